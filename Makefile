@@ -1,0 +1,99 @@
+# The front door: every target calls meson, which holds the one description of the build.
+.SUFFIXES:
+
+BUILD = build
+PREFIX = /usr/local
+FUZZ_SECONDS ?= 60
+JOBS != nproc
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja:
+	@sh .ci/setup build
+	@meson setup $(BUILD) --prefix $(PREFIX)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make              install what is missing, build; the program is build/seqrec
+#: make quickstart   build, generate sample data, train, evaluate, recommend, draw the curve
+quickstart: all
+	@sh examples/quickstart.sh
+
+#: make test         build and run every test there is (under 20 minutes)
+test:
+	@sh .ci/setup test
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) sh tests/run.sh
+
+#: make check        unit tests and checks of the sources (under a minute, no Python)
+check: all
+	@meson test -C $(BUILD) --no-rebuild --suite unit --suite api --suite thread --print-errorlogs
+	@BUILD=$(BUILD) sh tests/check.sh all
+
+#: make bench        measure speed, beside PyTorch where there is one
+bench: all
+	@BUILD=$(BUILD) sh tests/bench/run.sh
+
+#: make asan         unit tests under AddressSanitizer and UBSan
+asan:
+	@sh .ci/setup test
+	@JOBS=$(JOBS) sh tests/run.sh asan
+
+#: make tsan         thread tests under ThreadSanitizer
+tsan:
+	@sh .ci/setup test
+	@JOBS=$(JOBS) sh tests/run.sh tsan
+
+#: make flavours     unit tests against each threading flavour of BLIS
+flavours: all
+	@sh .ci/setup test
+	@BUILD=$(BUILD) sh tests/run.sh flavours
+
+#: make fuzz         run each fuzz target FUZZ_SECONDS (60)
+fuzz:
+	@sh .ci/setup test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) sh tests/run.sh fuzz
+
+#: make abi          compare the library's ABI with the baseline in abi/
+abi: all
+	@sh .ci/setup test
+	@sh abi/gate.sh check $(BUILD)/lib/libseqrec.so
+
+#: make abi-update   write the baseline anew (needs an ABI line in CHANGELOG.md)
+abi-update: all
+	@sh .ci/setup test
+	@sh abi/gate.sh update $(BUILD)/lib/libseqrec.so
+
+#: make abi-selftest break the ABI on purpose, in a copy, and see the gate refuse
+abi-selftest:
+	@sh .ci/setup test
+	@sh abi/selftest.sh
+
+#: make docs         reference from the header, as HTML, without warnings
+docs:
+	@sh .ci/setup test
+	@mkdir -p $(BUILD)
+	@doxygen docs/Doxyfile
+
+#: make format       clang-format over the sources
+format:
+	@find include lib examples tests -name '*.[ch]' -exec clang-format -i {} +
+
+#: make install      install to PREFIX (/usr/local), honours DESTDIR
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD) -j $(JOBS)
+	@meson install -C $(BUILD) --no-rebuild
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
+
+#: make uninstall    remove what `make install` put there
+uninstall:
+	@ninja -C $(BUILD) uninstall
+
+#: make clean        remove every build tree
+clean:
+	@rm -rf build build-*
+
+.PHONY: all help quickstart test check bench asan tsan flavours fuzz abi abi-update abi-selftest docs format install \
+    uninstall clean

@@ -1,0 +1,214 @@
+#!/bin/sh
+# tests: rules that need no test program. `check.sh all`, or any of: layers banned symbols header names style size.
+# Prints what breaks a rule, as file:line where there is one, and exits 1 then.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+BUILD=${BUILD:-build}
+scratch=$(mktemp -d) || exit 2
+trap 'rm -rf "$scratch"' EXIT
+
+layers="base tensor position attention layer sampler loss optim data model serve eval train store api"
+
+# Reads lines that break the rule named; none is good.
+rule() {
+    cat > "$scratch/lines"
+    [ -s "$scratch/lines" ] || return 0
+    echo "check: $1:"
+    sed 's/^/    /' "$scratch/lines"
+    : > "$scratch/broken"
+}
+
+# Every file of the project, also outside git.
+project_files() {
+    git ls-files -co --exclude-standard 2>/dev/null |
+        while IFS= read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done > "$scratch/files"
+    [ -s "$scratch/files" ] ||
+        find . -path ./.git -prune -o -path './build*' -prune -o -type f -print | sed 's|^\./||' > "$scratch/files"
+    cat "$scratch/files"
+}
+
+library_files() {
+    find lib -name '*.[ch]' | sort
+}
+
+# "file:line:code" of a C file, comments and the insides of strings taken out.
+code_of() {
+    awk '{
+        line = $0; out = ""
+        while (line != "") {
+            if (comment) {
+                end = index(line, "*/")
+                if (!end) break
+                line = substr(line, end + 2); comment = 0
+            } else if (match(line, /^"([^"\\]|\\.)*"/)) { out = out "\"\""; line = substr(line, RLENGTH + 1) }
+            else if (match(line, /^\047([^\047\\]|\\.)*\047/)) { out = out "0"; line = substr(line, RLENGTH + 1) }
+            else if (substr(line, 1, 2) == "//") break
+            else if (substr(line, 1, 2) == "/*") { comment = 1; line = substr(line, 3) }
+            else { out = out substr(line, 1, 1); line = substr(line, 2) }
+        }
+        if (out ~ /[^ ]/) print FILENAME ":" FNR ":" out
+    }' "$1"
+}
+
+library_code() {
+    [ -s "$scratch/code" ] || library_files | while read -r file; do code_of "$file"; done > "$scratch/code"
+    cat "$scratch/code"
+}
+
+# A file includes headers of its own folder, of folders to its left, and seqrec.h.
+check_layers() {
+    library_files | xargs grep -n '^ *# *include *"' /dev/null | awk -v order="$layers" '
+        BEGIN { n = split(order, names, " "); for (i = 1; i <= n; i++) rank[names[i]] = i }
+        {
+            split($0, place, ":"); split(place[1], from, "/")
+            header = $0; sub(/^[^"]*"/, "", header); sub(/".*/, "", header)
+            if (header == "seqrec.h") next
+            if (split(header, to, "/") != 2 || !(to[1] in rank)) print place[1] ":" place[2] ": " header " is not layer/file.h"
+            else if (!(from[2] in rank)) print place[1] ": no layer is called " from[2]
+            else if (rank[to[1]] > rank[from[2]]) print place[1] ":" place[2] ": " from[2] " may not include " header
+        }' | rule "layers (order: $layers)"
+}
+
+# calls NAMES: where library code outside the files matching $2 calls one of them.
+calls() {
+    library_code | grep -vE "^(${2:-none}):" | grep -E "(^|[^A-Za-z0-9_.>])($1) *\\("
+}
+
+check_banned() {
+    calls '_?exit|_Exit|quick_exit|atexit|abort|raise|signal|sigaction|fork|system' | rule "ends or changes the host's process"
+    calls 'v?f?printf|dprintf|f?puts|f?putc|putchar|perror|psignal' | rule "prints"
+    calls 's?rand|random|srandom|drand48|rand_r' | rule "random numbers that are not from the counter generator"
+    calls 'getenv|secure_getenv|setenv|putenv|setlocale' | rule "reads or writes the environment or the locale"
+    # text.c hands strtod digits and an exponent only, which every locale reads alike.
+    calls 'strto[df]|strtold|atof|f?scanf|sscanf' 'lib/base/text\.c' | rule "reads numbers as the process's locale writes them"
+    calls 'cblas_[a-z0-9_]+|[sd]gemm_|bli_thread_set_num_threads|bli_finalize' | rule "BLAS symbols or state a host may share"
+    calls 'malloc|calloc|realloc|reallocarray|free|strn?dup|v?asprintf|aligned_alloc|posix_memalign|memalign|getline|getdelim' \
+        'lib/base/memory\.c' | rule "allocates outside lib/base/memory.c"
+    library_code | grep -E '# *include *[<"]blis' | cut -d: -f1 | sort -u | sed 1d | rule "blis.h in more than one file"
+    library_code | grep -vE '^lib/tensor/' | grep -E '# *include *[<"]blis|[^A-Za-z0-9_]bli_[a-z]' | rule "BLIS outside lib/tensor"
+    library_code | grep -vE '^lib/base/' | grep -E 'pthread_|# *include *<(pthread|threads)\.h>' | rule "threads outside lib/base"
+    project_files | grep -E '(^|/)(meson\.build|Makefile)$|\.(c|h|cpp|sh)$' | grep -vx 'tests/check.sh' |
+        xargs grep -nE -- '-ffast-math|-Ofast|-funsafe-math|"fast-math"' /dev/null | grep -vE '^[^:]*:[0-9]+: *#' |
+        rule "fast-math (it changes the floating-point state of the host)"
+}
+
+# "NODE name" of every function of the header, of the map, and of the shared library.
+header_symbols() {
+    awk '/EXPERIMENTAL from here on/ { experimental = 1 }
+        /^SEQREC_API/ { pending = "" ; open = 1 }
+        open {
+            pending = pending " " $0
+            if (match(pending, /seqrec_[a-z0-9_]+\(/)) {
+                print (experimental ? "SEQREC_EXPERIMENTAL" : "SEQREC_1.0"), substr(pending, RSTART, RLENGTH - 1); open = 0
+            }
+        }' include/seqrec.h | sort
+}
+
+map_symbols() {
+    awk '/^[A-Z]/ { node = $1 } /^ *[a-z][a-z0-9_]*;$/ { gsub(/[ ;]/, ""); print node, $0 }' abi/seqrec.map | sort
+}
+
+library_symbols() {
+    nm -D --defined-only "$1" | awk '$2 != "A" { n = split($3, part, "@"); print (n > 1 ? part[n] : "unversioned"), part[1] }' | sort
+}
+
+# differ A B: lines of one list only.
+differ() {
+    diff "$1" "$2" | sed -n 's/^< /only in the first: /p; s/^> /only in the second: /p'
+}
+
+check_symbols() {
+    shared=$BUILD/lib/libseqrec.so
+    static=$BUILD/lib/libseqrec.a
+    header_symbols > "$scratch/header"
+    map_symbols > "$scratch/map"
+    differ "$scratch/header" "$scratch/map" | rule "include/seqrec.h and abi/seqrec.map do not name the same functions"
+    if [ ! -f "$shared" ] || [ ! -f "$static" ]; then
+        echo "$shared and $static are not built" | rule symbols
+        return
+    fi
+    library_symbols "$shared" > "$scratch/exported"
+    differ "$scratch/map" "$scratch/exported" | rule "abi/seqrec.map and the exports of $shared differ"
+    nm -D --defined-only "$shared" | grep -E '^[0-9a-f]+ [BbCDdGgSsVv] ' | rule "exported data that can be written"
+    nm -g --defined-only "$static" 2>/dev/null | awk 'NF == 3 && $3 !~ /^(seqrec_|sq_)/ { print $3 }' |
+        rule "globals of $static without seqrec_ or sq_"
+    objdump -h "$static" | grep -E '\.(init_array|preinit_array|ctors|fini_array|dtors)' | rule "code that runs when the library is loaded or unloaded"
+    objdump -t "$static" | awk '/\.o: / { file = $1 } / O / && / \.(data|bss|tdata|tbss)[ \t]/ { print file, $NF }
+        $4 == "*COM*" { print file, $NF }' | rule "global state that can be written"
+}
+
+# compiles COMPILER STANDARD FILE: FILE alone, as the compiler's language says.
+compiles() {
+    "$1" "-std=$2" -Iinclude -Ilib -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wno-psabi -Werror -fsyntax-only "$3" 2>&1 | head -n 5
+}
+
+check_header() {
+    echo '#include "seqrec.h"' | tee "$scratch/alone.c" > "$scratch/alone.cpp"
+    {
+        for standard in c11 c17; do
+            for compiler in gcc clang; do
+                if command -v $compiler >/dev/null; then compiles $compiler $standard "$scratch/alone.c"; fi
+            done
+        done
+        for compiler in g++ clang++; do
+            if command -v $compiler >/dev/null; then compiles $compiler c++17 "$scratch/alone.cpp"; fi
+        done
+    } | rule "include/seqrec.h does not compile alone"
+    library_files | grep '\.h$' | while read -r file; do
+        echo "#include \"${file#lib/}\"" > "$scratch/alone.c"
+        compiles cc c11 "$scratch/alone.c"
+    done | rule "a header of lib/ does not compile alone"
+    grep -nE '\b(enum [a-z_]+ [a-z*]|bool|long|time_t|FILE|unsigned|short)\b.*[(;]' include/seqrec.h | grep -vE ':[ /]*\*|: */\*' |
+        rule "a type in include/seqrec.h whose width or layout is not fixed"
+}
+
+check_names() {
+    project_files | grep -E '\.(c|h|cpp|hpp|py|sh)$' | sed 's|.*/||' | sort | uniq -d |
+        grep -vxE '__init__\.py|main\.c|run\.sh' | rule "file names used twice"
+    project_files | grep -E '\.(c|h|cpp|hpp)$' | while read -r file; do
+        line=$(head -n 1 "$file")
+        case $file in
+            lib/*) layer=${file#lib/}; start="/* ${layer%%/*}: " ;;
+            *) start="/* " ;;
+        esac
+        case $line in
+            "$start"[!\ ]*) ;;
+            //\ *) case $file in *.cpp) ;; *) echo "$file:1: starts with //" ;; esac ;;
+            *) echo "$file:1: does not start with '$start' and a role" ;;
+        esac
+    done | rule "line 1 says what the file is"
+    project_files | grep -E '\.(sh|py)$' | while read -r file; do
+        sed -n '1,2p' "$file" | grep -qE '^(# [A-Za-z]|""")' || echo "$file: lines 1 and 2 do not say what it is"
+    done | rule "scripts say what they are"
+}
+
+check_style() {
+    project_files | grep -E '(^|/)(Makefile|meson\.build|meson_options\.txt)$|\.(c|h|cpp|hpp|sh|py|md|map|ini|scd)$|^\.ci/' > "$scratch/text"
+    tab=$(printf '\t')
+    grep -vE '(^|/)Makefile$|\.scd$' "$scratch/text" | xargs grep -nE "$tab" /dev/null | rule "tabs"
+    xargs grep -nE '[ ]+$' /dev/null < "$scratch/text" | rule "blanks at the end of a line"
+    xargs grep -n "$(printf '\r')" /dev/null < "$scratch/text" | rule "carriage returns"
+    while read -r file; do
+        [ -z "$(tail -c 1 "$file")" ] || echo "$file"
+    done < "$scratch/text" | rule "no newline at the end of the file"
+    grep -vx 'tests/check.sh' "$scratch/text" | xargs grep -nE '/(work|root|home)/[A-Za-z]' /dev/null | rule "paths of one machine"
+    grep -vx 'tests/check.sh' "$scratch/text" | xargs grep -nwE 'TODO|FIXME|XXX|HACK' /dev/null | rule "unfinished by its own words"
+}
+
+check_size() {
+    library_files | xargs awk 'FNR == 1 && NR > 1 && lines > 900 { print name ": " lines " lines" } { name = FILENAME; lines = FNR }
+        END { if (lines > 900) print name ": " lines " lines" }' | rule "files of more than 900 lines"
+    library_files | xargs awk '/^{/ { start = FNR } /^}/ && start { if (FNR - start > 110) print FILENAME ":" start ": " FNR - start " lines"
+        start = 0 }' | rule "functions of more than 110 lines"
+}
+
+[ $# -gt 0 ] || set -- all
+for name; do
+    case $name in
+        all) check_layers; check_banned; check_header; check_names; check_style; check_size; check_symbols ;;
+        layers|banned|header|names|style|size|symbols) "check_$name" ;;
+        *) echo "check: no check is called $name" >&2; exit 2 ;;
+    esac
+done
+[ ! -e "$scratch/broken" ] || exit 1
+echo "check: fine: $*"
