@@ -1,0 +1,502 @@
+/* seqrec.h: the public interface of libseqrec, self-attentive sequential recommendation.
+ *
+ * Conventions that hold for every function:
+ *   - Fallible calls return a status: SEQREC_OK (0) or a negative SEQREC_E_* code. The optional last parameter
+ *     `error` (may be NULL) receives the code and a sentence naming the value and the rule; it is written only on failure.
+ *   - A failed call changes nothing: handles stay usable, outputs of multi-item calls are all or nothing.
+ *   - Handles are opaque. Every *_release accepts NULL.
+ *   - Thread rule, stated per function: R = any number of threads at once, also beside one W call on the same handle;
+ *     W = one thread at a time per handle; C = one thread at a time, alone on that handle.
+ *   - Ids are the host's own int64 values; no value is reserved for padding or "none".
+ *   - Shapes are row-major. B sequences, N events in all, V items, d = option `dim`, k list length.
+ *   - Nothing is printed, no environment is read, no thread is created unless asked for; callbacks run on the calling thread
+ *     unless said otherwise and must not unwind through the library.
+ */
+#ifndef SEQREC_H
+#define SEQREC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEQREC_VERSION_MAJOR 0
+#define SEQREC_VERSION_MINOR 1
+#define SEQREC_VERSION_PATCH 0
+#define SEQREC_VERSION_NUMBER (SEQREC_VERSION_MAJOR * 10000 + SEQREC_VERSION_MINOR * 100 + SEQREC_VERSION_PATCH)
+
+#if defined(__GNUC__)
+#define SEQREC_API __attribute__((visibility("default")))
+#define SEQREC_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define SEQREC_API
+#define SEQREC_MUST_CHECK
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @name Status
+ * @{ */
+
+/** Status codes; signatures use int32_t. */
+enum {
+    SEQREC_OK = 0,
+    SEQREC_E_ARGUMENT = -1,    /**< NULL, negative count, offsets that decrease, a wrong combination */
+    SEQREC_E_RANGE = -2,       /**< an option or parameter outside its documented bounds */
+    SEQREC_E_UNSUPPORTED = -3, /**< an option, preset, format or protocol this build does not know */
+    SEQREC_E_MEMORY = -4,      /**< the allocator returned NULL */
+    SEQREC_E_NOT_FOUND = -5,   /**< an item, user, file or name that is not there */
+    SEQREC_E_EXISTS = -6,      /**< an item id that is already there */
+    SEQREC_E_STATE = -7,       /**< wrong call order, or a context used in a forked child */
+    SEQREC_E_FORMAT = -8,      /**< a file that breaks its format; the message has the line or byte */
+    SEQREC_E_IO = -9,          /**< the operating system refused to read or write */
+    SEQREC_E_CANCELLED = -10,  /**< a callback asked to stop */
+    SEQREC_E_NUMERIC = -11,    /**< a loss or gradient is not finite; nothing was changed */
+    SEQREC_E_DEPENDENCY = -12  /**< the linked BLIS differs from the one compiled against */
+};
+
+/** Caller-owned description of one failure; 256 bytes, frozen. */
+typedef struct seqrec_error {
+    int32_t status;
+    int32_t reserved;
+    char message[248]; /**< UTF-8, always terminated */
+} seqrec_error;
+
+/** Name of a status code, e.g. "SEQREC_E_RANGE"; never NULL. Rule R. */
+SEQREC_API const char *seqrec_status_name(int32_t status);
+
+/** SEQREC_VERSION_NUMBER of the library actually loaded. Rule R. */
+SEQREC_API int32_t seqrec_version(void);
+
+/** One line on this build: version, compiler, BLIS version and flavour, instruction sets. Never NULL. Rule R. */
+SEQREC_API const char *seqrec_build_info(void);
+
+/** @}
+ * @name Host services
+ * @{ */
+
+/** The host's allocator. `allocate` returns a block of `bytes` at `alignment` (a power of two), or NULL;
+ * `release` gets the same bytes and alignment back. Called from any thread the context uses. */
+typedef struct seqrec_allocator {
+    size_t struct_size;
+    void *context;
+    void *(*allocate)(void *context, size_t bytes, size_t alignment);
+    void (*release)(void *context, void *block, size_t bytes, size_t alignment);
+} seqrec_allocator;
+
+/** The host's thread pool: `run` calls body(arg, task) once for each task in [0, tasks), at most `width` at a time,
+ * and returns when all have returned. Bodies may run on any thread and never block on one another. */
+typedef struct seqrec_executor {
+    size_t struct_size;
+    void *context;
+    int32_t width;
+    int32_t reserved;
+    void (*run)(void *context, int32_t tasks, void (*body)(void *arg, int32_t task), void *arg);
+} seqrec_executor;
+
+/** A finished line of text; level 0 = debug, 1 = information, 2 = warning. */
+typedef void (*seqrec_log_fn)(void *context, int32_t level, const char *utf8_line);
+
+/** Progress of a long call; a return other than 0 asks it to stop (SEQREC_E_CANCELLED).
+ * `stage` is one of "read", "train", "evaluate", "synthesize". Runs on the calling thread. */
+typedef int32_t (*seqrec_progress_fn)(void *context, const char *stage, int64_t done, int64_t total);
+
+/** Threads, allocator and log shared by datasets, models and trainers; they retain it. */
+typedef struct seqrec_context seqrec_context;
+
+/** Creates a context. `threads` 0 and 1 create no thread; n > 1 creates n - 1 workers (at most 256). With `executor`, its
+ * threads are used instead and `threads` must be 0. All pointers but `out` may be NULL. The BLIS version is checked here
+ * (SEQREC_E_DEPENDENCY) and its buffers are warmed up; memory inside BLIS does not go through `allocator`.
+ * A context used in a forked child answers SEQREC_E_STATE. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_context_create(const seqrec_allocator *allocator,
+                                                           const seqrec_executor *executor, int32_t threads,
+                                                           seqrec_log_fn log, void *log_context,
+                                                           seqrec_context **out, seqrec_error *error);
+/** Drops the caller's reference; workers end when the last user of the context is gone. Rule C. */
+SEQREC_API void seqrec_context_release(seqrec_context *context);
+
+/** @}
+ * @name Options
+ * One table of named options drives the setter, the checks, the reference page and what a model file stores.
+ * @{ */
+
+/** A set of options; created with the defaults of preset "sasrec". */
+typedef struct seqrec_config seqrec_config;
+
+/** One row of the option table. Strings are static. */
+typedef struct seqrec_option_info {
+    size_t struct_size;
+    const char *name;
+    const char *scope;      /**< "model" (stored, fixed), "training" (stored, free), "runtime" (never stored) */
+    const char *kind;       /**< "integer", "real", "boolean", "choice" */
+    const char *initial;    /**< default as text */
+    const char *choices;    /**< for a choice: "a|b|c"; else NULL */
+    double lowest, highest; /**< bounds of numbers, inclusive */
+    const char *since;      /**< version that introduced it */
+    const char *help;       /**< one sentence */
+} seqrec_option_info;
+
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_config_create(const seqrec_allocator *allocator, seqrec_config **out,
+                                                          seqrec_error *error);
+SEQREC_API void seqrec_config_release(seqrec_config *config);
+/** Resets every option to the preset's value. Presets: seqrec_preset_name(). E_UNSUPPORTED names the nearest. Rule C. */
+SEQREC_API int32_t seqrec_config_preset(seqrec_config *config, const char *preset, seqrec_error *error);
+/** Sets one option from text (numbers in the C locale whatever the process has). E_UNSUPPORTED: unknown name or choice, with
+ * the nearest valid one; E_RANGE: out of bounds; E_FORMAT: not a number. Rule C. */
+SEQREC_API int32_t seqrec_config_set(seqrec_config *config, const char *name, const char *value, seqrec_error *error);
+/** Copies the option's value as text into out[out_bytes] (terminated); *needed (may be NULL) gets the bytes wanted with the
+ * terminator. E_RANGE when it did not fit. Rule R. */
+SEQREC_API int32_t seqrec_config_get(const seqrec_config *config, const char *name, char *out, size_t out_bytes,
+                                     size_t *needed, seqrec_error *error);
+/** Describes option `index` (0, 1, ...); E_NOT_FOUND past the last. Set out->struct_size first. Rule R. */
+SEQREC_API int32_t seqrec_option_describe(int32_t index, seqrec_option_info *out);
+/** Name of preset `index`, NULL past the last. Rule R. */
+SEQREC_API const char *seqrec_preset_name(int32_t index);
+
+/** @}
+ * @name Batches
+ * @{ */
+
+/** Borrowed view of B sequences in compressed rows; nothing is kept after the call. Zero the struct, set struct_size.
+ * Events of a sequence are in time order, oldest first. */
+typedef struct seqrec_batch {
+    size_t struct_size;
+    int64_t sequences;            /**< B >= 0 */
+    const int64_t *offsets;       /**< [B+1], offsets[0] = 0, non-decreasing */
+    const int64_t *items;         /**< [offsets[B]] item ids */
+    const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL */
+    const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
+    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL */
+    const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
+    const int64_t *users;         /**< [B] user ids, or NULL */
+    const int64_t *request_times; /**< [B] seconds, or NULL */
+} seqrec_batch;
+
+/** @}
+ * @name Model
+ * @{ */
+
+/** Weights and item table. Reads take a consistent snapshot; a writer publishes the next one. Reference counted. */
+typedef struct seqrec_model seqrec_model;
+
+/** Creates an untrained model without items from the model-scope options of `config` (seed: option `seed`). */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_create(seqrec_context *context, const seqrec_config *config,
+                                                         seqrec_model **out, seqrec_error *error);
+/** Adds a reference and returns the same handle. Rule R. */
+SEQREC_API seqrec_model *seqrec_model_retain(seqrec_model *model);
+/** Drops a reference. Rule R. */
+SEQREC_API void seqrec_model_release(seqrec_model *model);
+/** Writes the model to `path` through a temporary name, fsync and rename: the old file stays until the new one is whole. R. */
+SEQREC_API int32_t seqrec_model_save(const seqrec_model *model, const char *path, seqrec_error *error);
+/** Loads a model file. Everything in it is checked first: E_FORMAT with byte or tensor name; nothing is half loaded. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load(seqrec_context *context, const char *path, seqrec_model **out,
+                                                       seqrec_error *error);
+/** A new config with the options stored in the model; the caller releases it. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_config(const seqrec_model *model, seqrec_config **out,
+                                                         seqrec_error *error);
+/** A text the model carries (e.g. "split", "data_hash", "preset", "epochs"), as seqrec_config_get; E_NOT_FOUND if unset. R. */
+SEQREC_API int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out, size_t out_bytes,
+                                     size_t *needed, seqrec_error *error);
+/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Rule W. */
+SEQREC_API int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
+
+/** @}
+ * @name Items
+ * The embedding table by item id, on a live model. Vectors have seqrec_items_width() floats: the item's vector of d floats,
+ * and behind it, when option `tied_output` is false, its output vector of d floats.
+ * @{ */
+
+/** Adds n items. vectors [n][width], or NULL to initialise them as training does, from (seed, id). All or nothing:
+ * E_EXISTS names the first id that is there already, E_ARGUMENT one that occurs twice or a vector that is not finite. W. */
+SEQREC_API int32_t seqrec_items_put(seqrec_model *model, const int64_t *ids, int64_t n, const float *vectors,
+                                    seqrec_error *error);
+/** Overwrites the vectors of n items that exist (E_NOT_FOUND otherwise); optimiser state of the rows starts anew. W. */
+SEQREC_API int32_t seqrec_items_update(seqrec_model *model, const int64_t *ids, int64_t n, const float *vectors,
+                                       seqrec_error *error);
+/** Removes n items; they are never recommended again and their slots are reused under a new generation. W. */
+SEQREC_API int32_t seqrec_items_remove(seqrec_model *model, const int64_t *ids, int64_t n, seqrec_error *error);
+/** Copies the vectors of n items to out [n][width]. E_NOT_FOUND names the first missing id. Rule R. */
+SEQREC_API int32_t seqrec_items_get(const seqrec_model *model, const int64_t *ids, int64_t n, float *out,
+                                    seqrec_error *error);
+/** Where an item lives: slot (int32) and generation, which changes when a slot is reused. Rule R. */
+SEQREC_API int32_t seqrec_items_locate(const seqrec_model *model, int64_t id, int32_t *slot, int32_t *generation,
+                                       seqrec_error *error);
+/** Number of items; -1 for a NULL model. Rule R. */
+SEQREC_API int64_t seqrec_items_count(const seqrec_model *model);
+/** Floats per item vector; -1 for a NULL model. Rule R. */
+SEQREC_API int64_t seqrec_items_width(const seqrec_model *model);
+/** Iterates over ids in slot order: start with *cursor = 0; fills ids[capacity], sets *n; the walk is over when *n is 0.
+ * Items changed between calls may or may not be seen. Rule R. */
+SEQREC_API int32_t seqrec_items_next(const seqrec_model *model, int64_t *cursor, int64_t *ids, int64_t capacity,
+                                     int64_t *n, seqrec_error *error);
+/** Names n items (UTF-8, at most 4,096 bytes each, unique), as readers do for ids that are not numbers. Rule W. */
+SEQREC_API int32_t seqrec_items_set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n,
+                                          seqrec_error *error);
+/** The name of an item as seqrec_config_get copies text; E_NOT_FOUND if it has none. Rule R. */
+SEQREC_API int32_t seqrec_items_name(const seqrec_model *model, int64_t id, char *out, size_t out_bytes, size_t *needed,
+                                     seqrec_error *error);
+/** The id of the item called `name`. Rule R. */
+SEQREC_API int32_t seqrec_items_find(const seqrec_model *model, const char *name, int64_t *id, seqrec_error *error);
+
+/** @}
+ * @name Serving
+ * @{ */
+
+/** What happens to ids in a history that the model does not have. */
+enum { SEQREC_UNKNOWN_SKIP = 0, SEQREC_UNKNOWN_ERROR = 1 };
+
+/** Filters of a top-k call. Zero the struct and set struct_size; zero means: keep seen items, no lists, skip unknown ids. */
+typedef struct seqrec_filter {
+    size_t struct_size;
+    int32_t exclude_seen;  /**< 1: items of the sequence itself (all of it, not only the window) are not recommended */
+    int32_t unknown_items; /**< SEQREC_UNKNOWN_* for histories and lists */
+    const int64_t *allow;  /**< only these ids, or NULL for all */
+    int64_t allow_count;
+    const int64_t *deny; /**< never these ids, or NULL */
+    int64_t deny_count;
+    int64_t *skipped; /**< out, may be NULL: how many ids of histories and lists were unknown and skipped */
+} seqrec_filter;
+
+/** Scores candidates for each sequence from its raw history (users need not have been trained).
+ * With candidate_offsets NULL, all B sequences get the same `n` candidates and scores is [B][n]; otherwise sequence b gets
+ * candidates[candidate_offsets[b]..candidate_offsets[b+1]) and scores has the same layout (n is ignored).
+ * An unknown candidate is E_NOT_FOUND. An empty history scores with the zero vector: every score is 0.
+ * filter may be NULL; only its unknown_items and skipped are used. Rule R. */
+SEQREC_API int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
+                                const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
+                                seqrec_error *error);
+/** Exact top-k over the whole catalogue for each sequence: items [B][k] by falling score (equal scores by rising slot),
+ * scores [B][k] or NULL, found [B]: how many of the k are filled (fewer when filters leave fewer). Rule R. */
+SEQREC_API int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_t k,
+                               const seqrec_filter *filter, int64_t *items, float *scores, int64_t *found,
+                               seqrec_error *error);
+/** Writes the user vector of each sequence to out [B][d] (d = option `dim`): score = <vector, output vector of item>. R. */
+SEQREC_API int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter,
+                                 float *out, seqrec_error *error);
+
+/* ======================================================================================================================
+ * EXPERIMENTAL from here on: exported under the symbol version SEQREC_EXPERIMENTAL, outside the ABI promise for now.
+ * ====================================================================================================================== */
+
+/** @}
+ * @name Datasets (experimental)
+ * @{ */
+
+/** Events grouped by user in time order, with the catalogue of all items. Immutable; reference counted. */
+typedef struct seqrec_dataset seqrec_dataset;
+
+/** How to read a text file. Zero the struct and set struct_size; NULL strings mean "detect" or "by the header". */
+typedef struct seqrec_reader {
+    size_t struct_size;
+    const char *format;    /**< "auto", "pairs" (user item), "movielens" (u::i::r::t), "csv", "tsv", "inter", "sequences", "udata" */
+    const char *user;      /**< column by header name or by number from 1 */
+    const char *item;
+    const char *value;     /**< "" = none */
+    const char *timestamp; /**< "" = none */
+    const char *separator; /**< one or several bytes */
+    int32_t header;        /**< 0 = detect, 1 = the first line is a header, -1 = it is not */
+    int32_t has_minimum;   /**< 1: keep only events whose value is at least minimum_value */
+    double minimum_value;
+    seqrec_progress_fn progress; /**< may be NULL; counts bytes */
+    void *progress_context;
+} seqrec_reader;
+
+/** Facts about a dataset. Set struct_size first. */
+typedef struct seqrec_dataset_stats {
+    size_t struct_size;
+    int64_t users, items, events;
+    int64_t shortest, longest;
+    double length_quantiles[5]; /**< 5, 25, 50, 75, 95 % of the events per user */
+    double density;             /**< events / (users * items) */
+    int64_t repeats;            /**< events whose (user, item) occurred before */
+    int64_t ties;               /**< events at the same instant as the user's event before */
+    int32_t has_timestamps, has_values, has_names, reserved;
+    uint64_t hash; /**< XXH3 of ids and order; what a model file records */
+} seqrec_dataset_stats;
+
+/** Makes a dataset of a host's arrays: batch->users are the user ids (NULL: 0..B-1), events in order within a user. With
+ * timestamps they are sorted by (time, input order); a user given twice is joined. Copies everything. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch,
+                                                           seqrec_dataset **out, seqrec_error *error);
+/** Reads a text file; errors name line and rule. Ids that are all integers are kept as they are; otherwise all get ids in the
+ * order of first appearance from 1 and their text is kept as name. Sorted by (user's first appearance, time, input order). */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_read(seqrec_context *context, const char *path,
+                                                         const seqrec_reader *reader, seqrec_dataset **out,
+                                                         seqrec_error *error);
+SEQREC_API seqrec_dataset *seqrec_dataset_retain(seqrec_dataset *dataset);
+SEQREC_API void seqrec_dataset_release(seqrec_dataset *dataset);
+/** Iterated k-core: drops users with fewer than user_min and items with fewer than item_min events until nothing changes. R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min,
+                                                          int64_t item_min, seqrec_dataset **out, seqrec_error *error);
+SEQREC_API int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out,
+                                           seqrec_error *error);
+/** Borrowed view of sequence `index` (in [0, users)): lives as long as the dataset. Pointers may be NULL. Rule R. */
+SEQREC_API int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_t index, int64_t *user,
+                                           const int64_t **items, const int64_t **timestamps, int64_t *count,
+                                           seqrec_error *error);
+/** Copies the ids of all items of the dataset (its catalogue, in the order of their ids) to ids[items]. Rule R. */
+SEQREC_API int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *ids, int64_t capacity, int64_t *count,
+                                        seqrec_error *error);
+/** Name of an item or user when the file had texts, else E_NOT_FOUND; the pointer lives as long as the dataset. Rule R. */
+SEQREC_API int32_t seqrec_dataset_item_name(const seqrec_dataset *dataset, int64_t id, const char **name,
+                                            seqrec_error *error);
+SEQREC_API int32_t seqrec_dataset_user_name(const seqrec_dataset *dataset, int64_t id, const char **name,
+                                            seqrec_error *error);
+
+/** The synthetic generator: users with a hidden taste that drifts, items in taste clusters, first-order Markov transitions
+ * inside a cluster, Zipf popularity. Zero means the default in brackets. */
+typedef struct seqrec_synth {
+    size_t struct_size;
+    int64_t users;        /**< [2,000] */
+    int64_t items;        /**< [500] */
+    int64_t clusters;     /**< [10] hidden tastes */
+    int64_t shortest;     /**< [10] events per user, uniform in shortest..longest */
+    int64_t longest;      /**< [50] */
+    double drift;         /**< [0.05] probability that a user's taste changes before an event */
+    double markov;        /**< [0.6] probability that the next item follows the item before it */
+    double zipf;          /**< [1.0] exponent of popularity inside a cluster */
+    int64_t successors;   /**< [3] items that may follow an item */
+    uint64_t seed;
+} seqrec_synth;
+
+/** Best possible next-item ranking given only the visible history (forward filtering over the hidden taste), over the last
+ * event of every user, history filtered as in protocol E4. */
+typedef struct seqrec_ceiling {
+    size_t struct_size;
+    int64_t users;
+    double hit10, ndcg10;
+} seqrec_ceiling;
+
+/** Generates a dataset, and its ceiling when `ceiling` is not NULL. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_synthesize(seqrec_context *context, const seqrec_synth *synth,
+                                                               seqrec_dataset **out, seqrec_ceiling *ceiling,
+                                                               seqrec_error *error);
+
+/** @}
+ * @name Training (experimental)
+ * @{ */
+
+/** Optimiser state, gradients and working memory of one model under training. Holds its own copy of the weights: readers of
+ * the model see them at seqrec_trainer_publish (fit publishes by itself). */
+typedef struct seqrec_trainer seqrec_trainer;
+
+/** Figures of one step. Set struct_size first. */
+typedef struct seqrec_step_stats {
+    size_t struct_size;
+    int64_t step;     /**< steps committed so far, this one included */
+    int64_t targets;  /**< positions with a loss */
+    double loss;      /**< mean over the targets */
+    double grad_norm; /**< of all gradients before clipping; 0 unless option clip_norm is set */
+    double learning_rate;
+} seqrec_step_stats;
+
+/** Creates a trainer for `model` with the training-scope options of `config` (model scope must agree: E_ARGUMENT). */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, const seqrec_config *config,
+                                                           seqrec_trainer **out, seqrec_error *error);
+SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
+/** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
+ * are E_NOT_FOUND unless option unknown_items is skip. E_NUMERIC leaves weights and optimiser untouched. After the first
+ * steps it allocates nothing. Rule C. */
+SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
+                                       seqrec_error *error);
+/** Makes the trained weights what readers of the model see. Rule W on the model. */
+SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error);
+/** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
+SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
+
+/** What one epoch gave, told to the callback of seqrec_trainer_fit. */
+typedef struct seqrec_epoch_stats {
+    size_t struct_size;
+    int64_t epoch; /**< from 1 */
+    int64_t targets;
+    double loss;         /**< mean over the epoch's targets */
+    double seconds;      /**< training only */
+    double metric;       /**< validation metric, NaN when this epoch was not validated */
+    int32_t improved;    /**< 1: the best so far */
+    int32_t reserved;
+    double learning_rate;
+} seqrec_epoch_stats;
+
+/** Called after each epoch; a return other than 0 ends the training in good order (SEQREC_OK, best weights kept). */
+typedef int32_t (*seqrec_epoch_fn)(void *context, const seqrec_epoch_stats *stats);
+
+/** How to fit. Zero the struct and set struct_size. Options epochs, batch, valid_every, patience, metric, ... come from config. */
+typedef struct seqrec_fit {
+    size_t struct_size;
+    const char *split;          /**< "leave-one-out" (default), "none", or "time:SECONDS:SECONDS" (train < first <= valid < second <= test) */
+    const char *checkpoint;     /**< path, or NULL: written every checkpoint_every epochs and at the end */
+    int64_t checkpoint_every;   /**< epochs; 0 = 1 */
+    seqrec_epoch_fn epoch;      /**< may be NULL */
+    void *epoch_context;
+    seqrec_progress_fn progress; /**< may be NULL; a non-zero return ends the training after the step, with everything saved */
+    void *progress_context;
+} seqrec_fit;
+
+/** What a fit gave. Set struct_size first. */
+typedef struct seqrec_fit_stats {
+    size_t struct_size;
+    int64_t epochs;       /**< completed, a resumed run's earlier ones included */
+    int64_t best_epoch;
+    double best_metric;   /**< NaN without validation */
+    double seconds_per_epoch; /**< median, training only */
+    double tokens_per_second; /**< targets per second of training */
+    int32_t cancelled;    /**< 1: the progress or epoch callback ended it */
+    int32_t reserved;
+} seqrec_fit_stats;
+
+/** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
+ * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was. C. */
+SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
+                                      seqrec_fit_stats *stats, seqrec_error *error);
+/** Saves model, optimiser state, counters and best weights so far; atomic as seqrec_model_save. Rule C. */
+SEQREC_API int32_t seqrec_trainer_save(seqrec_trainer *trainer, const char *path, seqrec_error *error);
+/** Restores a trainer and its model from such a file: training goes on bit for bit as if it had not stopped.
+ * The caller releases both handles. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_load(seqrec_context *context, const char *path,
+                                                         seqrec_trainer **out, seqrec_model **model,
+                                                         seqrec_error *error);
+
+/** @}
+ * @name Evaluation (experimental)
+ * @{ */
+
+/** What to evaluate. Zero the struct and set struct_size. */
+typedef struct seqrec_evaluation {
+    size_t struct_size;
+    const char *protocol; /**< "E1" .. "E5", "E9" (docs/RESULTS.md); default "E4" */
+    const char *split;    /**< "test" (default) or "valid" */
+    const char *division; /**< as seqrec_fit.split; NULL = what the model's notes say, else leave-one-out */
+    const int64_t *cutoffs;
+    int64_t cutoff_count;      /**< 0 = {1, 5, 10, 20} */
+    int64_t bootstrap;         /**< resamples for the 95 % intervals; 0 = 1,000; -1 = none */
+    int32_t baselines;         /**< 1: popularity and first-order Markov rows too */
+    int32_t allow_trained;     /**< 1: do not refuse events the model was trained on */
+    uint64_t seed;             /**< of sampled negatives and the bootstrap */
+    seqrec_progress_fn progress;
+    void *progress_context;
+} seqrec_evaluation;
+
+/** The figures of one evaluation. */
+typedef struct seqrec_report seqrec_report;
+
+/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model,
+                                                     const seqrec_dataset *dataset,
+                                                     const seqrec_evaluation *evaluation, seqrec_report **out,
+                                                     seqrec_error *error);
+SEQREC_API void seqrec_report_release(seqrec_report *report);
+/** One figure: row "model", "popularity" or "markov"; metric "hr@10", "ndcg@10", "mrr", "coverage@10", "gini@10", "users".
+ * low and high (95 % bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */
+SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *row, const char *metric, double *value,
+                                     double *low, double *high, seqrec_error *error);
+/** Name of figure `index` of `row` ("hr@1", ...), NULL past the last. Rule R. */
+SEQREC_API const char *seqrec_report_metric(const seqrec_report *report, const char *row, int32_t index);
+/** The protocol in one sentence, e.g. "E4: full ranking, history filtered, ties by expectation". Never NULL. Rule R. */
+SEQREC_API const char *seqrec_report_protocol(const seqrec_report *report);
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SEQREC_H */

@@ -1,0 +1,28 @@
+/* base: the one place that allocates. Blocks are 64-byte aligned and end in slack that vector code may read past. */
+#ifndef SQ_MEMORY_H
+#define SQ_MEMORY_H
+#include <stdatomic.h>
+#include "base/status.h"
+
+/* Bytes behind every block that may be read (never written): a BLIS or vector kernel reads up to a row past its operand. */
+#define SQ_SLACK 576
+
+typedef struct sq_memory {
+    seqrec_allocator host;
+} sq_memory;
+
+/* host NULL: the C library's allocator. E_ARGUMENT when the struct lacks a function. */
+int32_t sq_memory_init(sq_memory *memory, const seqrec_allocator *host, seqrec_error *error);
+/* count * size bytes, overflow checked, not cleared; NULL when it fails or overflows. count 0 gives a valid block. */
+void *sq_alloc(const sq_memory *memory, size_t count, size_t size);
+/* The same, zeroed (slack included). */
+void *sq_alloc_zero(const sq_memory *memory, size_t count, size_t size);
+/* Bytes asked for. */
+size_t sq_block_bytes(const void *block);
+/* NULL is allowed. */
+void sq_free(const sq_memory *memory, void *block);
+/* Grows *block to at least count elements, keeping the first `used`; *capacity counts elements. On failure nothing changes. */
+int32_t sq_grow(const sq_memory *memory, void **block, size_t *capacity, size_t used, size_t count, size_t size,
+                seqrec_error *error);
+char *sq_copy_text(const sq_memory *memory, const char *text, size_t bytes);
+#endif

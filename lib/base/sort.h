@@ -1,0 +1,13 @@
+/* base: stable sorting of integer keys that carry a payload. */
+#ifndef SQ_SORT_H
+#define SQ_SORT_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sorts keys[n], all below 2^key_bits (key_bits in [0, 64]), and moves payload[n] along; equal keys keep their order. The
+ * scratch arrays have n elements each and end up undefined. Time grows with n * key_bits / 8. */
+void sq_sort_keys(uint64_t *keys, uint32_t *payload, size_t n, uint64_t *key_scratch, uint32_t *payload_scratch,
+                  int32_t key_bits);
+/* Bits of the largest key: what to pass as key_bits for keys in [0, largest]. */
+int32_t sq_key_bits(uint64_t largest);
+#endif
