@@ -1,0 +1,439 @@
+/* tensor: the vector kernels of one instruction set, in plain C; compiled once per set with SQ_ISA naming it. */
+#include "tensor/isa.h"
+#include "tensor/vec.h"
+#include <math.h>
+
+/* Vector loops over a row of `width` floats, width a multiple of 16. */
+#define OVER(i, width) for (size_t i = 0; i < (width); i += LANES)
+
+/* ---- reductions and simple passes ------------------------------------------------------------------------------- */
+
+static float dot(size_t width, const float *a, const float *b)
+{
+    sixteen s = {{{0}}};
+    for (size_t i = 0; i < width; i += 16)
+        for (int p = 0; p < PARTS; p++)
+            s.part[p] = fused(load(a + i + p * LANES), load(b + i + p * LANES), s.part[p]);
+    return sum_lanes(&s);
+}
+
+static void dots(size_t n, size_t width, const float *u, const float *rows, size_t stride, float *out)
+{
+    for (size_t r = 0; r < n; r++) out[r] = dot(width, u, rows + r * stride);
+}
+
+static void gather_dots(size_t n, size_t width, const float *u, const float *const *rows, float *out)
+{
+    for (size_t r = 0; r < n; r++) {
+        if (r + 8 < n) __builtin_prefetch(rows[r + 8]);
+        out[r] = dot(width, u, rows[r]);
+    }
+}
+
+/* 64 columns of y stay in registers over all rows. */
+static void gather_axpy(size_t n, size_t width, const float *a, const float *const *rows, float *y)
+{
+    size_t i = 0;
+    for (; i + 64 <= width; i += 64) {
+        vec s[4 * PARTS];
+        for (int p = 0; p < 4 * PARTS; p++) s[p] = load(y + i + p * LANES);
+        for (size_t r = 0; r < n; r++) {
+            vec c = splat(a[r]);
+            for (int p = 0; p < 4 * PARTS; p++) s[p] = fused(c, load(rows[r] + i + p * LANES), s[p]);
+        }
+        for (int p = 0; p < 4 * PARTS; p++) store(y + i + p * LANES, s[p]);
+    }
+    for (; i < width; i += LANES) {
+        vec s = load(y + i);
+        for (size_t r = 0; r < n; r++) s = fused(splat(a[r]), load(rows[r] + i), s);
+        store(y + i, s);
+    }
+}
+
+static void axpy(size_t width, float a, const float *x, float *y)
+{
+    OVER(i, width) store(y + i, fused(splat(a), load(x + i), load(y + i)));
+}
+
+static void scale(size_t width, float a, const float *x, float *y)
+{
+    OVER(i, width) store(y + i, a * load(x + i));
+}
+
+static void add(size_t width, const float *x, float *y)
+{
+    OVER(i, width) store(y + i, load(y + i) + load(x + i));
+}
+
+static float max(size_t n, const float *x)
+{
+    vec m = splat(-INFINITY);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) m = larger(load(x + i), m);
+    if (i < n) m = larger(blend(lanes((ptrdiff_t)(n - i)), load(x + i), splat(-INFINITY)), m);
+    return max_lanes(m);
+}
+
+static float max_abs(size_t width, const float *x)
+{
+    const veci magnitude = (veci){0} + 0x7fffffff;
+    veci m = {0}; /* bits of non-negative floats order as the floats do; NaN is above infinity */
+    OVER(i, width)
+    {
+        veci a = (veci)load(x + i) & magnitude, above = a > m;
+        m = (above & a) | (~above & m);
+    }
+    int32_t top = 0;
+    for (int i = 0; i < LANES; i++) top = m[i] > top ? m[i] : top;
+    float value;
+    memcpy(&value, &top, sizeof value);
+    return top >= 0x7f800000 ? INFINITY : value;
+}
+
+static void transpose(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to)
+{
+    size_t whole = rows / 16 * 16, padded = (rows + 15) / 16 * 16;
+    for (size_t r = 0; r < whole; r += 16)
+        for (size_t c = 0; c < cols; c++)
+            for (size_t i = 0; i < 16; i++) to[c * ld_to + r + i] = from[(r + i) * ld_from + c];
+    for (size_t c = 0; c < cols; c++)
+        for (size_t r = whole; r < padded; r++) to[c * ld_to + r] = r < rows ? from[r * ld_from + c] : 0;
+}
+
+static void fill_rows(size_t n, size_t width, const float *row, float *to, size_t ld)
+{
+    for (size_t r = 0; r < n; r++) OVER(i, width) store(to + r * ld + i, load(row + i));
+}
+
+static void column_sums(size_t n, size_t width, const float *x, size_t ld, float *sum)
+{
+    OVER(i, width)
+    {
+        vec s = load(sum + i);
+        for (size_t r = 0; r < n; r++) s += load(x + r * ld + i);
+        store(sum + i, s);
+    }
+}
+
+/* ---- layer norm ------------------------------------------------------------------------------------------------- */
+
+/* Mask of the true columns among i .. i+LANES-1 of d. */
+SQ_INLINE veci inside(size_t i, size_t d) { return lanes((ptrdiff_t)d - (ptrdiff_t)i); }
+
+static void norm_fwd(size_t n, size_t d, size_t ld, float epsilon, const float *x, const float *gain, const float *bias,
+                     float *y, float *mean, float *rstd)
+{
+    size_t width = (d + 15) / 16 * 16;
+    float inverse = 1.0f / (float)d;
+    for (size_t r = 0; r < n; r++, x += ld, y += ld) {
+        sixteen s = {{{0}}}, q = {{{0}}};
+        for (size_t i = 0; i < width; i += 16)
+            for (int p = 0; p < PARTS; p++) s.part[p] += load(x + i + p * LANES);
+        float m = sum_lanes(&s) * inverse;
+        for (size_t i = 0; i < width; i += 16)
+            for (int p = 0; p < PARTS; p++) {
+                vec c = blend(inside(i + (size_t)(p * LANES), d), load(x + i + p * LANES) - m, (vec){0});
+                q.part[p] = fused(c, c, q.part[p]);
+            }
+        float k = 1.0f / sqrtf(sum_lanes(&q) * inverse + epsilon);
+        OVER(i, width) store(y + i, fused((load(x + i) - m) * k, load(gain + i), load(bias + i)));
+        mean[r] = m;
+        rstd[r] = k;
+    }
+}
+
+static void norm_bwd(size_t n, size_t d, size_t ld, const float *x, const float *gain, const float *mean,
+                     const float *rstd, const float *dy, float *dx, int accumulate, float *dgain, float *dbias)
+{
+    size_t width = (d + 15) / 16 * 16;
+    float inverse = 1.0f / (float)d;
+    for (size_t r = 0; r < n; r++, x += ld, dy += ld, dx += ld) {
+        float m = mean[r], k = rstd[r];
+        sixteen s = {{{0}}}, q = {{{0}}};
+        for (size_t i = 0; i < width; i += 16)
+            for (int p = 0; p < PARTS; p++) {
+                size_t at = i + (size_t)(p * LANES);
+                vec hat = (load(x + at) - m) * k, g = load(dy + at), scaled = g * load(gain + at);
+                s.part[p] += scaled;
+                q.part[p] = fused(scaled, hat, q.part[p]);
+                store(dbias + at, load(dbias + at) + g);
+                store(dgain + at, fused(g, hat, load(dgain + at)));
+            }
+        float mean_g = sum_lanes(&s) * inverse, mean_gh = sum_lanes(&q) * inverse;
+        OVER(i, width)
+        {
+            vec hat = (load(x + i) - m) * k;
+            vec v = (load(dy + i) * load(gain + i) - mean_g - hat * mean_gh) * k;
+            v = blend(inside(i, d), v, (vec){0});
+            store(dx + i, accumulate ? load(dx + i) + v : v);
+        }
+    }
+}
+
+/* ---- dropout ---------------------------------------------------------------------------------------------------- */
+
+/* A row is cut into groups of 32 elements. One 32-bit hash per lane l of 0..15 gives element l (low half) and element 16 + l
+ * (high half) of the group: the counter, made one with both halves of the key, through MurmurHash3's 32-bit finaliser (Appleby).
+ * The key goes in before the mixing and in two ways (sum, xor): masks of keys that share a half are independent too. */
+SQ_INLINE vecn hash(uint64_t group, int first_lane, uint64_t key)
+{
+    key ^= group >> 28; /* what the 32-bit counter cannot hold */
+    vecn h = ((vecn)lane_index() + ((uint32_t)group * 16 + (uint32_t)first_lane)) * 0x9e3779b1u + (uint32_t)key;
+    h ^= (uint32_t)(key >> 32);
+    h ^= h >> 16;
+    h *= 0x85ebca6bu;
+    h ^= h >> 13;
+    h *= 0xc2b2ae35u;
+    h ^= h >> 16;
+    return h;
+}
+
+SQ_INLINE veci keep_low(vecn h, const sq_dropout *o) { return (veci)(h & 0xffffu) >= (int32_t)o->threshold; }
+SQ_INLINE veci keep_high(vecn h, const sq_dropout *o) { return (veci)(h >> 16) >= (int32_t)o->threshold; }
+
+static void dropout(size_t n, size_t width, size_t ld, const sq_dropout *o, uint64_t first, float *x)
+{
+    if (o->threshold == 0) return;
+    uint64_t groups = (width + 31) / 32;
+    for (size_t r = 0; r < n; r++, x += ld)
+        for (size_t i = 0; i < width; i += 32)
+            for (int l = 0; l < 16; l += LANES) {
+                vecn h = hash((first + r) * groups + i / 32, l, o->key);
+                float *low = x + i + l, *high = low + 16;
+                store(low, blend(keep_low(h, o), load(low) * o->scale, (vec){0}));
+                if (i + 16 < width) store(high, blend(keep_high(h, o), load(high) * o->scale, (vec){0}));
+            }
+}
+
+static void relu_fwd(size_t n, size_t width, size_t ld, const sq_dropout *o, uint64_t first, float *x)
+{
+    uint64_t groups = (width + 31) / 32;
+    if (o->threshold == 0) {
+        for (size_t r = 0; r < n; r++, x += ld) OVER(i, width) store(x + i, blend(load(x + i) > 0, load(x + i), (vec){0}));
+        return;
+    }
+    for (size_t r = 0; r < n; r++, x += ld)
+        for (size_t i = 0; i < width; i += 32)
+            for (int l = 0; l < 16; l += LANES) {
+                vecn h = hash((first + r) * groups + i / 32, l, o->key);
+                float *low = x + i + l, *high = low + 16;
+                store(low, blend(keep_low(h, o) & (load(low) > 0), load(low) * o->scale, (vec){0}));
+                if (i + 16 < width)
+                    store(high, blend(keep_high(h, o) & (load(high) > 0), load(high) * o->scale, (vec){0}));
+            }
+}
+
+static void relu_bwd(size_t n, size_t width, size_t ld, const sq_dropout *o, const float *y, float *dx)
+{
+    for (size_t r = 0; r < n; r++, y += ld, dx += ld)
+        OVER(i, width) store(dx + i, blend(load(y + i) > 0, load(dx + i) * o->scale, (vec){0}));
+}
+
+/* ---- exp -------------------------------------------------------------------------------------------------------- */
+
+/* exp(x) = 2^n exp(r) with |r| <= ln 2 / 2 and a polynomial for exp(r) (coefficients: Cephes expf, Moshier); 0 below -87.33,
+ * saturates at exp(88.37) above; NaN stays NaN. */
+SQ_INLINE vec exponential(vec x)
+{
+    const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it leaves the rounded integer in the low bits */
+    veci small = x < -87.33f;
+    vec y = blend(x > 88.37f, splat(88.37f), x);
+    y = blend(small, splat(-87.33f), y);
+    vec t = fused(y, splat(1.44269504f), splat(shifter));
+    vec n = t - shifter;
+    vec r = fused(n, splat(-0.693359375f), y);
+    r = fused(n, splat(2.12194440e-4f), r);
+    vec p = fused(splat(1.9875691500e-4f), r, splat(1.3981999507e-3f));
+    p = fused(p, r, splat(8.3334519073e-3f));
+    p = fused(p, r, splat(4.1665795894e-2f));
+    p = fused(p, r, splat(1.6666665459e-1f));
+    p = fused(p, r, splat(5.0000001201e-1f));
+    p = fused(p, r * r, r) + 1.0f;
+    veci power = ((veci)t - 0x4b400000 + 127) << 23;
+    return blend(small, (vec){0}, p * (vec)power);
+}
+
+static void exp_rows(size_t n, const float *x, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, exponential(load(x + i)));
+    if (i == n) return;
+    float tail[LANES] = {0};
+    memcpy(tail, x + i, (n - i) * sizeof *x);
+    store(tail, exponential(load(tail)));
+    memcpy(y + i, tail, (n - i) * sizeof *x);
+}
+
+static float exp_shift(size_t n, float shift, float *x)
+{
+    sixteen s = {{{0}}};
+    for (size_t i = 0; i < n; i += 16)
+        for (int p = 0; p < PARTS; p++) {
+            float *at = x + i + p * LANES;
+            vec e = exponential(load(at) - shift);
+            if (i + 16 > n) e = blend(lanes((ptrdiff_t)n - (at - x)), e, (vec){0});
+            store(at, e);
+            s.part[p] += e;
+        }
+    return sum_lanes(&s);
+}
+
+/* ---- GELU (Hendrycks and Gimpel 2016) ----------------------------------------------------------------------------- */
+
+typedef struct normal {
+    vec cumulative, density;
+} normal;
+
+/* The standard normal's distribution function, by Abramowitz and Stegun 7.1.26 (error below 1e-7), and its density. */
+SQ_INLINE normal normal_at(vec x)
+{
+    vec z = blend(x < 0, -x, x) * 0.70710678f;
+    vec gauss = exponential(-(z * z)), t = 1.0f / fused(z, splat(0.3275911f), splat(1.0f));
+    vec p = fused(t, splat(1.061405429f), splat(-1.453152027f));
+    p = fused(p, t, splat(1.421413741f));
+    p = fused(p, t, splat(-0.284496736f));
+    p = fused(p, t, splat(0.254829592f));
+    vec tail = 0.5f * p * t * gauss;
+    return (normal){blend(x < 0, tail, 1.0f - tail), gauss * 0.39894228f};
+}
+
+static void gelu_fwd(size_t n, size_t width, size_t ld, const float *x, float *y)
+{
+    for (size_t r = 0; r < n; r++, x += ld, y += ld)
+        OVER(i, width) store(y + i, load(x + i) * normal_at(load(x + i)).cumulative);
+}
+
+static void gelu_bwd(size_t n, size_t width, size_t ld, const float *x, float *dx)
+{
+    for (size_t r = 0; r < n; r++, x += ld, dx += ld)
+        OVER(i, width)
+        {
+            normal g = normal_at(load(x + i));
+            store(dx + i, load(dx + i) * fused(load(x + i), g.density, g.cumulative));
+        }
+}
+
+/* ---- causal softmax --------------------------------------------------------------------------------------------- */
+
+/* s = exp(factor * s - largest) over the first `valid` columns, 0 up to `end` (a multiple of 16); returns 1 / sum. */
+SQ_INLINE float causal_exp(size_t valid, size_t end, float factor, float *s)
+{
+    float top = max(valid, s) * factor;
+    sixteen sum = {{{0}}};
+    for (size_t j = 0; j < end; j += 16)
+        for (int p = 0; p < PARTS; p++) {
+            size_t at = j + (size_t)(p * LANES);
+            vec e = exponential(fused(load(s + at), splat(factor), splat(-top)));
+            if (j + 16 > valid) e = blend(lanes((ptrdiff_t)valid - (ptrdiff_t)at), e, (vec){0});
+            store(s + at, e);
+            sum.part[p] += e;
+        }
+    return 1.0f / sum_lanes(&sum);
+}
+
+SQ_INLINE void causal_place(float *s, float *kept, veci keep, float inverse, float keep_scale)
+{
+    vec p = load(s) * inverse;
+    if (kept) store(kept, blend(keep, p, -p));
+    store(s, blend(keep, p * keep_scale, (vec){0}));
+}
+
+SQ_INLINE void causal_row(size_t valid, size_t width, float factor, const sq_dropout *o, uint64_t row, float *s,
+                          float *kept)
+{
+    size_t end = (valid + 15) / 16 * 16;
+    float inverse = causal_exp(valid, end, factor, s);
+    for (size_t j = 0; j < end; j += 32)
+        for (int l = 0; l < 16; l += LANES) {
+            size_t at = j + (size_t)l;
+            vecn h = {0};
+            if (o->threshold) h = hash(row * 2048 + j / 32, l, o->key);
+            causal_place(s + at, kept ? kept + at : NULL, keep_low(h, o), inverse, o->scale);
+            if (j + 16 < end) causal_place(s + at + 16, kept ? kept + at + 16 : NULL, keep_high(h, o), inverse, o->scale);
+        }
+    for (size_t j = end; j < width; j += LANES) {
+        store(s + j, (vec){0});
+        if (kept) store(kept + j, (vec){0});
+    }
+}
+
+static void causal_fwd(size_t n, size_t i0, size_t width, size_t ld, float factor, const sq_dropout *o,
+                       uint64_t mask_row, float *s, float *kept)
+{
+    for (size_t r = 0; r < n; r++)
+        causal_row(i0 + r + 1, width, factor, o, mask_row + i0 + r, s + r * ld, kept ? kept + r * ld : NULL);
+}
+
+/* ds = q (mask * dp - delta) with q = |kept| and mask = keep_scale where kept > 0. */
+static void causal_bwd(size_t n, size_t width, size_t ld, size_t ldd, float factor, float keep_scale, const float *kept,
+                       const float *delta, float *p, float *d)
+{
+    for (size_t r = 0; r < n; r++)
+        OVER(j, width)
+        {
+            vec signed_p = load(kept + r * ld + j), dp = load(d + r * ldd + j);
+            veci keep = signed_p > 0;
+            vec dropped = blend(keep, signed_p * keep_scale, (vec){0});
+            vec q = blend(keep, signed_p, -signed_p);
+            if (p) store(p + r * ldd + j, dropped);
+            store(d + r * ldd + j, fused(dropped, dp, q * -delta[r]) * factor);
+        }
+}
+
+/* ---- Adam (Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter 2019) -------------------------------------- */
+
+SQ_INLINE float adam_one(const sq_adam *a, float g, float w, float *m, float *v)
+{
+    float x = w * a->decay;
+    g = g * a->clip + a->l2 * x;
+    float mean = a->beta1 * *m + (1.0f - a->beta1) * g;
+    float square = a->beta2 * *v + (1.0f - a->beta2) * (g * g);
+    *m = mean;
+    *v = square;
+    return x - a->rate * mean / (sqrtf(square) * a->root + a->epsilon);
+}
+
+static void adam(size_t n, const sq_adam *rule, const float *restrict g, float *restrict w, float *restrict m,
+                 float *restrict v)
+{
+    const sq_adam a = *rule;
+    if (g)
+        for (size_t i = 0; i < n; i++) w[i] = adam_one(&a, g[i], w[i], m + i, v + i);
+    else
+        for (size_t i = 0; i < n; i++) w[i] = adam_one(&a, 0.0f, w[i], m + i, v + i);
+}
+
+#define SQ_TEXT_(x) #x
+#define SQ_TEXT(x) SQ_TEXT_(x)
+
+const sq_kernels SQ_NAME(sq_kernels) = {
+    .name = SQ_TEXT(SQ_ISA),
+#if defined(__FMA__)
+    .fused = 1,
+#endif
+    .product = SQ_NAME(sq_product),
+    .dots = dots,
+    .gather_dots = gather_dots,
+    .gather_axpy = gather_axpy,
+    .dot = dot,
+    .axpy = axpy,
+    .scale = scale,
+    .add = add,
+    .max = max,
+    .max_abs = max_abs,
+    .transpose = transpose,
+    .fill_rows = fill_rows,
+    .column_sums = column_sums,
+    .norm_fwd = norm_fwd,
+    .norm_bwd = norm_bwd,
+    .dropout = dropout,
+    .relu_fwd = relu_fwd,
+    .relu_bwd = relu_bwd,
+    .gelu_fwd = gelu_fwd,
+    .gelu_bwd = gelu_bwd,
+    .causal_fwd = causal_fwd,
+    .causal_bwd = causal_bwd,
+    .exp_shift = exp_shift,
+    .exp = exp_rows,
+    .adam = adam,
+};

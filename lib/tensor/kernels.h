@@ -1,0 +1,91 @@
+/* tensor: the table of vector kernels, one per instruction set.
+ *
+ * Common rules. Rows are `ld` floats apart; `width` and `ld` are multiples of 16 and rows are zero from the true width d on, so
+ * loops have no tails. Reductions run in 16 fixed lanes and one fixed tree, products sum over k in order with one rounding per
+ * step in v3 and v4: a row's bits depend on neither its batch nor the number of threads. Pointers do not alias unless said. */
+#ifndef SQ_KERNELS_H
+#define SQ_KERNELS_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* A dropout mask: element e of row r is kept when 16 hashed bits of (key, r, e) are at or above `threshold`. */
+typedef struct sq_dropout {
+    uint64_t key;       /* of (seed, step, place) */
+    uint32_t threshold; /* round(p * 65536); 0 = keep all */
+    float scale;        /* 65536 / (65536 - threshold) */
+} sq_dropout;
+
+typedef struct sq_adam {
+    float rate;      /* learning rate / (1 - beta1^t) */
+    float root;      /* 1 / sqrt(1 - beta2^t) */
+    float beta1, beta2, epsilon;
+    float decay;     /* AdamW: weights are multiplied by this first; 1 = none */
+    float l2;        /* Adam: l2 * w is added to the gradient */
+    float clip;      /* the gradient is multiplied by this first */
+} sq_adam;
+
+typedef struct sq_kernels {
+    const char *name;
+    int32_t fused; /* 1: `product` is tuned and rounds once per step; 0: sq_gemm goes to BLIS */
+
+    /* C [M][N] (=, or += with accumulate) A [M][K] * B [K][N]; A(i,k) at i * rs + k * cs; N a multiple of 16. */
+    void (*product)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
+                    float *C, size_t ldc, int accumulate);
+
+    /* out[r] = <u, rows + r * stride> over width, r < n. */
+    void (*dots)(size_t n, size_t width, const float *u, const float *rows, size_t stride, float *out);
+    /* out[r] = <u, rows[r]>; y += sum_r a[r] * rows[r], in order of r. */
+    void (*gather_dots)(size_t n, size_t width, const float *u, const float *const *rows, float *out);
+    void (*gather_axpy)(size_t n, size_t width, const float *a, const float *const *rows, float *y);
+    float (*dot)(size_t width, const float *a, const float *b);
+    /* y += a * x; y = a * x; y += x */
+    void (*axpy)(size_t width, float a, const float *x, float *y);
+    void (*scale)(size_t width, float a, const float *x, float *y); /* x may be y */
+    void (*add)(size_t width, const float *x, float *y);
+    float (*max)(size_t n, const float *x);          /* any n > 0; NaN is skipped */
+    float (*max_abs)(size_t width, const float *x);  /* +Inf if any element is NaN or infinite */
+    /* to [cols][ld_to] = transpose of from [rows][ld_from]; columns rows..round16(rows) of `to` are zeroed. */
+    void (*transpose)(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to);
+    /* n copies of row[width] */
+    void (*fill_rows)(size_t n, size_t width, const float *row, float *to, size_t ld);
+    /* sum[width] += column sums of x[n][width] */
+    void (*column_sums)(size_t n, size_t width, const float *x, size_t ld, float *sum);
+
+    /* y = (x - mean) / sqrt(var + eps) * gain + bias over the first d columns; mean, rstd: [n], kept for bwd. y may be x. */
+    void (*norm_fwd)(size_t n, size_t d, size_t ld, float epsilon, const float *x, const float *gain,
+                     const float *bias, float *y, float *mean, float *rstd);
+    /* dx (= or +=), dgain += , dbias += ; x as given to fwd. dx may be dy when not accumulating. */
+    void (*norm_bwd)(size_t n, size_t d, size_t ld, const float *x, const float *gain, const float *mean,
+                     const float *rstd, const float *dy, float *dx, int accumulate, float *dgain, float *dbias);
+
+    /* x[r] *= mask of (dropout, first + r) */
+    void (*dropout)(size_t n, size_t width, size_t ld, const sq_dropout *dropout, uint64_t first, float *x);
+    /* In place: x = dropout(relu(x)); bwd: dx *= (y > 0) * scale, y = what fwd left. */
+    void (*relu_fwd)(size_t n, size_t width, size_t ld, const sq_dropout *dropout, uint64_t first, float *x);
+    void (*relu_bwd)(size_t n, size_t width, size_t ld, const sq_dropout *dropout, const float *y, float *dx);
+    /* y = x * Phi(x), Phi the normal distribution function; bwd: dx *= derivative at x. */
+    void (*gelu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
+    void (*gelu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
+
+    /* Causal softmax of rows i0 .. i0+n-1 of one sequence and head, in place, over `width` columns (width >= i0 + n):
+     * p_ij = softmax_j<=i(scale * s_ij), zero for j > i. s becomes p after dropout; kept (if not NULL, same ld) becomes p with
+     * the sign turned where dropout drops it. Mask row of i: mask_row + i. */
+    void (*causal_fwd)(size_t n, size_t i0, size_t width, size_t ld, float scale, const sq_dropout *dropout,
+                       uint64_t mask_row, float *s, float *kept);
+    /* From kept [n][ld] (as above), dp = dO V^T in `d` [n][ldd] and delta [n] = <dO, O>: p (may be NULL) = p after dropout
+     * [n][ldd], d = ds * scale. */
+    void (*causal_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
+                       const float *kept, const float *delta, float *p, float *d);
+
+    /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */
+    float (*exp_shift)(size_t n, float shift, float *x);
+    void (*exp)(size_t n, const float *x, float *y); /* for tests and losses; any n up to the slack */
+
+    /* One Adam step of n floats (any n). g NULL: zero gradient. */
+    void (*adam)(size_t n, const sq_adam *rule, const float *g, float *w, float *m, float *v);
+} sq_kernels;
+
+/* The best table for this processor; variant i for tests (0 base, 1 v3, 2 v4), NULL when the processor lacks it. */
+const sq_kernels *sq_kernels_best(void);
+const sq_kernels *sq_kernels_variant(int32_t index);
+#endif
