@@ -1,0 +1,165 @@
+/* api: datasets: made of arrays, files and the synthetic generator; facts and lookups. */
+#include <math.h>
+#include "api/structs.h"
+#include "data/names.h"
+#include "data/reader.h"
+#include "data/synth.h"
+
+static int32_t check_events(const seqrec_batch *batch, int64_t events, seqrec_error *error)
+{
+    SQ_CHECK(events == 0 || batch->items != NULL, error, SEQREC_E_ARGUMENT, "batch.items is NULL for %lld events",
+             (long long)events);
+    for (int64_t e = 0; batch->values != NULL && e < events; e++) {
+        SQ_CHECK(isfinite(batch->values[e]), error, SEQREC_E_ARGUMENT, "batch.values[%lld] is not finite",
+                 (long long)e);
+    }
+    return SEQREC_OK;
+}
+
+static int32_t check_batch(const seqrec_batch *batch, seqrec_error *error)
+{
+    SQ_CHECK(batch->sequences >= 0, error, SEQREC_E_ARGUMENT, "batch.sequences = %lld is negative",
+             (long long)batch->sequences);
+    if (batch->sequences == 0) return SEQREC_OK;
+    SQ_CHECK(batch->offsets != NULL, error, SEQREC_E_ARGUMENT, "batch.offsets is NULL for %lld sequences",
+             (long long)batch->sequences);
+    SQ_CHECK(batch->offsets[0] == 0, error, SEQREC_E_ARGUMENT, "batch.offsets[0] = %lld; offsets start at 0",
+             (long long)batch->offsets[0]);
+    for (int64_t b = 0; b < batch->sequences; b++) {
+        SQ_CHECK(batch->offsets[b] <= batch->offsets[b + 1], error, SEQREC_E_ARGUMENT,
+                 "batch.offsets[%lld] = %lld is below batch.offsets[%lld] = %lld", (long long)(b + 1),
+                 (long long)batch->offsets[b + 1], (long long)b, (long long)batch->offsets[b]);
+    }
+    return check_events(batch, batch->offsets[batch->sequences], error);
+}
+
+int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch, seqrec_dataset **out,
+                              seqrec_error *error)
+{
+    seqrec_batch read = {0};
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(batch != NULL, error, SEQREC_E_ARGUMENT, "batch is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    SQ_TRY(sq_struct_read(&read, sizeof read, batch, sizeof read, "batch", error));
+    SQ_TRY(check_batch(&read, error));
+    return sq_dataset_create(context, &read, out, error);
+}
+
+int32_t seqrec_dataset_read(seqrec_context *context, const char *path, const seqrec_reader *reader,
+                            seqrec_dataset **out, seqrec_error *error)
+{
+    seqrec_reader how = {0};
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    if (reader != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, reader, sizeof how, "reader", error));
+    SQ_CHECK(how.header >= -1 && how.header <= 1, error, SEQREC_E_RANGE, "reader.header = %d is none of -1, 0, 1",
+             how.header);
+    SQ_CHECK(how.has_minimum == 0 || how.has_minimum == 1, error, SEQREC_E_RANGE,
+             "reader.has_minimum = %d is none of 0, 1", how.has_minimum);
+    SQ_CHECK(!how.has_minimum || !isnan(how.minimum_value), error, SEQREC_E_RANGE, "reader.minimum_value is NaN");
+    return sq_read_file(context, path, &how, out, error);
+}
+
+seqrec_dataset *seqrec_dataset_retain(seqrec_dataset *dataset)
+{
+    return sq_dataset_retain(dataset);
+}
+
+void seqrec_dataset_release(seqrec_dataset *dataset)
+{
+    sq_dataset_release(dataset);
+}
+
+int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min, int64_t item_min, seqrec_dataset **out,
+                             seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_CHECK(user_min >= 0, error, SEQREC_E_RANGE, "user_min = %lld is negative", (long long)user_min);
+    SQ_CHECK(item_min >= 0, error, SEQREC_E_RANGE, "item_min = %lld is negative", (long long)item_min);
+    return sq_dataset_kcore(dataset, user_min, item_min, out, error);
+}
+
+int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out, seqrec_error *error)
+{
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_struct_check(out, sizeof stats, "stats", error));
+    SQ_TRY(sq_dataset_describe(dataset, &stats, error));
+    sq_struct_write(out, &stats, sizeof stats);
+    return SEQREC_OK;
+}
+
+int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_t index, int64_t *user, const int64_t **items,
+                                const int64_t **timestamps, int64_t *count, seqrec_error *error)
+{
+    const int64_t *ids = NULL;
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(index >= 0 && index < dataset->users, error, SEQREC_E_RANGE, "sequence %lld is not in [0, %lld)",
+             (long long)index, (long long)dataset->users);
+    if (items != NULL) {
+        ids = sq_dataset_event_ids(dataset);
+        SQ_CHECK(ids != NULL, error, SEQREC_E_MEMORY, "no memory for the ids of %lld events",
+                 (long long)dataset->events);
+        *items = ids + dataset->offsets[index];
+    }
+    if (user != NULL) *user = dataset->user_ids[index];
+    if (timestamps != NULL)
+        *timestamps = dataset->timestamps == NULL ? NULL : dataset->timestamps + dataset->offsets[index];
+    if (count != NULL) *count = dataset->offsets[index + 1] - dataset->offsets[index];
+    return SEQREC_OK;
+}
+
+int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *ids, int64_t capacity, int64_t *count,
+                             seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(ids != NULL || capacity == 0, error, SEQREC_E_ARGUMENT, "ids is NULL");
+    if (ids != NULL) {
+        SQ_CHECK(capacity >= dataset->items, error, SEQREC_E_RANGE, "capacity %lld is below the %lld items",
+                 (long long)capacity, (long long)dataset->items);
+        memcpy(ids, dataset->item_ids, (size_t)dataset->items * sizeof *ids);
+    }
+    if (count != NULL) *count = dataset->items;
+    return SEQREC_OK;
+}
+
+static int32_t give_name(const char *found, const char *what, int64_t id, const char **name, seqrec_error *error)
+{
+    SQ_CHECK(found != NULL, error, SEQREC_E_NOT_FOUND, "%s %lld has no name", what, (long long)id);
+    *name = found;
+    return SEQREC_OK;
+}
+
+int32_t seqrec_dataset_item_name(const seqrec_dataset *dataset, int64_t id, const char **name, seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(name != NULL, error, SEQREC_E_ARGUMENT, "name is NULL");
+    return give_name(sq_dataset_item_name(dataset, id), "item", id, name, error);
+}
+
+int32_t seqrec_dataset_user_name(const seqrec_dataset *dataset, int64_t id, const char **name, seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(name != NULL, error, SEQREC_E_ARGUMENT, "name is NULL");
+    return give_name(sq_dataset_user_name(dataset, id), "user", id, name, error);
+}
+
+int32_t seqrec_dataset_synthesize(seqrec_context *context, const seqrec_synth *synth, seqrec_dataset **out,
+                                  seqrec_ceiling *ceiling, seqrec_error *error)
+{
+    seqrec_synth with = {0};
+    seqrec_ceiling best = {.struct_size = sizeof best};
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    if (synth != NULL) SQ_TRY(sq_struct_read(&with, sizeof with, synth, sizeof with, "synth", error));
+    if (ceiling != NULL) SQ_TRY(sq_struct_check(ceiling, sizeof best, "ceiling", error));
+    SQ_TRY(sq_dataset_synthesize(context, &with, out, ceiling == NULL ? NULL : &best, error));
+    if (ceiling != NULL) sq_struct_write(ceiling, &best, sizeof best);
+    return SEQREC_OK;
+}

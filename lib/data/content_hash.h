@@ -1,0 +1,8 @@
+/* data: the hash that tells whether two datasets hold the same events. */
+#ifndef SQ_CONTENT_HASH_H
+#define SQ_CONTENT_HASH_H
+#include "data/dataset.h"
+
+/* XXH3-64 over little-endian int64: users, items, user ids, item ids, offsets, the events' item ids, timestamps if any. */
+uint64_t sq_dataset_hash(const seqrec_dataset *dataset);
+#endif

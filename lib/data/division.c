@@ -1,0 +1,67 @@
+/* data: how the events of a user divide into training, validation and test. */
+#include "data/dataset.h"
+#include <string.h>
+#include "base/text.h"
+
+static int32_t parse_times(const char *text, sq_division *out)
+{
+    const char *colon = strchr(text, ':');
+    if (colon == NULL) return 0;
+    return sq_parse_int64(text, (size_t)(colon - text), &out->valid_from) == SEQREC_OK &&
+           sq_parse_int64(colon + 1, strlen(colon + 1), &out->test_from) == SEQREC_OK;
+}
+
+int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *error)
+{
+    sq_division made = {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0};
+    if (text != NULL && strcmp(text, "none") == 0) {
+        made.kind = SQ_DIVISION_NONE;
+    } else if (text != NULL && strncmp(text, "time:", 5) == 0) {
+        made.kind = SQ_DIVISION_TIME;
+        SQ_CHECK(parse_times(text + 5, &made), error, SEQREC_E_FORMAT,
+                 "split \"%.80s\": a time split is written time:SECONDS:SECONDS", text);
+        SQ_CHECK(made.valid_from <= made.test_from, error, SEQREC_E_ARGUMENT,
+                 "split \"%.80s\": the test may not start before the validation", text);
+    } else if (text != NULL && strcmp(text, "leave-one-out") != 0) {
+        return sq_fail(error, SEQREC_E_UNSUPPORTED,
+                       "split \"%.80s\" is none of leave-one-out, none, time:SECONDS:SECONDS", text);
+    }
+    *out = made;
+    return SEQREC_OK;
+}
+
+int32_t sq_division_check(const sq_division *division, const seqrec_dataset *dataset, seqrec_error *error)
+{
+    SQ_CHECK(division->kind != SQ_DIVISION_TIME || dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
+             "a time split needs timestamps, and this dataset has none");
+    return SEQREC_OK;
+}
+
+/* Number of the first n times, which rise, that lie before `from`. */
+static int64_t before(const int64_t *times, int64_t n, int64_t from)
+{
+    int64_t low = 0;
+    while (low < n) {
+        int64_t middle = low + (n - low) / 2;
+        if (times[middle] < from) {
+            low = middle + 1;
+        } else {
+            n = middle;
+        }
+    }
+    return low;
+}
+
+void sq_division_user(const sq_division *division, const seqrec_dataset *dataset, int64_t user, int64_t *train,
+                      int64_t *valid)
+{
+    int64_t start = dataset->offsets[user], n = dataset->offsets[user + 1] - start;
+    *train = *valid = n;
+    if (division->kind == SQ_DIVISION_LEAVE_ONE_OUT && n >= 3) {
+        *train = n - 2;
+        *valid = n - 1;
+    } else if (division->kind == SQ_DIVISION_TIME) {
+        *train = before(dataset->timestamps + start, n, division->valid_from);
+        *valid = before(dataset->timestamps + start, n, division->test_from);
+    }
+}

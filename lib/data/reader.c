@@ -1,0 +1,340 @@
+/* data: text into a dataset: blocks of bytes, records, columns of events. */
+#include <math.h>
+#include <float.h>
+#include <string.h>
+#include "data/reader.h"
+#include "data/layout.h"
+#include "data/names.h"
+#include "data/number.h"
+#include "base/text.h"
+
+#define RECORD_LIMIT ((size_t)64 << 20) /* a longer line is no line of events */
+
+/* Everything one read holds. */
+typedef struct parse {
+    const sq_memory *memory;
+    const sq_source *source;
+    const seqrec_reader *reader;
+    char *buffer; /* [room] */
+    size_t room, used;
+    size_t block;
+    int64_t bytes_read;
+    int32_t ended;
+    sq_layout layout;
+    int32_t header_left; /* 1: the next record is the header */
+    int64_t line;        /* of the record at hand, from 1 */
+    sq_record record;
+    char scratch[2][SQ_NAME_BYTES + 1]; /* unquoted ids */
+    sq_interner users, items;
+    int64_t events;
+    size_t user_room, item_room, time_room, value_room;
+    int32_t *user, *item;
+    int64_t *times;
+    float *values;
+} parse;
+
+/* Text of a field for a message: its start. */
+static int shown(size_t bytes)
+{
+    return bytes > 40 ? 40 : (int)bytes;
+}
+
+static int32_t grow_column(parse *p, void **column, size_t *room, size_t size, seqrec_error *error)
+{
+    return sq_grow(p->memory, column, room, (size_t)p->events, (size_t)p->events + 1, size, error);
+}
+
+static int32_t widen_columns(parse *p, seqrec_error *error)
+{
+    SQ_CHECK(p->events < INT32_MAX, error, SEQREC_E_RANGE, "line %lld: more than %d events", (long long)p->line,
+             INT32_MAX);
+    void *user = p->user, *item = p->item, *times = p->times, *values = p->values;
+    int32_t status = grow_column(p, &user, &p->user_room, sizeof *p->user, error);
+    if (status == SEQREC_OK) status = grow_column(p, &item, &p->item_room, sizeof *p->item, error);
+    if (status == SEQREC_OK && p->layout.time >= 0)
+        status = grow_column(p, &times, &p->time_room, sizeof *p->times, error);
+    if (status == SEQREC_OK && p->layout.value >= 0)
+        status = grow_column(p, &values, &p->value_room, sizeof *p->values, error);
+    p->user = user;
+    p->item = item;
+    p->times = times;
+    p->values = values;
+    return status;
+}
+
+/* The least room of the columns that are filled. */
+static int32_t reserve_event(parse *p, seqrec_error *error)
+{
+    size_t n = (size_t)p->events;
+    if (n < p->user_room && n < p->item_room && (p->layout.time < 0 || n < p->time_room) &&
+        (p->layout.value < 0 || n < p->value_room) && p->events < INT32_MAX)
+        return SEQREC_OK;
+    return widen_columns(p, error);
+}
+
+static int32_t intern(parse *p, sq_interner *interner, const sq_field *raw, const char *what, int32_t *index,
+                      seqrec_error *error)
+{
+    int64_t id;
+    if (!interner->textual && sq_scan_id(raw->text, raw->bytes, &id)) return sq_intern_id(interner, id, index, error);
+    sq_field field = sq_unquote(raw, p->scratch[interner == &p->items], SQ_NAME_BYTES + 1);
+    SQ_CHECK(field.bytes > 0, error, SEQREC_E_FORMAT, "line %lld: the %s is empty", (long long)p->line, what);
+    SQ_CHECK(field.bytes <= SQ_NAME_BYTES, error, SEQREC_E_FORMAT, "line %lld: the %s has more than %d bytes: %.*s...",
+             (long long)p->line, what, SQ_NAME_BYTES, shown(field.bytes), field.text);
+    SQ_CHECK(memchr(field.text, 0, field.bytes) == NULL, error, SEQREC_E_FORMAT, "line %lld: the %s holds a NUL byte",
+             (long long)p->line, what);
+    return sq_intern_text(interner, field.text, field.bytes, index, error);
+}
+
+static int32_t read_value(parse *p, double *out, seqrec_error *error)
+{
+    const sq_field *field = &p->record.fields[p->layout.value];
+    if (sq_parse_double(field->text, field->bytes, out) != SEQREC_OK || !(fabs(*out) <= FLT_MAX))
+        return sq_fail(error, SEQREC_E_FORMAT, "line %lld: the value \"%.*s\" is not a finite number",
+                       (long long)p->line, shown(field->bytes), field->text);
+    return SEQREC_OK;
+}
+
+static int32_t read_time(parse *p, int64_t *out, seqrec_error *error)
+{
+    const sq_field *field = &p->record.fields[p->layout.time];
+    if (!sq_scan_seconds(field->text, field->bytes, out))
+        return sq_fail(error, SEQREC_E_FORMAT, "line %lld: the timestamp \"%.*s\" is not a number of seconds",
+                       (long long)p->line, shown(field->bytes), field->text);
+    return SEQREC_OK;
+}
+
+/* The record at hand as an event, unless its value is below the minimum. */
+static int32_t take_event(parse *p, seqrec_error *error)
+{
+    double value = 0;
+    int64_t time = 0;
+    int32_t user, item;
+    if (p->layout.value >= 0) {
+        SQ_TRY(read_value(p, &value, error));
+        if (p->reader->has_minimum && value < p->reader->minimum_value) return SEQREC_OK;
+    }
+    if (p->layout.time >= 0) SQ_TRY(read_time(p, &time, error));
+    SQ_TRY(reserve_event(p, error));
+    SQ_TRY(intern(p, &p->users, &p->record.fields[p->layout.user], "user", &user, error));
+    SQ_TRY(intern(p, &p->items, &p->record.fields[p->layout.item], "item", &item, error));
+    p->user[p->events] = user;
+    p->item[p->events] = item;
+    if (p->layout.time >= 0) p->times[p->events] = time;
+    if (p->layout.value >= 0) p->values[p->events] = (float)value;
+    p->events++;
+    return SEQREC_OK;
+}
+
+static int32_t wrong_columns(const parse *p, seqrec_error *error)
+{
+    const char *hint = strcmp(p->layout.format, "pairs") == 0 && p->record.count > 2
+                           ? "; a file of \"sequences\" must be called so by its format"
+                           : "";
+    return sq_fail(error, SEQREC_E_FORMAT, "line %lld: %lld field%s where format \"%s\" has %lld%s", (long long)p->line,
+                   (long long)p->record.count, p->record.count == 1 ? "" : "s", p->layout.format,
+                   (long long)p->layout.columns, hint);
+}
+
+static int32_t take_records(parse *p, size_t *taken, seqrec_error *error)
+{
+    const char *at = p->buffer, *end = p->buffer + p->used;
+    while (at < end) {
+        int32_t split = sq_split(&p->layout.dialect, at, end, p->ended, &p->record);
+        if (split == SQ_SPLIT_SHORT) break;
+        SQ_CHECK(split != SQ_SPLIT_OPEN, error, SEQREC_E_FORMAT, "line %lld: a quote is opened and never closed",
+                 (long long)p->line);
+        SQ_CHECK(split != SQ_SPLIT_GARBAGE, error, SEQREC_E_FORMAT,
+                 "line %lld: text between a closing quote and the separator", (long long)p->line);
+        if (p->record.count > 0 && p->record.count != p->layout.columns) return wrong_columns(p, error);
+        if (p->record.count > 0 && !p->header_left) SQ_TRY(take_event(p, error));
+        if (p->record.count > 0) p->header_left = 0;
+        at = p->record.next;
+        p->line += p->record.lines;
+    }
+    *taken = (size_t)(at - p->buffer);
+    return SEQREC_OK;
+}
+
+/* A user and items between blanks, of any number. */
+static int32_t take_sequence(parse *p, const char *at, const char *stop, seqrec_error *error)
+{
+    int32_t user = -1, item = -1;
+    int64_t before = p->events;
+    while (at < stop) {
+        while (at < stop && (*at == ' ' || *at == '\t')) at++;
+        sq_field field = {at, 0, 0};
+        while (at < stop && *at != ' ' && *at != '\t') at++;
+        field.bytes = (size_t)(at - field.text);
+        if (field.bytes == 0) break;
+        if (user < 0) {
+            SQ_TRY(intern(p, &p->users, &field, "user", &user, error));
+            continue;
+        }
+        SQ_TRY(reserve_event(p, error));
+        SQ_TRY(intern(p, &p->items, &field, "item", &item, error));
+        p->user[p->events] = user;
+        p->item[p->events++] = item;
+    }
+    SQ_CHECK(user < 0 || p->events > before, error, SEQREC_E_FORMAT, "line %lld: a user without items",
+             (long long)p->line);
+    return SEQREC_OK;
+}
+
+static int32_t take_sequences(parse *p, size_t *taken, seqrec_error *error)
+{
+    const char *at = p->buffer, *end = p->buffer + p->used, *next;
+    while (at < end) {
+        const char *stop = sq_line_end(at, end, p->ended, &next);
+        if (next == NULL) break;
+        SQ_TRY(take_sequence(p, at, stop, error));
+        p->line++;
+        at = next;
+    }
+    *taken = (size_t)(at - p->buffer);
+    return SEQREC_OK;
+}
+
+static int32_t report_progress(const parse *p, seqrec_error *error)
+{
+    if (p->reader->progress == NULL) return SEQREC_OK;
+    SQ_CHECK(p->reader->progress(p->reader->progress_context, "read", p->bytes_read, p->source->total) == 0, error,
+             SEQREC_E_CANCELLED, "reading was cancelled after %lld bytes", (long long)p->bytes_read);
+    return SEQREC_OK;
+}
+
+/* Adds up to a block behind the bytes in the buffer, which grows when they fill it: a record longer than it is at hand. */
+static int32_t fill(parse *p, seqrec_error *error)
+{
+    size_t got = 0;
+    if (p->room - p->used < p->block) {
+        SQ_CHECK(p->used <= RECORD_LIMIT, error, SEQREC_E_FORMAT, "line %lld: longer than %zu bytes",
+                 (long long)p->line, RECORD_LIMIT);
+        void *buffer = p->buffer;
+        SQ_TRY(sq_grow(p->memory, &buffer, &p->room, p->used, p->used + p->block, 1, error));
+        p->buffer = buffer;
+    }
+    SQ_TRY(p->source->read(p->source->context, p->buffer + p->used, p->block, &got, error));
+    p->used += got;
+    p->bytes_read += (int64_t)got;
+    p->ended = got == 0;
+    return report_progress(p, error);
+}
+
+static int32_t refuse_other_files(const parse *p, seqrec_error *error)
+{
+    static const struct {
+        const char *start;
+        size_t bytes;
+        const char *what;
+    } others[] = {{"\xff\xfe", 2, "UTF-16"}, {"\xfe\xff", 2, "UTF-16"}, {"\x1f\x8b", 2, "gzip"},
+                  {"PK\x03\x04", 4, "zip"},  {"PAR1", 4, "Parquet"},    {"\x28\xb5\x2f\xfd", 4, "zstd"}};
+    for (size_t o = 0; o < sizeof others / sizeof *others; o++) {
+        SQ_CHECK(p->used < others[o].bytes || memcmp(p->buffer, others[o].start, others[o].bytes) != 0, error,
+                 SEQREC_E_FORMAT, "line 1: this looks like %s; text is read, in UTF-8 or another code that holds ASCII",
+                 others[o].what);
+    }
+    return SEQREC_OK;
+}
+
+static void skip_byte_order_mark(parse *p)
+{
+    if (p->used < 3 || memcmp(p->buffer, "\xef\xbb\xbf", 3) != 0) return;
+    p->used -= 3;
+    memmove(p->buffer, p->buffer + 3, p->used);
+}
+
+/* 1 when the buffer holds a line that is not blank. */
+static int32_t has_line(const parse *p)
+{
+    const char *at = p->buffer, *end = p->buffer + p->used, *next;
+    while (at < end) {
+        const char *stop = sq_line_end(at, end, p->ended, &next);
+        if (next == NULL) return 0;
+        for (; at < stop; at++) {
+            if (*at != ' ' && *at != '\t') return 1;
+        }
+        at = next;
+    }
+    return 0;
+}
+
+static int32_t begin(parse *p, seqrec_error *error)
+{
+    seqrec_error ignored;
+    while (!p->ended && p->used < 4) SQ_TRY(fill(p, error));
+    SQ_TRY(refuse_other_files(p, error));
+    skip_byte_order_mark(p);
+    while (!p->ended && (!has_line(p) || (p->used < SQ_BLOCK_BYTES && p->block >= SQ_BLOCK_BYTES)))
+        SQ_TRY(fill(p, error));
+    SQ_CHECK(has_line(p), error, SEQREC_E_FORMAT, "the file holds no events");
+    /* A header may span lines in quotes: more bytes help while there are any. */
+    while (sq_layout_resolve(p->reader, p->buffer, p->used, p->ended, &p->layout, &ignored) == SEQREC_E_FORMAT &&
+           !p->ended && p->used < SQ_BLOCK_BYTES)
+        SQ_TRY(fill(p, error));
+    SQ_TRY(sq_layout_resolve(p->reader, p->buffer, p->used, p->ended, &p->layout, error));
+    p->header_left = p->layout.header;
+    return SEQREC_OK;
+}
+
+static int32_t parse_all(parse *p, seqrec_error *error)
+{
+    SQ_TRY(begin(p, error));
+    for (;;) {
+        size_t taken = 0;
+        SQ_TRY(p->layout.sequences ? take_sequences(p, &taken, error) : take_records(p, &taken, error));
+        p->used -= taken;
+        if (taken > 0) memmove(p->buffer, p->buffer + taken, p->used);
+        if (p->ended) break;
+        SQ_TRY(fill(p, error));
+    }
+    SQ_CHECK(p->events > 0, error, SEQREC_E_FORMAT, "none of %lld lines holds an event%s", (long long)p->line - 1,
+             p->reader->has_minimum ? " with the minimum value" : "");
+    return SEQREC_OK;
+}
+
+static int32_t build(seqrec_context *context, const parse *p, seqrec_dataset **out, seqrec_error *error)
+{
+    sq_build from = {.users = p->users.count,
+                     .items = p->items.count,
+                     .events = p->events,
+                     .user_ids = p->users.ids,
+                     .item_ids = p->items.ids,
+                     .user_names = &p->users.names,
+                     .item_names = &p->items.names,
+                     .user = p->user,
+                     .item = p->item,
+                     .timestamps = p->layout.time >= 0 ? p->times : NULL,
+                     .values = p->layout.value >= 0 ? p->values : NULL};
+    return sq_dataset_build(context, &from, out, error);
+}
+
+static void free_parse(parse *p)
+{
+    sq_free(p->memory, p->buffer);
+    sq_interner_free(&p->users);
+    sq_interner_free(&p->items);
+    sq_free(p->memory, p->user);
+    sq_free(p->memory, p->item);
+    sq_free(p->memory, p->times);
+    sq_free(p->memory, p->values);
+    sq_free(p->memory, p);
+}
+
+int32_t sq_read_source(seqrec_context *context, const sq_source *source, const seqrec_reader *reader, size_t block,
+                       seqrec_dataset **out, seqrec_error *error)
+{
+    static const seqrec_reader all_detected = {.struct_size = sizeof all_detected};
+    const sq_memory *memory = &context->memory;
+    parse *p = sq_alloc_zero(memory, 1, sizeof *p);
+    SQ_CHECK(p != NULL, error, SEQREC_E_MEMORY, "no memory for a reader");
+    p->memory = p->users.memory = p->items.memory = memory;
+    p->source = source;
+    p->reader = reader == NULL ? &all_detected : reader;
+    p->block = block;
+    p->line = 1;
+    int32_t status = parse_all(p, error);
+    if (status == SEQREC_OK) status = build(context, p, out, error);
+    free_parse(p);
+    return status;
+}
