@@ -1,0 +1,46 @@
+/* api: checks that many functions begin with. */
+#ifndef SQ_CHECKS_H
+#define SQ_CHECKS_H
+#include "api/structs.h"
+#include "model/model.h"
+
+/* A model that may be used in this process: E_STATE in a forked child, where a lock may be held for ever. */
+static inline int32_t sq_model_usable(const seqrec_model *model, seqrec_error *error)
+{
+    SQ_CHECK(model != NULL, error, SEQREC_E_ARGUMENT, "model is NULL");
+    return sq_pool_check(model->context->pool, error);
+}
+
+static inline int32_t sq_ids_check(const int64_t *ids, int64_t n, seqrec_error *error)
+{
+    SQ_CHECK(n >= 0, error, SEQREC_E_ARGUMENT, "n = %lld is negative", (long long)n);
+    SQ_CHECK(ids != NULL || n == 0, error, SEQREC_E_ARGUMENT, "ids is NULL for n = %lld", (long long)n);
+    return SEQREC_OK;
+}
+
+static inline int32_t sq_batch_offsets_check(const seqrec_batch *batch, seqrec_error *error)
+{
+    SQ_CHECK(batch->offsets != NULL, error, SEQREC_E_ARGUMENT, "batch.offsets is NULL for %lld sequences",
+             (long long)batch->sequences);
+    SQ_CHECK(batch->offsets[0] == 0, error, SEQREC_E_ARGUMENT, "batch.offsets[0] = %lld; offsets start at 0",
+             (long long)batch->offsets[0]);
+    for (int64_t b = 0; b < batch->sequences; b++) {
+        SQ_CHECK(batch->offsets[b] <= batch->offsets[b + 1], error, SEQREC_E_ARGUMENT,
+                 "batch.offsets[%lld] = %lld is below batch.offsets[%lld] = %lld", (long long)(b + 1),
+                 (long long)batch->offsets[b + 1], (long long)b, (long long)batch->offsets[b]);
+    }
+    SQ_CHECK(batch->items != NULL || batch->offsets[batch->sequences] == 0, error, SEQREC_E_ARGUMENT,
+             "batch.items is NULL for %lld events", (long long)batch->offsets[batch->sequences]);
+    return SEQREC_OK;
+}
+
+/* The host's batch as a struct of this build, with offsets that hold together. What else it carries is the caller's to check. */
+static inline int32_t sq_batch_read(seqrec_batch *out, const seqrec_batch *batch, seqrec_error *error)
+{
+    SQ_CHECK(batch != NULL, error, SEQREC_E_ARGUMENT, "batch is NULL");
+    SQ_TRY(sq_struct_read(out, sizeof *out, batch, sizeof *batch, "batch", error));
+    SQ_CHECK(out->sequences >= 0, error, SEQREC_E_ARGUMENT, "batch.sequences = %lld is negative",
+             (long long)out->sequences);
+    return out->sequences == 0 ? SEQREC_OK : sq_batch_offsets_check(out, error);
+}
+#endif

@@ -1,0 +1,88 @@
+/* api: evaluation of a model, or of the baselines alone, on a dataset. */
+#include <stdio.h>
+#include "api/checks.h"
+#include "eval/evaluate.h"
+#include "eval/model_scorer.h"
+
+/* What a model says about its training. */
+typedef struct provenance {
+    const char *split; /* as fit recorded it, or NULL */
+    int32_t same_data; /* the dataset is the one it was trained on */
+} provenance;
+
+static provenance provenance_of(const sq_notes *notes, const seqrec_dataset *dataset)
+{
+    char hash[17];
+    const char *noted = sq_notes_get(notes, "data_hash");
+    (void)snprintf(hash, sizeof hash, "%016llx", (unsigned long long)dataset->hash);
+    return (provenance){sq_notes_get(notes, "split"), noted != NULL && strcmp(noted, hash) == 0};
+}
+
+static int32_t same_division(const sq_division *a, const sq_division *b)
+{
+    if (a->kind != b->kind) return 0;
+    return a->kind != SQ_DIVISION_TIME || (a->valid_from == b->valid_from && a->test_from == b->test_from);
+}
+
+/* The division asked for, else the model's own (one that holds nothing out cannot be evaluated), else leave-one-out. */
+static int32_t choose_division(const char *asked, const char *noted, sq_division *out, seqrec_error *error)
+{
+    if (asked != NULL) return sq_division_parse(asked, out, error);
+    if (noted == NULL || sq_division_parse(noted, out, NULL) != SEQREC_OK || out->kind == SQ_DIVISION_NONE)
+        return sq_division_parse(NULL, out, error);
+    return SEQREC_OK;
+}
+
+/* On its own training data a model may be evaluated only under the division it was trained under, if that holds events out. */
+static int32_t refuse_trained(const provenance *from, const sq_division *asked, seqrec_error *error)
+{
+    sq_division trained;
+    if (!from->same_data) return SEQREC_OK;
+    SQ_CHECK(from->split != NULL && sq_division_parse(from->split, &trained, NULL) == SEQREC_OK, error, SEQREC_E_STATE,
+             "the model was trained on this data, and does not say with which split; allow_trained evaluates it all the "
+             "same");
+    SQ_CHECK(trained.kind != SQ_DIVISION_NONE && same_division(&trained, asked), error, SEQREC_E_STATE,
+             "the model was trained on this data with split \"%.60s\": other events than that split holds out were seen in "
+             "training; allow_trained evaluates them all the same", from->split);
+    return SEQREC_OK;
+}
+
+static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
+                        const seqrec_dataset *dataset, const seqrec_evaluation *how, seqrec_report **out,
+                        seqrec_error *error)
+{
+    const provenance from = provenance_of(snapshot->notes, dataset);
+    sq_division division;
+    sq_scorer scorer;
+    SQ_TRY(choose_division(how->division, from.split, &division, error));
+    if (!how->allow_trained) SQ_TRY(refuse_trained(&from, &division, error));
+    SQ_TRY(sq_model_scorer_create_on(context, model, snapshot, dataset, &scorer, error));
+    const int32_t status = sq_evaluate(context, dataset, &division, how, &scorer, out, error);
+    sq_model_scorer_free(&scorer);
+    return status;
+}
+
+static int32_t evaluate_baselines(seqrec_context *context, const seqrec_dataset *dataset, const seqrec_evaluation *how,
+                                  seqrec_report **out, seqrec_error *error)
+{
+    sq_division division;
+    SQ_TRY(sq_division_parse(how->division, &division, error));
+    return sq_evaluate(context, dataset, &division, how, NULL, out, error);
+}
+
+int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model, const seqrec_dataset *dataset,
+                        const seqrec_evaluation *evaluation, seqrec_report **out, seqrec_error *error)
+{
+    seqrec_evaluation how = {.struct_size = sizeof how};
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    if (evaluation != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, evaluation, sizeof how, "evaluation", error));
+    if (model == NULL) return evaluate_baselines(context, dataset, &how, out, error);
+    SQ_TRY(sq_model_usable(model, error));
+    sq_snapshot *snapshot = sq_snapshot_acquire(model);
+    const int32_t status = evaluate(context, model, snapshot, dataset, &how, out, error);
+    sq_snapshot_release(model, snapshot);
+    return status;
+}

@@ -1,0 +1,84 @@
+/* api: models: creating, sharing, files, options and notes. */
+#include "api/checks.h"
+#include "api/textout.h"
+#include "model/modelfile.h"
+
+int32_t seqrec_model_create(seqrec_context *context, const seqrec_config *config, seqrec_model **out,
+                            seqrec_error *error)
+{
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(config != NULL, error, SEQREC_E_ARGUMENT, "config is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    return sq_model_create(context, &config->options, config->preset, out, error);
+}
+
+seqrec_model *seqrec_model_retain(seqrec_model *model)
+{
+    return model == NULL ? NULL : sq_model_retain(model);
+}
+
+void seqrec_model_release(seqrec_model *model)
+{
+    sq_model_release(model);
+}
+
+int32_t seqrec_model_save(const seqrec_model *model, const char *path, seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
+    return sq_model_save(model, path, error);
+}
+
+int32_t seqrec_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error)
+{
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    return sq_model_load(context, path, out, error);
+}
+
+int32_t seqrec_model_config(const seqrec_model *model, seqrec_config **out, seqrec_error *error)
+{
+    seqrec_config *made = NULL;
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_config_create(&model->context->memory, &made, error));
+    sq_model_options(model, &made->options);
+    memcpy(made->preset, model->preset, sizeof made->preset);
+    *out = made;
+    return SEQREC_OK;
+}
+
+int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out, size_t out_bytes, size_t *needed,
+                          seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_CHECK(key != NULL, error, SEQREC_E_ARGUMENT, "key is NULL");
+    sq_snapshot *snapshot = sq_snapshot_acquire(model);
+    const char *value = sq_notes_get(snapshot->notes, key);
+    if (value == NULL && strcmp(key, "preset") == 0 && model->preset[0] != '\0') value = model->preset;
+    int32_t status = value == NULL
+                         ? sq_fail(error, SEQREC_E_NOT_FOUND, "the model has no note \"%.100s\"", key)
+                         : sq_text_out(value, strlen(value), key, out, out_bytes, needed, error);
+    sq_snapshot_release(model, snapshot);
+    return status;
+}
+
+static int32_t set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error)
+{
+    sq_notes *made = NULL;
+    SQ_TRY(sq_notes_with(model->current->notes, key, value, &made, error));
+    return sq_model_publish(model, (sq_change){.notes = made}, error);
+}
+
+int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_CHECK(key != NULL, error, SEQREC_E_ARGUMENT, "key is NULL");
+    sq_lock_take(&model->writing);
+    int32_t status = set_note(model, key, value, error);
+    sq_lock_give(&model->writing);
+    return status;
+}

@@ -1,0 +1,89 @@
+/* api: user vectors, scores and recommendations from raw histories. */
+#include "api/checks.h"
+#include "serve/recommend.h"
+
+static int32_t check_list(const char *name, const int64_t *ids, int64_t count, seqrec_error *error)
+{
+    SQ_CHECK(count >= 0, error, SEQREC_E_ARGUMENT, "filter.%s_count = %lld is negative", name, (long long)count);
+    SQ_CHECK(ids != NULL || count == 0, error, SEQREC_E_ARGUMENT, "filter.%s is NULL but filter.%s_count is %lld", name,
+             name, (long long)count);
+    return SEQREC_OK;
+}
+
+/* filter NULL: a zeroed one. */
+static int32_t read_filter(seqrec_filter *out, const seqrec_filter *filter, seqrec_error *error)
+{
+    out->struct_size = sizeof *out;
+    if (filter == NULL) return SEQREC_OK;
+    SQ_TRY(sq_struct_read(out, sizeof *out, filter, sizeof *filter, "filter", error));
+    SQ_CHECK(out->exclude_seen == 0 || out->exclude_seen == 1, error, SEQREC_E_RANGE,
+             "filter.exclude_seen = %d is neither 0 nor 1", (int)out->exclude_seen);
+    SQ_CHECK(out->unknown_items == SEQREC_UNKNOWN_SKIP || out->unknown_items == SEQREC_UNKNOWN_ERROR, error,
+             SEQREC_E_RANGE, "filter.unknown_items = %d is neither SEQREC_UNKNOWN_SKIP nor SEQREC_UNKNOWN_ERROR",
+             (int)out->unknown_items);
+    SQ_TRY(check_list("allow", out->allow, out->allow_count, error));
+    return check_list("deny", out->deny, out->deny_count, error);
+}
+
+/* What the three calls have in common. */
+static int32_t begin(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter,
+                     seqrec_batch *read_batch, seqrec_filter *read_filter_to, seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_TRY(sq_batch_read(read_batch, batch, error));
+    return read_filter(read_filter_to, filter, error);
+}
+
+static int32_t check_offsets(const int64_t *offsets, int64_t sequences, seqrec_error *error)
+{
+    SQ_CHECK(offsets[0] == 0, error, SEQREC_E_ARGUMENT, "candidate_offsets[0] = %lld; offsets start at 0",
+             (long long)offsets[0]);
+    for (int64_t b = 0; b < sequences; b++) {
+        SQ_CHECK(offsets[b] <= offsets[b + 1], error, SEQREC_E_ARGUMENT,
+                 "candidate_offsets[%lld] = %lld is below candidate_offsets[%lld] = %lld", (long long)(b + 1),
+                 (long long)offsets[b + 1], (long long)b, (long long)offsets[b]);
+    }
+    return SEQREC_OK;
+}
+
+int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
+                     const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
+                     seqrec_error *error)
+{
+    seqrec_batch b = {0};
+    seqrec_filter f = {0};
+    SQ_TRY(begin(model, batch, filter, &b, &f, error));
+    if (candidate_offsets != NULL) SQ_TRY(check_offsets(candidate_offsets, b.sequences, error));
+    SQ_CHECK(candidate_offsets != NULL || n >= 0, error, SEQREC_E_ARGUMENT, "n = %lld is negative", (long long)n);
+    const int64_t listed = candidate_offsets != NULL ? candidate_offsets[b.sequences] : n;
+    SQ_CHECK(candidates != NULL || listed == 0, error, SEQREC_E_ARGUMENT, "candidates is NULL for %lld candidates",
+             (long long)listed);
+    SQ_CHECK(scores != NULL || listed == 0 || b.sequences == 0, error, SEQREC_E_ARGUMENT,
+             "scores is NULL for %lld candidates", (long long)listed);
+    return sq_score_candidates(model, &b, candidates, candidate_offsets, n, &f, scores, error);
+}
+
+int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_t k, const seqrec_filter *filter,
+                    int64_t *items, float *scores, int64_t *found, seqrec_error *error)
+{
+    seqrec_batch b = {0};
+    seqrec_filter f = {0};
+    SQ_TRY(begin(model, batch, filter, &b, &f, error));
+    SQ_CHECK(k >= 0, error, SEQREC_E_ARGUMENT, "k = %lld is negative", (long long)k);
+    SQ_CHECK(items != NULL || k == 0 || b.sequences == 0, error, SEQREC_E_ARGUMENT, "items is NULL for k = %lld",
+             (long long)k);
+    SQ_CHECK(found != NULL || b.sequences == 0, error, SEQREC_E_ARGUMENT, "found is NULL for %lld sequences",
+             (long long)b.sequences);
+    return sq_recommend(model, &b, k, &f, items, scores, found, error);
+}
+
+int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter, float *out,
+                      seqrec_error *error)
+{
+    seqrec_batch b = {0};
+    seqrec_filter f = {0};
+    SQ_TRY(begin(model, batch, filter, &b, &f, error));
+    SQ_CHECK(out != NULL || b.sequences == 0, error, SEQREC_E_ARGUMENT, "out is NULL for %lld sequences",
+             (long long)b.sequences);
+    return sq_encode_batch(model, &b, &f, out, error);
+}

@@ -1,0 +1,94 @@
+/* attention: causal softmax attention, forward and backward, by blocks of rows. */
+#include "attention/causal.h"
+#include <math.h>
+#include <string.h>
+
+static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
+
+void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_head_scratch *out)
+{
+    size_t ld = round16(longest);
+    out->kt = SQ_TAKE(arena, float, padded * ld);
+    out->vt = SQ_TAKE(arena, float, padded * ld);
+    out->s = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
+    out->p = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
+    out->d = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
+    out->kept = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
+}
+
+size_t sq_head_kept(size_t length)
+{
+    size_t floats = 0;
+    for (size_t i = 0; i < length; i += SQ_ATTENTION_ROWS) {
+        size_t rows = length - i < SQ_ATTENTION_ROWS ? length - i : SQ_ATTENTION_ROWS;
+        floats += rows * round16(i + rows);
+    }
+    return floats;
+}
+
+/* Rows i .. i + rows - 1 see keys 0 .. i + rows - 1: `width` columns, rounded up. */
+typedef struct rows {
+    size_t i, rows, end, width;
+} rows;
+
+static rows rows_at(const sq_head *head, size_t i)
+{
+    rows b = {.i = i, .rows = head->length - i < SQ_ATTENTION_ROWS ? head->length - i : SQ_ATTENTION_ROWS};
+    b.end = i + b.rows;
+    b.width = round16(b.end);
+    return b;
+}
+
+static float inverse_root(const sq_head *head) { return 1.0f / sqrtf((float)head->width); }
+
+/* s = probabilities of a block after dropout, [rows][b->width]; kept as the kernel says. */
+static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, const float *kt, float *s, float *kept)
+{
+    sq_gemm(k, b->rows, b->width, h->width, h->q + b->i * h->ld, h->ld, 1, kt, round16(h->length), s, b->width, 0);
+    k->causal_fwd(b->rows, b->i, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row, s, kept);
+}
+
+void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out, size_t ld_out, float *kept,
+                 sq_head_scratch *scratch)
+{
+    k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, round16(h->length));
+    for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
+        rows b = rows_at(h, i);
+        probabilities(k, h, &b, scratch->kt, scratch->s, kept);
+        sq_gemm(k, b.rows, h->padded, b.end, scratch->s, b.width, 1, h->v, h->ld, out + i * ld_out, ld_out, 0);
+        if (kept) kept += b.rows * b.width;
+    }
+}
+
+static void clear(const sq_head *h, float *x)
+{
+    for (size_t t = 0; t < h->length; t++) memset(x + t * h->ld, 0, h->padded * sizeof *x);
+}
+
+/* With P = dropped probabilities: dV = P^T dO, dP = dO V^T, dS = A (M dP - <dO, O>), dQ = dS K, dK = dS^T Q. */
+void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const float *dout, size_t ld_out,
+                 const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch)
+{
+    size_t ldt = round16(h->length);
+    k->transpose(h->length, h->width, h->v, h->ld, scratch->vt, ldt);
+    if (!kept) k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, ldt);
+    clear(h, dk);
+    clear(h, dv);
+    for (size_t i = 0; i < h->length; i += SQ_ATTENTION_ROWS) {
+        rows b = rows_at(h, i);
+        const float *block = kept, *d_out = dout + i * ld_out;
+        if (!kept) {
+            probabilities(k, h, &b, scratch->kt, scratch->s, scratch->kept);
+            block = scratch->kept;
+        }
+        for (size_t r = 0; r < b.rows; r++)
+            scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
+        sq_gemm(k, b.rows, b.width, h->width, d_out, ld_out, 1, scratch->vt, ldt, scratch->d, b.width, 0);
+        k->causal_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
+                      scratch->p, scratch->d);
+        sq_gemm(k, b.end, h->padded, b.rows, scratch->p, 1, b.width, d_out, ld_out, dv, h->ld, 1);
+        sq_gemm(k, b.rows, h->padded, b.end, scratch->d, b.width, 1, h->k, h->ld, dq + i * h->ld, h->ld, 0);
+        sq_gemm(k, b.end, h->padded, b.rows, scratch->d, 1, b.width, h->q + i * h->ld, h->ld, dk, h->ld, 1);
+        if (kept) kept += b.rows * b.width;
+    }
+}

@@ -1,0 +1,112 @@
+/* eval: means over users and their percentile intervals by resampling users. */
+#include "eval/bootstrap.h"
+#include <inttypes.h>
+#include <string.h>
+#include "base/rng.h"
+#include "eval/metrics.h"
+
+enum { LANES = 8, WAVE = 64 };
+
+typedef struct resampling {
+    const double *values;
+    int64_t columns, n, resamples;
+    uint64_t seed;
+    double *weights; /* [width][n] how often each user was drawn */
+    uint64_t *means; /* [columns][resamples] bits of the mean: means are not negative, so they order as their bits do */
+    int64_t first;   /* resample of task 0 */
+} resampling;
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static double value_of(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static double fold(const double lanes[LANES])
+{
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+static double weighted_sum(const double *values, const double *weights, int64_t n)
+{
+    double lanes[LANES] = {0}, rest = 0.0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (int64_t j = 0; j < LANES; j++) lanes[j] += values[i + j] * weights[i + j];
+    }
+    for (; i < n; i++) rest += values[i] * weights[i];
+    return fold(lanes) + rest;
+}
+
+double sq_mean(const double *values, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += values[i];
+    return sum / (double)n;
+}
+
+static void resample(void *arg, int32_t task, int32_t worker)
+{
+    const resampling *r = arg;
+    const int64_t b = r->first + task;
+    const uint64_t key = sq_random_key(r->seed, SQ_STREAM_BOOTSTRAP, (uint64_t)b);
+    double *weights = r->weights + (size_t)worker * (size_t)r->n;
+    memset(weights, 0, (size_t)r->n * sizeof(double));
+    for (int64_t i = 0; i < r->n; i++) weights[sq_random_below(key, (uint64_t)i, (uint64_t)r->n)] += 1.0;
+    for (int64_t c = 0; c < r->columns; c++) {
+        const double sum = weighted_sum(r->values + c * r->n, weights, r->n);
+        r->means[c * r->resamples + b] = bits_of(sum / (double)r->n);
+    }
+}
+
+/* Between the two order statistics around share * (n - 1), in proportion. */
+static double quantile(const uint64_t *sorted, int64_t n, double share)
+{
+    const double at = share * (double)(n - 1);
+    const int64_t below = (int64_t)at;
+    const double low = value_of(sorted[below]);
+    if (below + 1 >= n) return low;
+    return low + (at - (double)below) * (value_of(sorted[below + 1]) - low);
+}
+
+static int32_t run_waves(resampling *r, seqrec_context *context, int32_t (*stop)(void *arg), void *arg,
+                         seqrec_error *error)
+{
+    for (r->first = 0; r->first < r->resamples; r->first += WAVE) {
+        const int64_t left = r->resamples - r->first;
+        SQ_CHECK(stop == NULL || stop(arg) == 0, error, SEQREC_E_CANCELLED, "the caller stopped the bootstrap");
+        sq_parallel(context->pool, (int32_t)(left < WAVE ? left : WAVE), resample, r);
+    }
+    return SEQREC_OK;
+}
+
+int32_t sq_bootstrap(seqrec_context *context, const double *values, int64_t columns, int64_t n, int64_t resamples,
+                     uint64_t seed, int32_t (*stop)(void *arg), void *arg, sq_interval *out, seqrec_error *error)
+{
+    const size_t width = (size_t)sq_pool_width(context->pool);
+    resampling r = {.values = values, .columns = columns, .n = n, .resamples = resamples, .seed = seed};
+    r.weights = sq_alloc(&context->memory, width * (size_t)n, sizeof(double));
+    r.means = sq_alloc(&context->memory, (size_t)columns * (size_t)resamples, sizeof(uint64_t));
+    int32_t status = SEQREC_E_MEMORY;
+    if (r.weights != NULL && r.means != NULL) {
+        status = run_waves(&r, context, stop, arg, error);
+    } else {
+        (void)sq_fail(error, status, "no memory for %" PRId64 " resamples of %" PRId64 " users", resamples, n);
+    }
+    for (int64_t c = 0; c < columns && status == SEQREC_OK; c++) {
+        uint64_t *means = r.means + c * resamples;
+        sq_heap_sort(means, resamples);
+        out[c] = (sq_interval){quantile(means, resamples, 0.025), quantile(means, resamples, 0.975)};
+    }
+    sq_free(&context->memory, r.means);
+    sq_free(&context->memory, r.weights);
+    return status;
+}

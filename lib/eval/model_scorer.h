@@ -1,0 +1,16 @@
+/* eval: a model as the scorer of an evaluation. */
+#ifndef SQ_MODEL_SCORER_H
+#define SQ_MODEL_SCORER_H
+#include "eval/scorer.h"
+#include "model/model.h"
+
+/* Scores the items of `dataset` after histories of its users with one snapshot of the model, NULL: the current one. Items that
+ * the model lacks score NaN, and histories skip them. The scorer keeps references to snapshot, model and dataset, and takes all
+ * its memory here: for the pool of `context`, on which the evaluation must run. */
+int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
+                                  const seqrec_dataset *dataset, sq_scorer *out, seqrec_error *error);
+/* The same for the pool of the model's own context. */
+int32_t sq_model_scorer_create(const seqrec_model *model, sq_snapshot *snapshot, const seqrec_dataset *dataset,
+                               sq_scorer *out, seqrec_error *error);
+void sq_model_scorer_free(sq_scorer *scorer);
+#endif

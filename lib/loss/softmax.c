@@ -1,0 +1,128 @@
+/* loss: cross-entropy over the whole catalogue, tiled. */
+#include "loss/losses.h"
+#include <math.h>
+#include <string.h>
+
+#define PANEL 64             /* items of a panel */
+#define TILE_FLOATS 114688   /* logits of a tile: 448 KiB, within a second-level cache of 512 KiB */
+#define LARGEST_TILE 48      /* tokens */
+#define SMALLEST_TILE 24     /* below this, items are blocked and logits computed twice */
+
+static size_t round_panel(size_t items) { return (items + PANEL - 1) / PANEL * PANEL; }
+
+/* Tokens of a tile and items of a block: the whole catalogue when SMALLEST_TILE tokens of it fit. */
+static void tile_shape(size_t items, size_t *tokens, size_t *block)
+{
+    size_t padded = round_panel(items);
+    *block = padded;
+    *tokens = TILE_FLOATS / padded;
+    if (*tokens > LARGEST_TILE) *tokens = LARGEST_TILE;
+    if (*tokens >= SMALLEST_TILE) return;
+    *tokens = LARGEST_TILE;
+    *block = TILE_FLOATS / LARGEST_TILE / PANEL * PANEL;
+}
+
+size_t sq_softmax_scratch(size_t items, size_t width)
+{
+    size_t tokens, block;
+    tile_shape(items, &tokens, &block);
+    return tokens * (block + width + 3 * 16);
+}
+
+void sq_softmax_panel(const sq_kernels *k, const float *rows, size_t width, size_t d, size_t panel, float *panels)
+{
+    k->transpose(PANEL, d, rows + panel * PANEL * width, width, panels + panel * PANEL * d, PANEL);
+}
+
+/* One tile of tokens. */
+typedef struct tile {
+    const sq_softmax *o;
+    size_t n, block;        /* tokens; items of a block */
+    const float *u;
+    const int32_t *target;
+    float *du, *logits, *scaled, *top, *sum;
+} tile;
+
+static size_t items_of(const tile *t, size_t first)
+{
+    return t->o->items - first < t->block ? t->o->items - first : t->block;
+}
+
+/* logits [n][block] of items first .. */
+static void compute_logits(const tile *t, size_t first)
+{
+    const sq_softmax *o = t->o;
+    size_t panels = (items_of(t, first) + PANEL - 1) / PANEL;
+    for (size_t p = 0; p < panels; p++)
+        sq_gemm(o->kernels, t->n, PANEL, o->d, t->u, o->width, 1, o->panels + (first / PANEL + p) * PANEL * o->d, PANEL,
+                t->logits + p * PANEL, t->block, 0);
+}
+
+/* Largest logit and sum of exp(logit - largest) of each token, block by block; with one block, logits become the
+ * exponentials. */
+static void normaliser(const tile *t)
+{
+    const sq_kernels *k = t->o->kernels;
+    for (size_t r = 0; r < t->n; r++) t->top[r] = -INFINITY, t->sum[r] = 0;
+    for (size_t first = 0; first < t->o->items; first += t->block) {
+        size_t items = items_of(t, first);
+        compute_logits(t, first);
+        for (size_t r = 0; r < t->n; r++) {
+            float *row = t->logits + r * t->block, top = k->max(items, row);
+            if (top > t->top[r]) {
+                t->sum[r] *= expf(t->top[r] - top);
+                t->top[r] = top;
+            }
+            t->sum[r] += k->exp_shift(items, t->top[r], row);
+        }
+    }
+}
+
+/* du = weight / sum * (exponentials * rows) - weight * target row; drows += exponentials^T * (u * weight / sum). */
+static void gradients(const tile *t)
+{
+    const sq_softmax *o = t->o;
+    for (size_t r = 0; r < t->n; r++)
+        o->kernels->scale(o->width, o->weight / t->sum[r], t->u + r * o->width, t->scaled + r * o->width);
+    for (size_t first = 0; first < o->items; first += t->block) {
+        size_t items = items_of(t, first);
+        if (t->block < o->items) {
+            compute_logits(t, first);
+            for (size_t r = 0; r < t->n; r++) o->kernels->exp_shift(items, t->top[r], t->logits + r * t->block);
+        }
+        sq_gemm(o->kernels, t->n, o->width, items, t->logits, t->block, 1, o->rows + first * o->width, o->width, t->du,
+                o->width, first > 0);
+        sq_gemm(o->kernels, items, o->width, t->n, t->logits, 1, t->block, t->scaled, o->width,
+                o->drows + first * o->width, o->width, 1);
+    }
+    for (size_t r = 0; r < t->n; r++) {
+        size_t target = (size_t)t->target[r] * o->width;
+        float *du = t->du + r * o->width;
+        o->kernels->scale(o->width, o->weight / t->sum[r], du, du);
+        o->kernels->axpy(o->width, -o->weight, o->rows + target, du);
+        o->kernels->axpy(o->width, -o->weight, t->u + r * o->width, o->drows + target);
+    }
+}
+
+double sq_softmax_loss(const sq_softmax *o)
+{
+    double loss = 0;
+    size_t tokens, block;
+    tile_shape(o->items, &tokens, &block);
+    for (size_t first = 0; first < o->n; first += tokens) {
+        tile t = {.o = o, .block = block, .u = o->u + first * o->width, .target = o->target + first};
+        t.n = o->n - first < tokens ? o->n - first : tokens;
+        t.du = o->du + first * o->width;
+        t.logits = o->scratch;
+        t.scaled = t.logits + tokens * block;
+        t.top = t.scaled + tokens * o->width;
+        t.sum = t.top + tokens;
+        normaliser(&t);
+        for (size_t r = 0; r < t.n; r++) {
+            float score = o->kernels->dot(o->width, t.u + r * o->width, o->rows + (size_t)t.target[r] * o->width);
+            loss += log((double)t.sum[r]) + (double)t.top[r] - (double)score;
+        }
+        gradients(&t);
+    }
+    return loss;
+}

@@ -1,0 +1,85 @@
+/* model: the item table. Rows live in chunks of fixed size that never move; a chunk, once published, is never written: a
+ * writer copies what it changes and publishes a new catalogue, so a reader's catalogue stays as it is. */
+#ifndef SQ_CATALOGUE_H
+#define SQ_CATALOGUE_H
+#include "base/context.h"
+
+#define SQ_CHUNK_ROWS 1024 /* slot = chunk * SQ_CHUNK_ROWS + row */
+
+/* Who lives in the slots of one chunk. */
+typedef struct sq_slots {
+    _Atomic int32_t references;
+    int32_t live_count;
+    int64_t id[SQ_CHUNK_ROWS];
+    int32_t generation[SQ_CHUNK_ROWS]; /* rises each time the slot gets a new item */
+    uint64_t stamp[SQ_CHUNK_ROWS];     /* catalogue version that last put or updated the row from outside training */
+    uint8_t live[SQ_CHUNK_ROWS];
+} sq_slots;
+
+/* The vectors of one chunk: [SQ_CHUNK_ROWS][stride] floats, zero where no item lives and in the padding of each row. */
+typedef struct sq_rows {
+    _Atomic int32_t references;
+    float *at; /* 64-byte aligned */
+} sq_rows;
+
+/* One bucket of the id -> slot map: immutable open addressing (shards.h). */
+typedef struct sq_shard sq_shard;
+
+/* An immutable table; reference counted. */
+typedef struct sq_catalogue {
+    seqrec_context *context; /* retained */
+    _Atomic int32_t references;
+    int32_t dim;     /* d: floats of an item vector */
+    int32_t padded;  /* d rounded up to 16 */
+    int32_t tables;  /* 1 tied, 2: input vector then output vector */
+    int32_t stride;  /* tables * padded */
+    int32_t chunks;  /* length of slots and rows */
+    sq_slots **slots;
+    sq_rows **rows;
+    int64_t count;   /* live items */
+    uint64_t version; /* rises with every change of membership or of a vector from outside training */
+    int32_t shard_bits;
+    sq_shard **shards; /* [1 << shard_bits] */
+} sq_catalogue;
+
+/* An empty catalogue. */
+int32_t sq_catalogue_create(seqrec_context *context, int32_t dim, int32_t tables, sq_catalogue **out,
+                            seqrec_error *error);
+sq_catalogue *sq_catalogue_retain(sq_catalogue *catalogue);
+void sq_catalogue_release(sq_catalogue *catalogue);
+
+/* Slot of id, or -1. */
+int32_t sq_catalogue_find(const sq_catalogue *catalogue, int64_t id);
+static inline float *sq_catalogue_row(const sq_catalogue *catalogue, int32_t slot)
+{
+    return catalogue->rows[slot / SQ_CHUNK_ROWS]->at +
+           (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)catalogue->stride;
+}
+
+/* Each makes a new catalogue with the change, all or nothing; `base` is not touched. vectors: [n][dim * tables].
+ * put: ids must be new (E_EXISTS), distinct and their vectors finite (E_ARGUMENT names the id); freed slots are reused, lowest
+ * first, under a new generation. vectors NULL: `fill` (NULL: zeros) writes each row ([stride], zeroed before).
+ * update and remove: ids must be there (E_NOT_FOUND) and distinct (E_ARGUMENT). */
+typedef void (*sq_row_fill)(void *arg, int64_t id, float *row);
+int32_t sq_catalogue_put(const sq_catalogue *base, const int64_t *ids, int64_t n, const float *vectors,
+                         sq_row_fill fill, void *arg, sq_catalogue **out, seqrec_error *error);
+int32_t sq_catalogue_update(const sq_catalogue *base, const int64_t *ids, int64_t n, const float *vectors,
+                            sq_catalogue **out, seqrec_error *error);
+int32_t sq_catalogue_remove(const sq_catalogue *base, const int64_t *ids, int64_t n, sq_catalogue **out,
+                            seqrec_error *error);
+/* The same membership and version with other row chunks (what a trainer publishes): adds a reference to each of
+ * rows[chunks], the caller keeps its own. */
+int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, sq_catalogue **out,
+                               seqrec_error *error);
+/* Places items at given slots and generations (loading a file): ids[n] distinct, slots[n] strictly rising, generations[n]
+ * positive, vectors as in put; E_FORMAT otherwise. vectors NULL: rows are zero and belong to the caller alone, who may fill
+ * those of the ids before anybody else sees the table. The table is as large as its last slot asks. */
+int32_t sq_catalogue_restore(seqrec_context *context, int32_t dim, int32_t tables, const int64_t *ids,
+                             const int32_t *slots, const int32_t *generations, int64_t n, const float *vectors,
+                             sq_catalogue **out, seqrec_error *error);
+
+/* Row chunks on their own, for a trainer's private copies: a new chunk, zeroed or a copy of `like`. NULL when memory fails. */
+sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *like);
+sq_rows *sq_rows_retain(sq_rows *rows);
+void sq_rows_release(const sq_memory *memory, sq_rows *rows);
+#endif

@@ -1,0 +1,192 @@
+/* model: a catalogue under construction: shares its base's parts and copies those it touches. */
+#include "model/itemdraft.h"
+#include <string.h>
+#include "model/shards.h"
+
+/* Mean entries of a shard above which the map gets twice as many: copying one shard stays a matter of microseconds. */
+#define SHARD_MEAN 4096
+#define SHARD_BITS_MOST 24
+
+static int32_t no_memory(seqrec_error *error)
+{
+    return sq_fail(error, SEQREC_E_MEMORY, "no memory for the item table");
+}
+
+static const sq_memory *memory_of(const sq_draft *draft)
+{
+    return &draft->made->context->memory;
+}
+
+/* Moves the entries of one shard of the base to the `fan` shards that take its place. */
+static int32_t split_shard(const sq_memory *memory, const sq_shard *from, sq_catalogue *made)
+{
+    int64_t id;
+    int32_t slot, found;
+    for (size_t cell = 0; sq_shard_next(from, &cell, &id, &slot);) {
+        sq_shard **to = &made->shards[sq_shard_index(sq_hash_id(id), made->shard_bits)];
+        if (!sq_shard_insert(memory, to, id, slot, &found)) return 0;
+    }
+    return 1;
+}
+
+static int32_t split_shards(const sq_catalogue *base, sq_catalogue *made, int64_t total)
+{
+    const sq_memory *memory = &made->context->memory;
+    int64_t mean = total >> made->shard_bits;
+    for (size_t i = 0; i < (size_t)1 << made->shard_bits; i++) {
+        made->shards[i] = sq_shard_create(memory, mean + mean / 8 + 4);
+        if (!made->shards[i]) return 0;
+    }
+    for (size_t i = 0; i < (size_t)1 << base->shard_bits; i++) {
+        if (!split_shard(memory, base->shards[i], made)) return 0;
+    }
+    return 1;
+}
+
+static int32_t share_shards(const sq_catalogue *base, sq_catalogue *made, int64_t total)
+{
+    while (made->shard_bits < SHARD_BITS_MOST && total >> made->shard_bits > SHARD_MEAN) made->shard_bits++;
+    size_t count = (size_t)1 << made->shard_bits;
+    made->shards = sq_alloc_zero(&made->context->memory, count, sizeof(sq_shard *));
+    if (!made->shards) return 0;
+    if (made->shard_bits != base->shard_bits) return split_shards(base, made, total);
+    for (size_t i = 0; i < count; i++) made->shards[i] = sq_shard_retain(base->shards[i]);
+    return 1;
+}
+
+static int32_t share_chunks(const sq_catalogue *base, sq_catalogue *made, int32_t chunks)
+{
+    const sq_memory *memory = &made->context->memory;
+    made->slots = sq_alloc_zero(memory, (size_t)chunks, sizeof(sq_slots *));
+    made->rows = sq_alloc_zero(memory, (size_t)chunks, sizeof(sq_rows *));
+    if (!made->slots || !made->rows) return 0;
+    made->chunks = chunks;
+    for (int32_t i = 0; i < base->chunks; i++) {
+        atomic_fetch_add_explicit(&base->slots[i]->references, 1, memory_order_relaxed);
+        made->slots[i] = base->slots[i];
+        made->rows[i] = sq_rows_retain(base->rows[i]);
+    }
+    return 1;
+}
+
+int32_t sq_draft_begin(sq_draft *draft, const sq_catalogue *base, int32_t chunks, int64_t adding, seqrec_error *error)
+{
+    sq_catalogue *made = sq_alloc_zero(&base->context->memory, 1, sizeof *made);
+    if (!made) return no_memory(error);
+    made->context = sq_context_retain(base->context);
+    atomic_init(&made->references, 1);
+    made->dim = base->dim;
+    made->padded = base->padded;
+    made->tables = base->tables;
+    made->stride = base->stride;
+    made->count = base->count;
+    made->version = base->version;
+    made->shard_bits = base->shard_bits;
+    if (chunks < base->chunks) chunks = base->chunks;
+    if (!share_chunks(base, made, chunks) || !share_shards(base, made, base->count + adding)) {
+        sq_catalogue_release(made);
+        return no_memory(error);
+    }
+    draft->made = made;
+    draft->shard_growth = (adding >> made->shard_bits) * 9 / 8 + (adding > 0);
+    return SEQREC_OK;
+}
+
+static sq_slots *copy_slots(const sq_memory *memory, const sq_slots *like)
+{
+    if (!like) return sq_alloc_zero(memory, 1, sizeof(sq_slots));
+    sq_slots *slots = sq_alloc(memory, 1, sizeof *slots);
+    size_t head = offsetof(sq_slots, live_count); /* the count of references is not part of the copy */
+    if (slots) memcpy((char *)slots + head, (const char *)like + head, sizeof *slots - head);
+    return slots;
+}
+
+static int32_t own_slots(const sq_memory *memory, sq_slots **at)
+{
+    sq_slots *old = *at;
+    if (old && atomic_load_explicit(&old->references, memory_order_acquire) == 1) return 1;
+    sq_slots *own = copy_slots(memory, old);
+    if (!own) return 0;
+    atomic_init(&own->references, 1);
+    *at = own;
+    if (old && atomic_fetch_sub_explicit(&old->references, 1, memory_order_acq_rel) == 1) sq_free(memory, old);
+    return 1;
+}
+
+static int32_t own_rows(const sq_memory *memory, sq_rows **at, int32_t stride)
+{
+    sq_rows *old = *at;
+    if (old && atomic_load_explicit(&old->references, memory_order_acquire) == 1) return 1;
+    sq_rows *own = sq_rows_create(memory, stride, old);
+    if (!own) return 0;
+    *at = own;
+    sq_rows_release(memory, old);
+    return 1;
+}
+
+int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
+{
+    const sq_memory *memory = memory_of(draft);
+    sq_catalogue *made = draft->made;
+    if (!own_slots(memory, &made->slots[chunk]) || !own_rows(memory, &made->rows[chunk], made->stride)) {
+        return no_memory(error);
+    }
+    return SEQREC_OK;
+}
+
+int32_t sq_draft_fill_gaps(sq_draft *draft, int32_t generation, seqrec_error *error)
+{
+    sq_catalogue *made = draft->made;
+    int32_t first = -1;
+    for (int32_t i = 0; i < made->chunks; i++) {
+        if (made->slots[i]) continue;
+        if (first < 0) {
+            first = i;
+            SQ_TRY(sq_draft_own_chunk(draft, i, error));
+            for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) made->slots[i]->generation[row] = generation;
+            continue;
+        }
+        atomic_fetch_add_explicit(&made->slots[first]->references, 1, memory_order_relaxed);
+        made->slots[i] = made->slots[first];
+        made->rows[i] = sq_rows_retain(made->rows[first]);
+    }
+    return SEQREC_OK;
+}
+
+static int32_t own_shard(const sq_memory *memory, sq_shard **at, int64_t growth)
+{
+    if (!sq_shard_shared(*at)) return 1;
+    sq_shard *own = sq_shard_copy(memory, *at, growth);
+    if (!own) return 0;
+    sq_shard_release(memory, *at);
+    *at = own;
+    return 1;
+}
+
+int32_t sq_draft_link(sq_draft *draft, int64_t id, int32_t slot, int32_t *found, seqrec_error *error)
+{
+    const sq_memory *memory = memory_of(draft);
+    sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(id), draft->made->shard_bits)];
+    if (!own_shard(memory, at, draft->shard_growth) || !sq_shard_insert(memory, at, id, slot, found)) {
+        return no_memory(error);
+    }
+    return SEQREC_OK;
+}
+
+int32_t sq_draft_unlink(sq_draft *draft, int64_t id, seqrec_error *error)
+{
+    sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(id), draft->made->shard_bits)];
+    if (!own_shard(memory_of(draft), at, 0)) return no_memory(error);
+    sq_shard_erase(*at, id);
+    return SEQREC_OK;
+}
+
+int32_t sq_draft_end(sq_draft *draft, int32_t status, sq_catalogue **out)
+{
+    if (status == SEQREC_OK)
+        *out = draft->made;
+    else
+        sq_catalogue_release(draft->made);
+    draft->made = NULL;
+    return status;
+}

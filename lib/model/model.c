@@ -1,0 +1,247 @@
+/* model: creating, sharing and publishing. */
+#include "model/model.h"
+#include "base/rng.h"
+#include "position/absolute.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- weights and snapshots -------------------------------------------------------------------------------------- */
+
+sq_weights *sq_weights_create(const sq_memory *memory, size_t floats)
+{
+    sq_weights *w = sq_alloc_zero(memory, 1, sizeof *w);
+    if (!w) return NULL;
+    w->references = 1;
+    w->at = sq_alloc_zero(memory, floats, sizeof *w->at);
+    if (w->at) return w;
+    sq_free(memory, w);
+    return NULL;
+}
+
+sq_weights *sq_weights_retain(sq_weights *weights)
+{
+    atomic_fetch_add_explicit(&weights->references, 1, memory_order_relaxed);
+    return weights;
+}
+
+void sq_weights_release(const sq_memory *memory, sq_weights *weights)
+{
+    if (!weights || atomic_fetch_sub_explicit(&weights->references, 1, memory_order_acq_rel) != 1) return;
+    sq_free(memory, weights->at);
+    sq_free(memory, weights);
+}
+
+static void drop(const sq_memory *memory, sq_change *c)
+{
+    sq_weights_release(memory, c->weights);
+    sq_catalogue_release(c->catalogue);
+    sq_item_names_release(c->names);
+    sq_notes_release(c->notes);
+}
+
+sq_snapshot *sq_snapshot_acquire(const seqrec_model *model)
+{
+    sq_lock *lock = (sq_lock *)&model->reading; /* the lock is not part of the model's value */
+    sq_lock_take(lock);
+    sq_snapshot *snapshot = model->current;
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    sq_lock_give(lock);
+    return snapshot;
+}
+
+void sq_snapshot_release(const seqrec_model *model, sq_snapshot *s)
+{
+    if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
+    drop(&model->context->memory, &(sq_change){s->weights, s->catalogue, s->names, s->notes});
+    sq_free(&model->context->memory, s);
+}
+
+int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error)
+{
+    sq_snapshot *old = model->current, *next = sq_alloc_zero(&model->context->memory, 1, sizeof *next);
+    if (!next) {
+        drop(&model->context->memory, &change);
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a snapshot");
+    }
+    next->references = 1;
+    next->weights = change.weights ? change.weights : sq_weights_retain(old->weights);
+    next->catalogue = change.catalogue ? change.catalogue : sq_catalogue_retain(old->catalogue);
+    next->names = change.names ? change.names : sq_item_names_retain(old->names);
+    next->notes = change.notes ? change.notes : sq_notes_retain(old->notes);
+    sq_lock_take(&model->reading);
+    model->current = next;
+    sq_lock_give(&model->reading);
+    sq_snapshot_release(model, old);
+    return SEQREC_OK;
+}
+
+int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error)
+{
+    sq_change change = {0};
+    sq_lock_take(&model->writing);
+    int32_t status = sq_notes_with(model->current->notes, key, value, &change.notes, error);
+    if (status == SEQREC_OK) status = sq_model_publish(model, change, error);
+    sq_lock_give(&model->writing);
+    return status;
+}
+
+/* ---- the handle ------------------------------------------------------------------------------------------------- */
+
+static int32_t fresh_weights(const seqrec_model *m, sq_weights **out, seqrec_error *error)
+{
+    *out = sq_weights_create(&m->context->memory, m->layout.floats);
+    SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory for %zu parameters", m->layout.floats);
+    sq_layout_initialise(&m->layout, &m->options, (*out)->at);
+    return SEQREC_OK;
+}
+
+/* Fills the parts that are absent. */
+static int32_t first_snapshot(seqrec_model *m, seqrec_error *error)
+{
+    sq_snapshot *s = m->current;
+    int32_t tables = m->options.tied_output ? 1 : 2;
+    if (!s->weights) SQ_TRY(fresh_weights(m, &s->weights, error));
+    if (!s->catalogue) SQ_TRY(sq_catalogue_create(m->context, m->layout.d, tables, &s->catalogue, error));
+    if (!s->names) SQ_TRY(sq_item_names_create(m->context, &s->names, error));
+    return s->notes ? SEQREC_OK : sq_notes_create(m->context, &s->notes, error);
+}
+
+static int32_t build(seqrec_model *m, seqrec_error *error)
+{
+    SQ_TRY(sq_lock_init(&m->writing, error));
+    SQ_TRY(sq_lock_init(&m->reading, error));
+    SQ_TRY(sq_lock_init(&m->arenas_lock, error));
+    SQ_TRY(sq_layout_create(&m->context->memory, &m->options, &m->layout, error));
+    return first_snapshot(m, error);
+}
+
+/* A model and its first snapshot, both blank. */
+static seqrec_model *blank(seqrec_context *context)
+{
+    seqrec_model *m = sq_alloc_zero(&context->memory, 1, sizeof *m);
+    if (!m) return NULL;
+    m->current = sq_alloc_zero(&context->memory, 1, sizeof *m->current);
+    if (!m->current) {
+        sq_free(&context->memory, m);
+        return NULL;
+    }
+    m->context = sq_context_retain(context);
+    m->references = 1;
+    m->current->references = 1;
+    return m;
+}
+
+int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_change parts,
+                          seqrec_model **out, seqrec_error *error)
+{
+    seqrec_model *m = blank(context);
+    if (!m) {
+        drop(&context->memory, &parts);
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a model");
+    }
+    *m->current = (sq_snapshot){1, parts.weights, parts.catalogue, parts.names, parts.notes};
+    m->options = *options;
+    memcpy(m->preset, preset, strnlen(preset, sizeof m->preset - 1));
+    m->kernels = sq_kernels_best();
+    int32_t status = sq_options_check(options, error);
+    if (status == SEQREC_OK) status = build(m, error);
+    if (status != SEQREC_OK) {
+        sq_model_release(m);
+        return status;
+    }
+    *out = m;
+    return SEQREC_OK;
+}
+
+int32_t sq_model_create(seqrec_context *context, const sq_options *options, const char *preset, seqrec_model **out,
+                        seqrec_error *error)
+{
+    return sq_model_assemble(context, options, preset, (sq_change){0}, out, error);
+}
+
+void sq_model_options(const seqrec_model *model, sq_options *out)
+{
+    sq_lock *lock = (sq_lock *)&model->writing; /* the lock is not part of the model's value */
+    sq_lock_take(lock);
+    *out = model->options;
+    sq_lock_give(lock);
+    for (int32_t i = 0; i < sq_option_count; i++)
+        if (sq_option_table[i].scope == SQ_SCOPE_RUNTIME)
+            (void)sq_options_set(out, sq_option_table[i].name, sq_option_table[i].initial, NULL);
+}
+
+seqrec_model *sq_model_retain(seqrec_model *model)
+{
+    atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);
+    return model;
+}
+
+void sq_model_release(seqrec_model *m)
+{
+    if (!m || atomic_fetch_sub_explicit(&m->references, 1, memory_order_acq_rel) != 1) return;
+    seqrec_context *context = m->context;
+    sq_snapshot_release(m, m->current);
+    sq_notes_release(m->foreign);
+    for (int32_t i = 0; i < m->idle; i++) sq_arena_free(&m->arenas[i], &context->memory);
+    sq_layout_free(&context->memory, &m->layout);
+    sq_lock_destroy(&m->writing);
+    sq_lock_destroy(&m->reading);
+    sq_lock_destroy(&m->arenas_lock);
+    sq_free(&context->memory, m);
+    sq_context_release(context);
+}
+
+/* ---- working memory --------------------------------------------------------------------------------------------- */
+
+int32_t sq_model_borrow(seqrec_model *model, size_t bytes, sq_arena *out, seqrec_error *error)
+{
+    *out = (sq_arena){0};
+    sq_lock_take(&model->arenas_lock);
+    if (model->idle > 0) *out = model->arenas[--model->idle];
+    sq_lock_give(&model->arenas_lock);
+    out->used = 0;
+    int32_t status = sq_arena_reserve(out, &model->context->memory, bytes, error);
+    if (status != SEQREC_OK) sq_model_return(model, out);
+    return status;
+}
+
+void sq_model_return(seqrec_model *model, sq_arena *arena)
+{
+    sq_lock_take(&model->arenas_lock);
+    int32_t kept = model->idle < SQ_IDLE_ARENAS;
+    if (kept) model->arenas[model->idle++] = *arena;
+    sq_lock_give(&model->arenas_lock);
+    if (!kept) sq_arena_free(arena, &model->context->memory);
+    *arena = (sq_arena){0};
+}
+
+/* ---- what options choose ---------------------------------------------------------------------------------------- */
+
+sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after)
+{
+    double deviation = model->options.init_std;
+    if (model->options.init == SQ_INIT_XAVIER) deviation = sqrt(2.0 / ((double)items_after + (double)model->layout.d));
+    return (sq_item_start){model, deviation};
+}
+
+void sq_item_start_fill(void *start, int64_t id, float *row)
+{
+    const sq_item_start *s = start;
+    const sq_layout *l = &s->model->layout;
+    uint64_t key = sq_random_key((uint64_t)s->model->options.seed, SQ_STREAM_INIT, sq_mix64((uint64_t)id) | 1);
+    int32_t tables = s->model->options.tied_output ? 1 : 2;
+    for (int32_t t = 0; t < tables; t++)
+        for (int32_t i = 0; i < l->d; i++)
+            row[t * l->dp + i] = (float)(s->deviation * sq_random_normal(key, (uint64_t)(t * l->d + i)));
+}
+
+sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
+{
+    const sq_options *o = &model->options;
+    sq_embedding e = {.kernels = model->kernels, .scale = 1, .width = (size_t)model->layout.dp};
+    if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
+    if (o->position != SQ_POSITION_NONE) e.positions = weights + model->layout.position;
+    e.rule = o->position == SQ_POSITION_START ? sq_position_from_start : sq_position_from_end;
+    e.dropout.scale = 1;
+    return e;
+}

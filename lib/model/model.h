@@ -1,0 +1,93 @@
+/* model: the handle. What readers see is one immutable snapshot; writers and trainers publish the next. */
+#ifndef SQ_MODEL_H
+#define SQ_MODEL_H
+#include "base/lock.h"
+#include "layer/embedding.h"
+#include "model/catalogue.h"
+#include "model/itemnames.h"
+#include "model/network.h"
+#include "model/notes.h"
+
+/* A block of dense parameters, shared by snapshots. */
+typedef struct sq_weights {
+    _Atomic int32_t references;
+    float *at; /* [layout.floats] */
+} sq_weights;
+
+/* Everything a read needs; reference counted. */
+typedef struct sq_snapshot {
+    _Atomic int32_t references;
+    sq_weights *weights;
+    sq_catalogue *catalogue;
+    sq_item_names *names;
+    sq_notes *notes;
+} sq_snapshot;
+
+#define SQ_IDLE_ARENAS 64
+
+struct seqrec_model {
+    seqrec_context *context; /* retained */
+    _Atomic int64_t references;
+    sq_options options; /* model scope is fixed; training scope as last stored */
+    char preset[32];
+    sq_notes *foreign; /* training options of its file that this build does not know; NULL: none. Fixed */
+    sq_layout layout;
+    const sq_kernels *kernels;
+    sq_lock writing; /* held by a writer from reading `current` to publishing */
+    sq_lock reading; /* held while `current` is exchanged or retained */
+    sq_snapshot *current;
+    sq_lock arenas_lock;
+    sq_arena arenas[SQ_IDLE_ARENAS]; /* working memory between calls */
+    int32_t idle;
+};
+
+/* Parts of a snapshot; NULL = as before, or fresh in a new model. */
+typedef struct sq_change {
+    sq_weights *weights;
+    sq_catalogue *catalogue;
+    sq_item_names *names;
+    sq_notes *notes;
+} sq_change;
+
+/* A model without items, with fresh weights. */
+int32_t sq_model_create(seqrec_context *context, const sq_options *options, const char *preset, seqrec_model **out,
+                        seqrec_error *error);
+/* A model that begins with these parts; takes over their references, also on failure. */
+int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_change parts,
+                          seqrec_model **out, seqrec_error *error);
+/* The stored options, while a trainer may be storing others; runtime options have their initial values. */
+void sq_model_options(const seqrec_model *model, sq_options *out);
+seqrec_model *sq_model_retain(seqrec_model *model);
+void sq_model_release(seqrec_model *model);
+
+sq_snapshot *sq_snapshot_acquire(const seqrec_model *model);
+void sq_snapshot_release(const seqrec_model *model, sq_snapshot *snapshot);
+
+/* Makes a snapshot that differs in `change` what readers see; takes over the references given, also on failure. The caller
+ * holds model->writing. */
+int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error);
+/* Sets a note (NULL removes it) and publishes. */
+int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
+
+sq_weights *sq_weights_create(const sq_memory *memory, size_t floats); /* zeroed, NULL when memory fails */
+sq_weights *sq_weights_retain(sq_weights *weights);
+void sq_weights_release(const sq_memory *memory, sq_weights *weights);
+
+/* Working memory for a call: an idle arena of at least `bytes`, given back afterwards. */
+int32_t sq_model_borrow(seqrec_model *model, size_t bytes, sq_arena *out, seqrec_error *error);
+void sq_model_return(seqrec_model *model, sq_arena *arena);
+
+/* Start vector of a new item, as training gives it: from (seed, id). sq_row_fill of catalogue.h; arg is sq_item_start. */
+typedef struct sq_item_start {
+    const seqrec_model *model;
+    double deviation;
+} sq_item_start;
+sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after);
+void sq_item_start_fill(void *start, int64_t id, float *row);
+
+/* Pieces of the network that depend on options. */
+/* The input embedding without dropout. */
+sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights);
+/* Where an item's output vector begins inside its row: 0 when tied. */
+static inline size_t sq_output_offset(const sq_catalogue *c) { return c->tables == 2 ? (size_t)c->padded : 0; }
+#endif

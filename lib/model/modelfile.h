@@ -1,0 +1,44 @@
+/* model: a model as a safetensors file; docs/FILE-FORMAT.md has the layout. */
+#ifndef SQ_MODELFILE_H
+#define SQ_MODELFILE_H
+#include "model/model.h"
+#include "model/safetensors.h"
+
+#define SQ_MODEL_FORMAT "seqrec-model"
+#define SQ_MODEL_FORMAT_VERSION 1
+
+/* A file's slots lie below this for `count` items: what a small file can make a table of is bounded. */
+static inline int64_t sq_slots_most(int64_t count)
+{
+    return 4 * count + 1000000;
+}
+
+/* Both work on one consistent state. Saving the same state gives the same bytes. */
+int32_t sq_model_save(const seqrec_model *model, const char *path, seqrec_error *error);
+int32_t sq_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error);
+
+/* ---- The same in pieces, for files that hold a model and more. Tensors and metadata whose names begin with "train." or
+ * "opt." belong to such a file's writer; reading the model leaves them alone. ---- */
+
+/* What a writer points into until it has saved. */
+typedef struct sq_model_source {
+    const seqrec_model *model;
+    const sq_snapshot *snapshot;
+    int64_t count;
+    int32_t *slots; /* [count]: where the items live, in the order of the file */
+    int32_t renumbered; /* 1: the file numbers them 0..count-1, all with `generation` */
+    int32_t generation;
+    float *parameters;     /* all dense parameters in the order of files */
+    int64_t *name_offsets; /* [count + 1], or NULL when no item has a name */
+} sq_model_source;
+
+/* Adds what a model file holds to `writer`. The snapshot need not be the published one, only of this model; it, the model
+ * and *source stay until the writer has saved. `options` are stored. On failure there is nothing to free. */
+int32_t sq_model_file_describe(sq_tensor_writer *writer, const seqrec_model *model, const sq_snapshot *snapshot,
+                               const sq_options *options, sq_model_source **source, seqrec_error *error);
+void sq_model_source_free(sq_model_source *source);
+
+/* Makes the model that an open file holds. */
+int32_t sq_model_file_read(seqrec_context *context, const sq_tensor_file *file, seqrec_model **out,
+                           seqrec_error *error);
+#endif

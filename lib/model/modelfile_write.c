@@ -1,0 +1,277 @@
+/* model: writing a model file: metadata, then the tensors, whose rows are brought while the file is written. */
+#include "model/modelfile.h"
+#include <stdio.h>
+#include <string.h>
+
+#define VALUE_BYTES 64 /* room for any value of an option */
+
+/* ---- Metadata. ---- */
+
+/* Adds prefix + key. */
+static int32_t add_text(sq_tensor_writer *writer, const char *prefix, const char *key, const char *value,
+                        seqrec_error *error)
+{
+    char full[16 + SQ_NOTE_BYTES + 1];
+    snprintf(full, sizeof full, "%s%s", prefix, key);
+    return sq_tensor_writer_text(writer, full, value, error);
+}
+
+static int32_t add_options(sq_tensor_writer *writer, const sq_options *options, int32_t scope, const char *prefix,
+                           seqrec_error *error)
+{
+    for (int32_t i = 0; i < sq_option_count; i++) {
+        const sq_option *option = &sq_option_table[i];
+        char value[VALUE_BYTES];
+        if (option->scope != scope) continue;
+        sq_option_text(options, option, value, sizeof value);
+        SQ_TRY(add_text(writer, prefix, option->name, value, error));
+    }
+    return SEQREC_OK;
+}
+
+static int32_t add_notes(sq_tensor_writer *writer, const sq_notes *notes, const char *prefix, seqrec_error *error)
+{
+    for (int32_t i = 0; notes && i < sq_notes_count(notes); i++) {
+        const char *value, *key = sq_notes_at(notes, i, &value);
+        SQ_TRY(add_text(writer, prefix, key, value, error));
+    }
+    return SEQREC_OK;
+}
+
+static int32_t add_texts(sq_tensor_writer *writer, const sq_model_source *source, const sq_options *options,
+                         seqrec_error *error)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", SQ_MODEL_FORMAT_VERSION);
+    SQ_TRY(sq_tensor_writer_text(writer, "format", SQ_MODEL_FORMAT, error));
+    SQ_TRY(sq_tensor_writer_text(writer, "format_version", number, error));
+    snprintf(number, sizeof number, "%d.%d.%d", SEQREC_VERSION_MAJOR, SEQREC_VERSION_MINOR, SEQREC_VERSION_PATCH);
+    SQ_TRY(sq_tensor_writer_text(writer, "library_version", number, error));
+    SQ_TRY(sq_tensor_writer_text(writer, "preset", source->model->preset, error));
+    SQ_TRY(add_options(writer, options, SQ_SCOPE_MODEL, "model.", error));
+    SQ_TRY(add_options(writer, options, SQ_SCOPE_TRAINING, "training.", error));
+    SQ_TRY(add_notes(writer, source->model->foreign, "training.", error));
+    return add_notes(writer, source->snapshot->notes, "note.", error);
+}
+
+/* ---- Items. Each function of type sq_tensor_rows brings one column of the table. ---- */
+
+static const sq_slots *slots_of(const sq_model_source *source, int64_t item, int32_t *row)
+{
+    int32_t slot = source->slots[item];
+    *row = slot % SQ_CHUNK_ROWS;
+    return source->snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS];
+}
+
+static int32_t bring_ids(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    int64_t *ids = out;
+    (void)error;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t row;
+        const sq_slots *slots = slots_of(from, first + i, &row);
+        ids[i] = slots->id[row];
+    }
+    return SEQREC_OK;
+}
+
+static int32_t bring_slots(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    const sq_model_source *source = from;
+    int32_t *slots = out;
+    (void)error;
+    for (int64_t i = 0; i < count; i++) slots[i] = source->renumbered ? (int32_t)(first + i) : source->slots[first + i];
+    return SEQREC_OK;
+}
+
+static int32_t bring_generations(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    const sq_model_source *source = from;
+    int32_t *generations = out;
+    (void)error;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t row;
+        const sq_slots *slots = slots_of(source, first + i, &row);
+        generations[i] = source->renumbered ? source->generation : slots->generation[row];
+    }
+    return SEQREC_OK;
+}
+
+static void bring_vectors(const sq_model_source *source, int64_t first, int64_t count, size_t behind, float *out)
+{
+    const sq_catalogue *catalogue = source->snapshot->catalogue;
+    size_t dim = (size_t)catalogue->dim;
+    for (int64_t i = first; i < first + count; i++, out += dim)
+        memcpy(out, sq_catalogue_row(catalogue, source->slots[i]) + behind, dim * sizeof *out);
+}
+
+static int32_t bring_inputs(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    (void)error;
+    bring_vectors(from, first, count, 0, out);
+    return SEQREC_OK;
+}
+
+static int32_t bring_outputs(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    const sq_model_source *source = from;
+    (void)error;
+    bring_vectors(source, first, count, sq_output_offset(source->snapshot->catalogue), out);
+    return SEQREC_OK;
+}
+
+static const char *name_of(const sq_model_source *source, int64_t item)
+{
+    int32_t row;
+    const sq_slots *slots = slots_of(source, item, &row);
+    return sq_item_names_get(source->snapshot->names, slots->id[row]);
+}
+
+/* Bytes [first, first + count) of all names one behind the other. */
+static int32_t bring_names(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    const sq_model_source *source = from;
+    const int64_t *offsets = source->name_offsets;
+    char *to = out;
+    int64_t low = 0, high = source->count; /* the name that holds byte `first` is in [low, high) */
+    (void)error;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (offsets[middle] <= first)
+            low = middle;
+        else
+            high = middle;
+    }
+    for (int64_t end = first + count; first < end; low++) {
+        int64_t stop = offsets[low + 1] < end ? offsets[low + 1] : end;
+        if (stop <= first) continue;
+        memcpy(to, name_of(source, low) + (first - offsets[low]), (size_t)(stop - first));
+        to += stop - first;
+        first = stop;
+    }
+    return SEQREC_OK;
+}
+
+static int32_t add_names(sq_tensor_writer *writer, sq_model_source *source, seqrec_error *error)
+{
+    if (sq_item_names_count(source->snapshot->names) == 0) return SEQREC_OK;
+    int64_t *offsets = sq_alloc(&source->model->context->memory, (size_t)source->count + 1, sizeof *offsets);
+    SQ_CHECK(offsets, error, SEQREC_E_MEMORY, "no memory for the names of %lld items", (long long)source->count);
+    source->name_offsets = offsets;
+    offsets[0] = 0;
+    for (int64_t i = 0; i < source->count; i++) {
+        const char *name = name_of(source, i);
+        offsets[i + 1] = offsets[i] + (name ? (int64_t)strlen(name) : 0);
+    }
+    SQ_TRY(sq_tensor_writer_add(writer, "items.name.offsets", SQ_I64, 1, &(int64_t){source->count + 1}, offsets, error));
+    return sq_tensor_writer_add_rows(writer, "items.name.bytes", SQ_U8, 1, &offsets[source->count], bring_names, source,
+                                     error);
+}
+
+static int32_t add_items(sq_tensor_writer *writer, sq_model_source *source, seqrec_error *error)
+{
+    const sq_catalogue *catalogue = source->snapshot->catalogue;
+    const int64_t shape[2] = {source->count, catalogue->dim};
+    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.id", SQ_I64, 1, shape, bring_ids, source, error));
+    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.slot", SQ_I32, 1, shape, bring_slots, source, error));
+    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.generation", SQ_I32, 1, shape, bring_generations, source, error));
+    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.weight", SQ_F32, 2, shape, bring_inputs, source, error));
+    if (catalogue->tables == 2)
+        SQ_TRY(sq_tensor_writer_add_rows(writer, "items.output", SQ_F32, 2, shape, bring_outputs, source, error));
+    return add_names(writer, source, error);
+}
+
+/* ---- Parameters. ---- */
+
+static int32_t add_parameters(sq_tensor_writer *writer, sq_model_source *source, seqrec_error *error)
+{
+    const sq_layout *layout = &source->model->layout;
+    size_t all = 0;
+    for (int32_t i = 0; i < layout->count; i++)
+        all += (size_t)layout->parameters[i].rows * (size_t)layout->parameters[i].cols;
+    float *flat = source->parameters = sq_alloc(&source->model->context->memory, all, sizeof *flat);
+    SQ_CHECK(flat, error, SEQREC_E_MEMORY, "no memory for a copy of %zu parameters", all);
+    for (int32_t i = 0; i < layout->count; i++) {
+        const sq_parameter *p = &layout->parameters[i];
+        int64_t shape[2];
+        sq_parameter_shape(p, shape);
+        sq_parameter_export(p, source->snapshot->weights->at, flat);
+        SQ_TRY(sq_tensor_writer_add(writer, p->name, SQ_F32, p->rank, shape, flat, error));
+        flat += p->rows * p->cols;
+    }
+    return SEQREC_OK;
+}
+
+/* ---- The whole. ---- */
+
+/* Lists the slots. A table that has shrunk so far that a reader would not believe its slots is renumbered under a generation
+ * that none of its slots had. */
+static int32_t list_slots(sq_model_source *source, seqrec_error *error)
+{
+    const sq_catalogue *catalogue = source->snapshot->catalogue;
+    int32_t greatest = 0;
+    int64_t n = 0;
+    source->slots = sq_alloc(&source->model->context->memory, (size_t)catalogue->count, sizeof *source->slots);
+    SQ_CHECK(source->slots, error, SEQREC_E_MEMORY, "no memory for a list of %lld items", (long long)catalogue->count);
+    for (int32_t chunk = 0; chunk < catalogue->chunks; chunk++) {
+        const sq_slots *slots = catalogue->slots[chunk];
+        for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) {
+            if (slots->generation[row] > greatest) greatest = slots->generation[row];
+            if (slots->live[row]) source->slots[n++] = chunk * SQ_CHUNK_ROWS + row;
+        }
+    }
+    source->count = n;
+    source->renumbered = n > 0 && source->slots[n - 1] >= sq_slots_most(n);
+    source->generation = greatest == INT32_MAX ? 1 : greatest + 1;
+    return SEQREC_OK;
+}
+
+static int32_t describe(sq_tensor_writer *writer, sq_model_source *source, const sq_options *options,
+                        seqrec_error *error)
+{
+    SQ_TRY(list_slots(source, error));
+    SQ_TRY(add_texts(writer, source, options, error));
+    SQ_TRY(add_items(writer, source, error));
+    return add_parameters(writer, source, error);
+}
+
+int32_t sq_model_file_describe(sq_tensor_writer *writer, const seqrec_model *model, const sq_snapshot *snapshot,
+                               const sq_options *options, sq_model_source **out, seqrec_error *error)
+{
+    sq_model_source *source = sq_alloc_zero(&model->context->memory, 1, sizeof *source);
+    SQ_CHECK(source, error, SEQREC_E_MEMORY, "no memory for writing a model");
+    source->model = model;
+    source->snapshot = snapshot;
+    int32_t status = describe(writer, source, options, error);
+    if (status == SEQREC_OK)
+        *out = source;
+    else
+        sq_model_source_free(source);
+    return status;
+}
+
+void sq_model_source_free(sq_model_source *source)
+{
+    if (!source) return;
+    const sq_memory *memory = &source->model->context->memory;
+    sq_free(memory, source->slots);
+    sq_free(memory, source->parameters);
+    sq_free(memory, source->name_offsets);
+    sq_free(memory, source);
+}
+
+int32_t sq_model_save(const seqrec_model *model, const char *path, seqrec_error *error)
+{
+    sq_options options;
+    sq_model_source *source = NULL;
+    sq_tensor_writer *writer;
+    SQ_TRY(sq_tensor_writer_create(&model->context->memory, &writer, error));
+    sq_model_options(model, &options);
+    sq_snapshot *snapshot = sq_snapshot_acquire(model);
+    int32_t status = sq_model_file_describe(writer, model, snapshot, &options, &source, error);
+    if (status == SEQREC_OK) status = sq_tensor_writer_save(writer, path, error);
+    sq_tensor_writer_free(writer);
+    sq_model_source_free(source);
+    sq_snapshot_release(model, snapshot);
+    return status;
+}

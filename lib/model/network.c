@@ -1,0 +1,473 @@
+/* model: the self-attention blocks, forward and backward, for the three wirings. */
+#include "model/network.h"
+#include <string.h>
+
+/* Longest sequence (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
+#define LONGEST_KEPT 512
+
+typedef const float *weight;
+
+size_t sq_kept_floats(const sq_layout *layout, int32_t length)
+{
+    if ((int64_t)length * layout->heads > LONGEST_KEPT) return 0;
+    return (size_t)layout->heads * sq_head_kept((size_t)length);
+}
+
+/* ---- working memory --------------------------------------------------------------------------------------------- */
+
+/* Most floats of kept probabilities that sequences of together `tokens` tokens can need. */
+static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
+{
+    int32_t limit = LONGEST_KEPT / l->heads;
+    size_t length = (size_t)(longest < limit ? longest : limit);
+    if (length == 0) return 0;
+    size_t per_token = (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
+    return (size_t)l->heads * per_token * (size_t)tokens;
+}
+
+static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, sq_saved *s)
+{
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp;
+    s->norm1 = SQ_TAKE(arena, float, n * dp);
+    s->qkv = SQ_TAKE(arena, float, n * 3 * hp);
+    s->heads = SQ_TAKE(arena, float, n * hp);
+    s->middle = SQ_TAKE(arena, float, n * dp);
+    s->norm2 = SQ_TAKE(arena, float, n * dp);
+    s->hidden = SQ_TAKE(arena, float, n * fp);
+    s->before = o->activation == SQ_ACTIVATION_GELU ? SQ_TAKE(arena, float, n * fp) : NULL;
+    s->mean1 = SQ_TAKE(arena, float, n);
+    s->rstd1 = SQ_TAKE(arena, float, n);
+    s->mean2 = SQ_TAKE(arena, float, n);
+    s->rstd2 = SQ_TAKE(arena, float, n);
+    s->kept = kept ? SQ_TAKE(arena, float, kept) : NULL;
+}
+
+void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o, int32_t tokens, int32_t longest,
+                       int32_t training, sq_workspace *out)
+{
+    size_t n = (size_t)tokens, dp = (size_t)l->dp;
+    sq_saved measured;
+    float *unused;
+    out->tokens = tokens;
+    out->longest = longest;
+    out->training = training;
+    out->x = SQ_TAKE(arena, float *, (size_t)l->blocks + 1);
+    out->saved = SQ_TAKE(arena, sq_saved, (size_t)l->blocks + 1);
+    for (int32_t b = 0; b <= l->blocks; b++) {
+        float **x = arena->base ? &out->x[b] : &unused;
+        *x = training || b < 2 ? SQ_TAKE(arena, float, n * dp) : out->x ? out->x[b - 2] : NULL;
+    }
+    for (int32_t b = 0; b < l->blocks; b++) {
+        sq_saved *s = arena->base ? &out->saved[b] : &measured;
+        if (training || b == 0)
+            take_saved(arena, l, o, n, training ? most_kept(l, tokens, longest) : 0, s);
+        else if (arena->base)
+            *s = out->saved[0];
+    }
+    out->mean = SQ_TAKE(arena, float, n);
+    out->rstd = SQ_TAKE(arena, float, n);
+    if (training) {
+        out->t1 = SQ_TAKE(arena, float, n * dp);
+        out->t2 = SQ_TAKE(arena, float, n * dp);
+        out->dqkv = SQ_TAKE(arena, float, n * 3 * (size_t)l->hp);
+        out->dheads = SQ_TAKE(arena, float, n * (size_t)l->hp);
+        out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
+    }
+    sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, &out->head);
+}
+
+/* ---- pieces ----------------------------------------------------------------------------------------------------- */
+
+/* Everything the pieces of one block's pass need. */
+typedef struct at {
+    const sq_network *net;
+    const sq_kernels *k;
+    const sq_layout *l;
+    const sq_block_at *offset;
+    const sq_micro_batch *batch;
+    sq_workspace *work;
+    sq_saved *s;
+    int32_t block, wiring;
+    size_t n, d, dp, hp, f, fp;
+    float *x, *next; /* input and output of the block */
+} at;
+
+static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, int32_t block)
+{
+    const sq_layout *l = net->layout;
+    at a = {.net = net, .k = net->kernels, .l = l, .offset = &l->block[block], .batch = batch, .work = work};
+    a.s = &work->saved[block];
+    a.block = block;
+    a.wiring = (int32_t)net->options->wiring;
+    a.n = (size_t)batch->tokens;
+    a.d = (size_t)l->d;
+    a.dp = (size_t)l->dp;
+    a.hp = (size_t)l->hp;
+    a.f = (size_t)l->f;
+    a.fp = (size_t)l->fp;
+    a.x = work->x[block];
+    a.next = work->x[block + 1];
+    return a;
+}
+
+static weight param(const at *a, size_t offset) { return a->net->weights + offset; }
+
+/* The mask of a place in this block: places get keys of their own. */
+static sq_dropout mask(sq_dropout base, int32_t block, uint32_t place)
+{
+    base.key += ((uint64_t)(uint32_t)block * 4 + place) * 0x9e3779b97f4a7c15u;
+    return base;
+}
+
+/* y = x W + b for `rows` rows; W [d inputs][cols]. */
+static void linear(const at *a, size_t rows, const float *x, size_t ldx, size_t inputs, weight w, size_t ldw, weight b,
+                   float *y, size_t cols, size_t ldy)
+{
+    a->k->fill_rows(rows, cols, b, y, ldy);
+    sq_gemm(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, y, ldy, 1);
+}
+
+/* dx (+)= dy W^T, dW += x^T dy, db += column sums of dy. wt: W transposed [cols][padded inputs]. */
+static void linear_bwd(const at *a, const float *x, size_t ldx, size_t inputs, const float *dy, size_t ldy, size_t cols,
+                       float *dw, size_t ldw, float *db)
+{
+    sq_gemm(a->k, inputs, cols, a->n, x, 1, ldx, dy, ldy, dw, ldw, 1);
+    a->k->column_sums(a->n, cols, dy, ldy, db);
+}
+
+static const float *query_input(const at *a) { return a->wiring == SQ_WIRING_POST_NORM ? a->x : a->s->norm1; }
+static const float *key_input(const at *a) { return a->wiring == SQ_WIRING_PRE_NORM ? a->s->norm1 : a->x; }
+static const float *residual1(const at *a) { return a->wiring == SQ_WIRING_ORIGINAL ? a->s->norm1 : a->x; }
+static const float *ffn_input(const at *a) { return a->wiring == SQ_WIRING_POST_NORM ? a->s->norm1 : a->s->norm2; }
+
+static const float *residual2(const at *a)
+{
+    if (a->wiring == SQ_WIRING_PRE_NORM) return a->s->middle;
+    return a->wiring == SQ_WIRING_POST_NORM ? a->s->norm1 : a->s->norm2;
+}
+
+/* Both norm rows row .. n - 1 of x. */
+static void norm1(const at *a, size_t row, const float *x)
+{
+    size_t skip = row * a->dp;
+    a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + skip,
+                   param(a, a->offset->norm1_gain), param(a, a->offset->norm1_bias), a->s->norm1 + skip,
+                   a->s->mean1 + row, a->s->rstd1 + row);
+}
+
+static void norm2(const at *a, size_t row, const float *x, float *y)
+{
+    size_t skip = row * a->dp;
+    a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + skip,
+                   param(a, a->offset->norm2_gain), param(a, a->offset->norm2_bias), y + skip, a->s->mean2 + row,
+                   a->s->rstd2 + row);
+}
+
+/* ---- attention sub-layer ---------------------------------------------------------------------------------------- */
+
+static void project_qkv(const at *a)
+{
+    weight w = param(a, a->offset->qkv), b = param(a, a->offset->qkv_bias);
+    size_t ld = 3 * a->hp;
+    if (query_input(a) == key_input(a)) {
+        linear(a, a->n, key_input(a), a->dp, a->d, w, ld, b, a->s->qkv, ld, ld);
+        return;
+    }
+    linear(a, a->n, query_input(a), a->dp, a->d, w, ld, b, a->s->qkv, a->hp, ld);
+    linear(a, a->n, key_input(a), a->dp, a->d, w + a->hp, ld, b + a->hp, a->s->qkv + a->hp, 2 * a->hp, ld);
+}
+
+static sq_head head_of(const at *a, int32_t sequence, int32_t head)
+{
+    int32_t start = a->batch->starts[sequence];
+    const float *q = a->s->qkv + (size_t)start * 3 * a->hp + (size_t)head * (size_t)a->l->dhp;
+    sq_head h = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
+                 .width = (size_t)a->l->dh,
+                 .padded = (size_t)a->l->dhp,
+                 .ld = 3 * a->hp,
+                 .q = q,
+                 .k = q + a->hp,
+                 .v = q + 2 * a->hp,
+                 .dropout = mask(a->net->attention, a->block, 0),
+                 .mask_row = (uint64_t)a->batch->first + (uint64_t)start};
+    h.dropout.key += (uint64_t)(uint32_t)head * 0xd1342543de82ef95u;
+    return h;
+}
+
+static void attend(const at *a, size_t from)
+{
+    float *kept = a->s->kept;
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
+        for (int32_t h = 0; h < a->l->heads; h++) {
+            sq_head head = head_of(a, i, h);
+            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
+            kept = floats ? kept + floats / (size_t)a->l->heads : kept;
+        }
+    }
+}
+
+static void attend_bwd(const at *a)
+{
+    const float *kept = a->s->kept;
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
+        for (int32_t h = 0; h < a->l->heads; h++) {
+            sq_head head = head_of(a, i, h);
+            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            float *dq = a->work->dqkv + (head.q - a->s->qkv);
+            sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
+                        dq + a->hp, dq + 2 * a->hp, &a->work->head);
+            kept = floats ? kept + floats / (size_t)a->l->heads : kept;
+        }
+    }
+}
+
+/* Between [heads][dhp] and [d] when there is no output projection. */
+static void join_heads(const at *a, size_t row, size_t rows, const float *from, float *to)
+{
+    for (size_t t = row; t < row + rows; t++) {
+        memset(to + t * a->dp, 0, a->dp * sizeof *to);
+        for (int32_t h = 0; h < a->l->heads; h++)
+            memcpy(to + t * a->dp + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
+    }
+}
+
+static void part_heads(const at *a, const float *from, float *to)
+{
+    for (size_t t = 0; t < a->n; t++) {
+        memset(to + t * a->hp, 0, a->hp * sizeof *to);
+        for (int32_t h = 0; h < a->l->heads; h++)
+            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->dp + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
+    }
+}
+
+/* middle = output projection of rows row .. row + rows - 1 plus residual. */
+static void attention_out(const at *a, size_t row, size_t rows)
+{
+    float *y = a->s->middle + row * a->dp;
+    if (a->net->options->attention_output)
+        linear(a, rows, a->s->heads + row * a->hp, a->hp, a->hp, param(a, a->offset->output), a->dp,
+               param(a, a->offset->output_bias), y, a->dp, a->dp);
+    else
+        join_heads(a, row, rows, a->s->heads, a->s->middle);
+    a->k->add(rows * a->dp, residual1(a) + row * a->dp, y);
+}
+
+static void attention_out_bwd(const at *a, const float *dy, float *grads)
+{
+    if (!a->net->options->attention_output) {
+        part_heads(a, dy, a->work->dheads);
+        return;
+    }
+    linear_bwd(a, a->s->heads, a->hp, a->hp, dy, a->dp, a->dp, grads + a->offset->output, a->dp,
+               grads + a->offset->output_bias);
+    sq_gemm(a->k, a->n, a->hp, a->d, dy, a->dp, 1, a->net->transposed + a->offset->output, a->hp, a->work->dheads, a->hp,
+            0);
+}
+
+/* dx (+)= dqkv[first .. first + heads) W^T: head slices of the true width when heads are padded. */
+static void qkv_input_bwd(const at *a, size_t first, size_t slices, float *dx, int accumulate)
+{
+    const float *wt = a->net->transposed + a->offset->qkv;
+    size_t dh = (size_t)a->l->dh, dhp = (size_t)a->l->dhp, ld = 3 * a->hp;
+    if (dh == dhp) {
+        sq_gemm(a->k, a->n, a->dp, slices * dhp, a->work->dqkv + first * dhp, ld, 1, wt + first * dhp * a->dp, a->dp, dx,
+                a->dp, accumulate);
+        return;
+    }
+    for (size_t s = first; s < first + slices; s++, accumulate = 1)
+        sq_gemm(a->k, a->n, a->dp, dh, a->work->dqkv + s * dhp, ld, 1, wt + s * dhp * a->dp, a->dp, dx, a->dp,
+                accumulate);
+}
+
+static void qkv_weights_bwd(const at *a, float *grads)
+{
+    size_t ld = 3 * a->hp;
+    float *dw = grads + a->offset->qkv, *db = grads + a->offset->qkv_bias;
+    if (query_input(a) == key_input(a)) {
+        linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, ld, dw, ld, db);
+        return;
+    }
+    linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, a->hp, dw, ld, db);
+    linear_bwd(a, key_input(a), a->dp, a->d, a->work->dqkv + a->hp, ld, 2 * a->hp, dw + a->hp, ld, db + a->hp);
+}
+
+/* ---- feed-forward sub-layer ------------------------------------------------------------------------------------- */
+
+static void ffn(const at *a, size_t row, size_t rows, float *y)
+{
+    const float *x = ffn_input(a) + row * a->dp;
+    float *hidden = a->s->hidden + row * a->fp;
+    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn, a->block, 2);
+    uint64_t first = (uint64_t)a->batch->first + row;
+    float *target = a->s->before ? a->s->before + row * a->fp : hidden;
+    linear(a, rows, x, a->dp, a->d, param(a, a->offset->ffn_in), a->fp, param(a, a->offset->ffn_in_bias), target, a->fp,
+           a->fp);
+    if (a->s->before) {
+        a->k->gelu_fwd(rows, a->fp, a->fp, target, hidden);
+        a->k->dropout(rows, a->fp, a->fp, &inner, first, hidden);
+    } else {
+        a->k->relu_fwd(rows, a->fp, a->fp, &inner, first, hidden);
+    }
+    y += row * a->dp;
+    linear(a, rows, hidden, a->fp, a->f, param(a, a->offset->ffn_out), a->dp, param(a, a->offset->ffn_out_bias), y,
+           a->dp, a->dp);
+    a->k->dropout(rows, a->dp, a->dp, &outer, first, y);
+    a->k->add(rows * a->dp, residual2(a) + row * a->dp, y);
+}
+
+/* From dy = gradient of the sub-layer's sum: dx (+)= gradient of its input through the two layers. */
+static void ffn_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
+{
+    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn, a->block, 2);
+    uint64_t first = (uint64_t)a->batch->first;
+    float *g = a->work->t1, *dhidden = a->work->dhidden;
+    memcpy(g, dy, a->n * a->dp * sizeof *g);
+    a->k->dropout(a->n, a->dp, a->dp, &outer, first, g);
+    linear_bwd(a, a->s->hidden, a->fp, a->f, g, a->dp, a->dp, grads + a->offset->ffn_out, a->dp,
+               grads + a->offset->ffn_out_bias);
+    sq_gemm(a->k, a->n, a->fp, a->d, g, a->dp, 1, a->net->transposed + a->offset->ffn_out, a->fp, dhidden, a->fp, 0);
+    if (a->s->before) {
+        a->k->dropout(a->n, a->fp, a->fp, &inner, first, dhidden);
+        a->k->gelu_bwd(a->n, a->fp, a->fp, a->s->before, dhidden);
+    } else {
+        a->k->relu_bwd(a->n, a->fp, a->fp, &inner, a->s->hidden, dhidden);
+    }
+    linear_bwd(a, ffn_input(a), a->dp, a->d, dhidden, a->fp, a->fp, grads + a->offset->ffn_in, a->fp,
+               grads + a->offset->ffn_in_bias);
+    sq_gemm(a->k, a->n, a->dp, a->f, dhidden, a->fp, 1, a->net->transposed + a->offset->ffn_in, a->dp, dx, a->dp,
+            accumulate);
+}
+
+/* ---- one block -------------------------------------------------------------------------------------------------- */
+
+/* Rows `from` .. n - 1 of the block's output; keys and values of all rows (from > 0: one sequence, inference). */
+static void block_fwd(const at *a, size_t from)
+{
+    size_t rows = a->n - from;
+    if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
+    project_qkv(a);
+    attend(a, from);
+    attention_out(a, from, rows);
+    if (a->wiring == SQ_WIRING_POST_NORM) {
+        norm1(a, from, a->s->middle);
+        ffn(a, from, rows, a->s->norm2);
+        norm2(a, from, a->s->norm2, a->next);
+    } else {
+        norm2(a, from, a->s->middle, a->s->norm2);
+        ffn(a, from, rows, a->next);
+    }
+}
+
+static void norm1_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
+{
+    a->k->norm_bwd(a->n, a->d, a->dp, x, param(a, a->offset->norm1_gain), a->s->mean1, a->s->rstd1, dy, dx, accumulate,
+                   grads + a->offset->norm1_gain, grads + a->offset->norm1_bias);
+}
+
+static void norm2_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
+{
+    a->k->norm_bwd(a->n, a->d, a->dp, x, param(a, a->offset->norm2_gain), a->s->mean2, a->s->rstd2, dy, dx, accumulate,
+                   grads + a->offset->norm2_gain, grads + a->offset->norm2_bias);
+}
+
+/* In each, dx is the gradient of the block's output on entry and of its input on exit. */
+
+static void post_norm_bwd(const at *a, float *dx, float *grads)
+{
+    norm2_bwd(a, a->s->norm2, dx, dx, 0, grads);
+    ffn_bwd(a, dx, dx, 1, grads);
+    norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
+    attention_out_bwd(a, dx, grads);
+    attend_bwd(a);
+    qkv_weights_bwd(a, grads);
+    qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
+}
+
+static void pre_norm_bwd(const at *a, float *dx, float *grads)
+{
+    float *t = a->work->t2;
+    ffn_bwd(a, dx, t, 0, grads);
+    norm2_bwd(a, a->s->middle, t, dx, 1, grads);
+    attention_out_bwd(a, dx, grads);
+    attend_bwd(a);
+    qkv_weights_bwd(a, grads);
+    qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, t, 0);
+    norm1_bwd(a, a->x, t, dx, 1, grads);
+}
+
+static void original_bwd(const at *a, float *dx, float *grads)
+{
+    float *t = a->work->t2;
+    size_t heads = (size_t)a->l->heads;
+    ffn_bwd(a, dx, dx, 1, grads);
+    norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
+    attention_out_bwd(a, dx, grads);
+    attend_bwd(a);
+    qkv_weights_bwd(a, grads);
+    memcpy(t, dx, a->n * a->dp * sizeof *t);
+    qkv_input_bwd(a, 0, heads, t, 1);
+    qkv_input_bwd(a, heads, 2 * heads, dx, 0);
+    norm1_bwd(a, a->x, t, dx, 1, grads);
+}
+
+/* ---- the whole stack -------------------------------------------------------------------------------------------- */
+
+void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *out)
+{
+    const sq_layout *l = net->layout;
+    for (int32_t b = 0; b < l->blocks; b++) {
+        at a = block_at(net, batch, work, b);
+        block_fwd(&a, 0);
+    }
+    net->kernels->norm_fwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, (float)net->options->norm_epsilon,
+                           work->x[l->blocks], net->weights + l->final_gain, net->weights + l->final_bias, out,
+                           work->mean, work->rstd);
+}
+
+void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *dout, float *grads)
+{
+    const sq_layout *l = net->layout;
+    net->kernels->norm_bwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
+                           net->weights + l->final_gain, work->mean, work->rstd, dout, dout, 0, grads + l->final_gain,
+                           grads + l->final_bias);
+    for (int32_t b = l->blocks - 1; b >= 0; b--) {
+        at a = block_at(net, batch, work, b);
+        if (a.wiring == SQ_WIRING_POST_NORM)
+            post_norm_bwd(&a, dout, grads);
+        else if (a.wiring == SQ_WIRING_PRE_NORM)
+            pre_norm_bwd(&a, dout, grads);
+        else
+            original_bwd(&a, dout, grads);
+    }
+}
+
+void sq_network_last(const sq_network *net, int32_t length, sq_workspace *work, float *out)
+{
+    const sq_layout *l = net->layout;
+    int32_t starts[2] = {0, length};
+    sq_micro_batch batch = {length, 1, length, starts, 0};
+    for (int32_t b = 0; b < l->blocks; b++) {
+        at a = block_at(net, &batch, work, b);
+        block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);
+    }
+    float *last = work->x[l->blocks] + (size_t)(length - 1) * (size_t)l->dp;
+    net->kernels->norm_fwd(1, (size_t)l->d, (size_t)l->dp, (float)net->options->norm_epsilon, last,
+                           net->weights + l->final_gain, net->weights + l->final_bias, out, work->mean, work->rstd);
+}
+
+/* ---- transposed matrices ---------------------------------------------------------------------------------------- */
+
+void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_options *o, const float *w, float *to)
+{
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp;
+    for (int32_t b = 0; b < l->blocks; b++) {
+        const sq_block_at *p = &l->block[b];
+        k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
+        if (o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
+        k->transpose(dp, fp, w + p->ffn_in, fp, to + p->ffn_in, dp);
+        k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
+    }
+}

@@ -1,0 +1,60 @@
+/* model: the self-attention blocks over one micro-batch of packed sequences, forward and backward. */
+#ifndef SQ_NETWORK_H
+#define SQ_NETWORK_H
+#include "attention/causal.h"
+#include "model/parameters.h"
+
+/* What a pass computes with. */
+typedef struct sq_network {
+    const sq_kernels *kernels;
+    const sq_layout *layout;
+    const sq_options *options;
+    const float *weights;    /* parameter block */
+    const float *transposed; /* the matrices transposed, at the same offsets; for the backward pass */
+    sq_dropout embedding, attention, ffn; /* of block 0; block b and place p derive their keys from these */
+} sq_network;
+
+/* Packed sequences: sequence s has tokens starts[s] .. starts[s + 1] - 1. */
+typedef struct sq_micro_batch {
+    int32_t tokens, sequences, longest;
+    const int32_t *starts; /* [sequences + 1] */
+    int64_t first;         /* index of token 0 in the whole batch: row of its dropout masks */
+} sq_micro_batch;
+
+/* Per-block activations kept for the backward pass. */
+typedef struct sq_saved {
+    float *norm1, *qkv, *heads, *middle, *norm2, *hidden, *before; /* before: input of GELU */
+    float *mean1, *rstd1, *mean2, *rstd2;
+    float *kept; /* attention probabilities of short sequences */
+} sq_saved;
+
+/* All working memory of one micro-batch. */
+typedef struct sq_workspace {
+    int32_t tokens, longest;
+    int32_t training;
+    float **x;       /* [blocks + 1]: input of each block, [tokens][dp] */
+    sq_saved *saved; /* [blocks]; without training all blocks share one */
+    float *mean, *rstd;
+    float *t1, *t2, *dqkv, *dheads, *dhidden; /* backward */
+    sq_head_scratch head;
+} sq_workspace;
+
+/* Carves a workspace for micro-batches of up to `tokens` tokens with sequences up to `longest`. */
+void sq_workspace_take(sq_arena *arena, const sq_layout *layout, const sq_options *options, int32_t tokens,
+                       int32_t longest, int32_t training, sq_workspace *out);
+
+/* x[0] holds the input embeddings (see sq_embed in layer/); out [tokens][dp] gets the final norm. */
+void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *out);
+/* dout [tokens][dp] = gradient of out on entry, of x[0] on exit; grads (a parameter block) += . */
+void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,
+                    float *grads);
+/* Inference on one sequence of `length` tokens already in x[0]: only the last token's vector, to out [dp]. Same bits as
+ * sq_network_fwd gives it without dropout. */
+void sq_network_last(const sq_network *network, int32_t length, sq_workspace *work, float *out);
+
+/* Floats of the kept probabilities of a sequence in one block; 0 when it is too long to keep. */
+size_t sq_kept_floats(const sq_layout *layout, int32_t length);
+/* Fills `to` (a parameter block) with the transposed matrices. */
+void sq_network_transpose(const sq_kernels *kernels, const sq_layout *layout, const sq_options *options,
+                          const float *weights, float *to);
+#endif

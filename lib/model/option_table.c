@@ -1,0 +1,143 @@
+/* model: one row per option, and the presets. */
+#include "model/options.h"
+#include "base/text.h"
+#include <stddef.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(sq_options, name)
+#define ROW(scope, name, kind, initial, low, high, choices, help)                                                       \
+    {#name, scope, kind, FIELD(name), initial, low, high, choices, "0.1.0", help}
+#define INTEGER(scope, name, initial, low, high, help) ROW(scope, name, SQ_KIND_INTEGER, initial, low, high, NULL, help)
+#define REAL(scope, name, initial, low, high, help) ROW(scope, name, SQ_KIND_REAL, initial, low, high, NULL, help)
+#define BOOLEAN(scope, name, initial, help) ROW(scope, name, SQ_KIND_BOOLEAN, initial, 0, 1, NULL, help)
+#define CHOICE(scope, name, initial, choices, help) ROW(scope, name, SQ_KIND_CHOICE, initial, 0, 0, choices, help)
+#define M SQ_SCOPE_MODEL
+#define T SQ_SCOPE_TRAINING
+
+/* The initial values are preset "sasrec": SASRec.pytorch's wiring and recipe (Adam 1e-3, betas .9 and .98, batch 128, one
+ * uniform negative). */
+const sq_option sq_option_table[] = {
+    INTEGER(M, dim, "50", 1, 4096, "Width of the model and length of an item vector (d)."),
+    INTEGER(M, blocks, "2", 0, 64, "Number of self-attention blocks."),
+    INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
+    INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
+    INTEGER(M, max_length, "200", 1, 65536, "Most recent events of a history that the model sees (L)."),
+    CHOICE(M, wiring, "post_norm", "post_norm|pre_norm|original",
+           "Place of the layer norms: after each residual (SASRec.pytorch), before each sub-layer, or the 2018 paper's: "
+           "norm on the query only and residual from the normalised tensor."),
+    BOOLEAN(M, attention_output, "true", "Linear projection behind the attention heads."),
+    CHOICE(M, activation, "relu", "relu|gelu", "Activation of the feed-forward layer."),
+    CHOICE(M, position, "end", "end|start|none",
+           "Learned absolute positions counted from the window's end (0 = newest event) or start, or none."),
+    BOOLEAN(M, scale_embeddings, "true", "Multiply item vectors by sqrt(dim) at the input."),
+    BOOLEAN(M, tied_output, "true", "Score with the input item vectors; false gives every item a second, output vector."),
+    CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
+    REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores."),
+    REAL(M, norm_epsilon, "1e-8", 1e-12, 1e-1, "Added to the variance in layer norms."),
+    CHOICE(M, init, "xavier", "xavier|normal",
+           "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
+    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
+
+    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax",
+           "Binary cross-entropy with sampled negatives, cross-entropy over the whole catalogue, or over the target and "
+           "sampled negatives."),
+    INTEGER(T, negatives, "1", 1, 65536, "Negatives per target (or per batch when shared)."),
+    CHOICE(T, negative_sharing, "position", "position|batch", "Draw negatives for each target, or once for the whole batch."),
+    CHOICE(T, sampler, "uniform", "uniform|popularity", "Distribution of the negatives."),
+    CHOICE(T, seen, "exclude_history", "exclude_history|exclude_target|keep",
+           "What a negative may not be: an item of the sequence, the target, or nothing is excluded."),
+    REAL(T, sampler_alpha, "0.75", 0, 4, "Exponent of the training counts for sampler = popularity."),
+    REAL(T, dropout, "0.2", 0, 0.99, "Dropout probability where no place has its own."),
+    REAL(T, dropout_embedding, "-1", -1, 0.99, "Dropout on the input embedding; -1 = dropout."),
+    REAL(T, dropout_attention, "-1", -1, 0.99, "Dropout on attention probabilities; -1 = dropout."),
+    REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers; -1 = dropout."),
+    CHOICE(T, optimizer, "adam", "adam|adamw", "Adam with L2 decay in the gradient, or with decoupled decay."),
+    CHOICE(T, item_updates, "auto", "auto|exact|lazy",
+           "Rows without gradient: exact replays their steps (equals dense Adam bit for bit), lazy leaves them as they "
+           "are; auto = lazy for sampled_softmax, exact otherwise."),
+    REAL(T, learning_rate, "0.001", 0, 10, "Step size."),
+    REAL(T, beta1, "0.9", 0, 0.9999999, "Decay of the first moment."),
+    REAL(T, beta2, "0.98", 0, 0.9999999, "Decay of the second moment."),
+    REAL(T, epsilon, "1e-8", 1e-30, 1, "Added to the root of the second moment."),
+    REAL(T, weight_decay, "0", 0, 10, "Weight decay."),
+    REAL(T, clip_norm, "0", 0, 1e30, "Largest norm of all gradients together; 0 = no clipping."),
+    CHOICE(T, schedule, "constant", "constant|cosine", "Learning rate after the warm-up."),
+    INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
+    INTEGER(T, schedule_steps, "0", 0, 1e12, "Step at which schedule = cosine reaches 0 (required there)."),
+    INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
+    INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
+    INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, the last weights are kept."),
+    INTEGER(T, patience, "10", 0, 1e9, "Validations without improvement before training stops; 0 = never."),
+    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr", "Validation metric (full ranking, history filtered)."),
+    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric."),
+    INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
+    CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
+
+    INTEGER(T, micro_batch, "512", 32, 65536,
+            "Tokens that one worker takes through the network at a time; sums of gradients follow it, so it is part of a run."),
+};
+const int32_t sq_option_count = (int32_t)(sizeof sq_option_table / sizeof *sq_option_table);
+
+#undef M
+#undef T
+
+static void original(sq_options *o)
+{
+    o->wiring = SQ_WIRING_ORIGINAL;
+    o->attention_output = 0;
+}
+
+static void softmax(sq_options *o)
+{
+    o->dim = 64;
+    o->loss = SQ_LOSS_SOFTMAX;
+    o->wiring = SQ_WIRING_PRE_NORM;
+    o->init = SQ_INIT_NORMAL;
+    o->beta2 = 0.999;
+    o->valid_every = 1;
+}
+
+static void sampled_softmax(sq_options *o)
+{
+    softmax(o);
+    o->loss = SQ_LOSS_SAMPLED_SOFTMAX;
+    o->negatives = 256;
+    o->seen = SQ_SEEN_EXCLUDE_TARGET;
+}
+
+static const struct {
+    const char *name;
+    void (*change)(sq_options *options);
+} presets[] = {
+    {"sasrec", NULL},
+    {"sasrec-original", original},
+    {"sasrec-softmax", softmax},
+    {"sasrec-sampled-softmax", sampled_softmax},
+};
+#define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
+
+const char *sq_preset_name(int32_t index)
+{
+    return index >= 0 && index < PRESETS ? presets[index].name : NULL;
+}
+
+static int32_t unknown_preset(const char *preset, seqrec_error *error)
+{
+    const char *names[PRESETS];
+    for (int32_t i = 0; i < PRESETS; i++) names[i] = presets[i].name;
+    return sq_fail(error, SEQREC_E_UNSUPPORTED, "there is no preset \"%.60s\"; the nearest is \"%s\"", preset,
+                   sq_nearest_name(preset, names, PRESETS));
+}
+
+int32_t sq_options_preset(sq_options *options, const char *preset, seqrec_error *error)
+{
+    int32_t index = 0;
+    while (index < PRESETS && strcmp(preset, presets[index].name) != 0) index++;
+    if (index == PRESETS) return unknown_preset(preset, error);
+    sq_options made = {0};
+    for (int32_t i = 0; i < sq_option_count; i++)
+        SQ_TRY(sq_options_set(&made, sq_option_table[i].name, sq_option_table[i].initial, error));
+    if (presets[index].change) presets[index].change(&made);
+    *options = made;
+    return SEQREC_OK;
+}

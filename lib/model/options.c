@@ -1,0 +1,148 @@
+/* model: reading, writing and checking options through the table. */
+#include "model/options.h"
+#include "base/text.h"
+#include <stdio.h>
+#include <string.h>
+
+const sq_option *sq_option_find(const char *name)
+{
+    for (int32_t i = 0; i < sq_option_count; i++)
+        if (strcmp(name, sq_option_table[i].name) == 0) return &sq_option_table[i];
+    return NULL;
+}
+
+static int64_t *integer_field(sq_options *options, const sq_option *option)
+{
+    return (int64_t *)(void *)((char *)options + option->field);
+}
+
+static double *real_field(sq_options *options, const sq_option *option)
+{
+    return (double *)(void *)((char *)options + option->field);
+}
+
+static int32_t unknown_option(const char *name, seqrec_error *error)
+{
+    const char *names[128];
+    int32_t count = sq_option_count < 128 ? sq_option_count : 128;
+    for (int32_t i = 0; i < count; i++) names[i] = sq_option_table[i].name;
+    return sq_fail(error, SEQREC_E_UNSUPPORTED, "there is no option \"%.60s\"; the nearest is \"%s\"", name,
+                   sq_nearest_name(name, names, (size_t)count));
+}
+
+/* Index of `value` among "a|b|c", or -1. */
+static int64_t choice_index(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+    int64_t index = 0;
+    for (const char *c = choices;; index++) {
+        const char *end = strchr(c, '|');
+        size_t n = end ? (size_t)(end - c) : strlen(c);
+        if (n == length && memcmp(c, value, n) == 0) return index;
+        if (!end) return -1;
+        c = end + 1;
+    }
+}
+
+static int32_t set_choice(int64_t *field, const sq_option *option, const char *value, seqrec_error *error)
+{
+    int64_t index = choice_index(option->choices, value);
+    SQ_CHECK(index >= 0, error, SEQREC_E_UNSUPPORTED, "%s = \"%.60s\" is not one of %s", option->name, value,
+             option->choices);
+    *field = index;
+    return SEQREC_OK;
+}
+
+static int32_t set_boolean(int64_t *field, const sq_option *option, const char *value, seqrec_error *error)
+{
+    int yes = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    int no = strcmp(value, "false") == 0 || strcmp(value, "0") == 0;
+    SQ_CHECK(yes || no, error, SEQREC_E_FORMAT, "%s = \"%.60s\" is neither true nor false", option->name, value);
+    *field = yes;
+    return SEQREC_OK;
+}
+
+static int32_t out_of_bounds(const sq_option *option, const char *value, seqrec_error *error)
+{
+    char low[SQ_NUMBER_BYTES], high[SQ_NUMBER_BYTES];
+    sq_format_double(option->lowest, low);
+    sq_format_double(option->highest, high);
+    return sq_fail(error, SEQREC_E_RANGE, "%s = %.40s is outside %s .. %s", option->name, value, low, high);
+}
+
+static int32_t set_number(sq_options *options, const sq_option *option, const char *value, seqrec_error *error)
+{
+    int64_t integer = 0;
+    double real = 0;
+    int whole = option->kind == SQ_KIND_INTEGER;
+    int32_t status =
+        whole ? sq_parse_int64(value, strlen(value), &integer) : sq_parse_double(value, strlen(value), &real);
+    if (status == SEQREC_E_RANGE) return out_of_bounds(option, value, error);
+    SQ_CHECK(status == SEQREC_OK, error, SEQREC_E_FORMAT, "%s = \"%.60s\" is not %s", option->name, value,
+             whole ? "an integer" : "a number");
+    if (whole) real = (double)integer;
+    if (!(real >= option->lowest && real <= option->highest)) return out_of_bounds(option, value, error);
+    if (whole)
+        *integer_field(options, option) = integer;
+    else
+        *real_field(options, option) = real;
+    return SEQREC_OK;
+}
+
+int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *error)
+{
+    const sq_option *option = sq_option_find(name);
+    if (!option) return unknown_option(name, error);
+    *out = option;
+    return SEQREC_OK;
+}
+
+int32_t sq_options_set(sq_options *options, const char *name, const char *value, seqrec_error *error)
+{
+    const sq_option *option = NULL;
+    SQ_TRY(sq_option_known(name, &option, error));
+    if (option->kind == SQ_KIND_CHOICE) return set_choice(integer_field(options, option), option, value, error);
+    if (option->kind == SQ_KIND_BOOLEAN) return set_boolean(integer_field(options, option), option, value, error);
+    return set_number(options, option, value, error);
+}
+
+static size_t choice_text(const char *choices, int64_t index, char *out, size_t out_bytes)
+{
+    for (; index > 0; index--) choices = strchr(choices, '|') + 1;
+    const char *end = strchr(choices, '|');
+    size_t n = end ? (size_t)(end - choices) : strlen(choices);
+    if (out_bytes) {
+        size_t copied = n < out_bytes - 1 ? n : out_bytes - 1;
+        memcpy(out, choices, copied);
+        out[copied] = 0;
+    }
+    return n;
+}
+
+size_t sq_option_text(const sq_options *options, const sq_option *option, char *out, size_t out_bytes)
+{
+    const char *field = (const char *)options + option->field;
+    int64_t integer;
+    char number[SQ_NUMBER_BYTES];
+    if (option->kind == SQ_KIND_REAL) {
+        double real;
+        memcpy(&real, field, sizeof real);
+        sq_format_double(real, number);
+    } else {
+        memcpy(&integer, field, sizeof integer);
+        if (option->kind == SQ_KIND_CHOICE) return choice_text(option->choices, integer, out, out_bytes);
+        if (option->kind == SQ_KIND_BOOLEAN) return choice_text("false|true", integer, out, out_bytes);
+        snprintf(number, sizeof number, "%lld", (long long)integer);
+    }
+    return choice_text(number, 0, out, out_bytes);
+}
+
+int32_t sq_options_check(const sq_options *options, seqrec_error *error)
+{
+    SQ_CHECK(options->dim % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide dim = %lld",
+             (long long)options->heads, (long long)options->dim);
+    SQ_CHECK(options->schedule != SQ_SCHEDULE_COSINE || options->schedule_steps > options->warmup_steps, error,
+             SEQREC_E_ARGUMENT, "schedule = cosine needs schedule_steps above warmup_steps = %lld, not %lld",
+             (long long)options->warmup_steps, (long long)options->schedule_steps);
+    return SEQREC_OK;
+}

@@ -1,0 +1,81 @@
+/* model: the option table, the one description of every option. */
+#ifndef SQ_OPTIONS_H
+#define SQ_OPTIONS_H
+#include "base/context.h"
+
+enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
+enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
+enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
+enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
+enum { SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX };
+enum { SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY };
+enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
+enum { SQ_SHARE_POSITION, SQ_SHARE_BATCH };
+enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
+enum { SQ_ROWS_AUTO, SQ_ROWS_EXACT, SQ_ROWS_LAZY };
+enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE };
+enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
+
+enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING, SQ_SCOPE_RUNTIME };
+enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
+
+/* Integers, booleans and choices are int64_t, reals double; option_table.c names each field once. */
+typedef struct sq_options {
+    /* model */
+    int64_t dim, blocks, heads, ffn_dim, max_length;
+    int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
+    double temperature, norm_epsilon;
+    int64_t init;
+    double init_std;
+    /* training */
+    int64_t loss, negatives, negative_sharing, sampler, seen;
+    double sampler_alpha;
+    double dropout, dropout_embedding, dropout_attention, dropout_ffn;
+    int64_t optimizer, item_updates;
+    double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
+    int64_t schedule, warmup_steps, schedule_steps;
+    int64_t epochs, batch, valid_every, patience;
+    int64_t metric_cutoff, metric_kind;
+    int64_t seed;
+    int64_t unknown_items;
+    int64_t micro_batch;
+} sq_options;
+
+struct seqrec_config {
+    sq_memory memory;
+    sq_options options;
+    char preset[32];
+};
+
+typedef struct sq_option {
+    const char *name;
+    int32_t scope, kind;
+    size_t field; /* offset in sq_options */
+    const char *initial; /* value of preset "sasrec" */
+    double lowest, highest;
+    const char *choices; /* "a|b|c", value = index */
+    const char *since, *help;
+} sq_option;
+
+extern const sq_option sq_option_table[];
+extern const int32_t sq_option_count;
+
+/* Fills every option with the preset's value. */
+int32_t sq_options_preset(sq_options *options, const char *preset, seqrec_error *error);
+const char *sq_preset_name(int32_t index);
+int32_t sq_options_set(sq_options *options, const char *name, const char *value, seqrec_error *error);
+/* Row of `name`, or NULL. */
+const sq_option *sq_option_find(const char *name);
+/* The same, where an unknown name is E_UNSUPPORTED with the nearest one. */
+int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *error);
+/* Text of the option's value; returns its length without the terminator (it may be cut to fit). */
+size_t sq_option_text(const sq_options *options, const sq_option *option, char *out, size_t out_bytes);
+/* Rules between options, e.g. heads must divide dim. */
+int32_t sq_options_check(const sq_options *options, seqrec_error *error);
+
+/* A config with the values of the first preset. */
+int32_t sq_config_create(const sq_memory *memory, seqrec_config **out, seqrec_error *error);
+void sq_config_release(seqrec_config *config);
+int32_t sq_config_preset(seqrec_config *config, const char *preset, seqrec_error *error);
+#endif

@@ -1,0 +1,200 @@
+/* model: building the parameter layout, starting values, and the order of files. */
+#include "model/parameters.h"
+#include "base/rng.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int32_t round16(int64_t n) { return (int32_t)((n + 15) / 16 * 16); }
+
+typedef struct builder {
+    sq_layout *layout;
+    int64_t block; /* -1 outside blocks */
+} builder;
+
+/* A new row of the table named blocks.<b>.<name> or <name>. */
+static sq_parameter *append(builder *b, const char *name, int32_t rank, int64_t rows, int64_t cols)
+{
+    sq_parameter *p = &b->layout->parameters[b->layout->count++];
+    memset(p, 0, sizeof *p);
+    if (b->block >= 0)
+        snprintf(p->name, sizeof p->name, "blocks.%d.%.40s", (int)b->block, name);
+    else
+        snprintf(p->name, sizeof p->name, "%.47s", name);
+    p->rank = rank;
+    p->rows = rows;
+    p->cols = cols;
+    p->row_group = p->row_group_ld = rows;
+    p->col_group = p->col_group_ld = cols;
+    return p;
+}
+
+static size_t reserve(builder *b, size_t floats)
+{
+    size_t at = b->layout->floats;
+    b->layout->floats += floats;
+    return at;
+}
+
+static size_t vector(builder *b, const char *name, int64_t cols, float start)
+{
+    sq_parameter *p = append(b, name, 1, 1, cols);
+    p->offset = reserve(b, (size_t)round16(cols));
+    p->start = start;
+    return p->offset;
+}
+
+static void norm(builder *b, const char *name, size_t *gain, size_t *bias)
+{
+    char full[40];
+    snprintf(full, sizeof full, "%.30s.weight", name);
+    *gain = vector(b, full, b->layout->d, 1);
+    snprintf(full, sizeof full, "%.30s.bias", name);
+    *bias = vector(b, full, b->layout->d, 0);
+}
+
+static void linear(builder *b, const char *name, int64_t rows, int64_t cols, size_t *weight, size_t *bias)
+{
+    char full[40];
+    snprintf(full, sizeof full, "%.30s.weight", name);
+    sq_parameter *p = append(b, full, 2, rows, cols);
+    p->ld = (size_t)round16(cols);
+    p->offset = *weight = reserve(b, (size_t)round16(rows) * p->ld);
+    p->fan_in = (int32_t)rows;
+    p->fan_out = (int32_t)cols;
+    snprintf(full, sizeof full, "%.30s.bias", name);
+    *bias = vector(b, full, cols, 0);
+}
+
+/* Query, key and value are three parameters of files and one matrix [dp][3 * hp] here. */
+static void query_key_value(builder *b, const sq_options *o, sq_block_at *at)
+{
+    static const char *const names[3] = {"query", "key", "value"};
+    sq_layout *l = b->layout;
+    at->qkv = reserve(b, (size_t)l->dp * 3 * (size_t)l->hp);
+    at->qkv_bias = reserve(b, 3 * (size_t)l->hp);
+    for (size_t i = 0; i < 3; i++) {
+        char full[40];
+        snprintf(full, sizeof full, "%.30s.weight", names[i]);
+        sq_parameter *p = append(b, full, 2, l->d, l->d);
+        p->col_group = l->dh;
+        p->col_group_ld = l->dhp;
+        p->ld = 3 * (size_t)l->hp;
+        p->offset = at->qkv + i * (size_t)l->hp;
+        p->fan_in = l->d;
+        p->fan_out = o->wiring == SQ_WIRING_ORIGINAL ? l->d : 3 * l->d; /* one stacked matrix in PyTorch's layer */
+        snprintf(full, sizeof full, "%.30s.bias", names[i]);
+        p = append(b, full, 1, 1, l->d);
+        p->col_group = l->dh;
+        p->col_group_ld = l->dhp;
+        p->offset = at->qkv_bias + i * (size_t)l->hp;
+    }
+}
+
+static void attention_output(builder *b, sq_block_at *at)
+{
+    sq_layout *l = b->layout;
+    sq_parameter *p = append(b, "output.weight", 2, l->d, l->d);
+    p->row_group = l->dh;
+    p->row_group_ld = l->dhp;
+    p->ld = (size_t)l->dp;
+    p->offset = at->output = reserve(b, (size_t)l->hp * (size_t)l->dp);
+    p->fan_in = p->fan_out = l->d;
+    at->output_bias = vector(b, "output.bias", l->d, 0);
+}
+
+static void widths(sq_layout *l, const sq_options *o)
+{
+    l->d = (int32_t)o->dim;
+    l->dp = round16(o->dim);
+    l->heads = (int32_t)o->heads;
+    l->dh = (int32_t)(o->dim / o->heads);
+    l->dhp = round16(l->dh);
+    l->hp = l->heads * l->dhp;
+    l->f = (int32_t)(o->ffn_dim ? o->ffn_dim : o->dim);
+    l->fp = round16(l->f);
+    l->blocks = (int32_t)o->blocks;
+    l->length = (int32_t)o->max_length;
+}
+
+static void build(sq_layout *l, const sq_options *o)
+{
+    builder b = {l, -1};
+    if (o->position != SQ_POSITION_NONE) {
+        sq_parameter *p = append(&b, "position.weight", 2, l->length, l->d);
+        p->table = 1;
+        p->ld = (size_t)l->dp;
+        p->offset = l->position = reserve(&b, (size_t)l->length * p->ld);
+        p->fan_in = l->length;
+        p->fan_out = l->d;
+    }
+    for (b.block = 0; b.block < l->blocks; b.block++) {
+        sq_block_at *at = &l->block[b.block];
+        norm(&b, "attention_norm", &at->norm1_gain, &at->norm1_bias);
+        query_key_value(&b, o, at);
+        if (o->attention_output) attention_output(&b, at);
+        norm(&b, "ffn_norm", &at->norm2_gain, &at->norm2_bias);
+        linear(&b, "ffn_in", l->d, l->f, &at->ffn_in, &at->ffn_in_bias);
+        linear(&b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
+    }
+    b.block = -1;
+    norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+}
+
+int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
+{
+    memset(out, 0, sizeof *out);
+    widths(out, options);
+    out->block = sq_alloc_zero(memory, (size_t)options->blocks + 1, sizeof *out->block);
+    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * 16 + 8, sizeof *out->parameters);
+    if (!out->block || !out->parameters) {
+        sq_layout_free(memory, out);
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
+    }
+    build(out, options);
+    return SEQREC_OK;
+}
+
+void sq_layout_free(const sq_memory *memory, sq_layout *layout)
+{
+    sq_free(memory, layout->block);
+    sq_free(memory, layout->parameters);
+    memset(layout, 0, sizeof *layout);
+}
+
+static uint64_t name_key(const char *name)
+{
+    uint64_t h = 1469598103934665603u; /* FNV-1a: parameters draw from streams of their own whatever their order */
+    for (; *name; name++) h = (h ^ (uint8_t)*name) * 1099511628211u;
+    return h;
+}
+
+static void initialise_one(const sq_parameter *p, const sq_options *o, float *values)
+{
+    uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_INIT, name_key(p->name));
+    double deviation = o->init_std;
+    if (o->init == SQ_INIT_XAVIER && p->rank == 2) deviation = sqrt(2.0 / (double)(p->fan_in + p->fan_out));
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t c = 0; c < p->cols; c++)
+            values[sq_parameter_index(p, r, c)] =
+                p->rank == 2 ? (float)(deviation * sq_random_normal(key, (uint64_t)(r * p->cols + c))) : p->start;
+}
+
+void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values)
+{
+    for (int32_t i = 0; i < layout->count; i++) initialise_one(&layout->parameters[i], options, values);
+}
+
+void sq_parameter_export(const sq_parameter *p, const float *values, float *flat)
+{
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t c = 0; c < p->cols; c++)
+            flat[p->table ? r * p->cols + c : c * p->rows + r] = values[sq_parameter_index(p, r, c)];
+}
+
+void sq_parameter_import(const sq_parameter *p, const float *flat, float *values)
+{
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t c = 0; c < p->cols; c++)
+            values[sq_parameter_index(p, r, c)] = flat[p->table ? r * p->cols + c : c * p->rows + r];
+}

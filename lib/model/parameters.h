@@ -1,0 +1,63 @@
+/* model: where each parameter lives in the one block of dense parameters, and how it is called in files. */
+#ifndef SQ_PARAMETERS_H
+#define SQ_PARAMETERS_H
+#include "model/options.h"
+
+/* A parameter as files see it: [rows][cols] with rows inputs and cols outputs (rank 1: cols only); in a file a matrix is
+ * [cols][rows], PyTorch's order. Element (r, c) is at offset + place(r) * ld + place(c), where heads are padded:
+ * place(x) = x / group * group_ld + x % group. */
+typedef struct sq_parameter {
+    char name[64];
+    int32_t rank;
+    int32_t table; /* 1: a table of vectors, stored [rows][cols] in files */
+    int64_t rows, cols;
+    int64_t row_group, row_group_ld, col_group, col_group_ld;
+    size_t offset, ld;
+    int32_t fan_in, fan_out; /* for init = xavier; 0 = starts at `start` */
+    float start;
+} sq_parameter;
+
+/* Offsets of one block's parameters. */
+typedef struct sq_block_at {
+    size_t norm1_gain, norm1_bias, qkv, qkv_bias, output, output_bias, norm2_gain, norm2_bias, ffn_in, ffn_in_bias,
+        ffn_out, ffn_out_bias;
+} sq_block_at;
+
+#define SQ_MOST_BLOCKS 64
+#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 16 + 8)
+
+/* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
+typedef struct sq_layout {
+    int32_t d, dp;           /* model width */
+    int32_t heads, dh, dhp;  /* head width */
+    int32_t hp;              /* heads * dhp: width of q, k and v */
+    int32_t f, fp;           /* feed-forward width */
+    int32_t blocks, length;  /* max_length */
+    size_t position, final_gain, final_bias, floats;
+    sq_block_at *block;
+    sq_parameter *parameters;
+    int32_t count;
+} sq_layout;
+
+int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
+void sq_layout_free(const sq_memory *memory, sq_layout *layout);
+
+static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_t c)
+{
+    int64_t row = r / p->row_group * p->row_group_ld + r % p->row_group;
+    int64_t col = c / p->col_group * p->col_group_ld + c % p->col_group;
+    return p->offset + (size_t)row * p->ld + (size_t)col;
+}
+
+/* Start values from (seed, parameter name, element); padding stays zero. values [floats], zeroed. */
+void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values);
+/* Dimensions of the parameter in files; rank 1 fills shape[0] only. */
+static inline void sq_parameter_shape(const sq_parameter *p, int64_t shape[2])
+{
+    shape[0] = p->table ? p->rows : p->cols;
+    if (p->rank == 2) shape[1] = p->table ? p->cols : p->rows;
+}
+/* Between a block and the order of files: flat [elements]. */
+void sq_parameter_export(const sq_parameter *p, const float *values, float *flat);
+void sq_parameter_import(const sq_parameter *p, const float *flat, float *values);
+#endif

@@ -1,0 +1,225 @@
+/* serve: the best k items of the whole catalogue, or of a list, for each sequence of a batch. Sequences are taken in waves; in a
+ * wave they are encoded first, then tasks of (users, part of the catalogue) push the scores of blocks of items into heaps of
+ * their own, and the heaps of a user are merged. Slots order equal scores, so the result does not depend on the cut. */
+#include "serve/recommend.h"
+#include <math.h>
+#include <string.h>
+#include "serve/slotlist.h"
+#include "serve/topheap.h"
+
+enum {
+    MOST_USERS = 64,    /* scored together by a task */
+    PART_BLOCKS = 16,   /* least blocks of a part: 16,384 items */
+    LONG_LIST = 16384   /* a longer k leaves the catalogue in one part */
+};
+#define HEAP_BYTES ((int64_t)16 << 20) /* of a wave, while it has several users */
+
+typedef struct call {
+    sq_request request;
+    const seqrec_filter *filter;
+    int64_t k;         /* as asked for: row length of the results */
+    int32_t kept;      /* most results there can be */
+    int64_t listed;    /* length of the allow list, tidied */
+    int64_t denied;    /* of the deny list */
+    int32_t *allow, *deny;
+    int64_t blocks;    /* of the catalogue or the allow list */
+    int64_t wave;      /* sequences per wave */
+    int64_t parts;     /* of the blocks */
+    int64_t group;     /* users per task */
+    int64_t first, count; /* the present wave */
+    float *users;      /* [wave][padded d] */
+    int64_t *seen;     /* [wave] items of each history, tidied; 0 when they may be recommended */
+    float *heap_scores; /* [wave][parts][kept] */
+    int32_t *heap_slots;
+    sq_topk *heaps;    /* [wave][parts] */
+    int64_t *items, *found;
+    float *scores;
+} call;
+
+/* ---- the cut ------------------------------------------------------------------------------------------------------ */
+
+static int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void plan(call *c)
+{
+    const sq_catalogue *catalogue = c->request.snapshot->catalogue;
+    const int64_t threads = sq_pool_width(c->request.model->context->pool);
+    const int64_t sequences = c->request.batch->sequences;
+    const int64_t eligible = c->filter->allow != NULL ? c->filter->allow_count : catalogue->count;
+    c->kept = (int32_t)least(c->k, least(eligible, catalogue->count));
+    c->blocks = c->filter->allow != NULL ? ceiling(eligible, SQ_SCORED_ITEMS) : catalogue->chunks;
+    c->parts = c->kept > LONG_LIST ? 1 : least(threads, c->blocks / PART_BLOCKS);
+    if (c->parts < 1) c->parts = 1;
+    c->wave = least(sequences, least(threads * MOST_USERS, HEAP_BYTES / (8 * c->parts * (c->kept + 1))));
+    if (c->wave < 1) c->wave = 1;
+    c->group = least(MOST_USERS, ceiling(c->wave, ceiling(threads, c->parts)));
+}
+
+static void carve(void *arg, sq_arena *arena)
+{
+    call *c = arg;
+    const size_t lists = (size_t)(c->wave * c->parts), kept = (size_t)c->kept;
+    c->allow = SQ_TAKE(arena, int32_t, (size_t)(c->filter->allow != NULL ? c->filter->allow_count : 0));
+    c->deny = SQ_TAKE(arena, int32_t, (size_t)c->filter->deny_count);
+    c->users = SQ_TAKE(arena, float, (size_t)c->wave * (size_t)c->request.model->layout.dp);
+    c->seen = SQ_TAKE(arena, int64_t, (size_t)c->wave);
+    c->heap_scores = SQ_TAKE(arena, float, lists * kept);
+    c->heap_slots = SQ_TAKE(arena, int32_t, lists * kept);
+    c->heaps = SQ_TAKE(arena, sq_topk, lists);
+}
+
+static int32_t read_lists(call *c, seqrec_error *error)
+{
+    const seqrec_filter *f = c->filter;
+    SQ_TRY(sq_request_find(&c->request, "deny", f->deny, f->deny_count, f->unknown_items, c->deny, &c->denied, error));
+    c->denied = sq_slots_tidy(c->deny, c->denied);
+    if (f->allow == NULL) return SEQREC_OK;
+    SQ_TRY(sq_request_find(&c->request, "allow", f->allow, f->allow_count, f->unknown_items, c->allow, &c->listed,
+                           error));
+    c->listed = sq_slots_without(c->allow, sq_slots_tidy(c->allow, c->listed), c->deny, c->denied);
+    c->blocks = ceiling(c->listed, SQ_SCORED_ITEMS);
+    return SEQREC_OK;
+}
+
+/* ---- a wave ------------------------------------------------------------------------------------------------------- */
+
+static void encode_one(void *arg, int64_t task, sq_seat *seat)
+{
+    call *c = arg;
+    const int64_t b = c->first + task;
+    sq_request_encode(&c->request, b, seat, c->users + (size_t)task * c->request.scoring.width);
+    c->seen[task] = 0;
+    if (c->filter->exclude_seen)
+        c->seen[task] = sq_slots_tidy(c->request.slots + c->request.batch->offsets[b], c->request.known[b]);
+    for (int64_t p = 0; p < c->parts; p++) {
+        const size_t list = (size_t)(task * c->parts + p), at = list * (size_t)c->kept;
+        sq_topk_init(&c->heaps[list], c->kept, c->heap_scores + at, c->heap_slots + at);
+    }
+}
+
+/* Rising slots that user `task` of the wave may not get, from `slot` on; *n is how many. */
+static const int32_t *seen_from(const call *c, int64_t task, int32_t slot, int64_t *n)
+{
+    const int32_t *seen = c->request.slots + c->request.batch->offsets[c->first + task];
+    const int64_t skip = sq_slots_from(seen, c->seen[task], slot);
+    *n = c->seen[task] - skip;
+    return seen + skip;
+}
+
+/* Which rows of a chunk may be recommended at all. */
+static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
+{
+    const sq_slots *slots = c->request.snapshot->catalogue->slots[chunk];
+    const int32_t first = chunk * SQ_CHUNK_ROWS;
+    int64_t at = sq_slots_from(c->deny, c->denied, first);
+    if (at == c->denied || c->deny[at] - first >= SQ_CHUNK_ROWS) return slots->live;
+    memcpy(seat->allowed, slots->live, SQ_CHUNK_ROWS);
+    for (; at < c->denied && c->deny[at] - first < SQ_CHUNK_ROWS; at++) seat->allowed[c->deny[at] - first] = 0;
+    return seat->allowed;
+}
+
+/* A score that is not a number is never recommended: it marks what a user has seen. */
+static void push_chunk(const call *c, int64_t part, int64_t user, int32_t chunk, const uint8_t *allowed, float *scores)
+{
+    const int32_t first = chunk * SQ_CHUNK_ROWS;
+    int64_t n;
+    const int32_t *seen = seen_from(c, user, first, &n);
+    for (int64_t i = 0; i < n && seen[i] - first < SQ_CHUNK_ROWS; i++) scores[seen[i] - first] = NAN;
+    sq_topk_push_block(&c->heaps[user * c->parts + part], scores, first, SQ_CHUNK_ROWS, allowed);
+}
+
+static void push_listed(const call *c, int64_t part, int64_t user, const int32_t *slots, int64_t n, const float *scores)
+{
+    sq_topk *heap = &c->heaps[user * c->parts + part];
+    int64_t others, j = 0;
+    const int32_t *seen = seen_from(c, user, slots[0], &others);
+    for (int64_t i = 0; i < n; i++) {
+        while (j < others && seen[j] < slots[i]) j++;
+        if (j == others || seen[j] != slots[i]) sq_topk_push(heap, scores[i], slots[i]);
+    }
+}
+
+static void score_chunk(const call *c, int64_t part, int64_t from, int64_t count, int32_t chunk, sq_seat *seat)
+{
+    const sq_scoring *scoring = &c->request.scoring;
+    if (scoring->catalogue->slots[chunk]->live_count == 0) return;
+    const uint8_t *allowed = allowed_in(c, chunk, seat);
+    sq_score_run(scoring, c->users + (size_t)from * scoring->width, (size_t)count, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS,
+                 &seat->scoring, seat->scores, SQ_SCORED_ITEMS);
+    for (int64_t q = 0; q < count; q++)
+        push_chunk(c, part, from + q, chunk, allowed, seat->scores + q * SQ_SCORED_ITEMS);
+}
+
+static void score_listed(const call *c, int64_t part, int64_t from, int64_t count, int64_t block, sq_seat *seat)
+{
+    const sq_scoring *scoring = &c->request.scoring;
+    const int32_t *slots = c->allow + block * SQ_SCORED_ITEMS;
+    const int64_t n = least(SQ_SCORED_ITEMS, c->listed - block * SQ_SCORED_ITEMS);
+    sq_score_slots(scoring, c->users + (size_t)from * scoring->width, (size_t)count, slots, (size_t)n, &seat->scoring,
+                   seat->scores, SQ_SCORED_ITEMS);
+    for (int64_t q = 0; q < count; q++) push_listed(c, part, from + q, slots, n, seat->scores + q * SQ_SCORED_ITEMS);
+}
+
+/* Task: users of one group times one part of the blocks. */
+static void score_part(void *arg, int64_t task, sq_seat *seat)
+{
+    const call *c = arg;
+    const int64_t part = task % c->parts, from = task / c->parts * c->group;
+    const int64_t count = least(c->group, c->count - from), end = c->blocks * (part + 1) / c->parts;
+    for (int64_t block = c->blocks * part / c->parts; block < end; block++) {
+        if (c->filter->allow != NULL)
+            score_listed(c, part, from, count, block, seat);
+        else
+            score_chunk(c, part, from, count, (int32_t)block, seat);
+    }
+}
+
+static void deliver(const call *c, int64_t user)
+{
+    const sq_catalogue *catalogue = c->request.snapshot->catalogue;
+    const int64_t b = c->first + user;
+    sq_topk *best = &c->heaps[user * c->parts];
+    for (int64_t p = 1; p < c->parts; p++)
+        for (int32_t i = 0; i < best[p].count; i++) sq_topk_push(best, best[p].scores[i], best[p].slots[i]);
+    const int32_t count = sq_topk_finish(best);
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t slot = best->slots[i];
+        c->items[b * c->k + i] = catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+    }
+    if (c->scores != NULL && count > 0) memcpy(c->scores + b * c->k, best->scores, (size_t)count * sizeof(float));
+    c->found[b] = count;
+}
+
+static int32_t recommend_all(call *c, seqrec_error *error)
+{
+    plan(c);
+    SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
+    SQ_TRY(read_lists(c, error));
+    SQ_TRY(sq_request_seat(&c->request, c->wave * c->parts, (size_t)c->group, error));
+    for (c->first = 0; c->first < c->request.batch->sequences; c->first += c->wave) {
+        c->count = least(c->wave, c->request.batch->sequences - c->first);
+        sq_request_run(&c->request, c->count, encode_one, c);
+        if (c->kept > 0) sq_request_run(&c->request, ceiling(c->count, c->group) * c->parts, score_part, c);
+        for (int64_t user = 0; user < c->count; user++) deliver(c, user);
+    }
+    return SEQREC_OK;
+}
+
+int32_t sq_recommend(const seqrec_model *model, const seqrec_batch *batch, int64_t k, const seqrec_filter *filter,
+                     int64_t *items, float *scores, int64_t *found, seqrec_error *error)
+{
+    call c = {.filter = filter, .k = k, .items = items, .scores = scores, .found = found};
+    int32_t status = sq_request_open(&c.request, model, batch, error);
+    if (status == SEQREC_OK) status = recommend_all(&c, error);
+    if (status == SEQREC_OK && filter->skipped != NULL) *filter->skipped = c.request.skipped;
+    sq_request_end(&c.request);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* serve: what one call on a model works with: a snapshot, the resolved histories, and working memory by thread. Everything that
+ * can fail happens before the first result is written. */
+#ifndef SQ_REQUEST_H
+#define SQ_REQUEST_H
+#include "serve/encode.h"
+#include "serve/scoring.h"
+
+/* Working memory of one thread. */
+typedef struct sq_seat {
+    sq_arena arena;
+    sq_encode_scratch encode;
+    float *user; /* [padded d] */
+    sq_scoring_scratch scoring;
+    float *scores;    /* [users][SQ_SCORED_ITEMS] */
+    uint8_t *allowed; /* [SQ_SCORED_ITEMS] */
+} sq_seat;
+
+typedef struct sq_request sq_request;
+/* Carves further memory of a call; run once to measure and once to take. */
+typedef void (*sq_request_layout)(void *arg, sq_arena *arena);
+/* One task of a loop; the seat belongs to this body alone while it runs. */
+typedef void (*sq_request_body)(void *arg, int64_t task, sq_seat *seat);
+
+struct sq_request {
+    seqrec_model *model;
+    sq_snapshot *snapshot;
+    const seqrec_batch *batch;
+    sq_encoder encoder;
+    sq_scoring scoring;
+    sq_arena arena;
+    int32_t *slots;   /* [events] known events of sequence b, from batch->offsets[b] on */
+    int64_t *known;   /* [sequences] how many they are */
+    int64_t longest;  /* most of known */
+    int64_t skipped;  /* unknown ids so far */
+    sq_seat *seats;   /* [threads of the pool], the first seat_count with memory */
+    int32_t seat_count;
+    int32_t *seat_of; /* [threads of the pool] seat that a worker took, or -1 */
+    _Atomic int32_t seated;
+    sq_request_body body;
+    void *arg;
+};
+
+/* Takes a snapshot; the batch is well-formed. End the request whatever this and the next two answer. */
+int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch,
+                        seqrec_error *error);
+/* Takes the memory of the call (layout may be NULL) and resolves the histories. unknown_items = SEQREC_UNKNOWN_ERROR:
+ * E_NOT_FOUND names the first unknown id. */
+int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_request_layout layout, void *arg,
+                           seqrec_error *error);
+/* Takes the memory of the threads for at most `tasks` tasks at once, each scoring up to `users` users together (0: none). */
+int32_t sq_request_seat(sq_request *request, int64_t tasks, size_t users, seqrec_error *error);
+/* Runs body(arg, task, seat) for the tasks 0 .. tasks - 1 in parallel. */
+void sq_request_run(sq_request *request, int64_t tasks, sq_request_body body, void *arg);
+void sq_request_end(sq_request *request);
+
+/* The user vector of sequence b to out [padded d]. */
+void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, float *out);
+/* Slots of ids[n]: an unknown one is skipped and counted, or E_NOT_FOUND names it as a member of `list`. *found of slots[n] are
+ * filled. */
+int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
+                        int32_t *slots, int64_t *found, seqrec_error *error);
+
+static inline int64_t sq_batch_events(const seqrec_batch *batch)
+{
+    return batch->sequences == 0 ? 0 : batch->offsets[batch->sequences];
+}
+#endif

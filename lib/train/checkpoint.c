@@ -1,0 +1,338 @@
+/* train: saving and restoring a trainer. The file's model is the trainer's own weights; what readers of the model saw (the best
+ * so far, when there was validation) is kept beside them. Random numbers need no state: they are functions of seed and step. */
+#include "train/checkpoint.h"
+#include "base/text.h"
+#include "model/modelfile.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- rows in the order of the file ------------------------------------------------------------------------------------- */
+
+/* One column of row data: [items][tables * d] out of chunks of padded rows. */
+typedef struct column {
+    const sq_catalogue *catalogue;
+    const int32_t *slots;
+    float *const *chunks; /* [chunks] */
+} column;
+
+static int32_t bring_rows(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
+{
+    const column *c = from;
+    size_t d = (size_t)c->catalogue->dim, dp = (size_t)c->catalogue->padded, tables = (size_t)c->catalogue->tables;
+    float *to = out;
+    (void)error;
+    for (int64_t i = first; i < first + count; i++) {
+        int32_t slot = c->slots[i];
+        const float *row = c->chunks[slot / SQ_CHUNK_ROWS] + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)c->catalogue->stride;
+        for (size_t t = 0; t < tables; t++, to += d) memcpy(to, row + t * dp, d * sizeof *to);
+    }
+    return SEQREC_OK;
+}
+
+static int32_t read_rows(const sq_tensor_file *file, const char *name, const sq_catalogue *catalogue, const int32_t *slots,
+                         float *const *chunks, seqrec_error *error)
+{
+    size_t d = (size_t)catalogue->dim, dp = (size_t)catalogue->padded, tables = (size_t)catalogue->tables;
+    int64_t shape[2] = {catalogue->count, (int64_t)(tables * d)};
+    const sq_tensor *tensor;
+    sq_tensor_cursor cursor;
+    SQ_TRY(sq_tensor_file_expect(file, name, SQ_F32, 2, shape, &tensor, error));
+    sq_tensor_start(&cursor, file, tensor);
+    for (int64_t i = 0; i < catalogue->count; i++) {
+        float *row = chunks[slots[i] / SQ_CHUNK_ROWS] + (size_t)(slots[i] % SQ_CHUNK_ROWS) * (size_t)catalogue->stride;
+        for (size_t t = 0; t < tables; t++) SQ_TRY(sq_tensor_next(&cursor, row + t * dp, d * sizeof *row, error));
+    }
+    return SEQREC_OK;
+}
+
+/* ---- parameters in the order of the file -------------------------------------------------------------------------------- */
+
+static int64_t parameter_count(const sq_layout *l)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < l->count; i++) n += l->parameters[i].rows * l->parameters[i].cols;
+    return n;
+}
+
+static void flatten(const sq_layout *l, const float *values, float *flat)
+{
+    for (int32_t i = 0; i < l->count; i++) {
+        sq_parameter_export(&l->parameters[i], values, flat);
+        flat += l->parameters[i].rows * l->parameters[i].cols;
+    }
+}
+
+static int32_t read_parameters(const sq_memory *memory, const sq_tensor_file *file, const char *name, const sq_layout *l,
+                               float *values, seqrec_error *error)
+{
+    int64_t n = parameter_count(l);
+    const sq_tensor *tensor;
+    SQ_TRY(sq_tensor_file_expect(file, name, SQ_F32, 1, &n, &tensor, error));
+    float *flat = sq_alloc(memory, (size_t)n, sizeof *flat), *at = flat;
+    SQ_CHECK(flat, error, SEQREC_E_MEMORY, "no memory for tensor %s", name);
+    int32_t status = sq_tensor_read(file, tensor, flat, error);
+    for (int32_t i = 0; status == SEQREC_OK && i < l->count; i++) {
+        sq_parameter_import(&l->parameters[i], at, values);
+        at += l->parameters[i].rows * l->parameters[i].cols;
+    }
+    sq_free(memory, flat);
+    return status;
+}
+
+/* ---- counters --------------------------------------------------------------------------------------------------------------- */
+
+static int32_t add_integer(sq_tensor_writer *w, const char *key, int64_t value, seqrec_error *error)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return sq_tensor_writer_text(w, key, text, error);
+}
+
+static int32_t add_real(sq_tensor_writer *w, const char *key, double value, seqrec_error *error)
+{
+    char text[SQ_NUMBER_BYTES];
+    sq_format_double(value, text);
+    return sq_tensor_writer_text(w, key, text, error);
+}
+
+static int32_t add_counters(sq_tensor_writer *w, const sq_trainer *t, seqrec_error *error)
+{
+    const sq_progress_state *f = &t->fit;
+    char hash[32];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)f->data_hash);
+    SQ_TRY(add_integer(w, "train.step", t->step, error));
+    SQ_TRY(add_integer(w, "train.epoch", f->epoch, error));
+    SQ_TRY(add_integer(w, "train.batch", f->batch, error));
+    SQ_TRY(add_integer(w, "train.targets", f->targets, error));
+    SQ_TRY(add_real(w, "train.loss", f->loss, error));
+    SQ_TRY(add_integer(w, "train.best_epoch", f->best_epoch, error));
+    SQ_TRY(add_integer(w, "train.stale", f->stale, error));
+    if (f->best) SQ_TRY(add_real(w, "train.best_metric", f->best_metric, error));
+    SQ_TRY(sq_tensor_writer_text(w, "train.split", f->split, error));
+    return sq_tensor_writer_text(w, "train.data_hash", hash, error);
+}
+
+static int32_t text_of(const sq_tensor_file *file, const char *key, const char **out, seqrec_error *error)
+{
+    *out = sq_tensor_file_text(file, key);
+    SQ_CHECK(*out, error, SEQREC_E_FORMAT, "metadata %s is missing: a model, not a checkpoint", key);
+    return SEQREC_OK;
+}
+
+/* A count: not negative. */
+static int32_t read_count(const sq_tensor_file *file, const char *key, int64_t *out, seqrec_error *error)
+{
+    const char *text;
+    SQ_TRY(text_of(file, key, &text, error));
+    SQ_CHECK(sq_parse_int64(text, strlen(text), out) == SEQREC_OK && *out >= 0, error, SEQREC_E_FORMAT,
+             "metadata %s = \"%.40s\" is not a count", key, text);
+    return SEQREC_OK;
+}
+
+static int32_t read_real(const sq_tensor_file *file, const char *key, double *out, seqrec_error *error)
+{
+    const char *text;
+    SQ_TRY(text_of(file, key, &text, error));
+    SQ_CHECK(sq_parse_double(text, strlen(text), out) == SEQREC_OK, error, SEQREC_E_FORMAT,
+             "metadata %s = \"%.40s\" is not a number", key, text);
+    return SEQREC_OK;
+}
+
+static int32_t read_hash(const sq_tensor_file *file, uint64_t *out, seqrec_error *error)
+{
+    const char *text;
+    SQ_TRY(text_of(file, "train.data_hash", &text, error));
+    size_t n = strlen(text);
+    *out = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *digits = "0123456789abcdef", *at = strchr(digits, text[i]);
+        SQ_CHECK(n == 16 && at, error, SEQREC_E_FORMAT, "metadata train.data_hash = \"%.40s\" is not 16 hex digits", text);
+        *out = *out << 4 | (uint64_t)(at - digits);
+    }
+    return SEQREC_OK;
+}
+
+static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t has_best, seqrec_error *error)
+{
+    sq_progress_state *f = &t->fit;
+    const char *split;
+    SQ_TRY(read_count(file, "train.step", &t->step, error));
+    SQ_TRY(read_count(file, "train.epoch", &f->epoch, error));
+    SQ_TRY(read_count(file, "train.batch", &f->batch, error));
+    SQ_TRY(read_count(file, "train.targets", &f->targets, error));
+    SQ_TRY(read_real(file, "train.loss", &f->loss, error));
+    SQ_TRY(read_count(file, "train.best_epoch", &f->best_epoch, error));
+    SQ_TRY(read_count(file, "train.stale", &f->stale, error));
+    if (has_best) SQ_TRY(read_real(file, "train.best_metric", &f->best_metric, error));
+    SQ_TRY(text_of(file, "train.split", &split, error));
+    SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_FORMAT, "metadata train.split is too long");
+    memcpy(f->split, split, strlen(split) + 1);
+    return read_hash(file, &f->data_hash, error);
+}
+
+/* ---- saving ------------------------------------------------------------------------------------------------------------------ */
+
+/* What the writer points into. */
+typedef struct save_job {
+    sq_trainer *t;
+    sq_snapshot *now;
+    sq_model_source *source;
+    sq_tensor_writer *writer;
+    float *m, *v, *best;        /* flat parameters */
+    float **chunks_m, **chunks_v, **chunks_best;
+    column rows_m, rows_v, rows_best;
+} save_job;
+
+/* The best rows under today's membership: items put or updated since have their present rows. */
+static void best_chunks(const sq_trainer *t, const sq_snapshot *now, float **chunks)
+{
+    for (int32_t c = 0; c < now->catalogue->chunks; c++) {
+        const sq_catalogue *best = t->fit.best->catalogue;
+        int same = c < best->chunks && best->slots[c] == now->catalogue->slots[c];
+        chunks[c] = same ? best->rows[c]->at : now->catalogue->rows[c]->at;
+    }
+}
+
+static int32_t gather(save_job *j, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    const sq_memory *memory = &t->context->memory;
+    const sq_layout *l = &t->model->layout;
+    size_t n = (size_t)parameter_count(l), chunks = (size_t)t->chunks;
+    j->m = sq_alloc(memory, n, sizeof *j->m);
+    j->v = sq_alloc(memory, n, sizeof *j->v);
+    j->best = sq_alloc(memory, t->fit.best ? n : 0, sizeof *j->best);
+    j->chunks_m = sq_alloc(memory, chunks, sizeof *j->chunks_m);
+    j->chunks_v = sq_alloc(memory, chunks, sizeof *j->chunks_v);
+    j->chunks_best = sq_alloc(memory, chunks, sizeof *j->chunks_best);
+    SQ_CHECK(j->m && j->v && j->best && j->chunks_m && j->chunks_v && j->chunks_best, error, SEQREC_E_MEMORY,
+             "no memory for writing a checkpoint");
+    flatten(l, t->m, j->m);
+    flatten(l, t->v, j->v);
+    for (size_t c = 0; c < chunks; c++) {
+        j->chunks_m[c] = t->state[c]->m;
+        j->chunks_v[c] = t->state[c]->v;
+    }
+    if (t->fit.best) {
+        flatten(l, t->fit.best->weights->at, j->best);
+        best_chunks(t, j->now, j->chunks_best);
+    }
+    return SEQREC_OK;
+}
+
+static int32_t add_column(save_job *j, const char *name, column *c, float *const *chunks, seqrec_error *error)
+{
+    const sq_catalogue *k = j->now->catalogue;
+    int64_t shape[2] = {j->source->count, (int64_t)k->dim * k->tables};
+    *c = (column){k, j->source->slots, chunks};
+    return sq_tensor_writer_add_rows(j->writer, name, SQ_F32, 2, shape, bring_rows, c, error);
+}
+
+static int32_t describe(save_job *j, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    int64_t n = parameter_count(&t->model->layout);
+    SQ_TRY(sq_trainer_sync(t, error));
+    SQ_TRY(sq_trainer_snapshot(t, &j->now, error));
+    SQ_TRY(sq_tensor_writer_create(&t->context->memory, &j->writer, error));
+    SQ_TRY(sq_model_file_describe(j->writer, t->model, j->now, &t->options, &j->source, error));
+    SQ_TRY(gather(j, error));
+    SQ_TRY(add_counters(j->writer, t, error));
+    SQ_TRY(sq_tensor_writer_add(j->writer, "opt.m", SQ_F32, 1, &n, j->m, error));
+    SQ_TRY(sq_tensor_writer_add(j->writer, "opt.v", SQ_F32, 1, &n, j->v, error));
+    SQ_TRY(add_column(j, "opt.items.m", &j->rows_m, j->chunks_m, error));
+    SQ_TRY(add_column(j, "opt.items.v", &j->rows_v, j->chunks_v, error));
+    if (!t->fit.best) return SEQREC_OK;
+    SQ_TRY(sq_tensor_writer_add(j->writer, "train.best.parameters", SQ_F32, 1, &n, j->best, error));
+    return add_column(j, "train.best.items", &j->rows_best, j->chunks_best, error);
+}
+
+int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
+{
+    const sq_memory *memory = &t->context->memory;
+    save_job j = {.t = t};
+    int32_t status = describe(&j, error);
+    if (status == SEQREC_OK) status = sq_tensor_writer_save(j.writer, path, error);
+    sq_tensor_writer_free(j.writer);
+    sq_model_source_free(j.source);
+    sq_snapshot_release(t->model, j.now);
+    void *blocks[] = {j.m, j.v, j.best, j.chunks_m, j.chunks_v, j.chunks_best};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
+    return status;
+}
+
+/* ---- restoring ---------------------------------------------------------------------------------------------------------------- */
+
+static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chunks, seqrec_error *error)
+{
+    const sq_memory *memory = &t->context->memory;
+    SQ_TRY(read_parameters(memory, file, "opt.m", &t->model->layout, t->m, error));
+    SQ_TRY(read_parameters(memory, file, "opt.v", &t->model->layout, t->v, error));
+    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->m;
+    SQ_TRY(read_rows(file, "opt.items.m", t->catalogue, t->live, chunks, error));
+    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->v;
+    SQ_TRY(read_rows(file, "opt.items.v", t->catalogue, t->live, chunks, error));
+    for (int32_t c = 0; c < t->chunks; c++)
+        for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = t->step;
+    return SEQREC_OK;
+}
+
+/* The best weights as a snapshot: copies of the trainer's rows, overwritten. */
+static int32_t read_best(const sq_tensor_file *file, sq_trainer *t, float **chunks, seqrec_error *error)
+{
+    SQ_TRY(sq_trainer_snapshot(t, &t->fit.best, error));
+    SQ_TRY(sq_step_own_rows(t, error)); /* from here on the snapshot's rows are its own */
+    const sq_catalogue *best = t->fit.best->catalogue;
+    sq_weights *weights = t->fit.best->weights;
+    for (int32_t c = 0; c < t->chunks; c++) {
+        SQ_CHECK(best->rows[c] != t->rows[c], error, SEQREC_E_STATE, "rows %d are still shared", (int)c);
+        chunks[c] = best->rows[c]->at;
+    }
+    SQ_TRY(read_parameters(&t->context->memory, file, "train.best.parameters", &t->model->layout, weights->at, error));
+    return read_rows(file, "train.best.items", best, t->live, chunks, error);
+}
+
+static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
+{
+    int32_t has_best = sq_tensor_file_find(file, "train.best.items") != NULL;
+    float **chunks = sq_alloc(&t->context->memory, (size_t)t->chunks, sizeof *chunks);
+    SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)t->chunks);
+    int32_t status = read_counters(file, t, has_best, error);
+    if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
+    if (status == SEQREC_OK && has_best) {
+        /* The model's own chunks must not be written: what the snapshot shares with it is copied first. */
+        status = sq_step_own_rows(t, error);
+        if (status == SEQREC_OK) status = read_best(file, t, chunks, error);
+    }
+    sq_free(&t->context->memory, chunks);
+    return status;
+}
+
+static int32_t load_open(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
+                         seqrec_error *error)
+{
+    seqrec_model *model = NULL;
+    sq_trainer *t = NULL;
+    SQ_TRY(sq_model_file_read(context, file, &model, error));
+    int32_t status = sq_trainer_create(model, &model->options, &t, error);
+    if (status == SEQREC_OK) status = restore(file, t, error);
+    if (status == SEQREC_OK) {
+        *out = t;
+        *out_model = model;
+        return SEQREC_OK;
+    }
+    sq_trainer_free(t);
+    sq_model_release(model);
+    return status;
+}
+
+int32_t sq_checkpoint_load(seqrec_context *context, const char *path, sq_trainer **out, seqrec_model **model,
+                           seqrec_error *error)
+{
+    sq_tensor_file *file = NULL;
+    SQ_TRY(sq_tensor_file_open(&context->memory, path, &file, error));
+    int32_t status = load_open(context, file, out, model, error);
+    sq_tensor_file_close(file);
+    return status;
+}

@@ -1,0 +1,334 @@
+/* train: epochs over a dataset, with validation, early stop and checkpoints. */
+#include "train/fit.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "eval/evaluate.h"
+#include "eval/model_scorer.h"
+#include "train/checkpoint.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One call's view of the data. */
+typedef struct job {
+    sq_trainer *t;
+    const seqrec_dataset *data;
+    const seqrec_fit *fit;
+    sq_division division;
+    int32_t *slot_of;  /* [items] slot of each dense item */
+    int64_t *users;    /* [count] users with a target */
+    int64_t *order;    /* [count] this epoch's order of them */
+    int64_t count;
+    int32_t *sequence; /* [longest] slots of one user */
+    double *seconds;   /* of this call's epochs */
+    size_t seconds_capacity;
+    int64_t epochs, targets;
+    int32_t cancelled;
+} job;
+
+/* ---- preparing ------------------------------------------------------------------------------------------------------ */
+
+/* Adds the dataset's items that the model lacks. */
+static int32_t add_items(const job *j, seqrec_error *error)
+{
+    seqrec_model *model = j->t->model;
+    const sq_memory *memory = &j->t->context->memory;
+    int64_t *missing = sq_alloc(memory, (size_t)j->data->items, sizeof *missing), n = 0;
+    SQ_CHECK(missing, error, SEQREC_E_MEMORY, "no memory for %lld ids", (long long)j->data->items);
+    sq_lock_take(&model->writing);
+    const sq_catalogue *now = model->current->catalogue;
+    for (int64_t i = 0; i < j->data->items; i++)
+        if (sq_catalogue_find(now, j->data->item_ids[i]) < 0) missing[n++] = j->data->item_ids[i];
+    int32_t status = SEQREC_OK;
+    if (n > 0) {
+        sq_item_start start = sq_item_start_of(model, now->count + n);
+        sq_change change = {0};
+        status = sq_catalogue_put(now, missing, n, NULL, sq_item_start_fill, &start, &change.catalogue, error);
+        if (status == SEQREC_OK) status = sq_model_publish(model, change, error);
+    }
+    sq_lock_give(&model->writing);
+    sq_free(memory, missing);
+    return status;
+}
+
+static int32_t map_items(job *j, seqrec_error *error)
+{
+    j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
+    SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
+    for (int64_t i = 0; i < j->data->items; i++) {
+        j->slot_of[i] = sq_catalogue_find(j->t->catalogue, j->data->item_ids[i]);
+        SQ_CHECK(j->slot_of[i] >= 0, error, SEQREC_E_STATE, "item %lld was removed while the fit began",
+                 (long long)j->data->item_ids[i]);
+    }
+    return SEQREC_OK;
+}
+
+/* Users with a target, the longest sequence, and the training counts of the items. */
+static int32_t list_users(job *j, seqrec_error *error)
+{
+    const sq_memory *memory = &j->t->context->memory;
+    int64_t train, valid, longest = 0;
+    double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
+    j->users = sq_alloc(memory, (size_t)j->data->users, sizeof *j->users);
+    j->order = sq_alloc(memory, (size_t)j->data->users, sizeof *j->order);
+    for (int64_t u = 0; counts && j->users && u < j->data->users; u++) {
+        sq_division_user(&j->division, j->data, u, &train, &valid);
+        if (train > longest) longest = train;
+        if (train >= 2) j->users[j->count++] = u;
+        for (int64_t i = 0; i < train; i++) counts[j->slot_of[j->data->sequence[j->data->offsets[u] + i]]]++;
+    }
+    j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
+    int32_t status = SEQREC_OK;
+    if (!counts || !j->users || !j->order || !j->sequence)
+        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
+    else if (j->count == 0)
+        status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
+    else if (j->t->options.sampler == SQ_SAMPLER_POPULARITY)
+        status = sq_trainer_set_popularity(j->t, counts, error);
+    sq_free(memory, counts);
+    return status;
+}
+
+/* A trainer stays with its data and division: resuming with others would be neither run. */
+static int32_t check_same(job *j, seqrec_error *error)
+{
+    sq_progress_state *f = &j->t->fit;
+    const char *split = j->fit->split ? j->fit->split : "leave-one-out";
+    SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_ARGUMENT, "the split \"%.80s\" is too long", split);
+    SQ_CHECK(f->data_hash == 0 || f->data_hash == j->data->hash, error, SEQREC_E_STATE,
+             "this trainer was fitted to data %016llx, not %016llx", (unsigned long long)f->data_hash,
+             (unsigned long long)j->data->hash);
+    SQ_CHECK(f->data_hash == 0 || strcmp(f->split, split) == 0, error, SEQREC_E_STATE,
+             "this trainer was fitted under split \"%s\", not \"%s\"", f->split, split);
+    f->data_hash = j->data->hash;
+    snprintf(f->split, sizeof f->split, "%s", split);
+    return SEQREC_OK;
+}
+
+static int32_t prepare(job *j, seqrec_error *error)
+{
+    SQ_TRY(sq_division_parse(j->fit->split, &j->division, error));
+    SQ_TRY(sq_division_check(&j->division, j->data, error));
+    SQ_TRY(check_same(j, error));
+    SQ_TRY(add_items(j, error));
+    SQ_TRY(sq_trainer_sync(j->t, error));
+    SQ_TRY(map_items(j, error));
+    return list_users(j, error);
+}
+
+static void drop(job *j)
+{
+    const sq_memory *memory = &j->t->context->memory;
+    sq_free(memory, j->slot_of);
+    sq_free(memory, j->users);
+    sq_free(memory, j->order);
+    sq_free(memory, j->sequence);
+    sq_free(memory, j->seconds);
+}
+
+/* ---- an epoch --------------------------------------------------------------------------------------------------------- */
+
+/* The order of users in epoch e is a function of (seed, e): Fisher and Yates on counters. */
+static void shuffle(job *j)
+{
+    uint64_t key = sq_random_key((uint64_t)j->t->options.seed, SQ_STREAM_SHUFFLE, (uint64_t)j->t->fit.epoch);
+    memcpy(j->order, j->users, (size_t)j->count * sizeof *j->order);
+    for (int64_t i = j->count - 1; i > 0; i--) {
+        int64_t k = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)i + 1), swap = j->order[i];
+        j->order[i] = j->order[k];
+        j->order[k] = swap;
+    }
+}
+
+static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    sq_plan_clear(&t->plan);
+    for (int64_t i = first; i < last; i++) {
+        int64_t u = j->order[i], train, valid;
+        const int32_t *items = j->data->sequence + j->data->offsets[u];
+        sq_division_user(&j->division, j->data, u, &train, &valid);
+        for (int64_t k = 0; k < train; k++) j->sequence[k] = j->slot_of[items[k]];
+        SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, j->sequence, train, t->options.max_length, error));
+    }
+    return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
+}
+
+static void report_progress(job *j, int64_t done, int64_t total)
+{
+    if (j->fit->progress && j->fit->progress(j->fit->progress_context, "train", done, total)) j->cancelled = 1;
+}
+
+/* The rest of the epoch under way; stops between steps when the host asks. */
+static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    sq_progress_state *f = &t->fit;
+    int64_t batches = (j->count + t->options.batch - 1) / t->options.batch;
+    shuffle(j);
+    for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
+        int64_t first = f->batch * t->options.batch, last = first + t->options.batch;
+        seqrec_step_stats stats = {.struct_size = sizeof stats};
+        SQ_TRY(plan_batch(j, first, last < j->count ? last : j->count, error));
+        SQ_TRY(sq_trainer_run(t, &stats, error));
+        f->loss += stats.loss * (double)stats.targets;
+        f->targets += stats.targets;
+        j->targets += stats.targets;
+        f->batch++;
+        *seconds += sq_seconds() - start;
+        report_progress(j, f->epoch * batches + f->batch, t->options.epochs * batches);
+    }
+    return SEQREC_OK;
+}
+
+/* ---- validation --------------------------------------------------------------------------------------------------------- */
+
+static void metric_name(const sq_options *o, char out[32])
+{
+    static const char *const kinds[] = {"ndcg", "hr", "mrr"};
+    if (o->metric_kind == 2)
+        snprintf(out, 32, "mrr");
+    else
+        snprintf(out, 32, "%s@%lld", kinds[o->metric_kind], (long long)o->metric_cutoff);
+}
+
+static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, seqrec_error *error)
+{
+    char name[32];
+    seqrec_evaluation e = {.struct_size = sizeof e, .protocol = "E4", .split = "valid", .bootstrap = -1};
+    seqrec_report *report = NULL;
+    e.cutoffs = &j->t->options.metric_cutoff;
+    e.cutoff_count = 1;
+    metric_name(&j->t->options, name);
+    SQ_TRY(sq_evaluate(j->t->context, j->data, &j->division, &e, scorer, &report, error));
+    const sq_figure *figure = NULL;
+    int32_t status = sq_report_get(report, "model", name, &figure, error);
+    if (status == SEQREC_OK) *metric = figure->value;
+    sq_report_release(report);
+    return status;
+}
+
+/* Validation metric of the weights as they are; keeps them when it is the best so far. */
+static int32_t validate(job *j, double *metric, int32_t *improved, seqrec_error *error)
+{
+    sq_progress_state *f = &j->t->fit;
+    sq_snapshot *now = NULL;
+    sq_scorer scorer;
+    SQ_TRY(sq_trainer_snapshot(j->t, &now, error));
+    int32_t status = sq_model_scorer_create(j->t->model, now, j->data, &scorer, error);
+    if (status == SEQREC_OK) {
+        status = measure(j, &scorer, metric, error);
+        sq_model_scorer_free(&scorer);
+    }
+    if (status == SEQREC_OK && !(*metric <= f->best_metric) && !isnan(*metric)) {
+        sq_snapshot *old = f->best;
+        f->best = now;
+        now = old;
+        f->best_metric = *metric;
+        f->best_epoch = f->epoch;
+        f->stale = 0;
+        *improved = 1;
+    } else if (status == SEQREC_OK) {
+        f->stale++;
+    }
+    sq_snapshot_release(j->t->model, now);
+    return status;
+}
+
+static int32_t due(const job *j)
+{
+    const sq_options *o = &j->t->options;
+    if (j->division.kind == SQ_DIVISION_NONE || o->valid_every == 0) return 0;
+    return j->t->fit.epoch % o->valid_every == 0 || j->t->fit.epoch == o->epochs;
+}
+
+/* ---- the fit -------------------------------------------------------------------------------------------------------------- */
+
+static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    sq_progress_state *f = &t->fit;
+    sq_schedule schedule = sq_trainer_schedule(t);
+    seqrec_epoch_stats e = {.struct_size = sizeof e, .metric = NAN, .seconds = seconds, .targets = f->targets};
+    e.loss = f->loss / (double)f->targets;
+    e.epoch = ++f->epoch;
+    e.learning_rate = sq_schedule_rate(&schedule, t->step);
+    f->batch = f->targets = 0;
+    f->loss = 0;
+    SQ_TRY(sq_grow(&t->context->memory, (void **)&j->seconds, &j->seconds_capacity, (size_t)j->epochs,
+                   (size_t)j->epochs + 1, sizeof *j->seconds, error));
+    j->seconds[j->epochs++] = seconds;
+    if (due(j)) SQ_TRY(validate(j, &e.metric, &e.improved, error));
+    *stop = t->options.patience > 0 && f->stale >= t->options.patience;
+    if (j->fit->epoch && j->fit->epoch(j->fit->epoch_context, &e)) j->cancelled = 1;
+    return SEQREC_OK;
+}
+
+static int32_t run_epochs(job *j, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    int64_t every = j->fit->checkpoint_every > 0 ? j->fit->checkpoint_every : 1;
+    int32_t stop = t->options.patience > 0 && t->fit.stale >= t->options.patience;
+    while (t->fit.epoch < t->options.epochs && !stop && !j->cancelled) {
+        double seconds = 0;
+        SQ_TRY(run_epoch(j, &seconds, error));
+        if (j->cancelled && t->fit.batch * t->options.batch < j->count) break;
+        SQ_TRY(end_epoch(j, seconds, &stop, error));
+        if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
+            SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));
+    }
+    return SEQREC_OK;
+}
+
+/* Publishes the best weights, or the last without validation, and says in the notes what they come from. */
+static int32_t publish(job *j, seqrec_error *error)
+{
+    sq_trainer *t = j->t;
+    char hash[32], epochs[32];
+    if (t->fit.best)
+        SQ_TRY(sq_trainer_publish_snapshot(t, t->fit.best, error));
+    else
+        SQ_TRY(sq_trainer_publish(t, error));
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)j->data->hash);
+    snprintf(epochs, sizeof epochs, "%lld", (long long)t->fit.epoch);
+    SQ_TRY(sq_model_note(t->model, "data_hash", hash, error));
+    SQ_TRY(sq_model_note(t->model, "split", t->fit.split, error));
+    return sq_model_note(t->model, "epochs", epochs, error);
+}
+
+static double median(double *values, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++)
+        for (int64_t k = i; k > 0 && values[k - 1] > values[k]; k--) {
+            double swap = values[k];
+            values[k] = values[k - 1];
+            values[k - 1] = swap;
+        }
+    return n == 0 ? NAN : n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+static void summarise(job *j, seqrec_fit_stats *out)
+{
+    const sq_progress_state *f = &j->t->fit;
+    double total = 0;
+    for (int64_t i = 0; i < j->epochs; i++) total += j->seconds[i];
+    out->epochs = f->epoch;
+    out->best_epoch = f->best_epoch;
+    out->best_metric = f->best_metric;
+    out->tokens_per_second = total > 0 ? (double)j->targets / total : NAN;
+    out->seconds_per_epoch = median(j->seconds, j->epochs);
+    out->cancelled = j->cancelled;
+}
+
+int32_t sq_trainer_fit(sq_trainer *t, const seqrec_dataset *dataset, const seqrec_fit *fit, seqrec_fit_stats *stats,
+                       seqrec_error *error)
+{
+    job j = {.t = t, .data = dataset, .fit = fit};
+    int32_t status = prepare(&j, error);
+    if (status == SEQREC_OK) status = run_epochs(&j, error);
+    if (status == SEQREC_OK) status = publish(&j, error);
+    if (status == SEQREC_OK && fit->checkpoint) status = sq_checkpoint_save(t, fit->checkpoint, error);
+    if (status == SEQREC_OK && stats) summarise(&j, stats);
+    drop(&j);
+    return status;
+}

@@ -1,0 +1,36 @@
+/* train: one batch cut for training: shifted, cut to the window, packed, and dealt into micro-batches. */
+#ifndef SQ_PLAN_H
+#define SQ_PLAN_H
+#include "base/memory.h"
+
+/* Gradients are summed in this many slots, each over a run of micro-batches in order, then slot by slot: the shape of every
+ * reduction depends on the batch alone. Also the most workers that one step can use. */
+#define SQ_GRADIENT_SLOTS 8
+
+typedef struct sq_micro {
+    int32_t first_sequence, sequences, tokens, longest;
+    int64_t first_token;
+} sq_micro;
+
+typedef struct sq_plan {
+    int64_t tokens, sequences, seen_count, micro_count;
+    int64_t longest;
+    int32_t most_tokens;   /* of a micro-batch */
+    int64_t *starts;       /* [sequences + 1] first token of each sequence */
+    int64_t *seen_starts;  /* [sequences + 1] into seen */
+    int32_t *inputs;       /* [tokens] slots */
+    int32_t *targets;      /* [tokens] slots */
+    int32_t *seen;         /* slots of whole histories */
+    sq_micro *micro;       /* [micro_count] */
+    int64_t slot_starts[SQ_GRADIENT_SLOTS + 1]; /* micro-batches of each gradient slot */
+    size_t starts_capacity, seen_starts_capacity, inputs_capacity, targets_capacity, seen_capacity, micro_capacity;
+} sq_plan;
+
+void sq_plan_clear(sq_plan *plan);
+/* Adds a sequence of n slots in time order; the last max_length + 1 become inputs and targets. Fewer than two: not added. */
+int32_t sq_plan_add(sq_plan *plan, const sq_memory *memory, const int32_t *slots, int64_t n, int64_t max_length,
+                    seqrec_error *error);
+/* Deals the sequences into micro-batches of about micro_tokens tokens. */
+int32_t sq_plan_finish(sq_plan *plan, const sq_memory *memory, int64_t micro_tokens, seqrec_error *error);
+void sq_plan_free(sq_plan *plan, const sq_memory *memory);
+#endif

@@ -1,0 +1,250 @@
+/* train: the item rows' share of a step: replay, gradient, update. */
+#include "train/trainer.h"
+#include <math.h>
+#include <string.h>
+
+#define PIECE 128 /* contributions added at a time */
+
+/* ---- constants of a step ------------------------------------------------------------------------------------------ */
+
+sq_schedule sq_trainer_schedule(const sq_trainer *t)
+{
+    const sq_options *o = &t->options;
+    return (sq_schedule){.learning_rate = o->learning_rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon,
+                         .weight_decay = o->weight_decay, .decoupled = o->optimizer == SQ_OPTIMIZER_ADAMW,
+                         .cosine = o->schedule == SQ_SCHEDULE_COSINE, .warmup = o->warmup_steps, .steps = o->schedule_steps};
+}
+
+/* The constants that step had (no clipping: a replayed gradient is zero). */
+sq_adam sq_trainer_rule(const sq_trainer *t, int64_t step)
+{
+    if (step > t->step - SQ_RULES && step <= t->step) return t->rules[step % SQ_RULES];
+    sq_schedule schedule = sq_trainer_schedule(t);
+    return sq_schedule_rule(&schedule, step, 1);
+}
+
+/* ---- replay --------------------------------------------------------------------------------------------------------- */
+
+/* Takes a row through the steps it missed, up to t->step, with a zero gradient. Without decay a row whose first moment is zero
+ * everywhere and whose second is too stays as it is: the replay stops there. */
+static void replay_row(const sq_trainer *t, int32_t slot)
+{
+    sq_row_state *state = t->state[slot / SQ_CHUNK_ROWS];
+    int32_t r = slot % SQ_CHUNK_ROWS;
+    size_t stride = (size_t)t->catalogue->stride, at = (size_t)r * stride;
+    int decays = t->options.weight_decay > 0;
+    for (int64_t step = state->last[r] + 1; step <= t->step; step++) {
+        if (!decays && t->kernels->max_abs(stride, state->m + at) == 0 && t->kernels->max_abs(stride, state->v + at) == 0)
+            break;
+        sq_adam rule = sq_trainer_rule(t, step);
+        t->kernels->adam(stride, &rule, NULL, sq_trainer_row(t, slot), state->m + at, state->v + at);
+    }
+    state->last[r] = t->step;
+}
+
+static void replay_part(void *arg, int32_t part, int32_t worker)
+{
+    sq_trainer *t = arg;
+    const sq_row_entries *e = &t->entries;
+    (void)worker;
+    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
+        if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(t, (int32_t)e->keys[i]);
+}
+
+void sq_step_replay(sq_trainer *t)
+{
+    if (sq_trainer_exact(t) && t->options.loss != SQ_LOSS_SOFTMAX)
+        sq_parallel(t->context->pool, t->entries.parts, replay_part, t);
+}
+
+static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
+{
+    sq_trainer *t = arg;
+    (void)worker;
+    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
+        if (t->catalogue->slots[chunk]->live[r]) replay_row(t, chunk * SQ_CHUNK_ROWS + r);
+}
+
+int32_t sq_trainer_catch_up(sq_trainer *t, seqrec_error *error)
+{
+    if (!sq_trainer_exact(t)) return SEQREC_OK;
+    SQ_TRY(sq_step_own_rows(t, error));
+    sq_parallel(t->context->pool, t->chunks, replay_chunk, t);
+    return SEQREC_OK;
+}
+
+/* ---- copies ----------------------------------------------------------------------------------------------------------- */
+
+int32_t sq_step_own_rows(sq_trainer *t, seqrec_error *error)
+{
+    for (int32_t c = 0; c < t->chunks; c++) {
+        if (atomic_load_explicit(&t->rows[c]->references, memory_order_acquire) == 1) continue;
+        sq_rows *own = sq_rows_create(&t->context->memory, t->catalogue->stride, t->rows[c]);
+        SQ_CHECK(own, error, SEQREC_E_MEMORY, "no memory for the trainer's copy of %d rows", SQ_CHUNK_ROWS);
+        sq_rows_release(&t->context->memory, t->rows[c]);
+        t->rows[c] = own;
+    }
+    return SEQREC_OK;
+}
+
+/* ---- gradient ----------------------------------------------------------------------------------------------------------- */
+
+/* Contributions waiting to be added to one sum. */
+typedef struct pending {
+    size_t n;
+    float factor[PIECE];
+    const float *row[PIECE];
+} pending;
+
+static void flush(const sq_trainer *t, pending *p, float *sum)
+{
+    if (p->n) t->kernels->gather_axpy(p->n, (size_t)t->model->layout.dp, p->factor, p->row, sum);
+    p->n = 0;
+}
+
+static void push(const sq_trainer *t, pending *p, float factor, const float *row, float *sum)
+{
+    if (p->n == PIECE) flush(t, p, sum);
+    p->factor[p->n] = factor;
+    p->row[p->n++] = row;
+}
+
+/* sum over the gradient slots of row j of the shared table. */
+static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
+{
+    size_t dp = (size_t)t->model->layout.dp;
+    for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
+        if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1])
+            push(t, p, 1, t->dtable + (s * t->table_rows + row) * dp, sum);
+}
+
+static void cosine_project(const sq_trainer *t, const float *vector, int from_unit, float *g)
+{
+    size_t dp = (size_t)t->model->layout.dp;
+    float square = t->kernels->dot(dp, vector, vector);
+    if (square <= 0) {
+        memset(g, 0, dp * sizeof *g);
+        return;
+    }
+    t->kernels->axpy(dp, -t->kernels->dot(dp, g, vector) / square, vector, g);
+    if (from_unit) t->kernels->scale(dp, 1.0f / sqrtf(square), g, g);
+}
+
+/* Working vectors of one row. */
+typedef struct row_sums {
+    float input[4096 + 16], output[4096 + 16], table[4096 + 16];
+} row_sums;
+
+/* Gradient of the row's input vector and output vector; tied: both in `input`. entries[n] are its contributions. */
+static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
+{
+    size_t dp = (size_t)t->model->layout.dp, c = t->candidates, tokens = (size_t)t->plan.tokens;
+    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
+    int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->catalogue->tables == 1;
+    pending in = {0}, out = {0}, table = {0};
+    memset(g->input, 0, dp * sizeof(float));
+    memset(g->output, 0, dp * sizeof(float));
+    memset(g->table, 0, dp * sizeof(float));
+    for (size_t i = 0; i < n; i++) {
+        size_t e = entries[i];
+        if (e < tokens) {
+            push(t, &in, scale, t->dx + e * dp, g->input);
+        } else if (e < tokens * (1 + c)) {
+            e -= tokens;
+            push(t, &out, t->coefficient[e], t->u + e / c * dp, g->output);
+        } else {
+            push_table(t, &table, e - tokens * (1 + c), g->table);
+        }
+    }
+    if (t->options.loss == SQ_LOSS_SOFTMAX) push_table(t, &table, (size_t)t->compact[slot], g->table);
+    flush(t, &in, g->input);
+    flush(t, &out, g->output);
+    flush(t, &table, g->table);
+    if (cosine) {
+        const float *vector = sq_trainer_row(t, slot) + sq_output_offset(t->catalogue);
+        cosine_project(t, vector, 0, g->output);
+        cosine_project(t, vector, 1, g->table);
+    }
+    t->kernels->add(dp, g->table, g->output);
+    if (tied) t->kernels->add(dp, g->output, g->input);
+}
+
+/* ---- walking over the rows of a step ------------------------------------------------------------------------------------ */
+
+typedef void (*visit)(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm);
+
+/* Calls visit for each row of a part that has a gradient, in rising order; with softmax these are all live rows. */
+static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, double *norm)
+{
+    const sq_row_entries *e = &t->entries;
+    size_t i = e->part_starts[part], end = e->part_starts[part + 1];
+    int64_t slot = (int64_t)part << e->shift, last = (int64_t)(part + 1) << e->shift;
+    int all = t->options.loss == SQ_LOSS_SOFTMAX;
+    row_sums g;
+    if (last > sq_trainer_slots(t)) last = sq_trainer_slots(t);
+    while (all ? slot < last : i < end) {
+        if (!all) slot = (int64_t)e->keys[i];
+        size_t from = i;
+        while (i < end && e->keys[i] == (uint64_t)slot) i++;
+        if (!all || t->compact[slot] >= 0) {
+            row_gradient(t, (int32_t)slot, e->order + from, i - from, &g);
+            call(t, (int32_t)slot, &g, arg, norm);
+        }
+        slot++;
+    }
+}
+
+static void add_norm(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
+{
+    size_t dp = (size_t)t->model->layout.dp;
+    (void)slot;
+    (void)arg;
+    *norm += (double)t->kernels->dot(dp, g->input, g->input);
+    if (t->catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, g->output, g->output);
+}
+
+static void norm_part(void *arg, int32_t part, int32_t worker)
+{
+    sq_trainer *t = arg;
+    (void)worker;
+    t->part_norm[part] = 0;
+    walk_part(t, part, add_norm, NULL, &t->part_norm[part]);
+}
+
+double sq_step_row_norm(sq_trainer *t)
+{
+    double sum = 0;
+    sq_parallel(t->context->pool, t->entries.parts, norm_part, t);
+    for (int32_t p = 0; p < t->entries.parts; p++) sum += t->part_norm[p];
+    return sum;
+}
+
+static void update(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
+{
+    const sq_adam *rule = arg;
+    sq_row_state *state = t->state[slot / SQ_CHUNK_ROWS];
+    size_t dp = (size_t)t->model->layout.dp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->catalogue->stride;
+    float *row = sq_trainer_row(t, slot);
+    (void)norm;
+    t->kernels->adam(dp, rule, g->input, row, state->m + at, state->v + at);
+    if (t->catalogue->tables == 2) t->kernels->adam(dp, rule, g->output, row + dp, state->m + at + dp, state->v + at + dp);
+    state->last[r] = t->step + 1;
+}
+
+typedef struct update_job {
+    sq_trainer *trainer;
+    const sq_adam *rule;
+} update_job;
+
+static void update_part(void *arg, int32_t part, int32_t worker)
+{
+    update_job *job = arg;
+    (void)worker;
+    walk_part(job->trainer, part, update, job->rule, NULL);
+}
+
+void sq_step_update_rows(sq_trainer *t, const sq_adam *rule)
+{
+    update_job job = {t, rule};
+    sq_parallel(t->context->pool, t->entries.parts, update_part, &job);
+}

@@ -1,0 +1,140 @@
+/* train: the trainer: its own copy of the weights, optimiser state, and the memory of a step. */
+#ifndef SQ_TRAINER_H
+#define SQ_TRAINER_H
+#include "loss/losses.h"
+#include "model/model.h"
+#include "optim/rowentries.h"
+#include "optim/schedule.h"
+#include "sampler/sampler.h"
+#include "train/plan.h"
+
+/* Adam state of one chunk of rows. */
+typedef struct sq_row_state {
+    float *m, *v;                 /* [SQ_CHUNK_ROWS][stride] */
+    int64_t last[SQ_CHUNK_ROWS];  /* step up to which the row is current */
+} sq_row_state;
+
+#define SQ_RULES 1024 /* Adam constants of the latest steps, kept for replays */
+
+/* Where a fit is: what a checkpoint needs beside weights and optimiser state to go on as if nothing had happened. */
+typedef struct sq_progress_state {
+    int64_t epoch;        /* completed */
+    int64_t batch;        /* batches done of the epoch that is under way */
+    double loss;          /* summed over its targets so far */
+    int64_t targets;
+    int64_t best_epoch, stale; /* stale: validations since the best */
+    double best_metric;        /* NaN: none yet */
+    uint64_t data_hash;        /* of the dataset, 0 before the first fit */
+    char split[64];
+    sq_snapshot *best; /* weights and rows of the best epoch, or NULL */
+} sq_progress_state;
+
+struct seqrec_trainer {
+    seqrec_model *model;     /* retained */
+    seqrec_context *context; /* the model's */
+    const sq_kernels *kernels;
+    sq_options options;
+    int64_t step; /* committed */
+
+    float *weights, *transposed, *m, *v; /* parameter blocks */
+    float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
+
+    sq_catalogue *catalogue; /* membership the rows belong to; retained */
+    sq_rows **rows;          /* [catalogue->chunks] own references */
+    sq_row_state **state;    /* [catalogue->chunks] */
+    int32_t chunks;
+    int32_t *live;     /* [count] live slots, rising */
+    int32_t *compact;  /* [slots] index in live, or -1 */
+    int64_t live_count;
+    sq_sampler sampler;
+    double *popularity; /* [slots] training counts, for sampler = popularity */
+    sq_adam rules[SQ_RULES];
+
+    /* full softmax and shared negatives: the output vectors in one piece */
+    float *table, *panels, *table_norm; /* [padded live][dp], its transpose in panels, 1 / norms for cosine */
+    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][dp] */
+    size_t table_rows;
+
+    sq_plan plan;
+    int32_t *sequence; /* slots of one sequence of the host's batch */
+    size_t sequence_capacity;
+    sq_row_entries entries;
+    size_t candidates; /* entries per token behind the inputs: 1 + k, 1, or 0 */
+    float *u, *dx;     /* [tokens][dp] of the batch */
+    float *coefficient; /* [tokens][candidates] */
+    size_t u_capacity, dx_capacity, coefficient_capacity;
+    double *losses;    /* [micro-batches] */
+    int32_t *unfit;    /* [micro-batches] 1: something was not finite */
+    size_t losses_capacity, unfit_capacity;
+    sq_arena *arenas;  /* [workers] */
+    int32_t workers;
+    double part_norm[SQ_ROW_PARTS]; /* squared gradient norm of each part */
+
+    sq_progress_state fit;
+};
+
+typedef struct seqrec_trainer sq_trainer;
+
+int32_t sq_trainer_create(seqrec_model *model, const sq_options *options, sq_trainer **out, seqrec_error *error);
+void sq_trainer_free(sq_trainer *trainer);
+/* Takes over what changed in the model's catalogue: new and updated rows replace the trainer's and start with fresh state;
+ * removed ones are dropped; all others stay as trained. On failure nothing changes. */
+int32_t sq_trainer_sync(sq_trainer *trainer, seqrec_error *error);
+/* Changes an option of training or runtime scope. */
+int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value, seqrec_error *error);
+/* One step on trainer->plan. */
+int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
+/* Brings all rows up to the current step (item_updates = exact). */
+int32_t sq_trainer_catch_up(sq_trainer *trainer, seqrec_error *error);
+int32_t sq_trainer_publish(sq_trainer *trainer, seqrec_error *error);
+/* The trainer's weights and rows as they are, as a snapshot of its own; the caller releases it. */
+int32_t sq_trainer_snapshot(sq_trainer *trainer, sq_snapshot **out, seqrec_error *error);
+/* Publishes such a snapshot (taken of this trainer): items put or updated since keep what the model has. */
+int32_t sq_trainer_publish_snapshot(sq_trainer *trainer, sq_snapshot *snapshot, seqrec_error *error);
+/* Training counts by slot, for sampler = popularity; counts [slots] is copied. */
+int32_t sq_trainer_set_popularity(sq_trainer *trainer, const double *counts, seqrec_error *error);
+
+static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot)
+{
+    return t->rows[slot / SQ_CHUNK_ROWS]->at + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)t->catalogue->stride;
+}
+static inline int32_t sq_trainer_exact(const sq_trainer *t)
+{
+    if (t->options.item_updates != SQ_ROWS_AUTO) return t->options.item_updates == SQ_ROWS_EXACT;
+    return t->options.loss != SQ_LOSS_SAMPLED_SOFTMAX;
+}
+static inline int64_t sq_trainer_slots(const sq_trainer *t) { return (int64_t)t->chunks * SQ_CHUNK_ROWS; }
+
+/* steprows.c: the item rows' share of a step. */
+int32_t sq_step_own_rows(sq_trainer *trainer, seqrec_error *error); /* copies chunks that a snapshot shares */
+void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
+double sq_step_row_norm(sq_trainer *trainer);                       /* squared norm of all row gradients */
+void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
+sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);
+sq_schedule sq_trainer_schedule(const sq_trainer *trainer);
+
+/* stepnegatives.c: draws this step's candidates into entries. */
+int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
+/* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
+typedef struct sq_step_scratch {
+    sq_workspace work;
+    float *du;           /* [tokens][dp] */
+    float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
+    const float **items; /* [tokens] */
+    const float **rows;  /* [tokens][1 + k] */
+    float *inverse_norm; /* cosine: [tokens][1 + k] */
+    int32_t *target;     /* softmax: [tokens] compact */
+    float *loss;         /* scratch of the loss */
+    uint8_t *masked;     /* shared negatives */
+    int32_t *starts;     /* [sequences + 1] within the micro-batch */
+    uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
+} sq_step_scratch;
+void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
+double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
+/* Materialises the output vectors for softmax and shared negatives. */
+int32_t sq_step_table(sq_trainer *trainer, seqrec_error *error);
+static inline int32_t sq_trainer_shares(const sq_trainer *t)
+{
+    return t->options.loss != SQ_LOSS_SOFTMAX && t->options.negative_sharing == SQ_SHARE_BATCH;
+}
+#endif

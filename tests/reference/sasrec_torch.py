@@ -1,0 +1,126 @@
+"""tests/reference: the SASRec family in PyTorch, written from the equations; what the C library is compared with.
+
+One sequence at a time, without padding and without dropout, in float32 or float64. The names of the parameters are
+those of the tensors in a model file, so that a state_dict is a file's content and the other way round.
+"""
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass
+class Options:
+    """Model options; wiring is "post_norm", "pre_norm" or "original", position "start", "end" or "none"."""
+
+    items: int
+    dim: int
+    max_length: int
+    wiring: str = "post_norm"
+    blocks: int = 2
+    heads: int = 1
+    ffn_dim: int = 0  # 0: as dim
+    activation: str = "relu"  # or "gelu", by the error function
+    output_projection: bool = True  # behind the heads; the 2018 model has none
+    scale_embeddings: bool = True  # item vectors times sqrt(dim) on their way in
+    tied_output: bool = True
+    score: str = "dot"  # or "cosine"
+    temperature: float = 1.0  # divides cosines
+    position: str = "start"
+    norm_eps: float = 1e-8
+
+
+class Table(nn.Module):
+    """Item vectors, and output vectors of their own when they are not tied."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(options.items, options.dim) * 0.02)
+        if not options.tied_output:
+            self.output = nn.Parameter(torch.randn(options.items, options.dim) * 0.02)
+
+    def targets(self):
+        return getattr(self, "output", self.weight)
+
+
+class Block(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        dim, inner = options.dim, options.ffn_dim or options.dim
+        self.options = options
+        self.attention_norm = nn.LayerNorm(dim, eps=options.norm_eps)
+        self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
+        if options.output_projection:
+            self.output = nn.Linear(dim, dim)
+        self.ffn_norm = nn.LayerNorm(dim, eps=options.norm_eps)
+        self.ffn_in, self.ffn_out = nn.Linear(dim, inner), nn.Linear(inner, dim)
+
+    def attention(self, asking, known):
+        """Causal softmax attention of one sequence; heads are slices of the channels."""
+        n, dim = known.shape
+        heads, width = self.options.heads, dim // self.options.heads
+        query, key, value = (layer(x).view(n, heads, width).transpose(0, 1)
+                             for layer, x in ((self.query, asking), (self.key, known), (self.value, known)))
+        logits = query @ key.transpose(1, 2) / math.sqrt(width)
+        future = torch.ones(n, n, dtype=torch.bool).triu(1)
+        mixed = torch.softmax(logits.masked_fill(future, -math.inf), dim=-1) @ value
+        mixed = mixed.transpose(0, 1).reshape(n, dim)
+        return self.output(mixed) if self.options.output_projection else mixed
+
+    def feed_forward(self, x):
+        act = torch.relu if self.options.activation == "relu" else nn.functional.gelu
+        return self.ffn_out(act(self.ffn_in(x)))
+
+    def forward(self, x):
+        if self.options.wiring == "post_norm":
+            x = self.attention_norm(x + self.attention(x, x))
+            return self.ffn_norm(x + self.feed_forward(x))
+        if self.options.wiring == "pre_norm":
+            y = self.attention_norm(x)
+            x = x + self.attention(y, y)
+            return x + self.feed_forward(self.ffn_norm(x))
+        # 2018: only the query is normalised, and both residuals start from the normalised tensor.
+        y = self.attention_norm(x)
+        z = self.ffn_norm(y + self.attention(y, x))
+        return z + self.feed_forward(z)
+
+
+class SASRec(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        self.options = options
+        self.items = Table(options)
+        if options.position != "none":
+            self.position = nn.Embedding(options.max_length, options.dim)
+        self.blocks = nn.ModuleList([Block(options) for _ in range(options.blocks)])
+        self.final_norm = nn.LayerNorm(options.dim, eps=options.norm_eps)
+
+    def forward(self, rows):
+        """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window."""
+        rows = torch.as_tensor(rows, dtype=torch.long)[-self.options.max_length:]
+        x = self.items.weight[rows]
+        if self.options.scale_embeddings:
+            x = x * math.sqrt(self.options.dim)
+        if self.options.position != "none":
+            places = torch.arange(len(rows))
+            x = x + self.position(places if self.options.position == "start" else len(rows) - 1 - places)
+        for block in self.blocks:
+            x = block(x)
+        return self.final_norm(x)
+
+    def scores(self, users, rows=None):
+        """Scores [..., items] of user vectors, for all items or for the rows of a tensor shaped [..., k]."""
+        targets = self.items.targets()
+        if self.options.score == "cosine":
+            users = nn.functional.normalize(users, dim=-1) / self.options.temperature
+            targets = nn.functional.normalize(targets, dim=-1)
+        if rows is None:
+            return users @ targets.T
+        return (targets[rows] @ users.unsqueeze(-1)).squeeze(-1)
+
+
+def training_pairs(events, max_length):
+    """Inputs and targets of a training sequence: shifted by one, cut to its last max_length + 1 events."""
+    window = events[-(max_length + 1):]
+    return window[:-1], window[1:]

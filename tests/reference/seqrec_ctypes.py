@@ -1,0 +1,289 @@
+"""tests/reference: a thin ctypes binding of include/seqrec.h, for tests; the library is the file $SEQREC_LIBRARY names.
+
+`lib` has every function with its C signature. Failures of the helpers below raise SeqrecError with the library's
+message.
+"""
+import ctypes
+import os
+from ctypes import (CFUNCTYPE, POINTER, Structure, byref, c_char, c_char_p, c_double, c_float, c_int32, c_int64,
+                    c_size_t, c_uint64, c_void_p)
+
+import numpy as np
+
+OK, E_ARGUMENT, E_RANGE, E_UNSUPPORTED, E_MEMORY, E_NOT_FOUND, E_EXISTS = 0, -1, -2, -3, -4, -5, -6
+E_STATE, E_FORMAT, E_IO, E_CANCELLED, E_NUMERIC, E_DEPENDENCY = -7, -8, -9, -10, -11, -12
+UNKNOWN_SKIP, UNKNOWN_ERROR = 0, 1
+
+# ---- Structs and callbacks -------------------------------------------------------------------------------------------
+
+I32P, I64P, F32P, F64P = POINTER(c_int32), POINTER(c_int64), POINTER(c_float), POINTER(c_double)
+SIZEP = POINTER(c_size_t)
+PROGRESS = CFUNCTYPE(c_int32, c_void_p, c_char_p, c_int64, c_int64)
+LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+TASK = CFUNCTYPE(None, c_void_p, c_int32)
+
+
+class Error(Structure):
+    _fields_ = [("status", c_int32), ("reserved", c_int32), ("message", c_char * 248)]
+
+
+class Sized(Structure):
+    """A struct whose first member is its own size; keyword arguments set the others."""
+
+    def __init__(self, **values):
+        super().__init__(struct_size=ctypes.sizeof(type(self)), **values)
+
+
+class Allocator(Sized):
+    _fields_ = [("struct_size", c_size_t), ("context", c_void_p),
+                ("allocate", CFUNCTYPE(c_void_p, c_void_p, c_size_t, c_size_t)),
+                ("release", CFUNCTYPE(None, c_void_p, c_void_p, c_size_t, c_size_t))]
+
+
+class Executor(Sized):
+    _fields_ = [("struct_size", c_size_t), ("context", c_void_p), ("width", c_int32), ("reserved", c_int32),
+                ("run", CFUNCTYPE(None, c_void_p, c_int32, TASK, c_void_p))]
+
+
+class OptionInfo(Sized):
+    _fields_ = ([("struct_size", c_size_t)]
+                + [(name, c_char_p) for name in ("name", "scope", "kind", "initial", "choices")]
+                + [("lowest", c_double), ("highest", c_double), ("since", c_char_p), ("help", c_char_p)])
+
+
+class Batch(Sized):
+    _fields_ = [("struct_size", c_size_t), ("sequences", c_int64), ("offsets", I64P), ("items", I64P),
+                ("timestamps", I64P), ("values", F32P), ("weights", F32P), ("actions", I32P), ("users", I64P),
+                ("request_times", I64P)]
+
+
+class Filter(Sized):
+    _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
+                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P)]
+
+
+class Reader(Sized):
+    _fields_ = ([("struct_size", c_size_t)]
+                + [(name, c_char_p) for name in ("format", "user", "item", "value", "timestamp", "separator")]
+                + [("header", c_int32), ("has_minimum", c_int32), ("minimum_value", c_double), ("progress", PROGRESS),
+                   ("progress_context", c_void_p)])
+
+
+class DatasetStats(Sized):
+    _fields_ = [("struct_size", c_size_t), ("users", c_int64), ("items", c_int64), ("events", c_int64),
+                ("shortest", c_int64), ("longest", c_int64), ("length_quantiles", c_double * 5), ("density", c_double),
+                ("repeats", c_int64), ("ties", c_int64), ("has_timestamps", c_int32), ("has_values", c_int32),
+                ("has_names", c_int32), ("reserved", c_int32), ("hash", c_uint64)]
+
+
+class Synth(Sized):
+    _fields_ = [("struct_size", c_size_t), ("users", c_int64), ("items", c_int64), ("clusters", c_int64),
+                ("shortest", c_int64), ("longest", c_int64), ("drift", c_double), ("markov", c_double),
+                ("zipf", c_double), ("successors", c_int64), ("seed", c_uint64)]
+
+
+class Ceiling(Sized):
+    _fields_ = [("struct_size", c_size_t), ("users", c_int64), ("hit10", c_double), ("ndcg10", c_double)]
+
+
+class StepStats(Sized):
+    _fields_ = [("struct_size", c_size_t), ("step", c_int64), ("targets", c_int64), ("loss", c_double),
+                ("grad_norm", c_double), ("learning_rate", c_double)]
+
+
+class EpochStats(Sized):
+    _fields_ = [("struct_size", c_size_t), ("epoch", c_int64), ("targets", c_int64), ("loss", c_double),
+                ("seconds", c_double), ("metric", c_double), ("improved", c_int32), ("reserved", c_int32),
+                ("learning_rate", c_double)]
+
+
+EPOCH = CFUNCTYPE(c_int32, c_void_p, POINTER(EpochStats))
+
+
+class Fit(Sized):
+    _fields_ = [("struct_size", c_size_t), ("split", c_char_p), ("checkpoint", c_char_p), ("checkpoint_every", c_int64),
+                ("epoch", EPOCH), ("epoch_context", c_void_p), ("progress", PROGRESS), ("progress_context", c_void_p)]
+
+
+class FitStats(Sized):
+    _fields_ = [("struct_size", c_size_t), ("epochs", c_int64), ("best_epoch", c_int64), ("best_metric", c_double),
+                ("seconds_per_epoch", c_double), ("tokens_per_second", c_double), ("cancelled", c_int32),
+                ("reserved", c_int32)]
+
+
+class Evaluation(Sized):
+    _fields_ = [("struct_size", c_size_t), ("protocol", c_char_p), ("split", c_char_p), ("division", c_char_p),
+                ("cutoffs", I64P), ("cutoff_count", c_int64), ("bootstrap", c_int64), ("baselines", c_int32),
+                ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p)]
+
+
+# ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
+
+H, OUT, ERR = c_void_p, POINTER(c_void_p), POINTER(Error)
+TEXT = [c_char_p, c_size_t, SIZEP, ERR]  # out, out_bytes, needed, error
+SIGNATURES = {
+    "status_name": (c_char_p, [c_int32]),
+    "version": (c_int32, []),
+    "build_info": (c_char_p, []),
+    "context_create": (c_int32, [POINTER(Allocator), POINTER(Executor), c_int32, LOG, c_void_p, OUT, ERR]),
+    "context_release": (None, [H]),
+    "config_create": (c_int32, [POINTER(Allocator), OUT, ERR]),
+    "config_release": (None, [H]),
+    "config_preset": (c_int32, [H, c_char_p, ERR]),
+    "config_set": (c_int32, [H, c_char_p, c_char_p, ERR]),
+    "config_get": (c_int32, [H, c_char_p] + TEXT),
+    "option_describe": (c_int32, [c_int32, POINTER(OptionInfo)]),
+    "preset_name": (c_char_p, [c_int32]),
+    "model_create": (c_int32, [H, H, OUT, ERR]),
+    "model_retain": (H, [H]),
+    "model_release": (None, [H]),
+    "model_save": (c_int32, [H, c_char_p, ERR]),
+    "model_load": (c_int32, [H, c_char_p, OUT, ERR]),
+    "model_config": (c_int32, [H, OUT, ERR]),
+    "model_note": (c_int32, [H, c_char_p] + TEXT),
+    "model_set_note": (c_int32, [H, c_char_p, c_char_p, ERR]),
+    "items_put": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "items_update": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "items_remove": (c_int32, [H, I64P, c_int64, ERR]),
+    "items_get": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "items_locate": (c_int32, [H, c_int64, I32P, I32P, ERR]),
+    "items_count": (c_int64, [H]),
+    "items_width": (c_int64, [H]),
+    "items_next": (c_int32, [H, I64P, I64P, c_int64, I64P, ERR]),
+    "items_set_names": (c_int32, [H, I64P, POINTER(c_char_p), c_int64, ERR]),
+    "items_name": (c_int32, [H, c_int64] + TEXT),
+    "items_find": (c_int32, [H, c_char_p, I64P, ERR]),
+    "score": (c_int32, [H, POINTER(Batch), I64P, I64P, c_int64, POINTER(Filter), F32P, ERR]),
+    "topk": (c_int32, [H, POINTER(Batch), c_int64, POINTER(Filter), I64P, F32P, I64P, ERR]),
+    "encode": (c_int32, [H, POINTER(Batch), POINTER(Filter), F32P, ERR]),
+    "dataset_create": (c_int32, [H, POINTER(Batch), OUT, ERR]),
+    "dataset_read": (c_int32, [H, c_char_p, POINTER(Reader), OUT, ERR]),
+    "dataset_retain": (H, [H]),
+    "dataset_release": (None, [H]),
+    "dataset_kcore": (c_int32, [H, c_int64, c_int64, OUT, ERR]),
+    "dataset_describe": (c_int32, [H, POINTER(DatasetStats), ERR]),
+    "dataset_sequence": (c_int32, [H, c_int64, I64P, POINTER(I64P), POINTER(I64P), I64P, ERR]),
+    "dataset_items": (c_int32, [H, I64P, c_int64, I64P, ERR]),
+    "dataset_item_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
+    "dataset_user_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
+    "dataset_synthesize": (c_int32, [H, POINTER(Synth), OUT, POINTER(Ceiling), ERR]),
+    "trainer_create": (c_int32, [H, H, OUT, ERR]),
+    "trainer_release": (None, [H]),
+    "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),
+    "trainer_publish": (c_int32, [H, ERR]),
+    "trainer_set": (c_int32, [H, c_char_p, c_char_p, ERR]),
+    "trainer_fit": (c_int32, [H, H, POINTER(Fit), POINTER(FitStats), ERR]),
+    "trainer_save": (c_int32, [H, c_char_p, ERR]),
+    "trainer_load": (c_int32, [H, c_char_p, OUT, OUT, ERR]),
+    "evaluate": (c_int32, [H, H, H, POINTER(Evaluation), OUT, ERR]),
+    "report_release": (None, [H]),
+    "report_get": (c_int32, [H, c_char_p, c_char_p, F64P, F64P, F64P, ERR]),
+    "report_metric": (c_char_p, [H, c_char_p, c_int32]),
+    "report_protocol": (c_char_p, [H]),
+}
+
+
+def load(path):
+    """Loads a library and gives every function of the header its signature."""
+    library = ctypes.CDLL(path)
+    for name, (result, arguments) in SIGNATURES.items():
+        function = getattr(library, "seqrec_" + name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+lib = load(os.environ["SEQREC_LIBRARY"]) if os.environ.get("SEQREC_LIBRARY") else None
+
+# ---- Helpers ---------------------------------------------------------------------------------------------------------
+
+
+class SeqrecError(Exception):
+    """A call that failed; `status` is the SEQREC_E_* code."""
+
+    def __init__(self, status, message):
+        super().__init__("%s: %s" % (lib.seqrec_status_name(status).decode(), message))
+        self.status = status
+
+
+def call(name, *arguments):
+    """Calls seqrec_NAME with an error record behind the arguments."""
+    error = Error()
+    status = getattr(lib, "seqrec_" + name)(*arguments, byref(error))
+    if status != OK:
+        raise SeqrecError(status, error.message.decode("utf-8", "replace"))
+
+
+def create(name, *arguments):
+    """Calls a function whose parameters end in (out, error) and returns the new handle."""
+    out = c_void_p()
+    call(name, *arguments, byref(out))
+    return out
+
+
+def text(name, *arguments):
+    """Calls a function that copies a text out, e.g. text("config_get", config, b"dim")."""
+    room = ctypes.create_string_buffer(4097)
+    call(name, *arguments, room, len(room), None)
+    return room.value.decode()
+
+
+def int64s(values):
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def floats(values):
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def pointer(array):
+    """Pointer to a contiguous array; the caller keeps the array."""
+    kind = {"int64": c_int64, "int32": c_int32, "float32": c_float, "float64": c_double}[array.dtype.name]
+    return array.ctypes.data_as(POINTER(kind))
+
+
+def batch_of(sequences):
+    """A Batch of lists of item ids; it keeps the arrays it points into."""
+    offsets = int64s(np.cumsum([0] + [len(sequence) for sequence in sequences]))
+    items = int64s(np.concatenate([int64s(sequence) for sequence in sequences]) if sequences else [])
+    batch = Batch(sequences=len(sequences), offsets=pointer(offsets), items=pointer(items))
+    batch.kept = (offsets, items)
+    return batch
+
+
+def config(preset=None, **options):
+    """A config handle; values become text as str() gives it, booleans as true and false."""
+    handle = create("config_create", None)
+    try:
+        if preset:
+            call("config_preset", handle, preset.encode())
+        for name, value in options.items():
+            value = str(value).lower() if isinstance(value, bool) else str(value)
+            call("config_set", handle, name.encode(), value.encode())
+    except SeqrecError:
+        lib.seqrec_config_release(handle)
+        raise
+    return handle
+
+
+def score(model, sequences, candidates):
+    """Scores [sequences][candidates]."""
+    batch, ids = batch_of(sequences), int64s(candidates)
+    out = np.zeros((len(sequences), len(ids)), np.float32)
+    call("score", model, byref(batch), pointer(ids), None, len(ids), None, pointer(out))
+    return out
+
+
+def topk(model, sequences, k, **filters):
+    """(items [B][k], scores [B][k], found [B])."""
+    batch, count = batch_of(sequences), len(sequences)
+    items, scores, found = np.zeros((count, k), np.int64), np.zeros((count, k), np.float32), np.zeros(count, np.int64)
+    call("topk", model, byref(batch), k, byref(Filter(**filters)), pointer(items), pointer(scores), pointer(found))
+    return items, scores, found
+
+
+def encode(model, sequences, dim):
+    """User vectors [sequences][dim]."""
+    batch = batch_of(sequences)
+    out = np.zeros((len(sequences), dim), np.float32)
+    call("encode", model, byref(batch), None, pointer(out))
+    return out

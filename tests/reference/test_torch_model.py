@@ -1,0 +1,225 @@
+"""tests/reference: the library against PyTorch, through ctypes and model files: same file, same scores, both ways; and
+the same weights after the same training steps. Needs $SEQREC_LIBRARY; exit 77 when PyTorch or numpy is missing."""
+import os
+import re
+import sys
+import tempfile
+import unittest
+
+try:
+    import numpy as np
+    import torch
+except ImportError:
+    print("test_torch_model: PyTorch or numpy is not installed (python3-torch, python3-numpy); skipped")
+    sys.exit(77)
+if not os.environ.get("SEQREC_LIBRARY"):
+    sys.exit("test_torch_model: SEQREC_LIBRARY must name the shared library")
+
+import losses_torch
+import safetensors_numpy
+import seqrec_ctypes as seqrec
+from sasrec_torch import Block, Options, SASRec, training_pairs
+
+HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "seqrec.h")
+ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
+# The library's option: the attribute of Options.
+NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim", "max_length": "max_length",
+         "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
+         "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output", "score": "score",
+         "temperature": "temperature", "norm_epsilon": "norm_eps"}
+# Preset and options of each model compared; every value of every model option occurs.
+VARIANTS = [
+    ("sasrec", {}),
+    ("sasrec-original", {"dim": 10, "max_length": 9}),
+    ("sasrec-softmax", {"blocks": 3, "position": "start"}),
+    ("sasrec-sampled-softmax", {"heads": 4, "tied_output": False}),
+    ("sasrec", {"dim": 50, "heads": 2, "activation": "gelu", "ffn_dim": 120, "max_length": 20}),
+    ("sasrec", {"dim": 24, "heads": 3, "wiring": "pre_norm", "score": "cosine", "temperature": 0.07, "ffn_dim": 7}),
+    ("sasrec", {"dim": 16, "blocks": 1, "position": "none", "scale_embeddings": False, "attention_output": False}),
+    ("sasrec-original", {"dim": 50, "heads": 5, "activation": "gelu", "tied_output": False, "score": "cosine"}),
+    ("sasrec", {"dim": 33, "blocks": 0, "norm_epsilon": 1e-5}),
+]
+
+
+def histories():
+    """Sequences of ids: one event, repeats, shorter and much longer than the windows."""
+    random = np.random.default_rng(5)
+    sequences = [random.choice(ITEM_IDS, size=n).tolist() for n in (1, 2, 3, 8, 9, 10, 21, 60, 200, 260)]
+    return sequences + [[ITEM_IDS[4]] * 7]
+
+
+class Library:
+    """A context, and what is created in it, released at the end of a with block."""
+
+    def __enter__(self):
+        self.handles = []
+        self.context = self.keep("context", seqrec.create("context_create", None, None, 0, seqrec.LOG(), None))
+        self.folder = tempfile.TemporaryDirectory()
+        return self
+
+    def __exit__(self, *_):
+        for kind, handle in reversed(self.handles):
+            getattr(seqrec.lib, "seqrec_%s_release" % kind)(handle)
+        self.folder.cleanup()
+
+    def keep(self, kind, handle):
+        self.handles.append((kind, handle))
+        return handle
+
+    def config(self, preset, options):
+        return self.keep("config", seqrec.config(preset, **options))
+
+    def model(self, preset, options):
+        """An untrained model that knows ITEM_IDS."""
+        config = self.config(preset, options)
+        model = self.keep("model", seqrec.create("model_create", self.context, config))
+        ids = seqrec.int64s(ITEM_IDS)
+        seqrec.call("items_put", model, seqrec.pointer(ids), len(ids), None)
+        return model
+
+    def save(self, model):
+        path = os.path.join(self.folder.name, "model.safetensors")
+        seqrec.call("model_save", model, path.encode())
+        return safetensors_numpy.read(path)
+
+    def load(self, tensors, metadata):
+        """A model from a file that another program wrote: the checksums of the library's own file are left out."""
+        path = os.path.join(self.folder.name, "torch.safetensors")
+        safetensors_numpy.write(path, tensors, {k: v for k, v in metadata.items() if not k.startswith("xxh3")})
+        return self.keep("model", seqrec.create("model_load", self.context, path.encode()))
+
+
+def torch_options(library, model):
+    """Options of the PyTorch model, as the library tells them."""
+    config = library.keep("config", seqrec.create("model_config", model))
+    options = Options(items=len(ITEM_IDS), dim=0, max_length=0)
+    for name, attribute in NAMES.items():
+        value, like = seqrec.text("config_get", config, name.encode()), getattr(options, attribute)
+        setattr(options, attribute, value == "true" if isinstance(like, bool) else type(like)(value))
+    return options
+
+
+def torch_model(options, tensors):
+    """The PyTorch model whose state is the file's tensors of the same names."""
+    model = SASRec(options)
+    state = {name: torch.from_numpy(np.array(tensors[name])) for name in model.state_dict()}
+    model.load_state_dict(state)
+    return model
+
+
+def rows_of(tensors):
+    """Row of each item id in the item tensors."""
+    ids = next(t for t in tensors.values() if t.dtype == np.int64 and set(t.ravel().tolist()) == set(ITEM_IDS))
+    return {id: row for row, id in enumerate(ids.tolist())}
+
+
+def torch_scores(model, rows, sequences):
+    """Scores [sequences][ITEM_IDS] and user vectors."""
+    with torch.no_grad():
+        users = torch.stack([model([rows[id] for id in sequence])[-1] for sequence in sequences])
+        return model.scores(users)[:, [rows[id] for id in ITEM_IDS]].numpy(), users.numpy()
+
+
+def randomise(model, seed):
+    """Weights of the size of a trained model's, biases and gains included."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            spread = 1 / parameter.shape[-1] ** 0.5 if parameter.dim() > 1 else 0.2
+            parameter.normal_(0, spread, generator=random)
+            if name.endswith("norm.weight"):
+                parameter.add_(1)
+
+
+def train_in_torch(model, rows, sequences, steps, **adam):
+    """Full-softmax steps on whole sequences, as the library takes them; returns the loss of each."""
+    optimizer, lost = torch.optim.Adam(model.parameters(), **adam), []
+    for _ in range(steps):
+        pairs = [training_pairs([rows[id] for id in sequence], model.options.max_length)
+                 for sequence in sequences if len(sequence) > 1]
+        users = torch.cat([model(inputs) for inputs, _ in pairs])
+        loss = losses_torch.softmax(model.scores(users), torch.tensor(sum((targets for _, targets in pairs), [])))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        lost.append(float(loss.detach()))
+    return lost
+
+
+class TorchModel(unittest.TestCase):
+    def assert_close(self, ours, theirs, tolerance=1e-5):
+        scale = max(1.0, float(np.abs(theirs).max()))
+        self.assertLessEqual(float(np.abs(np.asarray(ours) - theirs).max()), tolerance * scale)
+
+    def test_the_binding_has_every_function_of_the_header(self):
+        with open(HEADER, encoding="utf-8") as file:
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+        self.assertEqual(set(re.findall(r"\bseqrec_(\w+)\(", text)), set(seqrec.SIGNATURES))
+
+    def test_the_reference_attends_as_the_stock_pytorch_layer(self):
+        torch.manual_seed(2)
+        block = Block(Options(items=1, dim=12, max_length=9, heads=3))
+        stock = torch.nn.MultiheadAttention(12, 3)
+        with torch.no_grad():
+            parts = (block.query, block.key, block.value)
+            stock.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+            stock.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+            stock.out_proj.load_state_dict(block.output.state_dict())
+            x = torch.randn(9, 12)
+            future = torch.ones(9, 9, dtype=torch.bool).triu(1)
+            theirs, _ = stock(x, x, x, attn_mask=future)
+            self.assert_close(block.attention(x, x).numpy(), theirs.numpy(), 1e-6)
+
+    def test_pytorch_scores_a_saved_model_as_the_library_does(self):
+        for preset, options in VARIANTS:
+            with self.subTest(preset=preset, **options), Library() as library:
+                model = library.model(preset, options)
+                tensors, _ = library.save(model)
+                theirs, _ = torch_scores(torch_model(torch_options(library, model), tensors), rows_of(tensors),
+                                         histories())
+                self.assert_close(seqrec.score(model, histories(), ITEM_IDS), theirs)
+
+    def test_the_library_scores_pytorch_weights_as_pytorch_does(self):
+        for at, (preset, options) in enumerate(VARIANTS):
+            with self.subTest(preset=preset, **options), Library() as library:
+                template = library.model(preset, options)
+                tensors, metadata = library.save(template)
+                network = SASRec(torch_options(library, template))
+                randomise(network, at)
+                tensors.update({name: value.numpy() for name, value in network.state_dict().items()})
+                model = library.load(tensors, metadata)
+                theirs, users = torch_scores(network, rows_of(tensors), histories())
+                self.assert_close(seqrec.score(model, histories(), ITEM_IDS), theirs)
+                if network.options.score == "dot":
+                    self.assert_close(seqrec.encode(model, histories(), network.options.dim), users)
+
+    def test_softmax_steps_with_adam_give_the_weights_that_pytorch_gives(self):
+        # A large epsilon keeps gradients that are nearly 0 from becoming steps of full size.
+        training = {"loss": "softmax", "dropout": 0, "learning_rate": 0.01, "beta2": 0.98, "epsilon": 0.001,
+                    "item_updates": "exact"}
+        for preset, options in VARIANTS:
+            with self.subTest(preset=preset, **options), Library() as library:
+                model = library.model(preset, dict(options, **training))
+                tensors, _ = library.save(model)
+                network = torch_model(torch_options(library, model), tensors)
+                lost = train_in_torch(network, rows_of(tensors), histories(), steps=3, lr=0.01, betas=(0.9, 0.98),
+                                      eps=0.001)
+                ours = self.train_in_library(library, model, dict(options, **training), preset, steps=3)
+                self.assert_close(ours, np.array(lost))
+                trained, _ = library.save(model)
+                for name, parameter in network.named_parameters():
+                    with self.subTest(tensor=name):
+                        self.assert_close(trained[name], parameter.detach().numpy(), 2e-5)
+
+    def train_in_library(self, library, model, options, preset, steps):
+        trainer = library.keep("trainer", seqrec.create("trainer_create", model, library.config(preset, options)))
+        batch, stats, lost = seqrec.batch_of(histories()), seqrec.StepStats(), []
+        for _ in range(steps):
+            seqrec.call("trainer_step", trainer, seqrec.byref(batch), seqrec.byref(stats))
+            lost.append(stats.loss)
+        seqrec.call("trainer_publish", trainer)
+        return lost
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,149 @@
+/* unit: a small model with items, its trainer, and batches given as slots. */
+#ifndef SMALL_MODEL_H
+#define SMALL_MODEL_H
+#include <check.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "train/trainer.h"
+
+#define EXPECT_OK(call)                                                                                                \
+    do {                                                                                                               \
+        seqrec_error why_ = {0};                                                                                       \
+        seqrec_error *error = &why_;                                                                                   \
+        int32_t status_ = (call);                                                                                      \
+        ck_assert_msg(status_ == SEQREC_OK, "%s: %d %s", #call, (int)status_, why_.message);                           \
+    } while (0)
+
+typedef struct small_model {
+    seqrec_context *context;
+    seqrec_model *model;
+    sq_trainer *trainer;
+} small_model;
+
+/* The preset without dropout. */
+static inline sq_options small_options(const char *preset)
+{
+    sq_options options;
+    EXPECT_OK(sq_options_preset(&options, preset, error));
+    options.dropout = 0;
+    return options;
+}
+
+/* A pattern that fills parameters with values of moderate size, different everywhere. */
+static inline float wave(uint64_t stream, int64_t j)
+{
+    uint64_t x = (stream + 1) * 0x9e3779b97f4a7c15u + (uint64_t)j * 0xd1342543de82ef95u;
+    x ^= x >> 29;
+    x *= 0xbf58476d1ce4e5b9u;
+    x ^= x >> 32;
+    return (float)((double)(x >> 40) / 8388608.0 - 1.0);
+}
+
+/* Publishes items base .. base + n - 1 with vectors [n][dim * tables] or, for NULL, their start values. */
+static inline void small_put(small_model *s, int64_t base, int64_t n, const float *vectors)
+{
+    int64_t *ids = malloc((size_t)n * sizeof *ids);
+    for (int64_t i = 0; i < n; i++) ids[i] = base + i;
+    sq_item_start start = sq_item_start_of(s->model, n);
+    sq_change change = {0};
+    EXPECT_OK(sq_catalogue_put(s->model->current->catalogue, ids, n, vectors, sq_item_start_fill, &start,
+                               &change.catalogue, error));
+    sq_lock_take(&s->model->writing);
+    EXPECT_OK(sq_model_publish(s->model, change, error));
+    sq_lock_give(&s->model->writing);
+    free(ids);
+}
+
+static inline void small_remove(small_model *s, const int64_t *ids, int64_t n)
+{
+    sq_change change = {0};
+    EXPECT_OK(sq_catalogue_remove(s->model->current->catalogue, ids, n, &change.catalogue, error));
+    sq_lock_take(&s->model->writing);
+    EXPECT_OK(sq_model_publish(s->model, change, error));
+    sq_lock_give(&s->model->writing);
+}
+
+static inline void small_update(small_model *s, int64_t id, const float *vector)
+{
+    sq_change change = {0};
+    EXPECT_OK(sq_catalogue_update(s->model->current->catalogue, &id, 1, vector, &change.catalogue, error));
+    sq_lock_take(&s->model->writing);
+    EXPECT_OK(sq_model_publish(s->model, change, error));
+    sq_lock_give(&s->model->writing);
+}
+
+/* Items 0 .. items - 1 live in slots of the same number. */
+static inline small_model small_open_with(const seqrec_allocator *host, const sq_options *options, int32_t threads,
+                                          int64_t items)
+{
+    small_model s = {0};
+    EXPECT_OK(sq_context_create(host, NULL, threads, NULL, NULL, &s.context, error));
+    EXPECT_OK(sq_model_create(s.context, options, "sasrec", &s.model, error));
+    if (items > 0) small_put(&s, 0, items, NULL);
+    return s;
+}
+
+static inline small_model small_open(const sq_options *options, int32_t threads, int64_t items)
+{
+    return small_open_with(NULL, options, threads, items);
+}
+
+static inline void small_train(small_model *s, const sq_options *options)
+{
+    EXPECT_OK(sq_trainer_create(s->model, options, &s->trainer, error));
+}
+
+static inline void small_close(small_model *s)
+{
+    sq_trainer_free(s->trainer);
+    sq_model_release(s->model);
+    sq_context_release(s->context);
+    memset(s, 0, sizeof *s);
+}
+
+/* Sequences as slots in compressed rows. */
+typedef struct small_batch {
+    int64_t sequences;
+    int64_t offsets[65];
+    int32_t slots[4096];
+} small_batch;
+
+static inline void small_plan(sq_trainer *t, const small_batch *batch)
+{
+    sq_plan_clear(&t->plan);
+    for (int64_t s = 0; s < batch->sequences; s++)
+        EXPECT_OK(sq_plan_add(&t->plan, &t->context->memory, batch->slots + batch->offsets[s],
+                              batch->offsets[s + 1] - batch->offsets[s], t->options.max_length, error));
+    EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
+}
+
+/* Sequences of shortest .. longest slots below `items`, no item twice in a row. */
+static inline void small_draw(small_batch *batch, uint64_t seed, int64_t sequences, int64_t shortest, int64_t longest,
+                              int32_t items)
+{
+    batch->sequences = sequences;
+    batch->offsets[0] = 0;
+    for (int64_t s = 0; s < sequences; s++) {
+        int64_t n = shortest + (int64_t)((double)(longest - shortest + 1) * 0.49999 * (1.0 + (double)wave(seed, s)));
+        int64_t at = batch->offsets[s];
+        ck_assert_int_le(at + n, 4096);
+        for (int64_t i = 0; i < n; i++) {
+            int32_t slot = (int32_t)((double)items * 0.49999 * (1.0 + (double)wave(seed + 1000, at + i)));
+            if (i > 0 && slot == batch->slots[at + i - 1]) slot = (slot + 1) % items;
+            batch->slots[at + i] = slot;
+        }
+        batch->offsets[s + 1] = at + n;
+    }
+}
+
+/* Plan, run; returns the mean loss. */
+static inline double small_step(sq_trainer *t, const small_batch *batch)
+{
+    seqrec_step_stats stats = {.struct_size = sizeof stats};
+    small_plan(t, batch);
+    EXPECT_OK(sq_trainer_run(t, &stats, error));
+    return stats.loss;
+}
+#endif

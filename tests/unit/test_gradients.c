@@ -1,0 +1,531 @@
+/* unit: every backward pass and gradient of the engine against finite differences, from one table. */
+#include "network_pass.h"
+
+#define MOST_INPUTS 3
+#define STEP 2e-3
+#define TOLERANCE 2e-3 /* of the gradient's norm: float32 values, differences of second order */
+
+/* One input of a pair: rows of ld floats, the first d of each true, or those marked in `live`. */
+typedef struct input {
+    size_t n, ld, d;
+    float *x, *g;
+    uint8_t *live;
+} input;
+
+typedef struct problem {
+    const sq_kernels *k;
+    int32_t inputs;
+    input in[MOST_INPUTS];
+    const void *row;   /* what the table says about this pair */
+    void *state;       /* what the pair keeps */
+    float *extra[8];   /* working memory of the pair */
+} problem;
+
+static float *zeros(size_t n) { return calloc(n + 256, sizeof(float)); }
+
+static int is_true(const input *in, size_t j) { return in->live ? in->live[j] : j % in->ld < in->d; }
+
+/* Adds an input with values of size `size`. */
+static float *add_input(problem *p, size_t rows, size_t ld, size_t d, float size)
+{
+    input *in = &p->in[p->inputs];
+    *in = (input){.n = rows * ld, .ld = ld, .d = d, .x = zeros(rows * ld), .g = zeros(rows * ld)};
+    for (size_t j = 0; j < in->n; j++)
+        if (is_true(in, j)) in->x[j] = size * wave((uint64_t)p->inputs + 20, (int64_t)j);
+    p->inputs++;
+    return in->x;
+}
+
+/* The value of a pair whose output is a tensor: its product with a fixed one. */
+static float weight_of(int64_t j) { return wave(99, j); }
+
+static double weighted(size_t rows, size_t ld, size_t d, const float *y)
+{
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < d; i++) sum += (double)y[r * ld + i] * (double)weight_of((int64_t)(r * d + i));
+    return sum;
+}
+
+static void cotangent(size_t rows, size_t ld, size_t d, float *dy)
+{
+    memset(dy, 0, rows * ld * sizeof *dy);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < d; i++) dy[r * ld + i] = weight_of((int64_t)(r * d + i));
+}
+
+/* ---- layer norm, activations, dropout ----------------------------------------------------------------------------- */
+
+#define ROWS 9
+#define D 50
+#define LD 64
+
+static void open_norm(problem *p)
+{
+    add_input(p, ROWS, LD, D, 1);
+    add_input(p, 1, LD, D, 1);
+    add_input(p, 1, LD, D, 1);
+    for (int i = 0; i < 3; i++) p->extra[i] = zeros(ROWS * LD);
+}
+
+static double value_norm(problem *p)
+{
+    p->k->norm_fwd(ROWS, D, LD, 1e-5f, p->in[0].x, p->in[1].x, p->in[2].x, p->extra[0], p->extra[1], p->extra[2]);
+    return weighted(ROWS, LD, D, p->extra[0]);
+}
+
+static void gradient_norm(problem *p)
+{
+    cotangent(ROWS, LD, D, p->in[0].g);
+    p->k->norm_bwd(ROWS, D, LD, p->in[0].x, p->in[1].x, p->extra[1], p->extra[2], p->in[0].g, p->in[0].g, 0,
+                   p->in[1].g, p->in[2].g);
+}
+
+static void open_plain(problem *p)
+{
+    float *x = add_input(p, ROWS, LD, D, 1);
+    for (size_t j = 0; j < ROWS * LD; j++)
+        if (x[j] != 0) x[j] += x[j] > 0 ? 0.05f : -0.05f; /* clear of the corner of ReLU */
+    p->extra[0] = zeros(ROWS * LD);
+}
+
+static double value_gelu(problem *p)
+{
+    p->k->gelu_fwd(ROWS, LD, LD, p->in[0].x, p->extra[0]);
+    return weighted(ROWS, LD, D, p->extra[0]);
+}
+
+static void gradient_gelu(problem *p)
+{
+    cotangent(ROWS, LD, D, p->in[0].g);
+    p->k->gelu_bwd(ROWS, LD, LD, p->in[0].x, p->in[0].g);
+}
+
+static double value_relu(problem *p)
+{
+    sq_dropout drop = pass_dropout(0.4, 5);
+    memcpy(p->extra[0], p->in[0].x, ROWS * LD * sizeof(float));
+    p->k->relu_fwd(ROWS, LD, LD, &drop, 3, p->extra[0]);
+    return weighted(ROWS, LD, D, p->extra[0]);
+}
+
+static void gradient_relu(problem *p)
+{
+    sq_dropout drop = pass_dropout(0.4, 5);
+    cotangent(ROWS, LD, D, p->in[0].g);
+    p->k->relu_bwd(ROWS, LD, LD, &drop, p->extra[0], p->in[0].g);
+}
+
+/* ---- embedding ---------------------------------------------------------------------------------------------------- */
+
+static int32_t from_end(int32_t t, int32_t n) { return n - 1 - t; }
+
+static sq_embedding embedding_of(const problem *p)
+{
+    sq_embedding e = {.kernels = p->k, .scale = 7, .positions = p->in[1].x, .rule = from_end, .width = LD};
+    e.dropout = pass_dropout(0.3, 8);
+    return e;
+}
+
+static void open_embedding(problem *p)
+{
+    add_input(p, ROWS, LD, D, 1);
+    add_input(p, ROWS, LD, D, 1);
+    p->extra[0] = zeros(ROWS * LD);
+}
+
+static double value_embedding(problem *p)
+{
+    const float *rows[ROWS];
+    for (size_t r = 0; r < ROWS; r++) rows[r] = p->in[0].x + r * LD;
+    sq_embedding e = embedding_of(p);
+    sq_embed_fwd(&e, rows, ROWS, 4, p->extra[0]);
+    return weighted(ROWS, LD, D, p->extra[0]);
+}
+
+static void gradient_embedding(problem *p)
+{
+    sq_embedding e = embedding_of(p);
+    cotangent(ROWS, LD, D, p->in[0].g);
+    sq_embed_bwd(&e, ROWS, 4, p->in[0].g, p->in[1].g);
+    p->k->scale(ROWS * LD, e.scale, p->in[0].g, p->in[0].g);
+}
+
+/* ---- attention ---------------------------------------------------------------------------------------------------- */
+
+#define LENGTH 61
+#define HEAD 10
+#define PADDED 16
+
+static sq_head head_of(const problem *p)
+{
+    sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
+    h.q = p->in[0].x;
+    h.k = p->in[1].x;
+    h.v = p->in[2].x;
+    h.dropout = pass_dropout(*(const double *)p->row, 21);
+    return h;
+}
+
+static void open_attention(problem *p)
+{
+    for (int i = 0; i < 3; i++) add_input(p, LENGTH, PADDED, HEAD, 1.5f);
+    p->extra[0] = zeros(LENGTH * PADDED);
+    p->extra[1] = zeros(LENGTH * PADDED);
+    p->extra[2] = zeros(sq_head_kept(LENGTH));
+    size_t ld = (LENGTH + 15) / 16 * 16;
+    sq_head_scratch *s = p->state = calloc(1, sizeof *s);
+    *s = (sq_head_scratch){zeros(PADDED * ld), zeros(PADDED * ld), zeros(SQ_ATTENTION_ROWS * ld),
+                           zeros(SQ_ATTENTION_ROWS * ld), zeros(SQ_ATTENTION_ROWS * ld), zeros(SQ_ATTENTION_ROWS * ld),
+                           {0}};
+}
+
+static double value_attention(problem *p)
+{
+    sq_head h = head_of(p);
+    sq_head_fwd(p->k, &h, 0, p->extra[0], PADDED, p->extra[2], p->state);
+    return weighted(LENGTH, PADDED, HEAD, p->extra[0]);
+}
+
+static void gradient_attention(problem *p)
+{
+    sq_head h = head_of(p);
+    cotangent(LENGTH, PADDED, HEAD, p->extra[1]);
+    sq_head_bwd(p->k, &h, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
+}
+
+static void close_attention(problem *p)
+{
+    sq_head_scratch *s = p->state;
+    float *blocks[] = {s->kt, s->vt, s->s, s->p, s->d, s->kept};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+    free(s);
+}
+
+/* ---- the network -------------------------------------------------------------------------------------------------- */
+
+typedef struct wiring {
+    int64_t wiring, heads, attention_output;
+} wiring;
+
+typedef struct network {
+    small_model model;
+    network_pass *pass;
+} network;
+
+/* Inputs: item vectors (those of the tokens) and the parameter block, in place. */
+static void open_network(problem *p)
+{
+    const wiring *w = p->row;
+    sq_options o = small_options("sasrec");
+    o.dim = 30;
+    o.wiring = w->wiring;
+    o.heads = w->heads;
+    o.attention_output = w->attention_output;
+    o.activation = SQ_ACTIVATION_GELU;
+    o.ffn_dim = 44;
+    o.norm_epsilon = 1e-5;
+    network *n = p->state = calloc(1, sizeof *n);
+    small_batch b;
+    small_draw(&b, 2, 4, 1, 40, 500);
+    for (int32_t i = 0; i < b.offsets[b.sequences]; i++) b.slots[i] = i; /* each token has an item of its own */
+    n->model = small_open(&o, 0, b.offsets[b.sequences]);
+    n->model.model->kernels = p->k;
+    small_weights(&n->model);
+    n->pass = pass_open(n->model.model, &b, 0.2, 0, 1);
+    const sq_layout *l = &n->model.model->layout;
+    size_t tokens = (size_t)n->pass->batch.tokens, dp = (size_t)l->dp;
+    float *items = add_input(p, tokens, dp, (size_t)l->d, 0.4f);
+    for (size_t t = 0; t < tokens; t++) n->pass->items[t] = items + t * dp;
+    p->in[1] = (input){.n = l->floats, .live = calloc(l->floats, 1), .g = zeros(l->floats), .x = zeros(l->floats)};
+    memcpy(p->in[1].x, n->pass->net.weights, l->floats * sizeof(float));
+    for (int32_t i = 0; i < l->count; i++)
+        for (int64_t r = 0; r < l->parameters[i].rows; r++)
+            for (int64_t c = 0; c < l->parameters[i].cols; c++)
+                p->in[1].live[sq_parameter_index(&l->parameters[i], r, c)] = 1;
+    n->pass->net.weights = p->in[1].x;
+    n->pass->embedding.positions = p->in[1].x + l->position;
+    p->inputs = 2;
+}
+
+static double value_network(problem *p)
+{
+    network *n = p->state;
+    const sq_layout *l = &n->model.model->layout;
+    return weighted((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, pass_forward(n->pass));
+}
+
+static void gradient_network(problem *p)
+{
+    network *n = p->state;
+    const sq_layout *l = &n->model.model->layout;
+    cotangent((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, n->pass->dx);
+    pass_backward(n->pass);
+    p->k->scale(p->in[0].n, n->pass->embedding.scale, n->pass->dx, p->in[0].g);
+    memcpy(p->in[1].g, n->pass->grads, l->floats * sizeof(float));
+}
+
+static void close_network(problem *p)
+{
+    network *n = p->state;
+    pass_close(n->pass);
+    small_close(&n->model);
+    free(n);
+}
+
+/* ---- losses ------------------------------------------------------------------------------------------------------- */
+
+#define TOKENS 13
+#define NEGATIVES 21
+#define NEGATIVES_PADDED 32
+#define VOCABULARY 40
+
+typedef struct sampled {
+    int bce, cosine;
+} sampled;
+
+static int32_t row_of(size_t t, size_t j) { return (int32_t)((t * 7 + j * 3) % VOCABULARY); }
+static int left_out(size_t t, size_t j) { return j > 0 && (t + j) % 5 == 0; }
+static float inverse_norm_of(const problem *p, size_t at)
+{
+    return ((const sampled *)p->row)->cosine ? 0.5f + 0.1f * (float)(at % 7) : 1.0f;
+}
+
+/* Inputs: user vectors and output vectors. */
+static void open_sampled(problem *p)
+{
+    add_input(p, TOKENS, LD, D, 0.5f);
+    add_input(p, VOCABULARY, LD, D, 0.5f);
+    p->extra[0] = zeros(TOKENS * (1 + NEGATIVES));
+    p->extra[1] = zeros(TOKENS * LD);
+    p->extra[2] = zeros(TOKENS * (1 + NEGATIVES));
+    for (size_t i = 0; i < TOKENS * (1 + NEGATIVES); i++) p->extra[2][i] = inverse_norm_of(p, i);
+}
+
+static sq_sampled sampled_of(problem *p, size_t candidates, const float **rows)
+{
+    const sampled *kind = p->row;
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t j = 0; j < candidates; j++)
+            rows[t * candidates + j] = left_out(t, j) ? NULL : p->in[1].x + row_of(t, j) * LD;
+    sq_sampled o = {.kernels = p->k, .n = TOKENS, .k = candidates - 1, .width = LD, .weight = 0.25f, .u = p->in[0].x};
+    o.rows = rows;
+    o.coefficient = p->extra[0];
+    o.du = p->extra[1];
+    o.inverse_norm = kind->cosine ? p->extra[2] : NULL;
+    return o;
+}
+
+static double value_sampled(problem *p)
+{
+    const float *rows[TOKENS * (1 + NEGATIVES)];
+    sq_sampled o = sampled_of(p, 1 + NEGATIVES, rows);
+    return 0.25 * (((const sampled *)p->row)->bce ? sq_bce(&o) : sq_sampled_softmax(&o));
+}
+
+/* Each coefficient times the user vector goes to its row. */
+static void spread(problem *p, size_t candidates)
+{
+    memcpy(p->in[0].g, p->extra[1], TOKENS * LD * sizeof(float));
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t j = 0; j < candidates; j++)
+            p->k->axpy(LD, p->extra[0][t * candidates + j], p->in[0].x + t * LD, p->in[1].g + row_of(t, j) * LD);
+}
+
+static void gradient_sampled(problem *p) { spread(p, 1 + NEGATIVES); }
+
+/* Shared: the negatives are rows 0 .. NEGATIVES - 1. */
+static void open_shared(problem *p)
+{
+    open_sampled(p);
+    p->extra[3] = zeros(NEGATIVES_PADDED * LD);
+    p->extra[4] = zeros(NEGATIVES_PADDED * LD);
+    p->extra[5] = zeros(NEGATIVES_PADDED * LD);
+    p->extra[6] = zeros(TOKENS * NEGATIVES_PADDED);
+    p->state = calloc(TOKENS, NEGATIVES_PADDED);
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t j = 0; j < NEGATIVES; j++)
+            ((uint8_t *)p->state)[t * NEGATIVES_PADDED + j] = (int32_t)j == row_of(t, 0) || (t + j) % 6 == 0;
+}
+
+static double value_shared(problem *p)
+{
+    const float *rows[TOKENS];
+    sq_sampled o = sampled_of(p, 1, rows);
+    memcpy(p->extra[3], p->in[1].x, NEGATIVES * LD * sizeof(float));
+    p->k->transpose(NEGATIVES_PADDED, LD, p->extra[3], LD, p->extra[4], NEGATIVES_PADDED);
+    memset(p->extra[5], 0, NEGATIVES_PADDED * LD * sizeof(float));
+    sq_shared s = {.negatives = p->extra[3], .transposed = p->extra[4], .k = NEGATIVES_PADDED, .live = NEGATIVES};
+    s.masked = p->state;
+    s.dnegatives = p->extra[5];
+    s.logits = p->extra[6];
+    s.bce = ((const sampled *)p->row)->bce;
+    return 0.25 * sq_shared_negatives(&o, &s);
+}
+
+static void gradient_shared(problem *p)
+{
+    spread(p, 1);
+    p->k->add(NEGATIVES * LD, p->extra[5], p->in[1].g);
+}
+
+static void close_state(problem *p) { free(p->state); }
+
+static void open_softmax(problem *p)
+{
+    size_t items = *(const size_t *)p->row, padded = (items + 63) / 64 * 64;
+    add_input(p, TOKENS, LD, D, 0.5f);
+    add_input(p, padded, LD, D, 0.5f);
+    memset(p->in[1].x + items * LD, 0, (padded - items) * LD * sizeof(float));
+    p->in[1].live = calloc(padded * LD, 1);
+    for (size_t j = 0; j < items * LD; j++) p->in[1].live[j] = j % LD < D;
+    p->extra[0] = zeros(padded * D);
+    p->extra[1] = zeros(TOKENS * LD);
+    p->extra[2] = zeros(padded * LD);
+    p->extra[3] = zeros(sq_softmax_scratch(items, LD));
+    int32_t *target = p->state = calloc(TOKENS, sizeof *target);
+    for (size_t t = 0; t < TOKENS; t++) target[t] = (int32_t)(t * 977 % items);
+}
+
+static double value_softmax(problem *p)
+{
+    size_t items = *(const size_t *)p->row;
+    for (size_t panel = 0; panel * 64 < items; panel++) sq_softmax_panel(p->k, p->in[1].x, LD, D, panel, p->extra[0]);
+    memset(p->extra[2], 0, p->in[1].n * sizeof(float));
+    sq_softmax o = {.kernels = p->k, .n = TOKENS, .width = LD, .d = D, .items = items, .weight = 0.25f};
+    o.u = p->in[0].x;
+    o.target = p->state;
+    o.rows = p->in[1].x;
+    o.panels = p->extra[0];
+    o.du = p->extra[1];
+    o.drows = p->extra[2];
+    o.scratch = p->extra[3];
+    return 0.25 * sq_softmax_loss(&o);
+}
+
+static void gradient_softmax(problem *p)
+{
+    memcpy(p->in[0].g, p->extra[1], p->in[0].n * sizeof(float));
+    memcpy(p->in[1].g, p->extra[2], p->in[1].n * sizeof(float));
+}
+
+/* ---- the table ---------------------------------------------------------------------------------------------------- */
+
+static const double no_dropout = 0, some_dropout = 0.3;
+static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1},
+                    original = {SQ_WIRING_ORIGINAL, 2, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0},
+                    original_output = {SQ_WIRING_ORIGINAL, 1, 1};
+static const sampled bce_dot = {1, 0}, bce_cosine = {1, 1}, softmax_dot = {0, 0}, softmax_cosine = {0, 1};
+static const size_t small_catalogue = 75, blocked_catalogue = 5100;
+
+static const struct pair {
+    const char *name;
+    const void *row;
+    void (*open)(problem *p);
+    double (*value)(problem *p);    /* runs forward */
+    void (*gradient)(problem *p);   /* fills g from the latest forward pass */
+    void (*close)(problem *p);
+} pairs[] = {
+    {"layer norm", NULL, open_norm, value_norm, gradient_norm, NULL},
+    {"gelu", NULL, open_plain, value_gelu, gradient_gelu, NULL},
+    {"relu with dropout", NULL, open_plain, value_relu, gradient_relu, NULL},
+    {"embedding with dropout", NULL, open_embedding, value_embedding, gradient_embedding, NULL},
+    {"attention", &no_dropout, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention with dropout", &some_dropout, open_attention, value_attention, gradient_attention, close_attention},
+    {"post-norm network", &post_norm, open_network, value_network, gradient_network, close_network},
+    {"pre-norm network", &pre_norm, open_network, value_network, gradient_network, close_network},
+    {"original network", &original, open_network, value_network, gradient_network, close_network},
+    {"network without output projection", &plain_heads, open_network, value_network, gradient_network, close_network},
+    {"original network with projection", &original_output, open_network, value_network, gradient_network,
+     close_network},
+    {"bce", &bce_dot, open_sampled, value_sampled, gradient_sampled, NULL},
+    {"bce, cosine", &bce_cosine, open_sampled, value_sampled, gradient_sampled, NULL},
+    {"sampled softmax", &softmax_dot, open_sampled, value_sampled, gradient_sampled, NULL},
+    {"sampled softmax, cosine", &softmax_cosine, open_sampled, value_sampled, gradient_sampled, NULL},
+    {"bce, shared negatives", &bce_dot, open_shared, value_shared, gradient_shared, close_state},
+    {"bce, shared negatives, cosine", &bce_cosine, open_shared, value_shared, gradient_shared, close_state},
+    {"sampled softmax, shared negatives", &softmax_dot, open_shared, value_shared, gradient_shared, close_state},
+    {"sampled softmax, shared, cosine", &softmax_cosine, open_shared, value_shared, gradient_shared, close_state},
+    {"softmax", &small_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
+    {"softmax by blocks of items", &blocked_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
+};
+#define PAIRS ((int)(sizeof pairs / sizeof *pairs))
+
+/* ---- the check ---------------------------------------------------------------------------------------------------- */
+
+static double slope(const struct pair *pair, problem *p, int32_t which, const float *direction)
+{
+    input *in = &p->in[which];
+    float *saved = malloc(in->n * sizeof *saved);
+    double side[2];
+    memcpy(saved, in->x, in->n * sizeof *saved);
+    for (int s = 0; s < 2; s++) {
+        for (size_t j = 0; j < in->n; j++) in->x[j] = saved[j] + (float)(s ? -STEP : STEP) * direction[j];
+        side[s] = pair->value(p);
+    }
+    memcpy(in->x, saved, in->n * sizeof *saved);
+    free(saved);
+    return (side[0] - side[1]) / (2 * STEP);
+}
+
+/* Direction 0 is that of the gradient; the others are random. */
+static void check_direction(const struct pair *pair, problem *p, int32_t which, uint64_t number, double norm)
+{
+    const input *in = &p->in[which];
+    float *direction = calloc(in->n, sizeof *direction);
+    double expected = 0;
+    for (size_t j = 0; j < in->n; j++) {
+        if (!is_true(in, j)) continue;
+        direction[j] = number ? wave(200 + number, (int64_t)j) : (float)((double)in->g[j] / norm);
+        expected += (double)direction[j] * (double)in->g[j];
+    }
+    double found = slope(pair, p, which, direction);
+    ck_assert_msg(fabs(found - expected) <= TOLERANCE * norm, "%s (%s), input %d, direction %d: slope %g, gradient %g of %g",
+                  pair->name, p->k->name, (int)which, (int)number, found, expected, norm);
+    free(direction);
+}
+
+static void check_input(const struct pair *pair, problem *p, int32_t which)
+{
+    const input *in = &p->in[which];
+    double square = 0;
+    for (size_t j = 0; j < in->n; j++) {
+        ck_assert_msg(is_true(in, j) || in->g[j] == 0, "%s: padding %zu of input %d has a gradient", pair->name, j,
+                      (int)which);
+        square += (double)in->g[j] * (double)in->g[j];
+    }
+    ck_assert_msg(square > 0, "%s: input %d has no gradient", pair->name, (int)which);
+    for (uint64_t number = 0; number < 5; number++) check_direction(pair, p, which, number, sqrt(square));
+}
+
+START_TEST(gradients_are_slopes)
+{
+    const struct pair *pair = &pairs[_i % PAIRS];
+    problem p = {.k = sq_kernels_variant(_i / PAIRS), .row = pair->row};
+    if (!p.k) return;
+    pair->open(&p);
+    pair->value(&p);
+    pair->gradient(&p);
+    for (int32_t i = 0; i < p.inputs; i++) check_input(pair, &p, i);
+    if (pair->close) pair->close(&p);
+    for (int32_t i = 0; i < p.inputs; i++) {
+        free(p.in[i].x);
+        free(p.in[i].g);
+        free(p.in[i].live);
+    }
+    for (int i = 0; i < 8; i++) free(p.extra[i]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gradients");
+    TCase *tests = tcase_create("gradients");
+    tcase_add_loop_test(tests, gradients_are_slopes, 0, 3 * PAIRS);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,796 @@
+/* unit: the vector kernels of every instruction set against plain C: simple passes, reductions, norms, exp, GELU, Adam. */
+#include "kernel_check.h"
+
+/* ---- reductions and simple passes: plain C gives the same bits -------------------------------------------------------- */
+
+/* Sixteen lanes, halves folded onto each other. */
+static float plain_tree(const float lane[16])
+{
+    float x[16];
+    memcpy(x, lane, sizeof x);
+    for (int half = 8; half; half /= 2)
+        for (int i = 0; i < half; i++) x[i] += x[i + half];
+    return x[0];
+}
+
+static float plain_dot(const sq_kernels *k, size_t width, const float *a, const float *b)
+{
+    float lane[16] = {0};
+    for (size_t i = 0; i < width; i++) lane[i % 16] = chain(k, a[i], b[i], lane[i % 16]);
+    return plain_tree(lane);
+}
+
+static void check_dot(const sq_kernels *k, const matrix *a, const matrix *b)
+{
+    double exact = 0, size = 0;
+    for (size_t i = 0; i < a->width; i++) {
+        exact += (double)a->at[i] * b->at[i];
+        size += fabs((double)a->at[i] * b->at[i]);
+    }
+    float got = k->dot(a->width, a->at, b->at);
+    note(&got, 1);
+    MUST(same_bits(got, plain_dot(k, a->width, a->at, b->at)), "width %zu", a->width);
+    if (isfinite(size)) HOLDS(fabs(got - exact) <= size * 6e-8 * ((double)a->width / 16 + 5));
+}
+
+static void dot_body(const sq_kernels *k)
+{
+    EACH(size_t, width, some_widths)
+    for (uint64_t round = 0; round < 6; round++) {
+        matrix a = matrix_of(1, *width, *width, *width + round), b = matrix_of(1, *width, *width, 77 + round);
+        if (round > 3) matrix_hard(&a, round);
+        check_dot(k, &a, &b);
+        matrix_close(&a);
+        matrix_close(&b);
+    }
+    matrix none = row_open(0);
+    HOLDS(k->dot(0, none.at, none.at) == 0);
+    matrix_close(&none);
+}
+
+START_TEST(dot_sums_in_sixteen_lanes_and_one_tree)
+{
+    each_variant(dot_body);
+}
+END_TEST
+
+static void dots_case(const sq_kernels *k, size_t n, size_t width, size_t ld)
+{
+    matrix rows = matrix_of(n, width, ld, n + width), u = matrix_of(1, width, width, 5), out = row_open(n);
+    const float *pointers[40];
+    matrix gathered = row_open(n);
+    k->dots(n, width, u.at, rows.at, ld, out.at);
+    for (size_t r = 0; r < n; r++) pointers[r] = row_of(&rows, n - 1 - r);
+    k->gather_dots(n, width, u.at, pointers, gathered.at);
+    for (size_t r = 0; r < n; r++) {
+        HOLDS(same_bits(out.at[r], plain_dot(k, width, u.at, row_of(&rows, r))));
+        HOLDS(same_bits(gathered.at[r], out.at[n - 1 - r]));
+    }
+    note(out.at, n);
+    matrix_close(&rows);
+    matrix_close(&u);
+    matrix_close(&out);
+    matrix_close(&gathered);
+}
+
+static void dots_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths)
+    {
+        dots_case(k, *n, *width, *width);
+        dots_case(k, *n, *width, *width + 16);
+    }
+}
+
+START_TEST(dots_of_many_rows_are_the_dots_of_each)
+{
+    each_variant(dots_body);
+}
+END_TEST
+
+static void gather_axpy_case(const sq_kernels *k, size_t n, size_t width)
+{
+    matrix rows = matrix_of(n, width, width + 16, n), y = matrix_of(1, width, width, 3), a = matrix_of(1, n, n, 9);
+    if (n > 3) matrix_hard(&rows, n + width);
+    matrix expected = matrix_copy(&y);
+    const float *pointers[40];
+    for (size_t r = 0; r < n; r++) pointers[r] = row_of(&rows, (r * 5) % n);
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < width; i++) expected.at[i] = chain(k, a.at[r], pointers[r][i], expected.at[i]);
+    k->gather_axpy(n, width, a.at, pointers, y.at);
+    for (size_t i = 0; i < width; i++) MUST(same_bits(y.at[i], expected.at[i]), "n %zu width %zu", n, width);
+    matrix_note(&y);
+    matrix_close(&rows);
+    matrix_close(&y);
+    matrix_close(&a);
+    matrix_close(&expected);
+}
+
+static void gather_axpy_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths) gather_axpy_case(k, *n, *width);
+}
+
+START_TEST(gathered_rows_are_added_in_order)
+{
+    each_variant(gather_axpy_body);
+}
+END_TEST
+
+static void passes_case(const sq_kernels *k, size_t width, float a)
+{
+    matrix x = row_open(width), y = row_open(width);
+    matrix_hard(&x, width);
+    matrix_hard(&y, width + 1);
+    matrix sum = matrix_copy(&y), scaled = row_open(width), in_place = matrix_copy(&x), axpy = matrix_copy(&y);
+    k->axpy(width, a, x.at, axpy.at);
+    k->scale(width, a, x.at, scaled.at);
+    k->scale(width, a, in_place.at, in_place.at);
+    k->add(width, x.at, sum.at);
+    for (size_t i = 0; i < width; i++) {
+        HOLDS(same_bits(axpy.at[i], chain(k, a, x.at[i], y.at[i])));
+        HOLDS(same_bits(scaled.at[i], a * x.at[i]));
+        HOLDS(same_bits(in_place.at[i], scaled.at[i]));
+        HOLDS(same_bits(sum.at[i], y.at[i] + x.at[i]));
+    }
+    matrix *all[] = {&axpy, &scaled, &in_place, &sum, &x, &y};
+    for (size_t i = 0; i < 6; i++) {
+        matrix_note(all[i]);
+        matrix_close(all[i]);
+    }
+}
+
+static void passes_body(const sq_kernels *k)
+{
+    EACH(size_t, width, some_widths)
+    {
+        passes_case(k, *width, 0.37f);
+        passes_case(k, *width, -3.0e38f);
+        passes_case(k, *width, 0.0f);
+        passes_case(k, *width, 1e-42f);
+    }
+    passes_case(k, 0, 1.0f);
+}
+
+START_TEST(axpy_scale_and_add_round_as_plain_c)
+{
+    each_variant(passes_body);
+}
+END_TEST
+
+static void max_case(const sq_kernels *k, size_t n, int hard)
+{
+    size_t width = (n + 15) / 16 * 16;
+    matrix x = row_open(width); /* behind n there are NaN and a large value, which must not count */
+    for (size_t i = 0; i < n; i++) x.at[i] = uniform(n, i) - 3;
+    for (size_t i = n; i < width; i++) x.at[i] = i % 2 ? 1e30f : NAN;
+    for (size_t i = 0; hard && i < n; i += 3) x.at[i] = i % 2 ? NAN : -INFINITY;
+    float largest = -INFINITY, got = k->max(n, x.at);
+    for (size_t i = 0; i < n; i++)
+        if (x.at[i] > largest) largest = x.at[i];
+    MUST(same_bits(got, largest), "n %zu", n);
+    note(&got, 1);
+    matrix_close(&x);
+}
+
+static void max_body(const sq_kernels *k)
+{
+    for (size_t n = 0; n < 70; n++) {
+        max_case(k, n, 0);
+        max_case(k, n, 1);
+    }
+    float nothing[16] = {0};
+    for (int i = 0; i < 16; i++) nothing[i] = NAN;
+    HOLDS(k->max(16, nothing) == -INFINITY);
+    nothing[11] = INFINITY;
+    HOLDS(k->max(16, nothing) == INFINITY);
+}
+
+START_TEST(max_skips_nan_and_ignores_what_lies_behind)
+{
+    each_variant(max_body);
+}
+END_TEST
+
+static void max_abs_body(const sq_kernels *k)
+{
+    EACH(size_t, width, some_widths)
+    for (size_t at = 0; at + 1 < *width; at += 5) {
+        matrix x = matrix_of(1, *width, *width, at);
+        float largest = 0;
+        for (size_t i = 0; i < *width; i++) largest = fmaxf(largest, fabsf(x.at[i]));
+        HOLDS(same_bits(k->max_abs(*width, x.at), largest));
+        x.at[at] = -1e-45f;
+        x.at[*width - 1] = -3e38f;
+        HOLDS(k->max_abs(*width, x.at) == 3e38f);
+        EACH(float, hard, hard_values)
+        {
+            x.at[at] = *hard;
+            float expected = !isfinite(*hard) ? INFINITY : fmaxf(fabsf(x.at[at]), fabsf(x.at[*width - 1]));
+            HOLDS(same_bits(k->max_abs(*width, x.at), expected));
+        }
+        matrix_close(&x);
+    }
+    HOLDS(same_bits(k->max_abs(0, NULL), 0));
+}
+
+START_TEST(max_abs_is_infinite_when_anything_is_not_finite)
+{
+    each_variant(max_abs_body);
+}
+END_TEST
+
+static void transpose_case(const sq_kernels *k, size_t rows, size_t cols)
+{
+    size_t padded = (rows + 15) / 16 * 16;
+    matrix from = matrix_open(rows, cols, cols + 3), to = matrix_open(cols, padded, padded + 16);
+    matrix_hard(&from, rows + cols);
+    k->transpose(rows, cols, from.at, from.ld, to.at, to.ld);
+    for (size_t c = 0; c < cols; c++)
+        for (size_t r = 0; r < padded; r++)
+            MUST(same_bits(row_of(&to, c)[r], r < rows ? row_of(&from, r)[c] : 0), "%zu x %zu", rows, cols);
+    matrix_note(&to);
+    matrix_close(&from);
+    matrix_close(&to);
+}
+
+static void transpose_body(const sq_kernels *k)
+{
+    for (size_t rows = 0; rows < 50; rows += rows < 20 ? 1 : 7)
+        for (size_t cols = 0; cols < 70; cols += cols < 20 ? 1 : 11) transpose_case(k, rows, cols);
+}
+
+START_TEST(transpose_zeroes_up_to_sixteen_and_no_further)
+{
+    each_variant(transpose_body);
+}
+END_TEST
+
+static void rows_case(const sq_kernels *k, size_t n, size_t width, size_t ld)
+{
+    matrix row = matrix_of(1, width, width, 1), to = matrix_open(n, width, ld), sum = matrix_of(1, width, width, 2);
+    matrix_hard(&row, 3);
+    k->fill_rows(n, width, row.at, to.at, ld);
+    for (size_t r = 0; r < n; r++) HOLDS(memcmp(row_of(&to, r), row.at, width * sizeof(float)) == 0);
+    matrix_random(&to, n + width, width);
+    if (n == 8) matrix_hard(&to, n);
+    matrix expected = matrix_copy(&sum);
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < width; i++) expected.at[i] += row_of(&to, r)[i];
+    k->column_sums(n, width, to.at, ld, sum.at);
+    for (size_t i = 0; i < width; i++) HOLDS(same_bits(sum.at[i], expected.at[i]));
+    matrix_note(&sum);
+    matrix_close(&row);
+    matrix_close(&to);
+    matrix_close(&sum);
+    matrix_close(&expected);
+}
+
+static void rows_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths)
+    {
+        rows_case(k, *n, *width, *width);
+        rows_case(k, *n, *width, *width + 48);
+    }
+}
+
+START_TEST(rows_are_filled_and_columns_summed_in_order)
+{
+    each_variant(rows_body);
+}
+END_TEST
+
+/* ---- layer norm ------------------------------------------------------------------------------------------------------- */
+
+static const size_t some_d[] = {1, 2, 15, 16, 17, 31, 50, 64, 100, 128};
+
+static void plain_norm(size_t d, double epsilon, const double *x, const float *gain, const float *bias, double *y)
+{
+    double mean = 0, square = 0;
+    for (size_t i = 0; i < d; i++) mean += x[i] / (double)d;
+    for (size_t i = 0; i < d; i++) square += (x[i] - mean) * (x[i] - mean) / (double)d;
+    for (size_t i = 0; i < d; i++) y[i] = (x[i] - mean) / sqrt(square + epsilon) * gain[i] + bias[i];
+}
+
+typedef struct norm_case {
+    size_t n, d, width, ld;
+    matrix x, gain, bias, y, mean, rstd;
+} norm_case;
+
+static norm_case norm_open(const sq_kernels *k, size_t n, size_t d, size_t gap)
+{
+    norm_case c = {.n = n, .d = d, .width = (d + 15) / 16 * 16};
+    c.ld = c.width + gap;
+    c.x = matrix_open(n, c.width, c.ld);
+    c.gain = row_open(c.width);
+    c.bias = row_open(c.width);
+    matrix_random(&c.x, n + d, d);
+    matrix_random(&c.gain, 7, d);
+    matrix_random(&c.bias, 8, d);
+    c.y = matrix_open(n, c.width, c.ld);
+    c.mean = row_open(n);
+    c.rstd = row_open(n);
+    k->norm_fwd(n, d, c.ld, 1e-5f, c.x.at, c.gain.at, c.bias.at, c.y.at, c.mean.at, c.rstd.at);
+    return c;
+}
+
+static void norm_close(norm_case *c)
+{
+    matrix *all[] = {&c->x, &c->gain, &c->bias, &c->y, &c->mean, &c->rstd};
+    for (size_t i = 0; i < 6; i++) matrix_close(all[i]);
+}
+
+static void doubles(size_t n, const float *from, double *to)
+{
+    for (size_t i = 0; i < n; i++) to[i] = from[i];
+}
+
+static void norm_fwd_case(const sq_kernels *k, size_t n, size_t d)
+{
+    norm_case c = norm_open(k, n, d, 16);
+    double x[256], y[256];
+    for (size_t r = 0; r < n; r++) {
+        doubles(d, row_of(&c.x, r), x);
+        plain_norm(d, (double)1e-5f, x, c.gain.at, c.bias.at, y);
+        for (size_t i = 0; i < d; i++) HOLDS(fabs(row_of(&c.y, r)[i] - y[i]) < 2e-6 * (1 + fabs(y[i])));
+        for (size_t i = d; i < c.width; i++) MUST(row_of(&c.y, r)[i] == 0, "d %zu column %zu", d, i);
+    }
+    matrix_note(&c.y);
+    note(c.mean.at, n);
+    note(c.rstd.at, n);
+    matrix in_place = matrix_copy(&c.x);
+    k->norm_fwd(n, d, c.ld, 1e-5f, in_place.at, c.gain.at, c.bias.at, in_place.at, c.mean.at, c.rstd.at);
+    for (size_t r = 0; r < n; r++) HOLDS(memcmp(row_of(&in_place, r), row_of(&c.y, r), c.width * sizeof(float)) == 0);
+    matrix_close(&in_place);
+    norm_close(&c);
+}
+
+static void norm_fwd_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, d, some_d) norm_fwd_case(k, *n, *d);
+}
+
+START_TEST(norm_agrees_with_double_at_any_true_width)
+{
+    each_variant(norm_fwd_body);
+}
+END_TEST
+
+/* Row r of x replaced by `value`; the outcome in y. */
+static void norm_hard_row(const sq_kernels *k, size_t d, float value, float *y, float *rstd)
+{
+    norm_case c = norm_open(k, 3, d, 0);
+    matrix before = matrix_copy(&c.y);
+    for (size_t i = 0; i < d; i++) row_of(&c.x, 1)[i] = isnan(value) ? (i ? 1.0f : NAN) : i % 2 ? value : -value;
+    if (value == 7) for (size_t i = 0; i < d; i++) row_of(&c.x, 1)[i] = 7;
+    k->norm_fwd(3, d, c.ld, 1e-5f, c.x.at, c.gain.at, c.bias.at, c.y.at, c.mean.at, c.rstd.at);
+    HOLDS(memcmp(row_of(&before, 0), row_of(&c.y, 0), d * sizeof(float)) == 0);
+    HOLDS(memcmp(row_of(&before, 2), row_of(&c.y, 2), d * sizeof(float)) == 0);
+    for (size_t i = 0; i < d; i++) y[i] = row_of(&c.y, 1)[i] - c.bias.at[i];
+    *rstd = c.rstd.at[1];
+    note(row_of(&c.y, 1), c.width);
+    matrix_close(&before);
+    norm_close(&c);
+}
+
+static void norm_hard_body(const sq_kernels *k)
+{
+    float y[64], rstd;
+    norm_hard_row(k, 50, 7, y, &rstd); /* no variance: the bias */
+    for (size_t i = 0; i < 50; i++) HOLDS(fabsf(y[i]) < 1e-3f);
+    HOLDS(fabsf(rstd * sqrtf(1e-5f) - 1) < 1e-3f);
+    norm_hard_row(k, 50, 3e25f, y, &rstd); /* the variance is infinite: the bias */
+    for (size_t i = 0; i < 50; i++) HOLDS(y[i] == 0);
+    HOLDS(rstd == 0);
+    norm_hard_row(k, 50, 1e-40f, y, &rstd);
+    for (size_t i = 0; i < 50; i++) HOLDS(fabsf(y[i]) < 1e-30f);
+    norm_hard_row(k, 50, NAN, y, &rstd);
+    for (size_t i = 0; i < 50; i++) HOLDS(isnan(y[i]));
+    norm_hard_row(k, 50, INFINITY, y, &rstd);
+    for (size_t i = 0; i < 50; i++) HOLDS(isnan(y[i]));
+}
+
+START_TEST(norm_of_hard_rows_leaves_other_rows_alone)
+{
+    each_variant(norm_hard_body);
+}
+END_TEST
+
+/* <dy, norm(x + h e_at)> by central differences. */
+static double norm_slope(const norm_case *c, size_t r, size_t at, const float *dy)
+{
+    double x[256], y[256], side[2];
+    for (int s = 0; s < 2; s++) {
+        doubles(c->d, row_of(&c->x, r), x);
+        x[at] += s ? 1e-5 : -1e-5;
+        plain_norm(c->d, (double)1e-5f, x, c->gain.at, c->bias.at, y);
+        side[s] = 0;
+        for (size_t i = 0; i < c->d; i++) side[s] += dy[i] * y[i];
+    }
+    return (side[1] - side[0]) / 2e-5;
+}
+
+static void norm_dx_check(const norm_case *c, const matrix *dy, const matrix *dx, const matrix *before)
+{
+    for (size_t r = 0; r < c->n; r++) {
+        double rstd = c->rstd.at[r];
+        for (size_t i = 0; i < c->d; i++) {
+            double expected = norm_slope(c, r, i, row_of(dy, r)), add = before ? row_of(before, r)[i] : 0;
+            MUST(fabs(row_of(dx, r)[i] - add - expected) < 1e-5 * (1 + rstd + fabs(expected)), "d %zu: %g and %g",
+                          c->d, (double)row_of(dx, r)[i] - add, expected);
+        }
+        for (size_t i = c->d; i < c->width; i++) HOLDS(row_of(dx, r)[i] == 0);
+    }
+}
+
+static void norm_parameters_check(const norm_case *c, const matrix *dy, const matrix *dgain, const matrix *dbias)
+{
+    for (size_t i = 0; i < c->d; i++) {
+        double gain = 1, bias = 1;
+        for (size_t r = 0; r < c->n; r++) {
+            double hat = ((double)row_of(&c->x, r)[i] - c->mean.at[r]) * c->rstd.at[r];
+            gain += row_of(dy, r)[i] * hat;
+            bias += row_of(dy, r)[i];
+        }
+        HOLDS(fabs(dgain->at[i] - gain) < 1e-5 * (double)(c->n + 1));
+        HOLDS(fabs(dbias->at[i] - bias) < 1e-6 * (double)(c->n + 1));
+    }
+    for (size_t i = c->d; i < c->width; i++) HOLDS(dgain->at[i] == 1 && dbias->at[i] == 1);
+}
+
+static void norm_bwd_case(const sq_kernels *k, size_t n, size_t d)
+{
+    norm_case c = norm_open(k, n, d, 32);
+    matrix dy = matrix_open(n, c.width, c.ld), dx = matrix_open(n, c.width, c.ld), dgain = row_open(c.width);
+    matrix_random(&dy, 99, d);
+    matrix_random(&dx, 98, d);
+    matrix before = matrix_copy(&dx), alias = matrix_copy(&dy), dbias = row_open(c.width);
+    for (size_t i = 0; i < c.width; i++) dgain.at[i] = dbias.at[i] = 1;
+    k->norm_bwd(n, d, c.ld, c.x.at, c.gain.at, c.mean.at, c.rstd.at, dy.at, dx.at, 1, dgain.at, dbias.at);
+    norm_dx_check(&c, &dy, &dx, &before);
+    norm_parameters_check(&c, &dy, &dgain, &dbias);
+    matrix *put_out[] = {&dx, &dgain, &dbias};
+    for (size_t i = 0; i < 3; i++) matrix_note(put_out[i]);
+    k->norm_bwd(n, d, c.ld, c.x.at, c.gain.at, c.mean.at, c.rstd.at, alias.at, alias.at, 0, dgain.at, dbias.at);
+    norm_dx_check(&c, &dy, &alias, NULL);
+    matrix *all[] = {&dy, &dx, &dgain, &dbias, &before, &alias};
+    for (size_t i = 0; i < 6; i++) matrix_close(all[i]);
+    norm_close(&c);
+}
+
+static void norm_bwd_body(const sq_kernels *k)
+{
+    static const size_t counts[] = {0, 1, 2, 9};
+    EACH(size_t, n, counts)
+    EACH(size_t, d, some_d) norm_bwd_case(k, *n, *d);
+}
+
+START_TEST(norm_gradient_agrees_with_finite_differences)
+{
+    each_variant(norm_bwd_body);
+}
+END_TEST
+
+/* ---- exp -------------------------------------------------------------------------------------------------------------- */
+
+static double ulps(float got, double exact)
+{
+    float at = (float)exact;
+    double ulp = (double)nextafterf(fabsf(at), INFINITY) - (double)fabsf(at);
+    return fabs((double)got - exact) / ulp;
+}
+
+#define EXP_ULP 1.0
+
+static void exp_range_body(const sq_kernels *k)
+{
+    float x[1024], y[1024];
+    double worst = 0;
+    uint32_t count = 0;
+    for (uint64_t bits = 0; bits < 0x100000000u; bits += 401) { /* every exponent, both signs, all mantissa patterns */
+        float value = float_of((uint32_t)bits);
+        if (value >= -87.33f && value <= 88.37f) x[count++] = value;
+        if (count < 1024) continue;
+        k->exp(1024, x, y);
+        note(y, 1024);
+        for (count = 0; count < 1024; count++) worst = fmax(worst, ulps(y[count], exp((double)x[count])));
+        count = 0;
+    }
+    MUST(worst <= EXP_ULP, "%s: %g units in the last place", k->name, worst);
+}
+
+START_TEST(exp_is_within_one_unit_in_the_last_place)
+{
+    each_variant(exp_range_body);
+}
+END_TEST
+
+static void exp_hard_body(const sq_kernels *k)
+{
+    const float top = 2.3911e38f;
+    const float x[] = {-87.34f, -88, -103, -1e30f, -INFINITY, 88.38f, 89, 1e30f, INFINITY, NAN, -NAN, 0, -0.0f, 1e-45f, -1e-39f, -87.33f};
+    float y[16];
+    k->exp(16, x, y);
+    for (int i = 0; i < 5; i++) MUST(same_bits(y[i], 0), "exp(%g) = %g", (double)x[i], (double)y[i]);
+    for (int i = 5; i < 9; i++) MUST(fabsf(y[i] / top - 1) < 1e-4f, "exp(%g) = %g", (double)x[i], (double)y[i]);
+    for (int i = 9; i < 11; i++) HOLDS(isnan(y[i]));
+    for (int i = 11; i < 15; i++) HOLDS(y[i] == 1);
+    HOLDS(y[15] > 1.17e-38f);
+    note(y, 16);
+}
+
+START_TEST(exp_is_zero_below_saturates_above_and_keeps_nan)
+{
+    each_variant(exp_hard_body);
+}
+END_TEST
+
+static void exp_tail_body(const sq_kernels *k)
+{
+    for (size_t n = 0; n < 50; n++) {
+        matrix x = matrix_of(1, n, n, n), y = row_open(n);
+        k->exp(n, x.at, y.at);
+        for (size_t i = 0; i < n; i++) {
+            float one[16] = {0}, result[16];
+            one[0] = x.at[i];
+            k->exp(16, one, result);
+            HOLDS(same_bits(y.at[i], result[0]));
+        }
+        matrix_close(&x);
+        matrix_close(&y);
+    }
+}
+
+START_TEST(exp_of_an_element_does_not_depend_on_its_place)
+{
+    each_variant(exp_tail_body);
+}
+END_TEST
+
+static void exp_shift_case(const sq_kernels *k, size_t n, float shift)
+{
+    size_t width = (n + 15) / 16 * 16;
+    matrix x = row_open(width), expected = row_open(width);
+    for (size_t i = 0; i < width; i++) x.at[i] = i < n ? 4 * uniform(n, i) : i % 2 ? NAN : 1e30f;
+    if (n > 20) x.at[n / 2] = -INFINITY;
+    for (size_t i = 0; i < width; i++) expected.at[i] = i < n ? x.at[i] - shift : 0;
+    k->exp(n, expected.at, expected.at);
+    float lane[16] = {0};
+    for (size_t i = 0; i < n; i++) lane[i % 16] += expected.at[i];
+    float sum = k->exp_shift(n, shift, x.at);
+    MUST(same_bits(sum, plain_tree(lane)), "n %zu", n);
+    for (size_t i = 0; i < width; i++) MUST(same_bits(x.at[i], expected.at[i]), "n %zu, at %zu", n, i);
+    note(&sum, 1);
+    matrix_note(&x);
+    matrix_close(&x);
+    matrix_close(&expected);
+}
+
+static void exp_shift_body(const sq_kernels *k)
+{
+    for (size_t n = 0; n < 70; n++) {
+        exp_shift_case(k, n, 0.5f);
+        exp_shift_case(k, n, -90.0f);
+        exp_shift_case(k, n, 100.0f);
+    }
+}
+
+START_TEST(shifted_exp_sums_what_it_writes_and_zeroes_to_sixteen)
+{
+    each_variant(exp_shift_body);
+}
+END_TEST
+
+/* ---- GELU ------------------------------------------------------------------------------------------------------------- */
+
+static double plain_cumulative(double x) { return 0.5 * erfc(-x * 0.70710678118654752440); }
+static double plain_density(double x) { return 0.39894228040143267794 * exp(-x * x / 2); }
+
+static void gelu_case(const sq_kernels *k, size_t n, size_t width, size_t ld)
+{
+    matrix x = matrix_of(n, width, ld, n + width), y = matrix_open(n, width, ld), dx = matrix_of(n, width, ld, 4);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < width; c++) row_of(&x, r)[c] *= 8;
+    matrix before = matrix_copy(&dx);
+    k->gelu_fwd(n, width, ld, x.at, y.at);
+    k->gelu_bwd(n, width, ld, x.at, dx.at);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < width; c++) {
+            double v = row_of(&x, r)[c], slope = plain_cumulative(v) + v * plain_density(v);
+            HOLDS(fabs(row_of(&y, r)[c] - v * plain_cumulative(v)) < 2e-7 * (1 + fabs(v)));
+            HOLDS(fabs(row_of(&dx, r)[c] - row_of(&before, r)[c] * slope) < 1e-6);
+        }
+    matrix *all[] = {&x, &y, &dx, &before};
+    for (size_t i = 0; i < 4; i++) {
+        matrix_note(all[i]);
+        matrix_close(all[i]);
+    }
+}
+
+static void gelu_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths) gelu_case(k, *n, *width, *width + 16);
+    const float x[16] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1e30f, -1e30f, 1e-40f, -1e-40f, 20, -20, 1e-20f, 3, -3, 1, -1};
+    float y[16], dx[16];
+    for (int i = 0; i < 16; i++) dx[i] = 1;
+    k->gelu_fwd(1, 16, 16, x, y);
+    k->gelu_bwd(1, 16, 16, x, dx);
+    HOLDS(y[0] == 0 && y[1] == 0 && y[2] == INFINITY && isnan(y[3]) && isnan(y[4]));
+    HOLDS(y[5] == 1e30f && y[6] == 0 && y[9] == 20 && y[10] == 0 && fabsf(y[7]) < 1e-39f);
+    HOLDS(dx[5] == 1 && dx[6] == 0 && dx[9] == 1 && dx[10] == 0 && isnan(dx[4]));
+    note(y, 16);
+    note(dx, 16);
+}
+
+START_TEST(gelu_and_its_slope_agree_with_the_normal_distribution)
+{
+    each_variant(gelu_body);
+}
+END_TEST
+
+/* ---- Adam ------------------------------------------------------------------------------------------------------------- */
+
+static const sq_adam rules[] = {
+    {1e-3f, 3.2f, 0.9f, 0.999f, 1e-8f, 1, 0, 1},
+    {1e-3f, 1.0f, 0.9f, 0.98f, 1e-8f, 0.9999f, 0, 0.5f},
+    {2e-2f, 31.6f, 0.0f, 0.999f, 1e-4f, 1, 1e-3f, 1e-3f},
+    {0, 1, 0.9f, 0.999f, 1e-8f, 0.99f, 0, 1},
+};
+
+typedef struct adam_state {
+    matrix g, w, m, v;
+} adam_state;
+
+static adam_state adam_open(size_t n, uint64_t key)
+{
+    adam_state s = {matrix_of(1, n, n, key), matrix_of(1, n, n, key + 1), matrix_of(1, n, n, key + 2),
+                    matrix_of(1, n, n, key + 3)};
+    for (size_t i = 0; i < n; i++) {
+        s.v.at[i] = fabsf(s.v.at[i]);
+        if (i % 11 == 3) s.w.at[i] = -0.0f;
+        if (i % 13 == 4) s.m.at[i] = i % 2 ? -0.0f : 1e-40f;
+        if (i % 17 == 5) s.v.at[i] = 0;
+        if (i % 17 == 6) s.v.at[i] = 1e-42f;
+    }
+    return s;
+}
+
+static void adam_close(adam_state *s)
+{
+    matrix *all[] = {&s->w, &s->m, &s->v, &s->g};
+    for (size_t i = 0; i < 4; i++) {
+        matrix_note(all[i]);
+        matrix_close(all[i]);
+    }
+}
+
+/* In double: what the step should come to. */
+static double plain_adam(const sq_adam *a, double g, double w, double m, double v)
+{
+    w *= a->decay;
+    g = g * a->clip + a->l2 * w;
+    m = a->beta1 * m + (1 - a->beta1) * g;
+    v = a->beta2 * v + (1 - a->beta2) * g * g;
+    return w - a->rate * m / (sqrt(v) * a->root + a->epsilon);
+}
+
+static void adam_case(const sq_kernels *k, const sq_adam *rule, size_t n)
+{
+    adam_state s = adam_open(n, n), before = adam_open(n, n);
+    k->adam(n, rule, s.g.at, s.w.at, s.m.at, s.v.at);
+    for (size_t i = 0; i < n; i++) {
+        double expected = plain_adam(rule, s.g.at[i], before.w.at[i], before.m.at[i], before.v.at[i]);
+        double step = fabs(expected - before.w.at[i]) + 1e-3 * rule->rate;
+        MUST(fabs(s.w.at[i] - expected) < 1e-5 * step + 2e-7 * fabs(expected) + 1e-12, "n %zu at %zu: %g not %g", n,
+                      i, (double)s.w.at[i], expected);
+        HOLDS(same_bits(s.g.at[i], before.g.at[i]));
+    }
+    adam_close(&s);
+    adam_close(&before);
+}
+
+static void adam_body(const sq_kernels *k)
+{
+    EACH(sq_adam, rule, rules)
+    for (size_t n = 0; n < 80; n += n < 40 ? 1 : 13) adam_case(k, rule, n);
+}
+
+START_TEST(adam_agrees_with_double)
+{
+    each_variant(adam_body);
+}
+END_TEST
+
+static void adam_zero_body(const sq_kernels *k)
+{
+    EACH(sq_adam, rule, rules)
+    for (size_t n = 0; n < 120; n += n < 40 ? 1 : 13) {
+        adam_state none = adam_open(n, 5), zeros = adam_open(n, 5);
+        for (size_t i = 0; i < n; i++) zeros.g.at[i] = 0;
+        k->adam(n, rule, NULL, none.w.at, none.m.at, none.v.at);
+        k->adam(n, rule, zeros.g.at, zeros.w.at, zeros.m.at, zeros.v.at);
+        HOLDS(n == 0 || memcmp(none.w.at, zeros.w.at, n * sizeof(float)) == 0);
+        HOLDS(n == 0 || memcmp(none.m.at, zeros.m.at, n * sizeof(float)) == 0);
+        HOLDS(n == 0 || memcmp(none.v.at, zeros.v.at, n * sizeof(float)) == 0);
+        adam_close(&none);
+        adam_close(&zeros);
+    }
+}
+
+START_TEST(adam_without_a_gradient_is_adam_with_zeros_bit_for_bit)
+{
+    each_variant(adam_zero_body);
+}
+END_TEST
+
+/* Row-wise state relies on it: an element's step does not depend on where a call cuts the array. */
+static void adam_cut_body(const sq_kernels *k)
+{
+    adam_state whole = adam_open(101, 6), cut = adam_open(101, 6);
+    k->adam(101, rules, whole.g.at, whole.w.at, whole.m.at, whole.v.at);
+    for (size_t i = 0, n = 1; i < 101; i += n, n += 2) {
+        size_t here = n < 101 - i ? n : 101 - i;
+        k->adam(here, rules, cut.g.at + i, cut.w.at + i, cut.m.at + i, cut.v.at + i);
+    }
+    HOLDS(memcmp(whole.w.at, cut.w.at, 101 * sizeof(float)) == 0);
+    HOLDS(memcmp(whole.m.at, cut.m.at, 101 * sizeof(float)) == 0);
+    HOLDS(memcmp(whole.v.at, cut.v.at, 101 * sizeof(float)) == 0);
+    adam_close(&whole);
+    adam_close(&cut);
+}
+
+START_TEST(adam_of_an_element_does_not_depend_on_where_the_array_is_cut)
+{
+    each_variant(adam_cut_body);
+}
+END_TEST
+
+START_TEST(the_best_table_is_one_of_the_variants)
+{
+    const sq_kernels *best = sq_kernels_best(), *last = NULL;
+    for (int32_t i = 0; i < 3; i++)
+        if (sq_kernels_variant(i)) last = sq_kernels_variant(i);
+    ck_assert_ptr_eq(best, last);
+    ck_assert_ptr_nonnull(sq_kernels_variant(0));
+    ck_assert_ptr_null(sq_kernels_variant(3));
+    ck_assert_ptr_null(sq_kernels_variant(-1));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels");
+    TCase *c = tcase_create("kernels");
+    tcase_add_test(c, the_best_table_is_one_of_the_variants);
+    tcase_add_test(c, dot_sums_in_sixteen_lanes_and_one_tree);
+    tcase_add_test(c, dots_of_many_rows_are_the_dots_of_each);
+    tcase_add_test(c, gathered_rows_are_added_in_order);
+    tcase_add_test(c, axpy_scale_and_add_round_as_plain_c);
+    tcase_add_test(c, max_skips_nan_and_ignores_what_lies_behind);
+    tcase_add_test(c, max_abs_is_infinite_when_anything_is_not_finite);
+    tcase_add_test(c, transpose_zeroes_up_to_sixteen_and_no_further);
+    tcase_add_test(c, rows_are_filled_and_columns_summed_in_order);
+    tcase_add_test(c, norm_agrees_with_double_at_any_true_width);
+    tcase_add_test(c, norm_of_hard_rows_leaves_other_rows_alone);
+    tcase_add_test(c, norm_gradient_agrees_with_finite_differences);
+    tcase_add_test(c, exp_is_within_one_unit_in_the_last_place);
+    tcase_add_test(c, exp_is_zero_below_saturates_above_and_keeps_nan);
+    tcase_add_test(c, exp_of_an_element_does_not_depend_on_its_place);
+    tcase_add_test(c, shifted_exp_sums_what_it_writes_and_zeroes_to_sixteen);
+    tcase_add_test(c, gelu_and_its_slope_agree_with_the_normal_distribution);
+    tcase_add_test(c, adam_agrees_with_double);
+    tcase_add_test(c, adam_without_a_gradient_is_adam_with_zeros_bit_for_bit);
+    tcase_add_test(c, adam_of_an_element_does_not_depend_on_where_the_array_is_cut);
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

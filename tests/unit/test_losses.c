@@ -1,0 +1,416 @@
+/* unit: every loss against its formula in double, at ordinary and extreme scores, and against one another. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "loss/losses.h"
+
+#define D 20
+#define LD 32
+#define MOST_TOKENS 60
+#define MOST_CANDIDATES 96
+
+static float *zeros(size_t n) { return calloc(n + 256, sizeof(float)); }
+
+static float wave(uint64_t stream, size_t j)
+{
+    uint64_t x = (stream + 1) * 0x9e3779b97f4a7c15u + (uint64_t)j * 0xd1342543de82ef95u;
+    x ^= x >> 29;
+    x *= 0xbf58476d1ce4e5b9u;
+    x ^= x >> 32;
+    return (float)((double)(x >> 40) / 8388608.0 - 1.0);
+}
+
+static float *vectors(uint64_t stream, size_t n, size_t padded, float size)
+{
+    float *x = zeros(padded * LD);
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < D; i++) x[r * LD + i] = size * wave(stream, r * D + i);
+    return x;
+}
+
+static double inner(const float *a, const float *b)
+{
+    double sum = 0;
+    for (size_t i = 0; i < LD; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* ---- the formulas ------------------------------------------------------------------------------------------------- */
+
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+
+/* scores [n], the target's first; NaN is left out. g: dL / dscore. */
+static double bce_formula(size_t n, const double *scores, double *g)
+{
+    double loss = softplus(-scores[0]);
+    g[0] = -1 / (1 + exp(scores[0]));
+    for (size_t j = 1; j < n; j++) {
+        g[j] = isnan(scores[j]) ? 0 : 1 / (1 + exp(-scores[j]));
+        loss += isnan(scores[j]) ? 0 : softplus(scores[j]);
+    }
+    return loss;
+}
+
+static double softmax_formula(size_t n, const double *scores, double *g)
+{
+    double top = scores[0], sum = 0;
+    for (size_t j = 0; j < n; j++) top = scores[j] > top ? scores[j] : top;
+    for (size_t j = 0; j < n; j++) sum += isnan(scores[j]) ? 0 : exp(scores[j] - top);
+    for (size_t j = 0; j < n; j++) g[j] = isnan(scores[j]) ? 0 : exp(scores[j] - top) / sum;
+    g[0] -= 1;
+    return log(sum) + top - scores[0];
+}
+
+static double formula(int bce, size_t n, const double *scores, double *g)
+{
+    return bce ? bce_formula(n, scores, g) : softmax_formula(n, scores, g);
+}
+
+static void near(const char *what, size_t at, double got, double want, double tolerance)
+{
+    ck_assert_msg(fabs(got - want) <= tolerance, "%s %zu: %.9g, not %.9g", what, at, got, want);
+}
+
+/* ---- a sampled problem -------------------------------------------------------------------------------------------- */
+
+/* Tokens with candidates of their own, or, shared, one set for all. */
+typedef struct sampled {
+    size_t tokens, k, padded; /* negatives; padded for the shared kernel */
+    float *u, *targets, *negatives;
+    uint8_t left_out[MOST_TOKENS][MOST_CANDIDATES];
+    float inverse[MOST_TOKENS * MOST_CANDIDATES];
+    int cosine, shared, bce;
+    float coefficient[MOST_TOKENS * MOST_CANDIDATES];
+    float *du, *dnegatives, *logits;
+} sampled;
+
+static sampled *sampled_open(size_t tokens, size_t k, float size)
+{
+    sampled *s = calloc(1, sizeof *s);
+    s->tokens = tokens;
+    s->k = k;
+    s->padded = (k + 15) / 16 * 16;
+    s->u = vectors(1, tokens, tokens, size);
+    s->targets = vectors(2, tokens, tokens, size);
+    s->negatives = vectors(3, k, s->padded, size);
+    s->du = zeros(tokens * LD);
+    s->dnegatives = zeros(s->padded * LD);
+    s->logits = zeros(tokens * s->padded);
+    return s;
+}
+
+static void sampled_close(sampled *s)
+{
+    float *blocks[] = {s->u, s->targets, s->negatives, s->du, s->dnegatives, s->logits};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+    free(s);
+}
+
+static double run_own(const sq_kernels *kernels, sampled *s)
+{
+    const float *rows[MOST_TOKENS * MOST_CANDIDATES];
+    size_t c = 1 + s->k;
+    for (size_t t = 0; t < s->tokens; t++) {
+        rows[t * c] = s->targets + t * LD;
+        for (size_t j = 0; j < s->k; j++) rows[t * c + 1 + j] = s->left_out[t][j] ? NULL : s->negatives + j * LD;
+    }
+    sq_sampled o = {kernels, s->tokens, s->k, LD, 0.5f, s->u, rows, s->coefficient, s->du, s->cosine ? s->inverse : NULL};
+    return s->bce ? sq_bce(&o) : sq_sampled_softmax(&o);
+}
+
+static double run_shared(const sq_kernels *kernels, sampled *s)
+{
+    const float *rows[MOST_TOKENS];
+    float *transposed = zeros(s->padded * LD);
+    uint8_t *masked = calloc(s->tokens, s->padded);
+    for (size_t t = 0; t < s->tokens; t++) {
+        rows[t] = s->targets + t * LD;
+        memcpy(masked + t * s->padded, s->left_out[t], s->k);
+    }
+    kernels->transpose(s->padded, LD, s->negatives, LD, transposed, s->padded);
+    sq_sampled o = {kernels, s->tokens, 0, LD, 0.5f, s->u, rows, s->coefficient, s->du, s->cosine ? s->inverse : NULL};
+    sq_shared shared = {.negatives = s->negatives, .transposed = transposed, .k = s->padded, .live = s->k};
+    shared.masked = masked;
+    shared.dnegatives = s->dnegatives;
+    shared.logits = s->logits;
+    shared.bce = s->bce;
+    double loss = sq_shared_negatives(&o, &shared);
+    free(transposed);
+    free(masked);
+    return loss;
+}
+
+/* Scores of token t; shared negatives are of unit length already, so their factor is 1. */
+static void scores_of(const sampled *s, size_t t, double *scores)
+{
+    size_t c = s->shared ? 1 : 1 + s->k;
+    const float *u = s->u + t * LD;
+    scores[0] = inner(u, s->targets + t * LD) * (s->cosine ? (double)s->inverse[t * c] : 1);
+    for (size_t j = 0; j < s->k; j++) {
+        double factor = s->cosine && !s->shared ? (double)s->inverse[t * c + 1 + j] : 1;
+        scores[1 + j] = s->left_out[t][j] ? (double)NAN : inner(u, s->negatives + j * LD) * factor;
+    }
+}
+
+/* Runs the kernel and compares loss, coefficients, du and dnegatives with the formula. */
+static void check_sampled(const sq_kernels *kernels, sampled *s, double tolerance)
+{
+    double loss = s->shared ? run_shared(kernels, s) : run_own(kernels, s), want = 0;
+    double scores[MOST_CANDIDATES], g[MOST_CANDIDATES], dn[MOST_CANDIDATES][D] = {{0}}, size = 1;
+    size_t c = s->shared ? 1 : 1 + s->k;
+    for (size_t i = 0; i < s->padded * LD; i++) size = fmax(size, fabs((double)s->negatives[i]));
+    for (size_t i = 0; i < s->tokens * LD; i++) size = fmax(size, fabs((double)s->u[i]));
+    for (size_t t = 0; t < s->tokens; t++) {
+        double du[D] = {0};
+        scores_of(s, t, scores);
+        want += formula(s->bce, 1 + s->k, scores, g);
+        for (size_t j = 0; j <= s->k; j++) {
+            double factor = !s->cosine || (s->shared && j > 0) ? 1 : (double)s->inverse[t * c + (s->shared ? 0 : j)];
+            if (j < c) near("coefficient", t * c + j, (double)s->coefficient[t * c + j], 0.5 * g[j] * factor, tolerance);
+            const float *row = j ? s->negatives + (j - 1) * LD : s->targets + t * LD;
+            for (size_t i = 0; i < D; i++) du[i] += 0.5 * g[j] * factor * (double)row[i];
+            for (size_t i = 0; i < D && j > 0; i++) dn[j - 1][i] += 0.5 * g[j] * (double)s->u[t * LD + i];
+        }
+        for (size_t i = 0; i < D; i++) near("du", t, (double)s->du[t * LD + i], du[i], tolerance * size * (double)s->k);
+    }
+    for (size_t j = 0; j < s->k && s->shared; j++)
+        for (size_t i = 0; i < D; i++)
+            near("dnegative", j, (double)s->dnegatives[j * LD + i], dn[j][i], tolerance * size * (double)s->tokens);
+    near("loss", 0, loss, want, tolerance * fmax(1, want));
+}
+
+static const sq_kernels *variant_of(int run, int runs) { return sq_kernels_variant(run / runs); }
+
+#define KINDS 8
+
+static sampled *kind_of(int run, size_t tokens, size_t k, float size)
+{
+    sampled *s = sampled_open(tokens, k, size);
+    s->bce = run & 1;
+    s->shared = run >> 1 & 1;
+    s->cosine = run >> 2 & 1;
+    for (size_t i = 0; i < MOST_TOKENS * MOST_CANDIDATES; i++) s->inverse[i] = 0.5f + 0.1f * (float)(i % 7);
+    return s;
+}
+
+START_TEST(sampled_losses_follow_their_formulas)
+{
+    static const size_t counts[] = {1, 2, 15, 16, 17, 50};
+    const sq_kernels *kernels = variant_of(_i, KINDS);
+    for (size_t i = 0; kernels && i < sizeof counts / sizeof *counts; i++) {
+        sampled *s = kind_of(_i % KINDS, 9, counts[i], 1);
+        check_sampled(kernels, s, 2e-6);
+        sampled_close(s);
+    }
+}
+END_TEST
+
+START_TEST(negatives_that_are_left_out_take_no_part)
+{
+    const sq_kernels *kernels = variant_of(_i, KINDS);
+    if (!kernels) return;
+    sampled *s = kind_of(_i % KINDS, 9, 40, 1);
+    for (size_t t = 0; t < 9; t++)
+        for (size_t j = 0; j < 40; j++) s->left_out[t][j] = t == 4 || (t + j) % 3 == 0;
+    check_sampled(kernels, s, 2e-6);
+    sampled_close(s);
+}
+END_TEST
+
+/* Scores from -size to size, each as a product of one large and one small factor. */
+static void spread_scores(sampled *s, float size)
+{
+    memset(s->u, 0, s->tokens * LD * sizeof(float));
+    memset(s->targets, 0, s->tokens * LD * sizeof(float));
+    memset(s->negatives, 0, s->padded * LD * sizeof(float));
+    for (size_t t = 0; t < s->tokens; t++) {
+        s->u[t * LD] = 1;
+        s->targets[t * LD] = size * ((float)t / (float)(s->tokens - 1) * 2 - 1);
+    }
+    for (size_t j = 0; j < s->k; j++) s->negatives[j * LD] = size * wave(7, j);
+}
+
+START_TEST(extreme_scores_stay_finite_and_right)
+{
+    static const float sizes[] = {20, 80, 87.5f, 90, 1e4f};
+    const sq_kernels *kernels = variant_of(_i, KINDS);
+    for (size_t i = 0; kernels && i < sizeof sizes / sizeof *sizes; i++) {
+        sampled *s = kind_of(_i % KINDS, 11, 40, 1);
+        for (size_t j = 0; j < MOST_TOKENS * MOST_CANDIDATES; j++) s->inverse[j] = 1;
+        spread_scores(s, sizes[i]);
+        check_sampled(kernels, s, 1e-6 * fmax(1, (double)sizes[i] / 8));
+        sampled_close(s);
+    }
+}
+END_TEST
+
+/* ---- full softmax ------------------------------------------------------------------------------------------------- */
+
+typedef struct full {
+    size_t tokens, items, padded;
+    float *u, *rows, *panels, *du, *drows, *scratch;
+    int32_t target[MOST_TOKENS];
+} full;
+
+static full full_open(size_t tokens, size_t items, float size)
+{
+    full f = {.tokens = tokens, .items = items, .padded = (items + 63) / 64 * 64};
+    f.u = vectors(1, tokens, tokens, size);
+    f.rows = vectors(2, items, f.padded, size);
+    f.panels = zeros(f.padded * D);
+    f.du = zeros(tokens * LD);
+    f.drows = zeros(f.padded * LD);
+    f.scratch = zeros(sq_softmax_scratch(items, LD));
+    for (size_t t = 0; t < tokens; t++) f.target[t] = (int32_t)(t + 1 == tokens ? items - 1 : t * 7919 % items);
+    return f;
+}
+
+static double full_run(const sq_kernels *kernels, full *f)
+{
+    for (size_t p = 0; p * 64 < f->items; p++) sq_softmax_panel(kernels, f->rows, LD, D, p, f->panels);
+    sq_softmax o = {kernels, f->tokens, LD, D, f->items, 0.5f, f->u, f->target, f->rows, f->panels, f->du, f->drows, f->scratch};
+    return sq_softmax_loss(&o);
+}
+
+static void full_close(full *f)
+{
+    float *blocks[] = {f->u, f->rows, f->panels, f->du, f->drows, f->scratch};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+}
+
+/* Loss and gradients in double. */
+static void check_full(const sq_kernels *kernels, full *f, double tolerance)
+{
+    double loss = full_run(kernels, f), want = 0;
+    double *scores = calloc(f->items, sizeof *scores), *g = calloc(f->items, sizeof *g);
+    double *drows = calloc(f->items * D, sizeof *drows);
+    for (size_t t = 0; t < f->tokens; t++) {
+        double du[D] = {0};
+        size_t target = (size_t)f->target[t];
+        for (size_t j = 0; j < f->items; j++) scores[j] = inner(f->u + t * LD, f->rows + j * LD);
+        double swap = scores[0];
+        scores[0] = scores[target];
+        scores[target] = swap;
+        want += softmax_formula(f->items, scores, g);
+        swap = g[0];
+        g[0] = g[target];
+        g[target] = swap;
+        for (size_t j = 0; j < f->items; j++)
+            for (size_t i = 0; i < D; i++) {
+                du[i] += 0.5 * g[j] * (double)f->rows[j * LD + i];
+                drows[j * D + i] += 0.5 * g[j] * (double)f->u[t * LD + i];
+            }
+        for (size_t i = 0; i < D; i++) near("du", t, (double)f->du[t * LD + i], du[i], tolerance);
+    }
+    for (size_t j = 0; j < f->items; j++)
+        for (size_t i = 0; i < D; i++) near("drow", j, (double)f->drows[j * LD + i], drows[j * D + i], tolerance);
+    near("loss", 0, loss, want, tolerance * fmax(1, want));
+    free(scores);
+    free(g);
+    free(drows);
+}
+
+/* One tile, several tiles, blocks of items, and a last block that is not full. */
+static const struct {
+    size_t tokens, items;
+} sizes[] = {{1, 1}, {5, 2}, {60, 63}, {60, 64}, {60, 65}, {60, 1000}, {33, 3700}, {60, 4778}, {60, 4801}, {51, 20500}};
+#define SIZES ((int)(sizeof sizes / sizeof *sizes))
+
+START_TEST(full_softmax_follows_its_formula)
+{
+    const sq_kernels *kernels = variant_of(_i, SIZES);
+    if (!kernels) return;
+    full f = full_open(sizes[_i % SIZES].tokens, sizes[_i % SIZES].items, 1);
+    check_full(kernels, &f, 2e-6);
+    full_close(&f);
+}
+END_TEST
+
+START_TEST(full_softmax_stays_finite_and_right_at_extreme_scores)
+{
+    static const float magnitudes[] = {80, 90, 1e4f};
+    static const size_t items[] = {100, 5000};
+    const sq_kernels *kernels = variant_of(_i, 6);
+    if (!kernels) return;
+    float size = magnitudes[_i % 6 / 2];
+    full f = full_open(50, items[_i % 2], 0);
+    for (size_t t = 0; t < f.tokens; t++) f.u[t * LD] = t % 2 ? 1 : -1;
+    for (size_t j = 0; j < f.items; j++) f.rows[j * LD] = size * wave(4, j);
+    check_full(kernels, &f, 1e-6 * (double)size);
+    full_close(&f);
+}
+END_TEST
+
+START_TEST(gradients_of_rows_are_added_to_what_is_there)
+{
+    full f = full_open(50, 5000, 1), g = full_open(50, 5000, 1);
+    const sq_kernels *kernels = sq_kernels_best();
+    full_run(kernels, &f);
+    full_run(kernels, &g);
+    full_run(kernels, &g);
+    for (size_t i = 0; i < f.items * LD; i++)
+        near("drow", i, (double)g.drows[i], 2 * (double)f.drows[i], 1e-6 + 1e-6 * fabs((double)f.drows[i]));
+    full_close(&f);
+    full_close(&g);
+}
+END_TEST
+
+START_TEST(sampled_softmax_over_all_items_is_full_softmax)
+{
+    const sq_kernels *kernels = variant_of(_i, 2);
+    if (!kernels) return;
+    full f = full_open(20, 64, 1);
+    double whole = full_run(kernels, &f);
+    sampled *s = sampled_open(20, 64, 1);
+    s->shared = _i % 2;
+    memcpy(s->u, f.u, 20 * LD * sizeof(float));
+    memcpy(s->negatives, f.rows, 64 * LD * sizeof(float));
+    for (size_t t = 0; t < 20; t++) {
+        memcpy(s->targets + t * LD, f.rows + f.target[t] * LD, LD * sizeof(float));
+        s->left_out[t][f.target[t]] = 1;
+    }
+    near("loss", 0, s->shared ? run_shared(kernels, s) : run_own(kernels, s), whole, 1e-5 * whole);
+    for (size_t i = 0; i < 20 * LD; i++) near("du", i, (double)s->du[i], (double)f.du[i], 2e-6);
+    sampled_close(s);
+    full_close(&f);
+}
+END_TEST
+
+START_TEST(a_score_that_is_not_finite_shows_in_the_loss)
+{
+    for (int run = 0; run < 4; run++) {
+        sampled *s = kind_of(run, 5, 10, 1);
+        s->negatives[3 * LD + 2] = NAN;
+        double loss = s->shared ? run_shared(sq_kernels_best(), s) : run_own(sq_kernels_best(), s);
+        ck_assert_msg(!isfinite(loss), "run %d: %g", run, loss);
+        sampled_close(s);
+    }
+    for (size_t items = 100; items <= 5000; items += 4900) {
+        full f = full_open(5, items, 1);
+        f.rows[(items - 1) * LD] = NAN;
+        ck_assert(!isfinite(full_run(sq_kernels_best(), &f)));
+        full_close(&f);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("losses");
+    TCase *tests = tcase_create("losses");
+    tcase_add_loop_test(tests, sampled_losses_follow_their_formulas, 0, 3 * KINDS);
+    tcase_add_loop_test(tests, negatives_that_are_left_out_take_no_part, 0, 3 * KINDS);
+    tcase_add_loop_test(tests, extreme_scores_stay_finite_and_right, 0, 3 * KINDS);
+    tcase_add_loop_test(tests, full_softmax_follows_its_formula, 0, 3 * SIZES);
+    tcase_add_loop_test(tests, full_softmax_stays_finite_and_right_at_extreme_scores, 0, 3 * 6);
+    tcase_add_test(tests, gradients_of_rows_are_added_to_what_is_there);
+    tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);
+    tcase_add_test(tests, a_score_that_is_not_finite_shows_in_the_loss);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,254 @@
+/* unit: the network over packed sequences: what a batch, a micro-batch, the future and kept probabilities may not change. */
+#include "network_pass.h"
+
+typedef struct shape {
+    int64_t wiring, dim, heads, attention_output, activation;
+} shape;
+
+/* Heads of whole and of odd width; dimensions that are and are not multiples of 16. */
+static const shape shapes[] = {
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU}, {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU},
+    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU}, {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU},
+    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU},  {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU},
+    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU},  {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU},
+    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU},
+};
+#define SHAPES ((int)(sizeof shapes / sizeof *shapes))
+#define RUNS (3 * SHAPES) /* with each table of kernels */
+#define ITEMS 90
+
+static sq_options options_of(const shape *h)
+{
+    sq_options o = small_options("sasrec");
+    o.wiring = h->wiring;
+    o.dim = h->dim;
+    o.heads = h->heads;
+    o.attention_output = h->attention_output;
+    o.activation = h->activation;
+    o.max_length = 1000;
+    o.seen = SQ_SEEN_EXCLUDE_TARGET;
+    return o;
+}
+
+/* 0 when this processor lacks the instruction set of the run. */
+static int open_run(int run, small_model *s)
+{
+    sq_options o = options_of(&shapes[run % SHAPES]);
+    if (!sq_kernels_variant(run / SHAPES)) return 0;
+    *s = small_open(&o, 0, ITEMS);
+    s->model->kernels = sq_kernels_variant(run / SHAPES);
+    small_weights(s);
+    return 1;
+}
+
+static void expect_bits(const char *what, int64_t row, size_t n, const float *a, const float *b)
+{
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(memcmp(a + i, b + i, sizeof *a) == 0, "%s, row %lld, element %zu: %.9g and %.9g", what,
+                      (long long)row, i, (double)a[i], (double)b[i]);
+}
+
+/* ---- packing ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(a_batch_gives_what_each_sequence_gives_alone)
+{
+    small_model s;
+    small_batch b;
+    if (!open_run(_i, &s)) return;
+    small_draw(&b, 3, 12, 1, 70, ITEMS);
+    size_t dp = (size_t)s.model->layout.dp;
+    network_pass *all = pass_open(s.model, &b, 0.3, 40, 1);
+    pass_forward(all);
+    for (int64_t q = 0; q < b.sequences; q++) {
+        small_batch one = batch_of_one(&b, q);
+        network_pass *alone = pass_open(s.model, &one, 0.3, 40 + b.offsets[q], 1);
+        expect_bits("sequence", q, (size_t)one.offsets[1] * dp, all->u + (size_t)b.offsets[q] * dp,
+                    pass_forward(alone));
+        pass_close(alone);
+    }
+    pass_close(all);
+    small_close(&s);
+}
+END_TEST
+
+START_TEST(the_last_vector_alone_is_that_of_the_whole_pass)
+{
+    static const int64_t lengths[] = {1, 2, 15, 16, 17, 23, 24, 25, 48, 49, 130};
+    small_model s;
+    small_batch b;
+    if (!open_run(_i, &s)) return;
+    size_t dp = (size_t)s.model->layout.dp;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        small_draw(&b, 5 + i, 1, lengths[i], lengths[i], ITEMS);
+        network_pass *whole = pass_open(s.model, &b, 0, 0, 1), *last = pass_open(s.model, &b, 0, 0, 0);
+        pass_forward(whole);
+        pass_embed(last);
+        sq_network_last(&last->net, (int32_t)lengths[i], &last->work, last->u);
+        expect_bits("length", lengths[i], dp, whole->u + (size_t)(lengths[i] - 1) * dp, last->u);
+        pass_close(whole);
+        pass_close(last);
+    }
+    small_close(&s);
+}
+END_TEST
+
+START_TEST(padding_of_a_vector_is_zero)
+{
+    small_model s;
+    small_batch b;
+    if (!open_run(_i, &s)) return;
+    small_draw(&b, 8, 5, 1, 60, ITEMS);
+    size_t dp = (size_t)s.model->layout.dp, d = (size_t)s.model->layout.d;
+    network_pass *p = pass_open(s.model, &b, 0.3, 0, 1);
+    pass_forward(p);
+    for (int32_t t = 0; t < p->batch.tokens; t++)
+        for (size_t i = d; i < dp; i++) ck_assert_msg(p->u[(size_t)t * dp + i] == 0, "token %d, column %zu", (int)t, i);
+    pass_close(p);
+    small_close(&s);
+}
+END_TEST
+
+/* ---- causality ---------------------------------------------------------------------------------------------------- */
+
+/* With positions counted from the window's start, or none, an event's past is all that a vector may depend on. */
+START_TEST(the_future_never_changes_an_earlier_vector)
+{
+    sq_options o = options_of(&shapes[_i % SHAPES]);
+    o.position = _i / SHAPES ? SQ_POSITION_START : SQ_POSITION_NONE;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_weights(&s);
+    small_batch b, other;
+    small_draw(&b, 9, 1, 75, 75, ITEMS);
+    size_t dp = (size_t)s.model->layout.dp;
+    network_pass *p = pass_open(s.model, &b, 0.2, 0, 1);
+    pass_forward(p);
+    for (int32_t at = 1; at < 75; at += at < 30 ? 1 : 11) {
+        other = b;
+        for (int32_t i = at; i < 75; i++) other.slots[i] = (b.slots[i] + 1) % ITEMS;
+        network_pass *q = pass_open(s.model, &other, 0.2, 0, 1);
+        pass_forward(q);
+        expect_bits("before", at, (size_t)at * dp, p->u, q->u);
+        ck_assert_msg(memcmp(p->u + (size_t)at * dp, q->u + (size_t)at * dp, dp * sizeof *p->u) != 0,
+                      "event %d does not matter to its own vector", (int)at);
+        pass_close(q);
+    }
+    pass_close(p);
+    small_close(&s);
+}
+END_TEST
+
+/* ---- micro-batches ------------------------------------------------------------------------------------------------ */
+
+/* User vectors and gradients of the input embeddings of one training step, [tokens][dp] each. */
+static int64_t step_vectors(int run, int64_t micro_batch, float **u, float **dx)
+{
+    small_model s;
+    small_batch b;
+    if (!open_run(run, &s)) return 0;
+    sq_options o = s.model->options;
+    o.dropout = 0.3;
+    o.micro_batch = micro_batch;
+    small_train(&s, &o);
+    small_draw(&b, 4, 20, 2, 60, ITEMS);
+    small_step(s.trainer, &b);
+    size_t bytes = (size_t)s.trainer->plan.tokens * (size_t)s.model->layout.dp * sizeof(float);
+    int64_t micro = s.trainer->plan.micro_count;
+    *u = malloc(bytes);
+    *dx = malloc(bytes);
+    memcpy(*u, s.trainer->u, bytes);
+    memcpy(*dx, s.trainer->dx, bytes);
+    ck_assert_int_eq(micro == 1, micro_batch == 100000);
+    small_close(&s);
+    return (int64_t)(bytes / sizeof(float));
+}
+
+START_TEST(the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient)
+{
+    static const int64_t sizes[] = {32, 100, 333};
+    float *u, *dx, *other_u, *other_dx;
+    int64_t n = step_vectors(_i, 100000, &u, &dx);
+    for (size_t i = 0; n > 0 && i < 3; i++) {
+        ck_assert_int_eq(step_vectors(_i, sizes[i], &other_u, &other_dx), n);
+        expect_bits("vectors with micro-batches of", sizes[i], (size_t)n, u, other_u);
+        expect_bits("gradients with micro-batches of", sizes[i], (size_t)n, dx, other_dx);
+        free(other_u);
+        free(other_dx);
+    }
+    if (n > 0) free(u), free(dx);
+}
+END_TEST
+
+/* ---- kept probabilities ------------------------------------------------------------------------------------------- */
+
+static void gradient_of(network_pass *p, int forget)
+{
+    for (int32_t b = 0; forget && b < p->model->layout.blocks; b++) p->work.saved[b].kept = NULL;
+    pass_forward(p);
+    size_t dp = (size_t)p->model->layout.dp, d = (size_t)p->model->layout.d;
+    for (int32_t t = 0; t < p->batch.tokens; t++)
+        for (size_t i = 0; i < dp; i++) p->dx[(size_t)t * dp + i] = i < d ? wave(77, (int64_t)(t * d + i)) : 0;
+    pass_backward(p);
+}
+
+static void compare_kept(const small_model *s, const small_batch *b)
+{
+    network_pass *kept = pass_open(s->model, b, 0.2, 0, 1), *redone = pass_open(s->model, b, 0.2, 0, 1);
+    gradient_of(kept, 0);
+    gradient_of(redone, 1);
+    size_t n = (size_t)kept->batch.tokens * (size_t)s->model->layout.dp;
+    expect_bits("vectors of length", b->offsets[1], n, kept->u, redone->u);
+    expect_bits("input gradients of length", b->offsets[1], n, kept->dx, redone->dx);
+    expect_bits("gradients of length", b->offsets[1], s->model->layout.floats, kept->grads, redone->grads);
+    pass_close(kept);
+    pass_close(redone);
+}
+
+START_TEST(kept_and_redone_probabilities_give_the_same_bits)
+{
+    small_model s;
+    small_batch b;
+    if (!open_run(_i, &s)) return;
+    small_draw(&b, 6, 9, 1, 80, ITEMS);
+    ck_assert_uint_gt(sq_kept_floats(&s.model->layout, 70), 0);
+    compare_kept(&s, &b);
+    small_close(&s);
+}
+END_TEST
+
+START_TEST(a_sequence_too_long_to_keep_gives_what_it_gives_among_short_ones)
+{
+    const int32_t longest = 512 / (int32_t)shapes[_i].heads;
+    small_model s;
+    small_batch b;
+    ck_assert(open_run(_i, &s));
+    ck_assert_uint_gt(sq_kept_floats(&s.model->layout, longest), 0);
+    ck_assert_uint_eq(sq_kept_floats(&s.model->layout, longest + 1), 0);
+    small_draw(&b, 6, 1, longest, longest, ITEMS);
+    compare_kept(&s, &b);
+    small_draw(&b, 6, 3, longest + 1, longest + 1, ITEMS);
+    b.offsets[1] = 40; /* short, long, short */
+    b.offsets[2] = 40 + longest + 1;
+    b.offsets[3] = b.offsets[2] + longest;
+    compare_kept(&s, &b);
+    small_close(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("network");
+    TCase *tests = tcase_create("network");
+    tcase_add_loop_test(tests, a_batch_gives_what_each_sequence_gives_alone, 0, RUNS);
+    tcase_add_loop_test(tests, the_last_vector_alone_is_that_of_the_whole_pass, 0, RUNS);
+    tcase_add_loop_test(tests, padding_of_a_vector_is_zero, 0, RUNS);
+    tcase_add_loop_test(tests, the_future_never_changes_an_earlier_vector, 0, 2 * SHAPES);
+    tcase_add_loop_test(tests, the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient, 0, RUNS);
+    tcase_add_loop_test(tests, kept_and_redone_probabilities_give_the_same_bits, 0, RUNS);
+    tcase_add_loop_test(tests, a_sequence_too_long_to_keep_gives_what_it_gives_among_short_ones, 0, SHAPES);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
