@@ -404,6 +404,11 @@ SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error 
 /** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
+/** Training counts of n items (finite, >= 0; items not named count 0), for sampler = popularity on batches the host brings;
+ * seqrec_trainer_fit counts by itself. E_NOT_FOUND names an unknown id. Rule C. */
+SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts,
+                                                 int64_t n, seqrec_error *error);
+
 /** What one epoch gave, told to the callback of seqrec_trainer_fit. */
 typedef struct seqrec_epoch_stats {
     size_t struct_size;

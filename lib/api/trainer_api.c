@@ -3,6 +3,7 @@
 #include "api/structs.h"
 #include "train/checkpoint.h"
 #include "train/fit.h"
+#include <float.h>
 #include <string.h>
 
 /* Options of the model's scope must be the model's own. */
@@ -98,7 +99,37 @@ int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char
     const sq_option *option = sq_option_find(name);
     SQ_CHECK(!option || option->scope != SQ_SCOPE_MODEL, error, SEQREC_E_ARGUMENT,
              "%s belongs to the model and cannot change in training", name);
-    return sq_trainer_set(trainer, name, value, error);
+    SQ_TRY(sq_trainer_set(trainer, name, value, error));
+    /* The model's file says what it was trained with; only this field is written, beside readers of the others. */
+    sq_lock_take(&trainer->model->writing);
+    int32_t status = sq_options_set(&trainer->model->options, name, value, error);
+    sq_lock_give(&trainer->model->writing);
+    return status;
+}
+
+int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts, int64_t n,
+                                      seqrec_error *error)
+{
+    int32_t status = SEQREC_OK;
+    SQ_TRY(usable(trainer, error));
+    SQ_TRY(sq_ids_check(ids, n, error));
+    SQ_CHECK(counts || n == 0, error, SEQREC_E_ARGUMENT, "counts is NULL for n = %lld", (long long)n);
+    SQ_TRY(sq_trainer_sync(trainer, error));
+    double *by_slot = sq_alloc_zero(&trainer->context->memory, (size_t)sq_trainer_slots(trainer), sizeof *by_slot);
+    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->live_count);
+    for (int64_t i = 0; i < n && status == SEQREC_OK; i++) {
+        int32_t slot = sq_catalogue_find(trainer->catalogue, ids[i]);
+        if (slot < 0)
+            status = sq_fail(error, SEQREC_E_NOT_FOUND, "counts[%lld]: the model has no item %lld", (long long)i, (long long)ids[i]);
+        else if (!(counts[i] >= 0 && counts[i] <= DBL_MAX))
+            status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is negative or not finite", (long long)i,
+                             (long long)ids[i]);
+        else
+            by_slot[slot] = counts[i];
+    }
+    if (status == SEQREC_OK) status = sq_trainer_set_popularity(trainer, by_slot, error);
+    sq_free(&trainer->context->memory, by_slot);
+    return status;
 }
 
 /* ---- a fit ------------------------------------------------------------------------------------------------------------ */

@@ -31,7 +31,7 @@ int32_t seqrec_version(void)
 
 const char *seqrec_build_info(void)
 {
-    return VERSION_TEXT ", compiler " COMPILER_TEXT ", BLIS " SQ_BLIS_TEXT ", instruction sets " ISA_TEXT;
+    return VERSION_TEXT " (compiler " COMPILER_TEXT ", BLIS " SQ_BLIS_TEXT ", instruction sets " ISA_TEXT ")";
 }
 
 const char *seqrec_status_name(int32_t status)

@@ -34,7 +34,7 @@ typedef struct model_scorer {
 static int32_t score(void *context, int32_t worker, const sq_histories *histories, float *scores, seqrec_error *error)
 {
     const model_scorer *s = context;
-    const bench *b = &s->benches[worker];
+    bench *b = &s->benches[worker];
     const size_t items = (size_t)s->dataset->items, users = (size_t)histories->count;
     (void)error;
     for (size_t q = 0; q < users; q++) {
@@ -43,8 +43,7 @@ static int32_t score(void *context, int32_t worker, const sq_histories *historie
             const int32_t slot = s->slot_of[histories->items[e]];
             if (slot >= 0) b->slots[known++] = slot;
         }
-        sq_encode_scratch scratch = b->encode;
-        sq_encode(&s->encoder, b->slots, known, &scratch, b->users + q * s->scoring.width);
+        sq_encode(&s->encoder, b->slots, known, &b->encode, b->users + q * s->scoring.width);
     }
     sq_score_rows(&s->scoring, b->users, users, s->rows, s->inverse_norms, items, scores, items);
     for (size_t q = 0; q < users; q++)

@@ -216,11 +216,22 @@ static void commit(sq_trainer *t, double norm)
     t->rules[t->step % SQ_RULES] = rule;
 }
 
+/* Without counts every weight is zero, and a uniform sampler in its place would be a silent change of the recipe. */
+static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
+{
+    if (t->options.sampler != SQ_SAMPLER_POPULARITY || t->options.loss == SQ_LOSS_SOFTMAX) return SEQREC_OK;
+    for (int64_t i = 0; i < t->live_count; i++)
+        if (t->popularity[t->live[i]] > 0) return SEQREC_OK;
+    return sq_fail(error, SEQREC_E_STATE,
+                   "sampler = popularity needs training counts: fit to a dataset or call seqrec_trainer_set_popularity");
+}
+
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
 {
     double loss = 0, norm = 0;
     int64_t tokens = t->plan.tokens;
     SQ_CHECK(tokens > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
+    SQ_TRY(check_sampler(t, error));
     SQ_TRY(sq_step_own_rows(t, error));
     SQ_TRY(reserve(t, error));
     t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : sq_trainer_shares(t) ? 1 : 1 + (size_t)t->options.negatives;

@@ -20,23 +20,23 @@ typedef struct api_fixture {
 
 static api_fixture api;
 
-#define EXPECT(status, call)                                                                                           \
+#define EXPECT(wanted, call)                                                                                           \
     do {                                                                                                               \
         memset(&api.error, 0, sizeof api.error);                                                                       \
         int32_t got_ = (call);                                                                                         \
-        ck_assert_msg(got_ == (status), "%s: %s %s, not %s", #call, seqrec_status_name(got_), api.error.message,       \
-                      seqrec_status_name(status));                                                                     \
+        ck_assert_msg(got_ == (wanted), "%s: %s %s, not %s", #call, seqrec_status_name(got_), api.error.message,       \
+                      seqrec_status_name(wanted));                                                                     \
         if (got_ == SEQREC_OK)                                                                                         \
             ck_assert_msg(api.error.message[0] == 0, "%s wrote an error and succeeded", #call);                        \
     } while (0)
 
-/* A failure whose message holds `part`. */
-#define REFUSED(status, part, call)                                                                                    \
+/* A failure whose message holds `hint`. */
+#define REFUSED(wanted, hint, call)                                                                                    \
     do {                                                                                                               \
-        EXPECT(status, call);                                                                                          \
-        ck_assert_int_eq(api.error.status, (status));                                                                  \
-        ck_assert_msg(strstr(api.error.message, (part)) != NULL, "%s: \"%s\" lacks \"%s\"", #call, api.error.message,  \
-                      (part));                                                                                         \
+        EXPECT(wanted, call);                                                                                          \
+        ck_assert_int_eq(api.error.status, (wanted));                                                                  \
+        ck_assert_msg(strstr(api.error.message, (hint)) != NULL, "%s: \"%s\" lacks \"%s\"", #call, api.error.message,  \
+                      (hint));                                                                                         \
     } while (0)
 
 /* Makes the n-th request of `call` fail for n = 1, 2, ... until it succeeds: each failure is E_MEMORY, leaves nothing behind,
@@ -48,16 +48,17 @@ static api_fixture api;
             int64_t before_ = atomic_load(&api.memory.blocks);                                                         \
             memset(&api.error, 0, sizeof api.error);                                                                   \
             atomic_store(&api.memory.to_fail, failed_);                                                                \
-            int32_t got_ = (call);                                                                                     \
+            int32_t outcome_ = (call);                                                                                 \
             int32_t reached_ = atomic_load(&api.memory.to_fail) < 0;                                                   \
             atomic_store(&api.memory.to_fail, -1);                                                                     \
-            if (got_ == SEQREC_OK) {                                                                                   \
+            if (outcome_ == SEQREC_OK) {                                                                               \
                 ck_assert_msg(!reached_, "%s: succeeded though request %lld failed", #call, (long long)failed_ + 1);   \
                 undo;                                                                                                  \
                 break;                                                                                                 \
             }                                                                                                          \
-            ck_assert_msg(got_ == SEQREC_E_MEMORY && api.error.status == got_ && api.error.message[0] != 0,            \
-                          "%s: request %lld failed: %s %s", #call, (long long)failed_ + 1, seqrec_status_name(got_),   \
+            ck_assert_msg(outcome_ == SEQREC_E_MEMORY && api.error.status == outcome_ && api.error.message[0] != 0,    \
+                          "%s: request %lld failed: %s %s", #call, (long long)failed_ + 1,                              \
+                          seqrec_status_name(outcome_),                                                                \
                           api.error.message);                                                                          \
             ck_assert_msg(atomic_load(&api.memory.blocks) == before_, "%s: request %lld failed and left blocks",       \
                           #call, (long long)failed_ + 1);                                                              \

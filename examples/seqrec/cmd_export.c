@@ -1,0 +1,133 @@
+/* seqrec tool: `export`, item vectors as .npy beside a text file of their ids. */
+#include "commands.h"
+#include "json_writer.h"
+#include "data_source.h"
+#include "npy_file.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 1024, NAME_BYTES = 4100, PATH_BYTES = 4096 };
+
+static const command_text text = {"export", "--model MODEL --out PREFIX [OPTIONS]",
+                                  "Writes PREFIX.npy (float32, one row per item) and PREFIX.ids.txt (one id per line,\n"
+                                  "the item's name behind a tab)."};
+
+typedef struct export_run {
+    const char *model_path, *prefix;
+    int as_json;
+    seqrec_context *context;
+    seqrec_model *model;
+    FILE *vectors, *ids;
+    char vectors_path[PATH_BYTES], ids_path[PATH_BYTES];
+    float *rows; /* [BLOCK][width] */
+    int64_t width, count;
+} export_run;
+
+static int write_ids(const export_run *run, const int64_t *ids, int64_t n)
+{
+    char name[NAME_BYTES];
+    for (int64_t i = 0; i < n; i++) {
+        fprintf(run->ids, "%" PRId64, ids[i]);
+        if (seqrec_items_name(run->model, ids[i], name, sizeof name, NULL, NULL) == SEQREC_OK) {
+            if (strpbrk(name, "\r\n"))
+                return fail("%s: the name of item %" PRId64 " holds a line end", run->ids_path, ids[i]);
+            fprintf(run->ids, "\t%s", name);
+        }
+        putc('\n', run->ids);
+    }
+    return 0;
+}
+
+static int write_items(export_run *run)
+{
+    seqrec_error error = {0};
+    int64_t ids[BLOCK], cursor = 0, n = 0;
+    int outcome = npy_write_header(run->vectors, seqrec_items_count(run->model), run->width) ? 0 : EXIT_WORK;
+    while (!outcome) {
+        if (seqrec_items_next(run->model, &cursor, ids, BLOCK, &n, &error) != SEQREC_OK)
+            return fail_library("exporting", &error);
+        if (!n) break;
+        if (seqrec_items_get(run->model, ids, n, run->rows, &error) != SEQREC_OK)
+            return fail_library("exporting", &error);
+        fwrite(run->rows, sizeof *run->rows, (size_t)(n * run->width), run->vectors);
+        outcome = write_ids(run, ids, n);
+        run->count += n;
+    }
+    return outcome;
+}
+
+static int close_file(FILE *file, const char *path, int outcome)
+{
+    int broken = file && ferror(file);
+    if (file && (fclose(file) || broken) && !outcome) outcome = fail("%s: cannot be written", path);
+    return outcome;
+}
+
+static int write_files(export_run *run)
+{
+    run->vectors = fopen(run->vectors_path, "wb");
+    if (!run->vectors) return fail("%s: %s", run->vectors_path, strerror(errno));
+    run->ids = fopen(run->ids_path, "w");
+    int outcome = run->ids ? write_items(run) : fail("%s: %s", run->ids_path, strerror(errno));
+    outcome = close_file(run->vectors, run->vectors_path, outcome);
+    outcome = close_file(run->ids, run->ids_path, outcome);
+    if (outcome) {
+        remove(run->vectors_path);
+        remove(run->ids_path);
+    }
+    return outcome;
+}
+
+static int export_model(export_run *run)
+{
+    seqrec_error error = {0};
+    int outcome = open_context(1, &run->context);
+    if (outcome) return outcome;
+    if (seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
+        return fail_file(run->model_path, "loading", &error);
+    run->width = seqrec_items_width(run->model);
+    run->rows = malloc((size_t)(BLOCK * run->width) * sizeof *run->rows);
+    if (!run->rows) return fail("out of memory");
+    return write_files(run);
+}
+
+static void print_result(const export_run *run)
+{
+    json_writer json = {.to = stdout};
+    if (!run->as_json) {
+        printf("%lld vectors of %lld floats in %s, ids in %s\n", (long long)run->count, (long long)run->width,
+               run->vectors_path, run->ids_path);
+        return;
+    }
+    emit_object(&json, NULL);
+    emit_count(&json, "items", run->count);
+    emit_count(&json, "width", run->width);
+    emit_text(&json, "vectors", run->vectors_path);
+    emit_text(&json, "ids", run->ids_path);
+    emit_end(&json, '}');
+}
+
+int run_export(int argc, char **argv)
+{
+    export_run run = {0};
+    const argument table[] = {{"model", ARGUMENT_TEXT, &run.model_path, "MODEL", "model file", 0, 0},
+                              {"out", ARGUMENT_TEXT, &run.prefix, "PREFIX", "beginning of the files' names", 0, 0},
+                              {"json", ARGUMENT_FLAG, &run.as_json, NULL, "print one JSON object", 0, 0},
+                              {0}};
+    int outcome = parse_arguments(&text, table, argc, argv);
+    if (outcome != PARSED) return outcome;
+    if (!run.model_path || !run.prefix)
+        return usage_error(text.name, "--%s is needed", run.model_path ? "out PREFIX" : "model MODEL");
+    if (strlen(run.prefix) + sizeof ".ids.txt" > PATH_BYTES)
+        return usage_error(text.name, "--out: longer than %d bytes", PATH_BYTES - (int)sizeof ".ids.txt");
+    snprintf(run.vectors_path, sizeof run.vectors_path, "%s.npy", run.prefix);
+    snprintf(run.ids_path, sizeof run.ids_path, "%s.ids.txt", run.prefix);
+    outcome = export_model(&run);
+    if (!outcome) print_result(&run);
+    free(run.rows);
+    seqrec_model_release(run.model);
+    seqrec_context_release(run.context);
+    return outcome;
+}

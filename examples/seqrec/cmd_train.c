@@ -1,0 +1,276 @@
+/* seqrec tool: `train`, from a file of events to a model file, with checkpoints and a clean end on Ctrl-C. */
+#include "commands.h"
+#include "data_source.h"
+#include "json_writer.h"
+#include "svg_curve.h"
+#include "train_journal.h"
+#include "train_options.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const command_text text = {
+    "train", "--data FILE --out MODEL [OPTIONS]",
+    "Trains a model. Every user's last two events are held out unless --split says otherwise.\n"
+    "Ctrl-C finishes the step and saves; a second Ctrl-C ends at once."};
+
+typedef struct train_run {
+    data_source source;
+    train_options options;
+    const char *split, *out, *checkpoint, *resume, *metrics, *curve;
+    int64_t threads;
+    int as_json;
+    seqrec_context *context;
+    seqrec_dataset *dataset;
+    seqrec_config *config; /* what the model was made with; of the loaded model when resumed */
+    seqrec_model *model;
+    seqrec_trainer *trainer;
+    seqrec_fit_stats stats;
+    train_journal journal;
+    double seconds;
+} train_run;
+
+static int parse(train_run *run, int argc, char **argv)
+{
+    train_options *o = &run->options;
+    const argument table[] = {
+        DATA_ARGUMENTS(run->source, "user"),
+        {"out", ARGUMENT_TEXT, &run->out, "MODEL", "model file to write", 0, 0},
+        {"preset", ARGUMENT_TEXT, &o->preset, "NAME", "start from this preset (default: sasrec; see 'seqrec options')",
+         0, 0},
+        {"config", ARGUMENT_TEXT, &o->file, "FILE", "options, one 'name = value' a line, # begins a comment", 0, 0},
+        {"set", ARGUMENT_LIST, &o->sets, "NAME=VALUE", "set an option of the library; may be repeated", 0, 0},
+        {"epochs", ARGUMENT_TEXT, &o->epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},
+        {"seed", ARGUMENT_TEXT, &o->seed, "N", "seed of everything random", 0, 0},
+        {"valid-every", ARGUMENT_TEXT, &o->valid_every, "N", "validate every N epochs", 0, 0},
+        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none or time:A:B (seconds)", 0, 0},
+        {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
+        {"checkpoint", ARGUMENT_TEXT, &run->checkpoint, "FILE", "write a checkpoint after each epoch and at the end", 0,
+         0},
+        {"resume", ARGUMENT_TEXT, &run->resume, "FILE", "go on from this checkpoint", 0, 0},
+        {"metrics", ARGUMENT_TEXT, &run->metrics, "FILE", "write one JSON object per epoch (appended to with --resume)",
+         0, 0},
+        {"curve", ARGUMENT_TEXT, &run->curve, "FILE", "draw loss and validation metric as SVG", 0, 0},
+        {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
+        {"quiet", ARGUMENT_FLAG, &run->journal.bar.quiet, NULL, "no progress", 0, 0},
+        {0}};
+    return parse_arguments(&text, table, argc, argv);
+}
+
+static int check_arguments(const train_run *run)
+{
+    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->out) return usage_error(text.name, "--out MODEL is needed");
+    if (run->resume && (run->options.preset || run->options.seed))
+        return usage_error(text.name, "--resume takes preset and seed from the checkpoint: leave out --%s",
+                           run->options.preset ? "preset" : "seed");
+    return check_data_source(text.name, &run->source);
+}
+
+/* Tells before the training, not after it, that a file cannot be written. */
+static int check_folder(const char *path)
+{
+    char folder[4096];
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    if (!path || (slash && (size_t)(slash - path) >= sizeof folder)) return 0;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return access(folder, W_OK) ? fail("%s: cannot be written: %s", path, strerror(errno)) : 0;
+}
+
+static int open_outputs(train_run *run)
+{
+    if (check_folder(run->out) || check_folder(run->checkpoint) || check_folder(run->curve)) return EXIT_WORK;
+    if (!run->metrics) return 0;
+    run->journal.metrics = fopen(run->metrics, run->resume ? "a" : "w");
+    return run->journal.metrics ? 0 : fail("%s: %s", run->metrics, strerror(errno));
+}
+
+static int start_fresh(train_run *run)
+{
+    seqrec_error error = {0};
+    if (seqrec_model_create(run->context, run->config, &run->model, &error) != SEQREC_OK ||
+        seqrec_model_set_note(run->model, "preset", chosen_preset(&run->options), &error) != SEQREC_OK ||
+        seqrec_trainer_create(run->model, run->config, &run->trainer, &error) != SEQREC_OK)
+        return fail_value(text.name, "starting", &error);
+    return 0;
+}
+
+static int32_t set_trainer(void *target, const char *name, const char *value, seqrec_error *error)
+{
+    return seqrec_trainer_set(target, name, value, error);
+}
+
+static int start_resumed(train_run *run)
+{
+    seqrec_error error = {0};
+    if (seqrec_trainer_load(run->context, run->resume, &run->trainer, &run->model, &error) != SEQREC_OK ||
+        seqrec_model_config(run->model, &run->config, &error) != SEQREC_OK)
+        return fail_file(run->resume, "loading", &error);
+    return apply_options(text.name, &run->options, set_trainer, run->trainer);
+}
+
+/* "ndcg@10", "mrr", ... */
+static void name_metric(const seqrec_config *config, char *out, size_t bytes)
+{
+    char kind[16];
+    option_text(config, "metric_kind", kind, sizeof kind);
+    if (!strcmp(kind, "mrr"))
+        snprintf(out, bytes, "%s", kind);
+    else
+        snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
+}
+
+static void prepare_journal(train_run *run)
+{
+    train_journal *journal = &run->journal;
+    int64_t asked = 0;
+    journal->planned =
+        run->options.epochs && read_count(run->options.epochs, &asked) ? asked : option_count(run->config, "epochs");
+    journal->by_epoch = !run->options.epochs;
+    name_metric(run->config, journal->metric, sizeof journal->metric);
+    journal_label(journal, 1);
+}
+
+static int fit(train_run *run)
+{
+    seqrec_error error = {0};
+    seqrec_fit how = {.struct_size = sizeof how};
+    how.split = run->split;
+    how.checkpoint = run->checkpoint;
+    how.epoch = journal_epoch;
+    how.epoch_context = &run->journal;
+    how.progress = journal_tick;
+    how.progress_context = &run->journal;
+    run->stats = (seqrec_fit_stats){.struct_size = sizeof run->stats};
+    prepare_journal(run);
+    double start = now_seconds();
+    int32_t status = seqrec_trainer_fit(run->trainer, run->dataset, &how, &run->stats, &error);
+    run->seconds = now_seconds() - start;
+    progress_clear();
+    return status == SEQREC_OK ? 0 : fail_value(text.name, "training", &error);
+}
+
+/* Names that the data has and the model lacks go with the model, so that it can be asked in the words of the data. */
+static int carry_names(const train_run *run)
+{
+    seqrec_error error = {0};
+    seqrec_dataset_stats data = {.struct_size = sizeof data};
+    if (seqrec_dataset_describe(run->dataset, &data, &error) != SEQREC_OK) return fail_library("describing", &error);
+    int64_t *ids = malloc((size_t)data.items * sizeof *ids + 1), items = 0, count = 0;
+    const char **names = malloc((size_t)data.items * sizeof *names + 1);
+    int outcome = ids && names ? 0 : fail("out of memory");
+    if (!outcome && seqrec_dataset_items(run->dataset, ids, data.items, &items, &error) != SEQREC_OK)
+        outcome = fail_library("describing", &error);
+    for (int64_t i = 0; i < items && !outcome; i++) {
+        size_t bytes = 0;
+        if (seqrec_items_name(run->model, ids[i], NULL, 0, &bytes, NULL) != SEQREC_E_NOT_FOUND) continue;
+        if (seqrec_dataset_item_name(run->dataset, ids[i], &names[count], NULL) == SEQREC_OK) ids[count++] = ids[i];
+    }
+    if (!outcome && count && seqrec_items_set_names(run->model, ids, names, count, &error) != SEQREC_OK)
+        outcome = fail_library("naming", &error);
+    free(ids);
+    free(names);
+    return outcome;
+}
+
+static int save(train_run *run)
+{
+    seqrec_error error = {0};
+    char title[160], preset[64] = "";
+    if (seqrec_model_save(run->model, run->out, &error) != SEQREC_OK) return fail_file(run->out, "saving", &error);
+    seqrec_model_note(run->model, "preset", preset, sizeof preset, NULL, NULL);
+    snprintf(title, sizeof title, "%s on %.60s", preset, run->source.path);
+    return run->curve ? write_curve(run->curve, run->journal.epochs, run->journal.count, run->journal.metric, title)
+                      : 0;
+}
+
+static void print_json(const train_run *run, const char *preset, const seqrec_dataset_stats *data)
+{
+    json_writer json = {.to = stdout};
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016" PRIx64, data->hash);
+    emit_object(&json, NULL);
+    emit_text(&json, "model", run->out);
+    emit_text(&json, "preset", preset);
+    emit_count(&json, "epochs", run->stats.epochs);
+    emit_real(&json, "seconds_per_epoch", run->stats.seconds_per_epoch);
+    emit_real(&json, "tokens_per_second", run->stats.tokens_per_second);
+    emit_real(&json, "seconds", run->seconds);
+    emit_count(&json, "peak_rss_bytes", peak_resident_bytes());
+    emit_text(&json, "metric", run->journal.metric);
+    emit_real(&json, "best_valid", run->stats.best_metric);
+    emit_count(&json, "best_epoch", run->stats.best_epoch);
+    emit_count(&json, "seed", option_count(run->config, "seed"));
+    emit_count(&json, "threads", run->threads ? run->threads : online_processors());
+    emit_text(&json, "split", run->split ? run->split : "leave-one-out");
+    emit_text(&json, "data_hash", hash);
+    emit_count(&json, "users", data->users);
+    emit_count(&json, "items", seqrec_items_count(run->model));
+    emit_truth(&json, "interrupted", run->stats.cancelled);
+    emit_end(&json, '}');
+}
+
+static void print_text(const train_run *run, const char *preset)
+{
+    char number[32];
+    printf("%s%s: %s, %lld epochs%s, %.1f s%s\n", bold(), run->out, preset, (long long)run->stats.epochs,
+           run->stats.cancelled ? " (interrupted)" : "", run->seconds, plain());
+    if (!isnan(run->stats.best_metric))
+        printf("best validation %s %.4f at epoch %lld\n", run->journal.metric, run->stats.best_metric,
+               (long long)run->stats.best_epoch);
+    printf("%.3f s per epoch, %s targets/s, peak memory %s MB\n", run->stats.seconds_per_epoch,
+           grouped((int64_t)(isfinite(run->stats.tokens_per_second) ? run->stats.tokens_per_second : 0), number),
+           grouped(peak_resident_bytes() / 1000000, (char[32]){0}));
+}
+
+static int print_result(const train_run *run)
+{
+    char preset[64] = "";
+    seqrec_error error = {0};
+    seqrec_dataset_stats data = {.struct_size = sizeof data};
+    if (seqrec_dataset_describe(run->dataset, &data, &error) != SEQREC_OK) return fail_library("describing", &error);
+    seqrec_model_note(run->model, "preset", preset, sizeof preset, NULL, NULL);
+    if (run->as_json)
+        print_json(run, preset, &data);
+    else
+        print_text(run, preset);
+    return 0;
+}
+
+static int train(train_run *run)
+{
+    int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
+    if (!outcome) outcome = open_outputs(run);
+    if (!outcome) outcome = open_context(run->threads, &run->context);
+    if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
+    if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
+    if (!outcome) outcome = fit(run);
+    if (!outcome) outcome = carry_names(run);
+    if (!outcome) outcome = save(run);
+    if (!outcome) outcome = print_result(run);
+    if (!outcome && run->stats.cancelled && interrupted())
+        remark("interrupted after epoch %lld; the model is saved", (long long)run->stats.epochs);
+    return !outcome && run->stats.cancelled ? interrupted() : outcome;
+}
+
+int run_train(int argc, char **argv)
+{
+    train_run run = {0};
+    int outcome = parse(&run, argc, argv);
+    if (outcome == PARSED) outcome = check_arguments(&run);
+    if (outcome == PARSED) {
+        catch_signals();
+        outcome = train(&run);
+    }
+    journal_close(&run.journal);
+    seqrec_trainer_release(run.trainer);
+    seqrec_model_release(run.model);
+    seqrec_config_release(run.config);
+    seqrec_dataset_release(run.dataset);
+    seqrec_context_release(run.context);
+    free(run.options.sets.at);
+    return outcome;
+}

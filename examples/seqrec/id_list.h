@@ -1,0 +1,16 @@
+/* seqrec tool: lists of items as they are typed: numbers or names with commas between, or @FILE with one on each line. */
+#ifndef SEQREC_TOOL_ID_LIST_H
+#define SEQREC_TOOL_ID_LIST_H
+#include <seqrec.h>
+
+typedef struct id_list {
+    int64_t *ids; /* owned */
+    int64_t count, capacity;
+} id_list;
+
+/* Appends; 0 when memory ran out, which has been told. */
+int append_id(id_list *list, int64_t id);
+/* Reads `value` of --option. A word is looked up among the model's names first, then read as a number.
+ * Returns 0 or the exit code, with the reason told. */
+int read_ids(const seqrec_model *model, const char *command, const char *option, const char *value, id_list *out);
+#endif

@@ -1,0 +1,71 @@
+/* seqrec tool: train, evaluate and serve sequential recommenders from the command line; an example of libseqrec's use. */
+#include "commands.h"
+#include "terminal.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} command;
+
+static const command commands[] = {
+    {"train", run_train, "train a model on a file of events"},
+    {"evaluate", run_evaluate, "rank held-out events; beside popularity and Markov"},
+    {"recommend", run_recommend, "the items that should come next"},
+    {"synth", run_synth, "generate events and the best possible result on them"},
+    {"stats", run_stats, "describe a file of events"},
+    {"options", run_options, "list the options of --set and the presets"},
+    {"export", run_export, "write item vectors as .npy with their ids"},
+    {"import", run_import, "put item vectors into a model"},
+    {"bench", run_bench, "measure training and serving on this machine"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *to)
+{
+    fputs("Usage: seqrec COMMAND [OPTIONS]\n\nCommands:\n", to);
+    for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fputs("\n'seqrec COMMAND --help' lists the options of a command, 'seqrec --version' describes this build.\n"
+          "Results go to stdout (with --json one object on the last line), everything else to stderr.\n"
+          "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted (training: step finished, model saved).\n",
+          to);
+}
+
+static int unknown_command(const char *name)
+{
+    const char *words[COMMANDS + 1] = {0};
+    for (int i = 0; i < COMMANDS; i++) words[i] = commands[i].name;
+    const char *near = nearest_word(name, words);
+    if (near) return usage_error("", "unknown command '%s'; did you mean '%s'?", name, near);
+    return usage_error("", "unknown command '%s'", name);
+}
+
+static int run_named(const char *name, int argc, char **argv)
+{
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!strcmp(name, "--version")) {
+        printf("seqrec %d.%d.%d\n%s\n", SEQREC_VERSION_MAJOR, SEQREC_VERSION_MINOR, SEQREC_VERSION_PATCH,
+               seqrec_build_info());
+        return 0;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(name, commands[i].name)) return commands[i].run(argc, argv);
+    return unknown_command(name);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    int outcome = run_named(argv[1], argc - 2, argv + 2);
+    if (fflush(stdout) || ferror(stdout)) return fail("cannot write to standard output");
+    return outcome;
+}

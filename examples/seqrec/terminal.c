@@ -1,0 +1,203 @@
+/* seqrec tool: messages, the progress bar, signals and what the machine says about itself. */
+#define _XOPEN_SOURCE 700
+#define _DEFAULT_SOURCE /* _SC_NPROCESSORS_ONLN */
+#include "terminal.h"
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t signal_seen;
+static int bar_on_screen; /* so that a message does not begin in the middle of the bar */
+
+static void erase_bar(void)
+{
+    if (bar_on_screen) fputs("\r\033[K", stderr);
+    bar_on_screen = 0;
+}
+
+int fail(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    erase_bar();
+    fputs("seqrec: ", stderr);
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
+    va_end(values);
+    return EXIT_WORK;
+}
+
+int usage_error(const char *command, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    erase_bar();
+    fprintf(stderr, "seqrec%s%s: ", *command ? " " : "", command);
+    vfprintf(stderr, format, values);
+    fprintf(stderr, "\nTry 'seqrec%s%s --help'.\n", *command ? " " : "", command);
+    va_end(values);
+    return EXIT_USAGE;
+}
+
+int fail_library(const char *doing, const seqrec_error *error)
+{
+    if (error->status == SEQREC_E_CANCELLED && interrupted()) {
+        erase_bar();
+        fprintf(stderr, "seqrec: interrupted while %s\n", doing);
+        return interrupted();
+    }
+    return fail("%s", error->message[0] ? error->message : seqrec_status_name(error->status));
+}
+
+int fail_file(const char *path, const char *doing, const seqrec_error *error)
+{
+    if (error->status == SEQREC_E_CANCELLED || strstr(error->message, path)) return fail_library(doing, error);
+    return fail("%s: %s", path, error->message[0] ? error->message : seqrec_status_name(error->status));
+}
+
+int fail_value(const char *command, const char *doing, const seqrec_error *error)
+{
+    switch (error->status) {
+    case SEQREC_E_ARGUMENT:
+    case SEQREC_E_RANGE:
+    case SEQREC_E_UNSUPPORTED:
+        return usage_error(command, "%s", error->message);
+    default:
+        return fail_library(doing, error);
+    }
+}
+
+void remark(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    erase_bar();
+    fputs("seqrec: ", stderr);
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
+    va_end(values);
+}
+
+static void on_signal(int number)
+{
+    signal_seen = number;
+}
+
+void catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = (int)SA_RESETHAND | SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int interrupted(void)
+{
+    return signal_seen ? 128 + (int)signal_seen : 0;
+}
+
+static int wants_colour(int descriptor)
+{
+    const char *refused = getenv("NO_COLOR");
+    const char *kind = getenv("TERM");
+    return isatty(descriptor) && !(refused && *refused) && !(kind && !strcmp(kind, "dumb"));
+}
+
+const char *bold(void)
+{
+    return wants_colour(STDOUT_FILENO) ? "\033[1m" : "";
+}
+
+const char *plain(void)
+{
+    return wants_colour(STDOUT_FILENO) ? "\033[0m" : "";
+}
+
+static void draw_bar(const progress *bar, const char *stage, double share)
+{
+    char filled[31];
+    int cells = (int)(share * 30);
+    memset(filled, ' ', 30);
+    memset(filled, '=', (size_t)(cells < 0 ? 0 : cells > 30 ? 30 : cells));
+    filled[30] = 0;
+    const char *colour = wants_colour(STDERR_FILENO) ? "\033[36m" : "";
+    fprintf(stderr, "\r%s [%s%s%s] %3.0f %%\033[K", bar->label[0] ? bar->label : stage, colour, filled,
+            *colour ? "\033[0m" : "", share * 100);
+    fflush(stderr);
+}
+
+int32_t progress_tick(void *context, const char *stage, int64_t done, int64_t total)
+{
+    progress *bar = context;
+    double now = now_seconds();
+    if (!bar->quiet && total > 0 && isatty(STDERR_FILENO) && (now - bar->drawn > 0.1 || done >= total)) {
+        draw_bar(bar, stage, (double)done / (double)total);
+        bar->drawn = now;
+        bar_on_screen = 1;
+    }
+    return interrupted() != 0;
+}
+
+void progress_clear(void)
+{
+    erase_bar();
+}
+
+void progress_line(progress *bar, int important, const char *format, ...)
+{
+    double now = now_seconds();
+    if (bar->quiet || (!important && (isatty(STDERR_FILENO) || now - bar->told < 5))) return;
+    va_list values;
+    va_start(values, format);
+    erase_bar();
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
+    va_end(values);
+    bar->told = now;
+}
+
+double now_seconds(void)
+{
+    struct timespec time = {0};
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+int64_t online_processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > 256 ? 256 : count;
+}
+
+int64_t peak_resident_bytes(void)
+{
+    struct rusage usage;
+    memset(&usage, 0, sizeof usage);
+    getrusage(RUSAGE_SELF, &usage);
+#if defined(__APPLE__)
+    return (int64_t)usage.ru_maxrss;
+#else
+    return (int64_t)usage.ru_maxrss * 1024;
+#endif
+}
+
+const char *grouped(int64_t value, char out[32])
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
+    int at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i && digits[i - 1] != '-' && (length - i) % 3 == 0) out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = 0;
+    return out;
+}

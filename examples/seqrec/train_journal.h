@@ -1,0 +1,27 @@
+/* seqrec tool: what is told and kept of each epoch. */
+#ifndef SEQREC_TOOL_TRAIN_JOURNAL_H
+#define SEQREC_TOOL_TRAIN_JOURNAL_H
+#include "terminal.h"
+#include <stdio.h>
+
+typedef struct train_journal {
+    progress bar;
+    FILE *metrics; /* JSON lines, or NULL */
+    seqrec_epoch_stats *epochs;
+    int64_t count, capacity;
+    int64_t planned; /* epochs in all */
+    int by_epoch;    /* 1: the bar spans an epoch, since the last one is not known; 0: all of them */
+    char metric[32]; /* name of the validation metric */
+    double best_metric;
+    int64_t best_epoch;
+    int broken; /* 1: memory or the metrics file failed; told once */
+} train_journal;
+
+/* A seqrec_epoch_fn whose context is a train_journal. */
+int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats);
+/* A seqrec_progress_fn whose context is a train_journal. */
+int32_t journal_tick(void *context, const char *stage, int64_t done, int64_t total);
+/* The bar's label before epoch `next`. */
+void journal_label(train_journal *journal, int64_t next);
+void journal_close(train_journal *journal);
+#endif

@@ -1,0 +1,126 @@
+/* bench: serving one user and batches of users through the public interface. One JSON object per line on stdout. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "seqrec.h"
+
+enum { EVENTS = 200, SMALL = 3416, LARGE = 1000000, BATCH = 128, BEST = 10 };
+
+static seqrec_error failure;
+
+static void must(int32_t status)
+{
+    if (status == SEQREC_OK) return;
+    fprintf(stderr, "bench_serve: %s: %s\n", seqrec_status_name(status), failure.message);
+    exit(EXIT_FAILURE);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* An untrained model: what a read costs does not depend on the weights. */
+typedef struct bench {
+    seqrec_context *context;
+    seqrec_model *model;
+    int32_t threads, dim;
+    int64_t items;
+    int64_t offsets[BATCH + 1], events[BATCH * EVENTS], best[BATCH * BEST], found[BATCH];
+    float scores[BATCH * BEST];
+} bench;
+
+static void put_items(bench *b)
+{
+    int64_t ids[4096];
+    for (int64_t first = 0; first < b->items; first += 4096) {
+        const int64_t n = b->items - first < 4096 ? b->items - first : 4096;
+        for (int64_t i = 0; i < n; i++) ids[i] = first + i + 1;
+        must(seqrec_items_put(b->model, ids, n, NULL, &failure));
+    }
+}
+
+static void fill_histories(bench *b)
+{
+    uint32_t state = 1;
+    for (int32_t i = 0; i < BATCH * EVENTS; i++) {
+        state = state * 1664525u + 1013904223u;
+        b->events[i] = 1 + (int64_t)(state >> 8) % b->items;
+    }
+    for (int32_t i = 0; i <= BATCH; i++) b->offsets[i] = (int64_t)i * EVENTS;
+}
+
+static void set_up(bench *b, int32_t threads, int32_t dim, int64_t items)
+{
+    seqrec_config *config = NULL;
+    char text[16];
+    snprintf(text, sizeof text, "%d", (int)dim);
+    b->threads = threads;
+    b->dim = dim;
+    b->items = items;
+    must(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &b->context, &failure));
+    must(seqrec_config_create(NULL, &config, &failure));
+    must(seqrec_config_set(config, "dim", text, &failure));
+    must(seqrec_model_create(b->context, config, &b->model, &failure));
+    seqrec_config_release(config);
+    put_items(b);
+    fill_histories(b);
+}
+
+static void tear_down(bench *b)
+{
+    seqrec_model_release(b->model);
+    seqrec_context_release(b->context);
+}
+
+/* One call for `users` users; seconds. */
+static double once(bench *b, int32_t users)
+{
+    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = users, .offsets = b->offsets, .items = b->events};
+    seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
+    const double start = now();
+    must(seqrec_topk(b->model, &batch, BEST, &filter, b->best, b->scores, b->found, &failure));
+    return now() - start;
+}
+
+static void report(bench *b, int32_t users, int32_t repeats)
+{
+    static double seconds[2000];
+    for (int32_t i = 0; i < repeats / 10 + 1; i++) (void)once(b, users);
+    for (int32_t i = 0; i < repeats; i++) seconds[i] = once(b, users);
+    qsort(seconds, (size_t)repeats, sizeof *seconds, compare);
+    printf("{\"bench\":\"topk\",\"k\":%d,\"items\":%lld,\"dim\":%d,\"events\":%d,\"users\":%d,\"threads\":%d,"
+           "\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"users_per_second\":%.0f}\n",
+           BEST, (long long)b->items, (int)b->dim, EVENTS, (int)users, (int)b->threads, 1e3 * seconds[repeats / 2],
+           1e3 * seconds[repeats * 99 / 100], users / seconds[repeats / 2]);
+    fflush(stdout);
+}
+
+int main(void)
+{
+    static bench b;
+    const int32_t dims[] = {50, 64};
+    for (int32_t threads = 1; threads <= 2; threads++) {
+        for (int32_t i = 0; i < 2; i++) {
+            set_up(&b, threads, dims[i], SMALL);
+            if (threads == 1) report(&b, 1, 1000);
+            report(&b, BATCH, 10);
+            tear_down(&b);
+        }
+        set_up(&b, threads, 64, LARGE);
+        report(&b, 1, 20);
+        report(&b, BATCH, 3);
+        tear_down(&b);
+    }
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,475 @@
+/* unit: one training step: same bits at any number of threads, exact and lazy rows, refusal without a trace, clipping, rates. */
+#include "counting_allocator.h"
+#include "trainer_state.h"
+
+#define ITEMS 1100 /* two chunks */
+
+static sq_options step_options(void)
+{
+    sq_options o = small_options("sasrec");
+    o.dim = 18;
+    o.heads = 2;
+    o.max_length = 24;
+    o.micro_batch = 40;
+    o.dropout = 0.2;
+    o.learning_rate = 0.01;
+    return o;
+}
+
+/* Batch `number` of a run: lengths around the window, so that some are cut. */
+static small_batch batch_number(uint64_t number)
+{
+    small_batch b;
+    small_draw(&b, 10 * number, 10, 1, 30, ITEMS);
+    return b;
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------------------ */
+
+static trainer_state trained(const sq_options *o, int32_t threads, int steps, double *loss)
+{
+    small_model s = small_open(o, threads, ITEMS);
+    small_train(&s, o);
+    for (int i = 0; i < steps; i++) {
+        small_batch b = batch_number((uint64_t)i);
+        *loss = small_step(s.trainer, &b);
+    }
+    trainer_state state = state_of(s.trainer);
+    small_close(&s);
+    return state;
+}
+
+START_TEST(twenty_steps_give_the_same_bits_at_any_number_of_threads)
+{
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.clip_norm = _i % 3 ? 0 : 0.5;
+    double loss, other_loss;
+    trainer_state one = trained(&o, 1, 20, &loss);
+    for (int32_t threads = 2; threads <= 4; threads += 2) {
+        trainer_state other = trained(&o, threads, 20, &other_loss);
+        same_state(&one, &other);
+        ck_assert(memcmp(&loss, &other_loss, sizeof loss) == 0);
+        state_free(&other);
+    }
+    state_free(&one);
+}
+END_TEST
+
+START_TEST(another_seed_gives_other_weights)
+{
+    sq_options o = step_options();
+    double loss, other_loss;
+    trainer_state one = trained(&o, 1, 2, &loss);
+    o.seed++;
+    trainer_state other = trained(&o, 1, 2, &other_loss);
+    ck_assert(loss != other_loss);
+    ck_assert(memcmp(one.weights, other.weights, one.floats * sizeof(float)) != 0);
+    state_free(&one);
+    state_free(&other);
+}
+END_TEST
+
+START_TEST(every_kind_of_training_lowers_the_loss)
+{
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.dropout = 0;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    small_batch b = batch_number(5);
+    double first = small_step(s.trainer, &b), last = first;
+    for (int i = 0; i < 40; i++) last = small_step(s.trainer, &b);
+    ck_assert_msg(last < 0.7 * first, "from %g to %g", first, last);
+    small_close(&s);
+}
+END_TEST
+
+/* ---- exact rows --------------------------------------------------------------------------------------------------- */
+
+/* Row gradients of the latest step by the definition, from its entries: [slots][stride]. Own negatives, scores by dot. */
+static void naive_gradients(const sq_trainer *t, float *g)
+{
+    size_t dp = (size_t)t->model->layout.dp, stride = (size_t)t->catalogue->stride, c = t->candidates;
+    size_t tokens = (size_t)t->plan.tokens, output = sq_output_offset(t->catalogue);
+    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
+    float *out = calloc((size_t)sq_trainer_slots(t) * dp, sizeof *out);
+    memset(g, 0, (size_t)sq_trainer_slots(t) * stride * sizeof *g);
+    for (size_t i = 0; i < tokens; i++)
+        t->kernels->axpy(dp, scale, t->dx + i * dp, g + (size_t)t->entries.slots[i] * stride);
+    for (size_t e = 0; e < tokens * c; e++) {
+        int32_t slot = t->entries.slots[tokens + e];
+        if (slot >= 0) t->kernels->axpy(dp, t->coefficient[e], t->u + e / c * dp, out + (size_t)slot * dp);
+    }
+    for (size_t r = 0; r < (size_t)sq_trainer_slots(t); r++)
+        t->kernels->add(dp, out + r * dp, g + r * stride + output);
+    free(out);
+}
+
+/* Dense Adam over all rows beside the trainer. */
+static void follow_densely(sq_trainer *t, trainer_state *dense, float *g)
+{
+    size_t stride = (size_t)t->catalogue->stride;
+    sq_schedule schedule = sq_trainer_schedule(t);
+    sq_adam rule = sq_schedule_rule(&schedule, t->step, 1);
+    naive_gradients(t, g);
+    for (int64_t i = 0; i < t->live_count; i++) {
+        size_t at = (size_t)t->live[i] * stride;
+        t->kernels->adam(stride, &rule, g + at, dense->rows + at, dense->row_m + at, dense->row_v + at);
+    }
+}
+
+static void compare_with_dense(sq_options o, int steps, small_batch (*batch)(int step))
+{
+    small_model s = small_open(&o, 2, ITEMS);
+    small_train(&s, &o);
+    trainer_state dense = state_of(s.trainer);
+    float *g = malloc(dense.row_floats * sizeof *g);
+    for (int i = 0; i < steps; i++) {
+        small_batch b = batch(i);
+        small_step(s.trainer, &b);
+        follow_densely(s.trainer, &dense, g);
+    }
+    EXPECT_OK(sq_trainer_catch_up(s.trainer, error));
+    trainer_state now = state_of(s.trainer);
+    same_floats("rows", now.rows, dense.rows, now.row_floats);
+    same_floats("rows' first moments", now.row_m, dense.row_m, now.row_floats);
+    same_floats("rows' second moments", now.row_v, dense.row_v, now.row_floats);
+    state_free(&now);
+    state_free(&dense);
+    free(g);
+    small_close(&s);
+}
+
+static small_batch random_batch(int step) { return batch_number((uint64_t)step); }
+
+/* Item 1 is an input and a target in the first and last steps only. */
+static small_batch rare_batch(int step)
+{
+    small_batch b = {.sequences = 1, .offsets = {0, 3}, .slots = {3, 4, 5}};
+    if (step == 0 || step == 1099) b.slots[1] = 1;
+    return b;
+}
+
+START_TEST(exact_rows_equal_dense_adam_bit_for_bit)
+{
+    sq_options o = step_options();
+    o.item_updates = SQ_ROWS_EXACT;
+    o.tied_output = _i & 1;
+    o.loss = _i & 2 ? SQ_LOSS_SAMPLED_SOFTMAX : SQ_LOSS_BCE;
+    o.weight_decay = _i & 4 ? 0.01 : 0;
+    o.optimizer = _i & 8 ? SQ_OPTIMIZER_ADAMW : SQ_OPTIMIZER_ADAM;
+    o.negatives = 3;
+    o.warmup_steps = 6;
+    o.schedule = SQ_SCHEDULE_COSINE;
+    o.schedule_steps = 50;
+    compare_with_dense(o, 40, random_batch);
+}
+END_TEST
+
+START_TEST(a_row_without_gradient_for_a_thousand_steps_equals_dense_adam)
+{
+    sq_options o = step_options();
+    o.item_updates = SQ_ROWS_EXACT;
+    o.blocks = 1;
+    o.weight_decay = _i ? 0.001 : 0;
+    o.schedule = SQ_SCHEDULE_COSINE;
+    o.schedule_steps = 2000;
+    compare_with_dense(o, 1100, rare_batch);
+}
+END_TEST
+
+/* ---- lazy rows ---------------------------------------------------------------------------------------------------- */
+
+START_TEST(lazy_rows_without_gradient_stay_as_they_are)
+{
+    sq_options o = step_options();
+    training_kind(8 + _i, &o);
+    o.loss = _i & 4 ? SQ_LOSS_SAMPLED_SOFTMAX : SQ_LOSS_BCE;
+    o.weight_decay = 0.1;
+    o.optimizer = SQ_OPTIMIZER_ADAMW;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    size_t stride = (size_t)s.trainer->catalogue->stride, bytes = stride * sizeof(float);
+    int64_t untouched = 0;
+    for (int step = 0; step < 5; step++) {
+        trainer_state before = state_of(s.trainer);
+        small_batch b = batch_number((uint64_t)step);
+        small_step(s.trainer, &b);
+        trainer_state after = state_of(s.trainer);
+        uint8_t touched[2 * SQ_CHUNK_ROWS] = {0};
+        for (size_t e = 0; e < s.trainer->entries.count; e++)
+            if (s.trainer->entries.slots[e] >= 0) touched[s.trainer->entries.slots[e]] = 1;
+        for (size_t slot = 0; slot < ITEMS; slot++) {
+            int same = memcmp(before.rows + slot * stride, after.rows + slot * stride, bytes) == 0 &&
+                       memcmp(before.row_m + slot * stride, after.row_m + slot * stride, bytes) == 0 &&
+                       memcmp(before.row_v + slot * stride, after.row_v + slot * stride, bytes) == 0;
+            ck_assert_msg(same == !touched[slot], "slot %zu, touched %d, same %d", slot, (int)touched[slot], same);
+            untouched += !touched[slot];
+        }
+        state_free(&before);
+        state_free(&after);
+    }
+    ck_assert_int_gt(untouched, 100);
+    small_close(&s);
+}
+END_TEST
+
+/* ---- refusal ------------------------------------------------------------------------------------------------------ */
+
+/* A place of the trainer's memory that a step reads. */
+static float *place_of(sq_trainer *t, const small_batch *b, int place)
+{
+    const sq_layout *l = &t->model->layout;
+    size_t places[] = {l->position + 2, l->block[0].qkv + 5, l->block[1].ffn_out + 3, l->block[0].norm1_gain, l->final_bias};
+    if (place < 5) return t->weights + places[place];
+    return sq_trainer_row(t, b->slots[b->offsets[1] - (place == 5 ? 2 : 1)]) + 1; /* an input, a target */
+}
+
+START_TEST(a_step_that_is_not_finite_changes_nothing)
+{
+    static const float poisons[] = {NAN, INFINITY, -1e30f};
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.dropout = 0;
+    small_model s = small_open(&o, 2, ITEMS), t = small_open(&o, 2, ITEMS);
+    small_train(&s, &o);
+    small_train(&t, &o);
+    small_batch b;
+    small_draw(&b, 7, 6, 5, 20, ITEMS);
+    for (int i = 0; i < 3; i++) {
+        small_step(s.trainer, &b);
+        small_step(t.trainer, &b);
+    }
+    for (int place = 0; place < 7; place++) {
+        seqrec_error error = {0};
+        float *at = place_of(s.trainer, &b, place), value = *at;
+        EXPECT_OK(sq_trainer_catch_up(s.trainer, error));
+        *at = poisons[place % 2];
+        trainer_state before = state_of(s.trainer);
+        small_plan(s.trainer, &b);
+        int32_t status = sq_trainer_run(s.trainer, NULL, &error);
+        ck_assert_msg(status == SEQREC_E_NUMERIC, "place %d: %d", place, (int)status);
+        ck_assert_ptr_nonnull(strstr(error.message, "not finite"));
+        trainer_state after = state_of(s.trainer);
+        same_state(&before, &after);
+        state_free(&before);
+        state_free(&after);
+        *at = value;
+        small_step(s.trainer, &b); /* as if nothing had been */
+        small_step(t.trainer, &b);
+    }
+    EXPECT_OK(sq_trainer_catch_up(s.trainer, error));
+    EXPECT_OK(sq_trainer_catch_up(t.trainer, error));
+    trainer_state one = state_of(s.trainer), other = state_of(t.trainer);
+    same_state(&one, &other);
+    state_free(&one);
+    state_free(&other);
+    small_close(&s);
+    small_close(&t);
+}
+END_TEST
+
+START_TEST(a_batch_without_targets_is_refused)
+{
+    sq_options o = step_options();
+    small_model s = small_open(&o, 0, 20);
+    small_train(&s, &o);
+    small_batch b = {.sequences = 2, .offsets = {0, 1, 2}, .slots = {3, 4}};
+    seqrec_error error = {0};
+    small_plan(s.trainer, &b);
+    ck_assert_int_eq(sq_trainer_run(s.trainer, NULL, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(s.trainer->step, 0);
+    small_close(&s);
+}
+END_TEST
+
+/* ---- clipping and rates ------------------------------------------------------------------------------------------- */
+
+/* Norm of the first moments: of the gradient as it was used, when beta1 is 0 and this was the first step. */
+static double moment_norm(const sq_trainer *t)
+{
+    trainer_state s = state_of(t);
+    double sum = 0;
+    for (size_t i = 0; i < s.floats; i++) sum += (double)s.m[i] * (double)s.m[i];
+    for (size_t i = 0; i < s.row_floats; i++) sum += (double)s.row_m[i] * (double)s.row_m[i];
+    state_free(&s);
+    return sqrt(sum);
+}
+
+static double first_step(const sq_options *o, seqrec_step_stats *stats, double *norm, trainer_state *state)
+{
+    small_model s = small_open(o, 2, ITEMS);
+    small_batch b = batch_number(1);
+    small_train(&s, o);
+    small_plan(s.trainer, &b);
+    EXPECT_OK(sq_trainer_run(s.trainer, stats, error));
+    *norm = moment_norm(s.trainer);
+    *state = state_of(s.trainer);
+    small_close(&s);
+    return stats->loss;
+}
+
+START_TEST(clip_norm_bounds_the_gradient_that_is_used)
+{
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.beta1 = 0;
+    seqrec_step_stats stats = {.struct_size = sizeof stats};
+    double norm, clipped;
+    trainer_state plain, far, near;
+    first_step(&o, &stats, &norm, &plain);
+    ck_assert(stats.grad_norm == 0);
+    o.clip_norm = 2 * norm;
+    first_step(&o, &stats, &clipped, &far);
+    ck_assert_msg(fabs(stats.grad_norm - norm) < 1e-5 * norm, "%g, not %g", stats.grad_norm, norm);
+    same_state(&plain, &far);
+    o.clip_norm = 0.1 * norm;
+    first_step(&o, &stats, &clipped, &near);
+    ck_assert_msg(fabs(stats.grad_norm - norm) < 1e-5 * norm, "%g, not %g", stats.grad_norm, norm);
+    ck_assert_msg(fabs(clipped - o.clip_norm) < 1e-5 * o.clip_norm, "%g, not %g", clipped, o.clip_norm);
+    state_free(&plain);
+    state_free(&far);
+    state_free(&near);
+}
+END_TEST
+
+START_TEST(the_rate_warms_up_and_follows_the_cosine)
+{
+    sq_options o = step_options();
+    o.warmup_steps = 4;
+    o.schedule = SQ_SCHEDULE_COSINE;
+    o.schedule_steps = 20;
+    o.learning_rate = 0.08;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    for (int step = 1; step <= 23; step++) {
+        double pi = acos(-1), want = step <= 4 ? 0.02 * step : step >= 20 ? 0 : 0.04 * (1 + cos(pi * (step - 4) / 16));
+        seqrec_step_stats stats = {.struct_size = sizeof stats};
+        small_batch b = batch_number((uint64_t)step);
+        small_plan(s.trainer, &b);
+        trainer_state before = state_of(s.trainer);
+        EXPECT_OK(sq_trainer_run(s.trainer, &stats, error));
+        trainer_state after = state_of(s.trainer);
+        ck_assert_int_eq(stats.step, step);
+        ck_assert_msg(fabs(stats.learning_rate - want) < 1e-12, "step %d: %g, not %g", step, stats.learning_rate, want);
+        int same = memcmp(before.weights, after.weights, before.floats * sizeof(float)) == 0;
+        ck_assert_int_eq(same, step >= 20); /* a rate of 0 moves nothing */
+        state_free(&before);
+        state_free(&after);
+    }
+    small_close(&s);
+}
+END_TEST
+
+START_TEST(adam_follows_its_formula)
+{
+    const sq_kernels *k = sq_kernels_variant(_i / 4);
+    sq_schedule s = {.learning_rate = 0.01, .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-8, .weight_decay = 0.05};
+    s.decoupled = _i & 1;
+    double clip = _i & 2 ? 0.25 : 1, w[37], m[37] = {0}, v[37] = {0};
+    float fw[37], fm[37] = {0}, fv[37] = {0}, g[37];
+    for (int i = 0; i < 37; i++) w[i] = (double)(fw[i] = wave(1, i));
+    for (int64_t step = 1; k && step <= 10; step++) {
+        sq_adam rule = sq_schedule_rule(&s, step, clip);
+        for (int i = 0; i < 37; i++) g[i] = wave((uint64_t)step + 1, i);
+        k->adam(37, &rule, g, fw, fm, fv);
+        for (int i = 0; i < 37; i++) {
+            double x = s.decoupled ? w[i] * (1 - 0.01 * 0.05) : w[i];
+            double d = (double)g[i] * clip + (s.decoupled ? 0 : 0.05 * x);
+            m[i] = 0.9 * m[i] + 0.1 * d;
+            v[i] = 0.98 * v[i] + 0.02 * d * d;
+            double mean = m[i] / (1 - pow(0.9, (double)step)), square = v[i] / (1 - pow(0.98, (double)step));
+            w[i] = x - 0.01 * mean / (sqrt(square) + 1e-8);
+            ck_assert_msg(fabs(w[i] - (double)fw[i]) < 1e-5, "step %d, element %d: %.9g, not %.9g", (int)step, i,
+                          (double)fw[i], w[i]);
+        }
+    }
+}
+END_TEST
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_warm_step_allocates_nothing)
+{
+    counting_allocator counted = {0};
+    seqrec_allocator host = counting_host(&counted);
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.clip_norm = 1;
+    small_model s = small_open_with(&host, &o, 2, ITEMS);
+    small_train(&s, &o);
+    small_batch largest;
+    small_draw(&largest, 3, 10, 30, 30, ITEMS);
+    small_step(s.trainer, &largest);
+    int64_t requests = counted.requests;
+    for (int i = 0; i < 10; i++) {
+        small_batch b = batch_number((uint64_t)i);
+        small_step(s.trainer, &b);
+        small_step(s.trainer, &largest);
+        ck_assert_msg(counted.requests == requests, "step %d asked %d times", i, (int)(counted.requests - requests));
+    }
+    small_close(&s);
+    ck_assert_int_eq(counted.blocks, 0);
+}
+END_TEST
+
+START_TEST(a_step_whose_memory_fails_changes_nothing_and_leaks_nothing)
+{
+    counting_allocator counted = {0};
+    seqrec_allocator host = counting_host(&counted);
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    small_batch b;
+    small_draw(&b, 3, 10, 30, 30, ITEMS);
+    int failures = 0;
+    for (int64_t at = 1;; at++) {
+        small_model s = small_open_with(&host, &o, 0, ITEMS);
+        small_train(&s, &o);
+        trainer_state before = state_of(s.trainer);
+        seqrec_error error = {0};
+        small_plan(s.trainer, &b);
+        counted.fail_at = counted.requests + at;
+        int32_t status = sq_trainer_run(s.trainer, NULL, &error);
+        counted.fail_at = 0;
+        if (status != SEQREC_OK) {
+            ck_assert_int_eq(status, SEQREC_E_MEMORY);
+            trainer_state after = state_of(s.trainer);
+            same_state(&before, &after);
+            state_free(&after);
+            failures++;
+            EXPECT_OK(sq_trainer_run(s.trainer, NULL, error));
+        }
+        state_free(&before);
+        small_close(&s);
+        ck_assert_int_eq(counted.blocks, 0);
+        if (status == SEQREC_OK) break;
+    }
+    ck_assert_int_gt(failures, 5);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("step");
+    TCase *tests = tcase_create("step");
+    tcase_add_loop_test(tests, twenty_steps_give_the_same_bits_at_any_number_of_threads, 0, TRAINING_KINDS);
+    tcase_add_test(tests, another_seed_gives_other_weights);
+    tcase_add_loop_test(tests, every_kind_of_training_lowers_the_loss, 0, TRAINING_KINDS);
+    tcase_add_loop_test(tests, exact_rows_equal_dense_adam_bit_for_bit, 0, 16);
+    tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 2);
+    tcase_add_loop_test(tests, lazy_rows_without_gradient_stay_as_they_are, 0, 8);
+    tcase_add_loop_test(tests, a_step_that_is_not_finite_changes_nothing, 0, TRAINING_KINDS);
+    tcase_add_test(tests, a_batch_without_targets_is_refused);
+    tcase_add_loop_test(tests, clip_norm_bounds_the_gradient_that_is_used, 0, TRAINING_KINDS);
+    tcase_add_test(tests, the_rate_warms_up_and_follows_the_cosine);
+    tcase_add_loop_test(tests, adam_follows_its_formula, 0, 12);
+    tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, TRAINING_KINDS);
+    tcase_add_loop_test(tests, a_step_whose_memory_fails_changes_nothing_and_leaks_nothing, 0, TRAINING_KINDS);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
