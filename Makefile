@@ -76,6 +76,11 @@ docs:
 	@mkdir -p $(BUILD)
 	@doxygen docs/Doxyfile
 
+#: make options      write docs/OPTIONS.md anew from the option table
+options: all
+	@$(BUILD)/seqrec options --markdown > $(BUILD)/OPTIONS.md
+	@mv $(BUILD)/OPTIONS.md docs/OPTIONS.md
+
 #: make format       clang-format over the sources
 format:
 	@find include lib examples tests -name '*.[ch]' -exec clang-format -i {} +
@@ -95,5 +100,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench asan tsan flavours fuzz abi abi-update abi-selftest docs format install \
+.PHONY: all help quickstart test check bench asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

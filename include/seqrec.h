@@ -1,4 +1,6 @@
-/* seqrec.h: the public interface of libseqrec, self-attentive sequential recommendation.
+/* seqrec.h: the public interface of libseqrec, self-attentive sequential recommendation. */
+/** @file
+ * The public interface of libseqrec, self-attentive sequential recommendation.
  *
  * Conventions that hold for every function:
  *   - Fallible calls return a status: SEQREC_OK (0) or a negative SEQREC_E_* code. The optional last parameter
@@ -136,8 +138,10 @@ typedef struct seqrec_option_info {
     const char *help;       /**< one sentence */
 } seqrec_option_info;
 
+/** Creates a set of options; `allocator` may be NULL. The caller releases it. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_config_create(const seqrec_allocator *allocator, seqrec_config **out,
                                                           seqrec_error *error);
+/** Frees a set of options; models and trainers made with it keep their own copy. Rule C. */
 SEQREC_API void seqrec_config_release(seqrec_config *config);
 /** Resets every option to the preset's value. Presets: seqrec_preset_name(). E_UNSUPPORTED names the nearest. Rule C. */
 SEQREC_API int32_t seqrec_config_preset(seqrec_config *config, const char *preset, seqrec_error *error);
@@ -270,7 +274,8 @@ SEQREC_API int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *b
 SEQREC_API int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_t k,
                                const seqrec_filter *filter, int64_t *items, float *scores, int64_t *found,
                                seqrec_error *error);
-/** Writes the user vector of each sequence to out [B][d] (d = option `dim`): score = <vector, output vector of item>. R. */
+/** Writes the user vector of each sequence to out [B][d] (d = option `dim`): score = <vector, output vector of item>, and with
+ * option score = cosine the same divided by the length of the output vector. R. */
 SEQREC_API int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter,
                                  float *out, seqrec_error *error);
 
@@ -323,11 +328,14 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_create(seqrec_context *conte
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_read(seqrec_context *context, const char *path,
                                                          const seqrec_reader *reader, seqrec_dataset **out,
                                                          seqrec_error *error);
+/** Adds a reference and returns the same handle. Rule R. */
 SEQREC_API seqrec_dataset *seqrec_dataset_retain(seqrec_dataset *dataset);
+/** Drops a reference. Rule R. */
 SEQREC_API void seqrec_dataset_release(seqrec_dataset *dataset);
 /** Iterated k-core: drops users with fewer than user_min and items with fewer than item_min events until nothing changes. R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min,
                                                           int64_t item_min, seqrec_dataset **out, seqrec_error *error);
+/** Fills *out with facts about the dataset. Rule R. */
 SEQREC_API int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out,
                                            seqrec_error *error);
 /** Borrowed view of sequence `index` (in [0, users)): lives as long as the dataset. Pointers may be NULL. Rule R. */
@@ -340,6 +348,7 @@ SEQREC_API int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *
 /** Name of an item or user when the file had texts, else E_NOT_FOUND; the pointer lives as long as the dataset. Rule R. */
 SEQREC_API int32_t seqrec_dataset_item_name(const seqrec_dataset *dataset, int64_t id, const char **name,
                                             seqrec_error *error);
+/** The same for a user. Rule R. */
 SEQREC_API int32_t seqrec_dataset_user_name(const seqrec_dataset *dataset, int64_t id, const char **name,
                                             seqrec_error *error);
 
@@ -393,6 +402,7 @@ typedef struct seqrec_step_stats {
 /** Creates a trainer for `model` with the training-scope options of `config` (model scope must agree: E_ARGUMENT). */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, const seqrec_config *config,
                                                            seqrec_trainer **out, seqrec_error *error);
+/** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
 SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
 /** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
  * are E_NOT_FOUND unless option unknown_items is skip. E_NUMERIC leaves weights and optimiser untouched. After the first
@@ -450,7 +460,9 @@ typedef struct seqrec_fit_stats {
 } seqrec_fit_stats;
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
- * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was. C. */
+ * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
+ * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added; the
+ * steps committed so far stay in the trainer and another call goes on from them. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                                       seqrec_fit_stats *stats, seqrec_error *error);
 /** Saves model, optimiser state, counters and best weights so far; atomic as seqrec_model_save. Rule C. */
@@ -489,6 +501,7 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, co
                                                      const seqrec_dataset *dataset,
                                                      const seqrec_evaluation *evaluation, seqrec_report **out,
                                                      seqrec_error *error);
+/** Frees the report. Rule C. */
 SEQREC_API void seqrec_report_release(seqrec_report *report);
 /** One figure: row "model", "popularity" or "markov"; metric "hr@10", "ndcg@10", "mrr", "coverage@10", "gini@10", "users".
  * low and high (95 % bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */

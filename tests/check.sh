@@ -1,5 +1,6 @@
 #!/bin/sh
-# tests: rules that need no test program. `check.sh all`, or any of: layers banned symbols header names style size.
+# tests: rules that need no test program. `check.sh all`, or any of: layers banned symbols header names style size
+# docs.
 # Prints what breaks a rule, as file:line where there is one, and exits 1 then.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -202,11 +203,54 @@ check_size() {
         start = 0 }' | rule "functions of more than 110 lines"
 }
 
+pages() {
+    project_files | grep -E '\.md$'
+}
+
+# "page:line:word" of what stands in backquotes or in blocks of commands.
+page_words() {
+    pages | xargs awk '
+        FNR == 1 { block = 0 }
+        /^ *```/ { block = !block; next }
+        block { n = split($0, words, /[ \t;&|()<>]+/); for (i = 1; i <= n; i++) print FILENAME ":" FNR ":" words[i]; next }
+        { line = $0; while (match(line, /`[^`]*`/)) { print FILENAME ":" FNR ":" substr(line, RSTART + 1, RLENGTH - 2)
+            line = substr(line, RSTART + RLENGTH) } }'
+}
+
+# page:line of LINK when no file is there; links to other sites and inside the page are left alone.
+check_links() {
+    pages | while read -r page; do
+        grep -noE '\]\([^)#]+' "$page" | grep -vE '\]\([a-z]+:' | sed 's/^\([0-9]*\):](/\1 /' | while read -r line link; do
+            [ -e "$(dirname "$page")/$link" ] || echo "$page:$line: $link"
+        done
+    done | rule "links of the pages that lead nowhere"
+}
+
+check_docs() {
+    awk '/^```c$/ { on = 1; next } /^```$/ && on { exit } on' README.md > "$scratch/program.c"
+    diff "$scratch/program.c" examples/quickstart.c | rule "the program of README.md is not examples/quickstart.c"
+    if [ -x "$BUILD/seqrec" ]; then
+        "$BUILD/seqrec" options --markdown | diff docs/OPTIONS.md - | rule "docs/OPTIONS.md is not what 'make options' writes"
+    else
+        echo "$BUILD/seqrec is not built" | rule docs
+    fi
+    check_links
+    page_words | grep -E '^[^:]*:[0-9]+:(lib|include|tests|examples|docs|abi|\.ci)/[A-Za-z0-9_./-]*$' | grep -v 'NAME' |
+        while IFS=: read -r page line path; do [ -e "$path" ] || echo "$page:$line: $path"; done |
+        rule "files that the pages name and that are not there"
+    pages | xargs grep -noE '(`|^ *)make [a-z][a-z-]*' /dev/null | sed 's/`//; s/: *make /:make /' |
+        while IFS=: read -r page line target; do
+            grep -qE "^${target#make }:" Makefile || echo "$page:$line: $target"
+        done | rule "make targets that the pages name and that the Makefile lacks"
+    awk '/^\/\*\*/ { documented = 1 } /^SEQREC_API/ { if (!documented) print FILENAME ":" FNR ": " $0; documented = 0 }
+        /;$/ && !/^ *\/?\*/ { documented = 0 }' include/seqrec.h | rule "functions of seqrec.h without a comment of their own"
+}
+
 [ $# -gt 0 ] || set -- all
 for name; do
     case $name in
-        all) check_layers; check_banned; check_header; check_names; check_style; check_size; check_symbols ;;
-        layers|banned|header|names|style|size|symbols) "check_$name" ;;
+        all) check_layers; check_banned; check_header; check_names; check_style; check_size; check_docs; check_symbols ;;
+        layers|banned|header|names|style|size|docs|symbols) "check_$name" ;;
         *) echo "check: no check is called $name" >&2; exit 2 ;;
     esac
 done

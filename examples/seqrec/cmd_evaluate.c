@@ -176,8 +176,7 @@ static void print_text(const evaluate_run *run)
         rows[count++] = "markov";
     }
     printf("%s\n", seqrec_report_protocol(run->report));
-    printf("%s split, %s users%s\n\n", run->split ? run->split : "test",
-           grouped((int64_t)figure(run, rows[0], "users", &low, &high), users),
+    printf("%s users%s\n\n", grouped((int64_t)figure(run, rows[0], "users", &low, &high), users),
            run->bootstrap ? "; 95 % bootstrap intervals in brackets" : "");
     printf("%s%-12s", bold(), "");
     for (int i = 0; i < count; i++) printf("  %-24s", rows[i]);

@@ -40,8 +40,10 @@ static const char *domain(const seqrec_option_info *option, char *out, size_t by
 /* The preset's value of the option in `out` when it differs from the option's default. */
 static int differs(const seqrec_config *config, const seqrec_option_info *option, char *out, size_t bytes)
 {
-    return seqrec_config_get(config, option->name, out, bytes, NULL, NULL) == SEQREC_OK &&
-           strcmp(out, option->initial) != 0;
+    double value, initial;
+    if (seqrec_config_get(config, option->name, out, bytes, NULL, NULL) != SEQREC_OK) return 0;
+    if (read_real(out, &value) && read_real(option->initial, &initial)) return value != initial;
+    return strcmp(out, option->initial) != 0;
 }
 
 static void print_text(seqrec_config *config)
@@ -105,11 +107,14 @@ static void print_markdown_scope(const char *scope, const char *heading)
 {
     seqrec_option_info option;
     char room[256];
-    printf("\n## %s\n\n| option | takes | default | since | what it does |\n|---|---|---|---|---|\n", heading);
-    for (int32_t i = 0; describe(i, &option); i++)
-        if (!strcmp(option.scope, scope))
-            printf("| `%s` | %s: %s | `%s` | %s | %s |\n", option.name, option.kind, domain(&option, room, sizeof room),
-                   option.initial, option.since, option.help);
+    int rows = 0;
+    for (int32_t i = 0; describe(i, &option); i++) {
+        if (strcmp(option.scope, scope)) continue;
+        if (rows++ == 0)
+            printf("\n## %s\n\n| option | takes | default | since | what it does |\n|---|---|---|---|---|\n", heading);
+        printf("| `%s` | %s: %s | `%s` | %s | %s |\n", option.name, option.kind, domain(&option, room, sizeof room),
+               option.initial, option.since, option.help);
+    }
 }
 
 static void print_markdown(seqrec_config *config)

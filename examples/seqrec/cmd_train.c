@@ -92,7 +92,6 @@ static int start_fresh(train_run *run)
 {
     seqrec_error error = {0};
     if (seqrec_model_create(run->context, run->config, &run->model, &error) != SEQREC_OK ||
-        seqrec_model_set_note(run->model, "preset", chosen_preset(&run->options), &error) != SEQREC_OK ||
         seqrec_trainer_create(run->model, run->config, &run->trainer, &error) != SEQREC_OK)
         return fail_value(text.name, "starting", &error);
     return 0;

@@ -154,14 +154,15 @@ void progress_clear(void)
 void progress_line(progress *bar, int important, const char *format, ...)
 {
     double now = now_seconds();
-    if (bar->quiet || (!important && (isatty(STDERR_FILENO) || now - bar->told < 5))) return;
+    if (bar->quiet || (important ? now - bar->told[1] < 2 : isatty(STDERR_FILENO) || now - bar->told[0] < 5)) return;
     va_list values;
     va_start(values, format);
     erase_bar();
     vfprintf(stderr, format, values);
     fputc('\n', stderr);
     va_end(values);
-    bar->told = now;
+    bar->told[0] = now;
+    if (important) bar->told[1] = now;
 }
 
 double now_seconds(void)

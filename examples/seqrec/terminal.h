@@ -36,14 +36,14 @@ typedef struct progress {
     int quiet;
     char label[96]; /* stands before the bar; empty: the stage */
     double drawn;   /* when the bar was drawn last */
-    double told;    /* when a line was written last, where stderr is no terminal */
+    double told[2]; /* when a line was written last: any, an important one */
 } progress;
 
 /* A seqrec_progress_fn whose context is a progress; answers 1 once a signal came. */
 int32_t progress_tick(void *context, const char *stage, int64_t done, int64_t total);
 /* Takes the bar away before something else is written. */
 void progress_clear(void);
-/* A lasting line; where stderr is no terminal only every few seconds unless `important`. */
+/* A lasting line, at most one every two seconds; one that is not `important` only where stderr is no terminal, every five. */
 void progress_line(progress *bar, int important, const char *format, ...) LIKE_PRINTF(3, 4);
 
 /* Escape sequences for results on stdout, empty unless it is a terminal and NO_COLOR is unset. */

@@ -119,7 +119,8 @@ static int32_t set_config(void *target, const char *name, const char *value, seq
     return seqrec_config_set(target, name, value, error);
 }
 
-const char *chosen_preset(const train_options *options)
+/* The preset that holds: of the command line, of the file, or "sasrec". */
+static const char *chosen_preset(const train_options *options)
 {
     if (options->preset) return options->preset;
     return options->file_preset[0] ? options->file_preset : "sasrec";

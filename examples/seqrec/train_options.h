@@ -19,8 +19,6 @@ typedef int32_t (*option_sink)(void *target, const char *name, const char *value
 int build_config(const char *command, train_options *options, seqrec_config **out);
 /* The file's and flags' options only, each given to `sink`; for a resumed trainer. */
 int apply_options(const char *command, train_options *options, option_sink sink, void *target);
-/* The preset that holds: of the command line, of the file, or "sasrec". */
-const char *chosen_preset(const train_options *options);
 /* Value of an option as text, "" when it is not there. */
 void option_text(const seqrec_config *config, const char *name, char *out, size_t bytes);
 int64_t option_count(const seqrec_config *config, const char *name);

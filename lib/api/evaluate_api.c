@@ -38,12 +38,15 @@ static int32_t refuse_trained(const provenance *from, const sq_division *asked, 
 {
     sq_division trained;
     if (!from->same_data) return SEQREC_OK;
-    SQ_CHECK(from->split != NULL && sq_division_parse(from->split, &trained, NULL) == SEQREC_OK, error, SEQREC_E_STATE,
-             "the model was trained on this data, and does not say with which split; allow_trained evaluates it all the "
-             "same");
-    SQ_CHECK(trained.kind != SQ_DIVISION_NONE && same_division(&trained, asked), error, SEQREC_E_STATE,
-             "the model was trained on this data with split \"%.60s\": other events than that split holds out were seen in "
-             "training; allow_trained evaluates them all the same", from->split);
+    SQ_CHECK(
+        from->split != NULL && sq_division_parse(from->split, &trained, NULL) == SEQREC_OK, error, SEQREC_E_STATE,
+        "the model was trained on this data, and does not say with which split; allow_trained evaluates it all the "
+        "same");
+    SQ_CHECK(
+        trained.kind != SQ_DIVISION_NONE && same_division(&trained, asked), error, SEQREC_E_STATE,
+        "the model was trained on this data with split \"%.60s\": other events than that split holds out were seen in "
+        "training; allow_trained evaluates them all the same",
+        from->split);
     return SEQREC_OK;
 }
 

@@ -11,7 +11,8 @@ static inline int32_t sq_text_out(const char *text, size_t length, const char *w
 {
     SQ_CHECK(out != NULL || out_bytes == 0, error, SEQREC_E_ARGUMENT, "out is NULL for %zu bytes", out_bytes);
     if (needed != NULL) *needed = length + 1;
-    SQ_CHECK(length < out_bytes, error, SEQREC_E_RANGE, "%.60s needs %zu bytes; out has %zu", what, length + 1, out_bytes);
+    SQ_CHECK(length < out_bytes, error, SEQREC_E_RANGE, "%.60s needs %zu bytes; out has %zu", what, length + 1,
+             out_bytes);
     memcpy(out, text, length);
     out[length] = '\0';
     return SEQREC_OK;

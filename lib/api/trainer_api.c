@@ -29,7 +29,7 @@ int32_t seqrec_trainer_create(seqrec_model *model, const seqrec_config *config, 
     SQ_TRY(same_model_scope(model, &config->options, error));
     SQ_TRY(sq_trainer_create(model, &config->options, out, error));
     sq_lock_take(&model->writing);
-    model->options = config->options;
+    sq_options_take_training(&model->options, &config->options);
     sq_lock_give(&model->writing);
     return SEQREC_OK;
 }

@@ -1,6 +1,5 @@
-/* base: counter-based random numbers: the bits are a function of (key, counter), so any part can be redone anywhere.
- * Philox-2x64-style mixing is too slow per dropout element, so two strengths are offered:
- * sq_random64 (full avalanche, for sampling and initialisation) and the 32-bit hash of the dropout kernels (tensor/). */
+/* base: counter-based random numbers: the bits are a function of (key, counter), so any part can be redone anywhere. These have
+ * full avalanche, for sampling and initialisation; dropout has a cheaper hash of its own in tensor/kernels.c. */
 #ifndef SQ_RNG_H
 #define SQ_RNG_H
 #include <stdint.h>

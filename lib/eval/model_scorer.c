@@ -2,6 +2,7 @@
 #include "eval/model_scorer.h"
 #include <inttypes.h>
 #include <math.h>
+#include "model/match.h"
 #include "serve/encode.h"
 #include "serve/scoring.h"
 
@@ -22,8 +23,8 @@ typedef struct model_scorer {
     sq_encoder encoder;
     sq_scoring scoring;
     sq_arena arena;
-    int32_t *slot_of;     /* [items] by dense index, -1: not in the model */
-    int64_t *unknown;     /* dense indices of these */
+    int32_t *slot_of; /* [items] by dense index, -1: not in the model */
+    int64_t *unknown; /* dense indices of these */
     int64_t unknown_count;
     const float **rows;   /* [items] */
     float *inverse_norms; /* [items], NULL unless cosine */
@@ -64,7 +65,7 @@ static int64_t longest_history(const seqrec_dataset *dataset)
 static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
 {
     const size_t items = (size_t)s->dataset->items, threads = (size_t)sq_pool_width(s->context->pool);
-    const size_t width = s->scoring.width;
+    const size_t width = s->scoring.width, floats = USERS * width;
     s->slot_of = SQ_TAKE(arena, int32_t, items);
     s->unknown = SQ_TAKE(arena, int64_t, items);
     s->rows = SQ_TAKE(arena, const float *, items);
@@ -75,7 +76,7 @@ static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
         bench measured, *b = arena->base == NULL ? &measured : &s->benches[i];
         sq_encode_scratch_take(arena, s->model, sq_encode_window(s->model, longest), &b->encode);
         b->slots = SQ_TAKE(arena, int32_t, (size_t)longest);
-        b->users = SQ_TAKE(arena, float, USERS * width);
+        b->users = SQ_TAKE(arena, float, floats);
     }
 }
 
@@ -83,7 +84,7 @@ static void map_items(model_scorer *s)
 {
     for (size_t i = 0; i < s->scoring.width; i++) s->zero[i] = 0;
     for (int64_t i = 0; i < s->dataset->items; i++) {
-        const int32_t slot = sq_catalogue_find(s->scoring.catalogue, s->dataset->item_ids[i]);
+        const int32_t slot = sq_match_item(s->scoring.catalogue, s->snapshot->names, s->dataset, i);
         s->slot_of[i] = slot;
         s->rows[i] = slot < 0 ? s->zero : sq_scoring_row(&s->scoring, slot);
         if (slot < 0) s->unknown[s->unknown_count++] = i;

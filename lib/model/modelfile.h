@@ -25,7 +25,7 @@ typedef struct sq_model_source {
     const seqrec_model *model;
     const sq_snapshot *snapshot;
     int64_t count;
-    int32_t *slots; /* [count]: where the items live, in the order of the file */
+    int32_t *slots;     /* [count]: where the items live, in the order of the file */
     int32_t renumbered; /* 1: the file numbers them 0..count-1, all with `generation` */
     int32_t generation;
     float *parameters;     /* all dense parameters in the order of files */

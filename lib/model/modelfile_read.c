@@ -105,9 +105,8 @@ static const struct {
     const char *name;
     int32_t dtype, rank, first, second;
 } columns[] = {
-    {"items.id", SQ_I64, 1, -1, 0},         {"items.slot", SQ_I32, 1, 0, 0},
-    {"items.generation", SQ_I32, 1, 0, 0},  {"items.weight", SQ_F32, 2, 0, 1},
-    {"items.output", SQ_F32, 2, 0, 1},      {"items.name.offsets", SQ_I64, 1, 2, 0},
+    {"items.id", SQ_I64, 1, -1, 0},        {"items.slot", SQ_I32, 1, 0, 0},   {"items.generation", SQ_I32, 1, 0, 0},
+    {"items.weight", SQ_F32, 2, 0, 1},     {"items.output", SQ_F32, 2, 0, 1}, {"items.name.offsets", SQ_I64, 1, 2, 0},
     {"items.name.bytes", SQ_U8, 1, -1, 0},
 };
 #define COLUMNS ((int32_t)(sizeof columns / sizeof *columns))
@@ -159,8 +158,7 @@ static int32_t check_tensors(reading *r, seqrec_error *error)
     r->count = tensor->shape[0];
     for (int32_t i = SLOTS; i < COLUMNS; i++)
         if (wants(r, i)) SQ_TRY(expect_column(r, i, &tensor, error));
-    for (int32_t i = 0; i < r->layout.count; i++)
-        SQ_TRY(expect_parameter(r, &r->layout.parameters[i], &tensor, error));
+    for (int32_t i = 0; i < r->layout.count; i++) SQ_TRY(expect_parameter(r, &r->layout.parameters[i], &tensor, error));
     for (int64_t i = 0; (tensor = sq_tensor_file_at(r->file, i)) != NULL; i++)
         SQ_CHECK(is_known(r, tensor->name), error, SEQREC_E_FORMAT, "tensor '%.80s' has no place in this model",
                  tensor->name);
@@ -294,8 +292,8 @@ static int32_t check_offsets(const reading *r, const int64_t *offsets, int64_t b
 }
 
 /* The names as terminated texts in `texts`, listed with their ids; returns how many there are. */
-static int64_t split_names(const reading *r, const int64_t *offsets, const char *bytes, char *texts,
-                           const char **names, int64_t *ids)
+static int64_t split_names(const reading *r, const int64_t *offsets, const char *bytes, char *texts, const char **names,
+                           int64_t *ids)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < r->count; i++) {

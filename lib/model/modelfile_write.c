@@ -163,7 +163,8 @@ static int32_t add_names(sq_tensor_writer *writer, sq_model_source *source, seqr
         const char *name = name_of(source, i);
         offsets[i + 1] = offsets[i] + (name ? (int64_t)strlen(name) : 0);
     }
-    SQ_TRY(sq_tensor_writer_add(writer, "items.name.offsets", SQ_I64, 1, &(int64_t){source->count + 1}, offsets, error));
+    SQ_TRY(
+        sq_tensor_writer_add(writer, "items.name.offsets", SQ_I64, 1, &(int64_t){source->count + 1}, offsets, error));
     return sq_tensor_writer_add_rows(writer, "items.name.bytes", SQ_U8, 1, &offsets[source->count], bring_names, source,
                                      error);
 }

@@ -127,7 +127,7 @@ static void linear(const at *a, size_t rows, const float *x, size_t ldx, size_t 
     sq_gemm(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, y, ldy, 1);
 }
 
-/* dx (+)= dy W^T, dW += x^T dy, db += column sums of dy. wt: W transposed [cols][padded inputs]. */
+/* The weights' share of a linear layer's gradient: dW += x^T dy, db += column sums of dy. */
 static void linear_bwd(const at *a, const float *x, size_t ldx, size_t inputs, const float *dy, size_t ldy, size_t cols,
                        float *dw, size_t ldw, float *db)
 {

@@ -43,7 +43,7 @@ typedef struct sq_workspace {
 void sq_workspace_take(sq_arena *arena, const sq_layout *layout, const sq_options *options, int32_t tokens,
                        int32_t longest, int32_t training, sq_workspace *out);
 
-/* x[0] holds the input embeddings (see sq_embed in layer/); out [tokens][dp] gets the final norm. */
+/* x[0] holds the input embeddings (see sq_embed_fwd in layer/); out [tokens][dp] gets the final norm. */
 void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *out);
 /* dout [tokens][dp] = gradient of out on entry, of x[0] on exit; grads (a parameter block) += . */
 void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,

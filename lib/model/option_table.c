@@ -87,14 +87,17 @@ static void original(sq_options *o)
     o->attention_output = 0;
 }
 
+/* The wiring of the older SASRec.pytorch, on which the published softmax results stand: query normed, residual from it. */
 static void softmax(sq_options *o)
 {
     o->dim = 64;
     o->loss = SQ_LOSS_SOFTMAX;
-    o->wiring = SQ_WIRING_PRE_NORM;
+    o->wiring = SQ_WIRING_ORIGINAL;
+    o->position = SQ_POSITION_START;
     o->init = SQ_INIT_NORMAL;
+    o->dropout = 0.1;
     o->beta2 = 0.999;
-    o->valid_every = 1;
+    o->valid_every = 2;
 }
 
 static void sampled_softmax(sq_options *o)

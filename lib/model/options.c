@@ -97,6 +97,15 @@ int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *e
     return SEQREC_OK;
 }
 
+void sq_options_take_training(sq_options *to, const sq_options *from)
+{
+    for (int32_t i = 0; i < sq_option_count; i++) {
+        const size_t field = sq_option_table[i].field;
+        if (sq_option_table[i].scope != SQ_SCOPE_TRAINING) continue;
+        memcpy((char *)to + field, (const char *)from + field, sizeof(int64_t)); /* as large as a double */
+    }
+}
+
 int32_t sq_options_set(sq_options *options, const char *name, const char *value, seqrec_error *error)
 {
     const sq_option *option = NULL;

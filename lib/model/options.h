@@ -69,6 +69,8 @@ int32_t sq_options_set(sq_options *options, const char *name, const char *value,
 const sq_option *sq_option_find(const char *name);
 /* The same, where an unknown name is E_UNSUPPORTED with the nearest one. */
 int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *error);
+/* Copies the options of training scope; the others are not written, so that reads of a served model may use them meanwhile. */
+void sq_options_take_training(sq_options *to, const sq_options *from);
 /* Text of the option's value; returns its length without the terminator (it may be cut to fit). */
 size_t sq_option_text(const sq_options *options, const sq_option *option, char *out, size_t out_bytes);
 /* Rules between options, e.g. heads must divide dim. */

@@ -212,11 +212,11 @@ static int32_t pass(sq_tensor_writer *writer, const entry *tensor, sq_filewrite 
     int64_t step = rows_per_block(tensor);
     for (int64_t first = 0; first < tensor->row_count && tensor->row_bytes > 0; first += step) {
         int64_t count = tensor->row_count - first < step ? tensor->row_count - first : step;
-        const unsigned char *bytes = tensor->data + (tensor->rows == NULL ? first * tensor->row_bytes : 0);
-        if (tensor->rows != NULL) {
+        const unsigned char *bytes = writer->block;
+        if (tensor->rows != NULL)
             SQ_TRY(tensor->rows(tensor->source, first, count, writer->block, error));
-            bytes = writer->block;
-        }
+        else
+            bytes = tensor->data + first * tensor->row_bytes;
         sq_checksum_add(&running, bytes, (size_t)(count * tensor->row_bytes));
         if (file != NULL) SQ_TRY(sq_filewrite_put(file, bytes, (size_t)(count * tensor->row_bytes), error));
     }

@@ -8,30 +8,30 @@
 #include "serve/topheap.h"
 
 enum {
-    MOST_USERS = 64,    /* scored together by a task */
-    PART_BLOCKS = 16,   /* least blocks of a part: 16,384 items */
-    LONG_LIST = 16384   /* a longer k leaves the catalogue in one part */
+    MOST_USERS = 64,  /* scored together by a task */
+    PART_BLOCKS = 16, /* least blocks of a part: 16,384 items */
+    LONG_LIST = 16384 /* a longer k leaves the catalogue in one part */
 };
 #define HEAP_BYTES ((int64_t)16 << 20) /* of a wave, while it has several users */
 
 typedef struct call {
     sq_request request;
     const seqrec_filter *filter;
-    int64_t k;         /* as asked for: row length of the results */
-    int32_t kept;      /* most results there can be */
-    int64_t listed;    /* length of the allow list, tidied */
-    int64_t denied;    /* of the deny list */
+    int64_t k;      /* as asked for: row length of the results */
+    int32_t kept;   /* most results there can be */
+    int64_t listed; /* length of the allow list, tidied */
+    int64_t denied; /* of the deny list */
     int32_t *allow, *deny;
-    int64_t blocks;    /* of the catalogue or the allow list */
-    int64_t wave;      /* sequences per wave */
-    int64_t parts;     /* of the blocks */
-    int64_t group;     /* users per task */
+    int64_t blocks;       /* of the catalogue or the allow list */
+    int64_t wave;         /* sequences per wave */
+    int64_t parts;        /* of the blocks */
+    int64_t group;        /* users per task */
     int64_t first, count; /* the present wave */
-    float *users;      /* [wave][padded d] */
-    int64_t *seen;     /* [wave] items of each history, tidied; 0 when they may be recommended */
-    float *heap_scores; /* [wave][parts][kept] */
+    float *users;         /* [wave][padded d] */
+    int64_t *seen;        /* [wave] items of each history, tidied; 0 when they may be recommended */
+    float *heap_scores;   /* [wave][parts][kept] */
     int32_t *heap_slots;
-    sq_topk *heaps;    /* [wave][parts] */
+    sq_topk *heaps; /* [wave][parts] */
     int64_t *items, *found;
     float *scores;
 } call;
@@ -69,9 +69,9 @@ static void carve(void *arg, sq_arena *arena)
     const size_t lists = (size_t)(c->wave * c->parts), kept = (size_t)c->kept;
     c->allow = SQ_TAKE(arena, int32_t, (size_t)(c->filter->allow != NULL ? c->filter->allow_count : 0));
     c->deny = SQ_TAKE(arena, int32_t, (size_t)c->filter->deny_count);
-    c->users = SQ_TAKE(arena, float, (size_t)c->wave * (size_t)c->request.model->layout.dp);
+    c->users = SQ_TAKE(arena, float, (size_t)c->wave *(size_t)c->request.model->layout.dp);
     c->seen = SQ_TAKE(arena, int64_t, (size_t)c->wave);
-    c->heap_scores = SQ_TAKE(arena, float, lists * kept);
+    c->heap_scores = SQ_TAKE(arena, float, lists *kept);
     c->heap_slots = SQ_TAKE(arena, int32_t, lists * kept);
     c->heaps = SQ_TAKE(arena, sq_topk, lists);
 }
@@ -82,8 +82,8 @@ static int32_t read_lists(call *c, seqrec_error *error)
     SQ_TRY(sq_request_find(&c->request, "deny", f->deny, f->deny_count, f->unknown_items, c->deny, &c->denied, error));
     c->denied = sq_slots_tidy(c->deny, c->denied);
     if (f->allow == NULL) return SEQREC_OK;
-    SQ_TRY(sq_request_find(&c->request, "allow", f->allow, f->allow_count, f->unknown_items, c->allow, &c->listed,
-                           error));
+    SQ_TRY(
+        sq_request_find(&c->request, "allow", f->allow, f->allow_count, f->unknown_items, c->allow, &c->listed, error));
     c->listed = sq_slots_without(c->allow, sq_slots_tidy(c->allow, c->listed), c->deny, c->denied);
     c->blocks = ceiling(c->listed, SQ_SCORED_ITEMS);
     return SEQREC_OK;

@@ -77,8 +77,9 @@ static int32_t refuse_unknown(const sq_request *request, int64_t b, seqrec_error
     const seqrec_batch *batch = request->batch;
     int64_t e = batch->offsets[b];
     while (sq_catalogue_find(request->snapshot->catalogue, batch->items[e]) >= 0) e++;
-    return sq_fail(error, SEQREC_E_NOT_FOUND, "item %" PRId64 " of sequence %" PRId64 " (event %" PRId64
-                   ") is not in the model", batch->items[e], b, e - batch->offsets[b]);
+    return sq_fail(error, SEQREC_E_NOT_FOUND,
+                   "item %" PRId64 " of sequence %" PRId64 " (event %" PRId64 ") is not in the model", batch->items[e],
+                   b, e - batch->offsets[b]);
 }
 
 static int32_t count_known(sq_request *request, int32_t unknown_items, seqrec_error *error)
@@ -133,12 +134,12 @@ int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_reques
 
 static void carve_seat(const sq_request *request, sq_arena *arena, size_t users, sq_seat *seat)
 {
-    const size_t width = (size_t)request->model->layout.dp;
+    const size_t width = (size_t)request->model->layout.dp, floats = users * SQ_SCORED_ITEMS;
     sq_encode_scratch_take(arena, request->model, sq_encode_window(request->model, request->longest), &seat->encode);
     seat->user = SQ_TAKE(arena, float, width);
     if (users == 0) return;
     sq_scoring_scratch_take(arena, &seat->scoring);
-    seat->scores = SQ_TAKE(arena, float, users * SQ_SCORED_ITEMS);
+    seat->scores = SQ_TAKE(arena, float, floats);
     seat->allowed = SQ_TAKE(arena, uint8_t, SQ_SCORED_ITEMS);
 }
 

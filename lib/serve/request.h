@@ -28,11 +28,11 @@ struct sq_request {
     sq_encoder encoder;
     sq_scoring scoring;
     sq_arena arena;
-    int32_t *slots;   /* [events] known events of sequence b, from batch->offsets[b] on */
-    int64_t *known;   /* [sequences] how many they are */
-    int64_t longest;  /* most of known */
-    int64_t skipped;  /* unknown ids so far */
-    sq_seat *seats;   /* [threads of the pool], the first seat_count with memory */
+    int32_t *slots;  /* [events] known events of sequence b, from batch->offsets[b] on */
+    int64_t *known;  /* [sequences] how many they are */
+    int64_t longest; /* most of known */
+    int64_t skipped; /* unknown ids so far */
+    sq_seat *seats;  /* [threads of the pool], the first seat_count with memory */
     int32_t seat_count;
     int32_t *seat_of; /* [threads of the pool] seat that a worker took, or -1 */
     _Atomic int32_t seated;
@@ -41,8 +41,7 @@ struct sq_request {
 };
 
 /* Takes a snapshot; the batch is well-formed. End the request whatever this and the next two answer. */
-int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch,
-                        seqrec_error *error);
+int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch, seqrec_error *error);
 /* Takes the memory of the call (layout may be NULL) and resolves the histories. unknown_items = SEQREC_UNKNOWN_ERROR:
  * E_NOT_FOUND names the first unknown id. */
 int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_request_layout layout, void *arg,

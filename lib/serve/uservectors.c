@@ -15,7 +15,7 @@ typedef struct call {
     const seqrec_filter *filter;
     int64_t run, tasks;
     const int64_t *candidates, *offsets;
-    int64_t n; /* candidates that all sequences share; 0 with offsets */
+    int64_t n;      /* candidates that all sequences share; 0 with offsets */
     int32_t *slots; /* of the candidates */
     float *out;
 } call;

@@ -67,8 +67,15 @@ static void add(size_t width, const float *x, float *y)
 
 static float max(size_t n, const float *x)
 {
-    vec m = splat(-INFINITY);
+    vec m = splat(-INFINITY), m1 = m, m2 = m, m3 = m; /* four chains hide the latency */
     size_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        m = larger(load(x + i), m);
+        m1 = larger(load(x + i + LANES), m1);
+        m2 = larger(load(x + i + 2 * LANES), m2);
+        m3 = larger(load(x + i + 3 * LANES), m3);
+    }
+    m = larger(larger(m, m1), larger(m2, m3));
     for (; i + LANES <= n; i += LANES) m = larger(load(x + i), m);
     if (i < n) m = larger(blend(lanes((ptrdiff_t)(n - i)), load(x + i), splat(-INFINITY)), m);
     return max_lanes(m);
@@ -78,11 +85,7 @@ static float max_abs(size_t width, const float *x)
 {
     const veci magnitude = (veci){0} + 0x7fffffff;
     veci m = {0}; /* bits of non-negative floats order as the floats do; NaN is above infinity */
-    OVER(i, width)
-    {
-        veci a = (veci)load(x + i) & magnitude, above = a > m;
-        m = (above & a) | (~above & m);
-    }
+    OVER(i, width) m = larger_integer((veci)load(x + i) & magnitude, m);
     int32_t top = 0;
     for (int i = 0; i < LANES; i++) top = m[i] > top ? m[i] : top;
     float value;

@@ -2,13 +2,17 @@
  *
  * Common rules. Rows are `ld` floats apart; `width` and `ld` are multiples of 16 and rows are zero from the true width d on, so
  * loops have no tails. Reductions run in 16 fixed lanes and one fixed tree, products sum over k in order with one rounding per
- * step in v3 and v4: a row's bits depend on neither its batch nor the number of threads. Pointers do not alias unless said. */
+ * step in v3 and v4: a row's bits depend on neither its batch nor the number of threads, and v3 and v4 agree in every bit. Pointers
+ * do not alias unless said. Nothing is read or written outside the extents given, neither between rows nor behind the last row's
+ * `width`. NaN, infinities and denormals go through as IEEE arithmetic has it, unless said; n may be 0. */
 #ifndef SQ_KERNELS_H
 #define SQ_KERNELS_H
 #include <stddef.h>
 #include <stdint.h>
 
-/* A dropout mask: element e of row r is kept when 16 hashed bits of (key, r, e) are at or above `threshold`. */
+/* A dropout mask: element e of row r is kept when 16 hashed bits of (key, r, e) are at or above `threshold`. Every table draws the
+ * same bits. The row's length is part of r for the kernels on rows: masks of different `width` (rounded up to 32) are not cuts of
+ * one another; those of causal_fwd do not depend on the width and repeat in the next row from key 65536 on. */
 typedef struct sq_dropout {
     uint64_t key;       /* of (seed, step, place) */
     uint32_t threshold; /* round(p * 65536); 0 = keep all */
@@ -42,8 +46,9 @@ typedef struct sq_kernels {
     void (*axpy)(size_t width, float a, const float *x, float *y);
     void (*scale)(size_t width, float a, const float *x, float *y); /* x may be y */
     void (*add)(size_t width, const float *x, float *y);
-    float (*max)(size_t n, const float *x);          /* any n > 0; NaN is skipped */
-    float (*max_abs)(size_t width, const float *x);  /* +Inf if any element is NaN or infinite */
+    /* Any n; NaN is skipped, -Inf of nothing. x is read up to round16(n). The sign of a zero is any. */
+    float (*max)(size_t n, const float *x);
+    float (*max_abs)(size_t width, const float *x); /* +Inf if any element is NaN or infinite */
     /* to [cols][ld_to] = transpose of from [rows][ld_from]; columns rows..round16(rows) of `to` are zeroed. */
     void (*transpose)(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to);
     /* n copies of row[width] */
@@ -51,37 +56,43 @@ typedef struct sq_kernels {
     /* sum[width] += column sums of x[n][width] */
     void (*column_sums)(size_t n, size_t width, const float *x, size_t ld, float *sum);
 
-    /* y = (x - mean) / sqrt(var + eps) * gain + bias over the first d columns; mean, rstd: [n], kept for bwd. y may be x. */
+    /* y = (x - mean) / sqrt(var + eps) * gain + bias over the first d columns; mean, rstd: [n], kept for bwd. y may be x. Where
+     * var overflows (|x| from about 1e19) rstd is 0 and y the bias. */
     void (*norm_fwd)(size_t n, size_t d, size_t ld, float epsilon, const float *x, const float *gain,
                      const float *bias, float *y, float *mean, float *rstd);
     /* dx (= or +=), dgain += , dbias += ; x as given to fwd. dx may be dy when not accumulating. */
     void (*norm_bwd)(size_t n, size_t d, size_t ld, const float *x, const float *gain, const float *mean,
                      const float *rstd, const float *dy, float *dx, int accumulate, float *dgain, float *dbias);
 
-    /* x[r] *= mask of (dropout, first + r) */
+    /* x[r] *= mask of (dropout, first + r); what is dropped becomes +0, NaN too. */
     void (*dropout)(size_t n, size_t width, size_t ld, const sq_dropout *dropout, uint64_t first, float *x);
-    /* In place: x = dropout(relu(x)); bwd: dx *= (y > 0) * scale, y = what fwd left. */
+    /* In place: x = dropout(relu(x)), with dropout's mask; relu(NaN) = 0. bwd: dx *= scale where y > 0, y = what fwd left, and 0
+     * elsewhere. */
     void (*relu_fwd)(size_t n, size_t width, size_t ld, const sq_dropout *dropout, uint64_t first, float *x);
     void (*relu_bwd)(size_t n, size_t width, size_t ld, const sq_dropout *dropout, const float *y, float *dx);
-    /* y = x * Phi(x), Phi the normal distribution function; bwd: dx *= derivative at x. */
+    /* y = x * Phi(x), Phi the normal distribution function; bwd: dx *= derivative at x. NaN at -Inf. */
     void (*gelu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
     void (*gelu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
 
     /* Causal softmax of rows i0 .. i0+n-1 of one sequence and head, in place, over `width` columns (width >= i0 + n):
      * p_ij = softmax_j<=i(scale * s_ij), zero for j > i. s becomes p after dropout; kept (if not NULL, same ld) becomes p with
-     * the sign turned where dropout drops it. Mask row of i: mask_row + i. */
+     * the sign turned where dropout drops it. Mask row of i: mask_row + i. Scores of j > i may be anything, a score of -Inf closes
+     * its key (not all of a row's), and scale > 0, |scale * s| < 1e8 of the others; NaN or +Inf makes its row NaN, up to column
+     * round16(i + 1). */
     void (*causal_fwd)(size_t n, size_t i0, size_t width, size_t ld, float scale, const sq_dropout *dropout,
                        uint64_t mask_row, float *s, float *kept);
     /* From kept [n][ld] (as above), dp = dO V^T in `d` [n][ldd] and delta [n] = <dO, O>: p (may be NULL) = p after dropout
-     * [n][ldd], d = ds * scale. */
+     * [n][ldd], d = ds * scale. dp is finite for j > i too. */
     void (*causal_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
                        const float *kept, const float *delta, float *p, float *d);
 
     /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */
     float (*exp_shift)(size_t n, float shift, float *x);
-    void (*exp)(size_t n, const float *x, float *y); /* for tests and losses; any n up to the slack */
+    /* y = exp(x) for any n, within 1.01 units in the last place; 0 below -87.33 (no denormals), exp(88.37) above that, also at
+     * +Inf; NaN stays NaN. */
+    void (*exp)(size_t n, const float *x, float *y);
 
-    /* One Adam step of n floats (any n). g NULL: zero gradient. */
+    /* One Adam step of n floats (any n). g NULL: zero gradient, with the same bits as n zeros (clip finite). */
     void (*adam)(size_t n, const sq_adam *rule, const float *g, float *w, float *m, float *v);
 } sq_kernels;
 

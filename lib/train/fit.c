@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "eval/evaluate.h"
 #include "eval/model_scorer.h"
+#include "model/match.h"
 #include "train/checkpoint.h"
 #include <math.h>
 #include <stdio.h>
@@ -28,38 +29,19 @@ typedef struct job {
 
 /* ---- preparing ------------------------------------------------------------------------------------------------------ */
 
-/* Adds the dataset's items that the model lacks. */
-static int32_t add_items(const job *j, seqrec_error *error)
-{
-    seqrec_model *model = j->t->model;
-    const sq_memory *memory = &j->t->context->memory;
-    int64_t *missing = sq_alloc(memory, (size_t)j->data->items, sizeof *missing), n = 0;
-    SQ_CHECK(missing, error, SEQREC_E_MEMORY, "no memory for %lld ids", (long long)j->data->items);
-    sq_lock_take(&model->writing);
-    const sq_catalogue *now = model->current->catalogue;
-    for (int64_t i = 0; i < j->data->items; i++)
-        if (sq_catalogue_find(now, j->data->item_ids[i]) < 0) missing[n++] = j->data->item_ids[i];
-    int32_t status = SEQREC_OK;
-    if (n > 0) {
-        sq_item_start start = sq_item_start_of(model, now->count + n);
-        sq_change change = {0};
-        status = sq_catalogue_put(now, missing, n, NULL, sq_item_start_fill, &start, &change.catalogue, error);
-        if (status == SEQREC_OK) status = sq_model_publish(model, change, error);
-    }
-    sq_lock_give(&model->writing);
-    sq_free(memory, missing);
-    return status;
-}
-
 static int32_t map_items(job *j, seqrec_error *error)
 {
     j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
+    sq_snapshot *now = sq_snapshot_acquire(j->t->model);
+    int64_t missing = -1;
     for (int64_t i = 0; i < j->data->items; i++) {
-        j->slot_of[i] = sq_catalogue_find(j->t->catalogue, j->data->item_ids[i]);
-        SQ_CHECK(j->slot_of[i] >= 0, error, SEQREC_E_STATE, "item %lld was removed while the fit began",
-                 (long long)j->data->item_ids[i]);
+        j->slot_of[i] = sq_match_item(j->t->catalogue, now->names, j->data, i);
+        if (j->slot_of[i] < 0 && missing < 0) missing = i;
     }
+    sq_snapshot_release(j->t->model, now);
+    SQ_CHECK(missing < 0, error, SEQREC_E_STATE, "item %lld was removed while the fit began",
+             (long long)j->data->item_ids[missing]);
     return SEQREC_OK;
 }
 
@@ -90,30 +72,31 @@ static int32_t list_users(job *j, seqrec_error *error)
 }
 
 /* A trainer stays with its data and division: resuming with others would be neither run. */
-static int32_t check_same(job *j, seqrec_error *error)
+static int32_t check_same(const job *j, const char *split, seqrec_error *error)
 {
-    sq_progress_state *f = &j->t->fit;
-    const char *split = j->fit->split ? j->fit->split : "leave-one-out";
+    const sq_progress_state *f = &j->t->fit;
     SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_ARGUMENT, "the split \"%.80s\" is too long", split);
-    SQ_CHECK(f->data_hash == 0 || f->data_hash == j->data->hash, error, SEQREC_E_STATE,
-             "this trainer was fitted to data %016llx, not %016llx", (unsigned long long)f->data_hash,
-             (unsigned long long)j->data->hash);
-    SQ_CHECK(f->data_hash == 0 || strcmp(f->split, split) == 0, error, SEQREC_E_STATE,
+    if (f->data_hash == 0) return SEQREC_OK;
+    SQ_CHECK(f->data_hash == j->data->hash, error, SEQREC_E_STATE, "this trainer was fitted to data %016llx, not %016llx",
+             (unsigned long long)f->data_hash, (unsigned long long)j->data->hash);
+    SQ_CHECK(strcmp(f->split, split) == 0, error, SEQREC_E_STATE,
              "this trainer was fitted under split \"%s\", not \"%s\"", f->split, split);
-    f->data_hash = j->data->hash;
-    snprintf(f->split, sizeof f->split, "%s", split);
     return SEQREC_OK;
 }
 
 static int32_t prepare(job *j, seqrec_error *error)
 {
+    const char *split = j->fit->split ? j->fit->split : "leave-one-out";
     SQ_TRY(sq_division_parse(j->fit->split, &j->division, error));
     SQ_TRY(sq_division_check(&j->division, j->data, error));
-    SQ_TRY(check_same(j, error));
-    SQ_TRY(add_items(j, error));
+    SQ_TRY(check_same(j, split, error));
+    SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(sq_trainer_sync(j->t, error));
     SQ_TRY(map_items(j, error));
-    return list_users(j, error);
+    SQ_TRY(list_users(j, error));
+    j->t->fit.data_hash = j->data->hash;
+    snprintf(j->t->fit.split, sizeof j->t->fit.split, "%s", split);
+    return SEQREC_OK;
 }
 
 static void drop(job *j)

@@ -45,6 +45,7 @@ static void deal_slots(sq_plan *p)
 int32_t sq_plan_finish(sq_plan *p, const sq_memory *memory, int64_t micro_tokens, seqrec_error *error)
 {
     SQ_TRY(GROW(micro, 0, p->sequences));
+    p->most_tokens = (int32_t)micro_tokens;
     for (int64_t s = 0; s < p->sequences;) {
         sq_micro m = {.first_sequence = (int32_t)s, .first_token = p->starts[s]};
         do {

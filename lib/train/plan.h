@@ -15,7 +15,7 @@ typedef struct sq_micro {
 typedef struct sq_plan {
     int64_t tokens, sequences, seen_count, micro_count;
     int64_t longest;
-    int32_t most_tokens;   /* of a micro-batch */
+    int32_t most_tokens;   /* of a micro-batch, and at least what one may have: working memory does not grow with luck */
     int64_t *starts;       /* [sequences + 1] first token of each sequence */
     int64_t *seen_starts;  /* [sequences + 1] into seen */
     int32_t *inputs;       /* [tokens] slots */

@@ -219,6 +219,13 @@ int32_t sq_trainer_create(seqrec_model *model, const sq_options *options, sq_tra
     return SEQREC_OK;
 }
 
+/* Rows that lazy updates left behind count as current: exact updates replay the steps from now on only. */
+static void skip_waiting(sq_trainer *t)
+{
+    for (int32_t c = 0; c < t->chunks; c++)
+        for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = t->step;
+}
+
 int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqrec_error *error)
 {
     sq_options changed = t->options;
@@ -227,12 +234,14 @@ int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqre
     SQ_TRY(sq_trainer_catch_up(t, error)); /* rows that wait are replayed under the rates of their own steps */
     draft d = {.live = t->live, .popularity = t->popularity};
     sq_options old = t->options;
+    int32_t exact = sq_trainer_exact(t);
     t->options = changed;
     int32_t status = draft_sampler(t, t->catalogue, &d, error);
     if (status != SEQREC_OK) {
         t->options = old;
         return status;
     }
+    if (!exact && sq_trainer_exact(t)) skip_waiting(t);
     sq_sampler_free(&t->sampler, &t->context->memory);
     t->sampler = d.sampler;
     return SEQREC_OK;

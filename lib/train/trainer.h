@@ -51,7 +51,7 @@ struct seqrec_trainer {
     sq_adam rules[SQ_RULES];
 
     /* full softmax and shared negatives: the output vectors in one piece */
-    float *table, *panels, *table_norm; /* [padded live][dp], its transpose in panels, 1 / norms for cosine */
+    float *table, *panels; /* [padded live][dp] and its transpose in panels */
     float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][dp] */
     size_t table_rows;
 

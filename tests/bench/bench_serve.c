@@ -1,34 +1,7 @@
 /* bench: serving one user and batches of users through the public interface. One JSON object per line on stdout. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include "seqrec.h"
+#include "benchtool.h"
 
 enum { EVENTS = 200, SMALL = 3416, LARGE = 1000000, BATCH = 128, BEST = 10 };
-
-static seqrec_error failure;
-
-static void must(int32_t status)
-{
-    if (status == SEQREC_OK) return;
-    fprintf(stderr, "bench_serve: %s: %s\n", seqrec_status_name(status), failure.message);
-    exit(EXIT_FAILURE);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* An untrained model: what a read costs does not depend on the weights. */
 typedef struct bench {
@@ -46,7 +19,7 @@ static void put_items(bench *b)
     for (int64_t first = 0; first < b->items; first += 4096) {
         const int64_t n = b->items - first < 4096 ? b->items - first : 4096;
         for (int64_t i = 0; i < n; i++) ids[i] = first + i + 1;
-        must(seqrec_items_put(b->model, ids, n, NULL, &failure));
+        bench_must(seqrec_items_put(b->model, ids, n, NULL, &bench_failure));
     }
 }
 
@@ -68,10 +41,10 @@ static void set_up(bench *b, int32_t threads, int32_t dim, int64_t items)
     b->threads = threads;
     b->dim = dim;
     b->items = items;
-    must(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &b->context, &failure));
-    must(seqrec_config_create(NULL, &config, &failure));
-    must(seqrec_config_set(config, "dim", text, &failure));
-    must(seqrec_model_create(b->context, config, &b->model, &failure));
+    bench_must(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &b->context, &bench_failure));
+    bench_must(seqrec_config_create(NULL, &config, &bench_failure));
+    bench_must(seqrec_config_set(config, "dim", text, &bench_failure));
+    bench_must(seqrec_model_create(b->context, config, &b->model, &bench_failure));
     seqrec_config_release(config);
     put_items(b);
     fill_histories(b);
@@ -88,9 +61,9 @@ static double once(bench *b, int32_t users)
 {
     seqrec_batch batch = {.struct_size = sizeof batch, .sequences = users, .offsets = b->offsets, .items = b->events};
     seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
-    const double start = now();
-    must(seqrec_topk(b->model, &batch, BEST, &filter, b->best, b->scores, b->found, &failure));
-    return now() - start;
+    const double start = bench_now();
+    bench_must(seqrec_topk(b->model, &batch, BEST, &filter, b->best, b->scores, b->found, &bench_failure));
+    return bench_now() - start;
 }
 
 static void report(bench *b, int32_t users, int32_t repeats)
@@ -98,11 +71,11 @@ static void report(bench *b, int32_t users, int32_t repeats)
     static double seconds[2000];
     for (int32_t i = 0; i < repeats / 10 + 1; i++) (void)once(b, users);
     for (int32_t i = 0; i < repeats; i++) seconds[i] = once(b, users);
-    qsort(seconds, (size_t)repeats, sizeof *seconds, compare);
+    const double median = bench_median(seconds, repeats); /* sorts */
     printf("{\"bench\":\"topk\",\"k\":%d,\"items\":%lld,\"dim\":%d,\"events\":%d,\"users\":%d,\"threads\":%d,"
            "\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"users_per_second\":%.0f}\n",
-           BEST, (long long)b->items, (int)b->dim, EVENTS, (int)users, (int)b->threads, 1e3 * seconds[repeats / 2],
-           1e3 * seconds[repeats * 99 / 100], users / seconds[repeats / 2]);
+           BEST, (long long)b->items, (int)b->dim, EVENTS, (int)users, (int)b->threads, 1e3 * median,
+           1e3 * seconds[repeats * 99 / 100], users / median);
     fflush(stdout);
 }
 

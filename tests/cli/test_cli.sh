@@ -1,8 +1,8 @@
 #!/bin/sh
 # The seqrec program's contract: results, JSON, messages, exit codes, Ctrl-C and resume, on small generated data.
-# SEQREC names the program. Prints one line per check; exit 1 when one failed.
-SEQREC=${SEQREC:-build/seqrec}
-[ -x "$SEQREC" ] || { echo "SEQREC=$SEQREC is no program"; exit 2; }
+# SEQREC_PROGRAM names the program. Prints one line per check; exit 1 when one failed.
+SEQREC=${SEQREC_PROGRAM:-build/seqrec}
+[ -x "$SEQREC" ] || { echo "SEQREC_PROGRAM=$SEQREC is no program"; exit 2; }
 case $SEQREC in /*) ;; *) SEQREC=$PWD/$SEQREC ;; esac
 DIR=$(mktemp -d) || exit 2
 trap 'rm -rf "$DIR"' EXIT

@@ -26,8 +26,7 @@ static api_fixture api;
         int32_t got_ = (call);                                                                                         \
         ck_assert_msg(got_ == (wanted), "%s: %s %s, not %s", #call, seqrec_status_name(got_), api.error.message,       \
                       seqrec_status_name(wanted));                                                                     \
-        if (got_ == SEQREC_OK)                                                                                         \
-            ck_assert_msg(api.error.message[0] == 0, "%s wrote an error and succeeded", #call);                        \
+        if (got_ == SEQREC_OK) ck_assert_msg(api.error.message[0] == 0, "%s wrote an error and succeeded", #call);     \
     } while (0)
 
 /* A failure whose message holds `hint`. */
@@ -57,9 +56,8 @@ static api_fixture api;
                 break;                                                                                                 \
             }                                                                                                          \
             ck_assert_msg(outcome_ == SEQREC_E_MEMORY && api.error.status == outcome_ && api.error.message[0] != 0,    \
-                          "%s: request %lld failed: %s %s", #call, (long long)failed_ + 1,                              \
-                          seqrec_status_name(outcome_),                                                                \
-                          api.error.message);                                                                          \
+                          "%s: request %lld failed: %s %s", #call, (long long)failed_ + 1,                             \
+                          seqrec_status_name(outcome_), api.error.message);                                            \
             ck_assert_msg(atomic_load(&api.memory.blocks) == before_, "%s: request %lld failed and left blocks",       \
                           #call, (long long)failed_ + 1);                                                              \
             check;                                                                                                     \

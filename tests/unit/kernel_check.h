@@ -46,9 +46,15 @@ static inline float float_of(uint32_t bits)
 }
 
 /* All NaN count as the same. */
-static inline int same_bits(float a, float b) { return (isnan(a) && isnan(b)) || bits_of(a) == bits_of(b); }
+static inline int same_bits(float a, float b)
+{
+    return (isnan(a) && isnan(b)) || bits_of(a) == bits_of(b);
+}
 
-static inline size_t matrix_floats(const matrix *m) { return m->rows && m->width ? (m->rows - 1) * m->ld + m->width : 0; }
+static inline size_t matrix_floats(const matrix *m)
+{
+    return m->rows && m->width ? (m->rows - 1) * m->ld + m->width : 0;
+}
 
 /* Maps are kept for the next matrix of their size: making one costs more than a kernel's run. */
 typedef struct kept_map {
@@ -95,9 +101,18 @@ static inline matrix matrix_open_slack(size_t rows, size_t width, size_t ld, siz
     return m;
 }
 
-static inline matrix matrix_open(size_t rows, size_t width, size_t ld) { return matrix_open_slack(rows, width, ld, 0); }
-static inline matrix row_open(size_t width) { return matrix_open(1, width, width); }
-static inline float *row_of(const matrix *m, size_t r) { return m->at + r * m->ld; }
+static inline matrix matrix_open(size_t rows, size_t width, size_t ld)
+{
+    return matrix_open_slack(rows, width, ld, 0);
+}
+static inline matrix row_open(size_t width)
+{
+    return matrix_open(1, width, width);
+}
+static inline float *row_of(const matrix *m, size_t r)
+{
+    return m->at + r * m->ld;
+}
 
 /* What lies around the elements is as it was. */
 static inline void matrix_check(const matrix *m)
@@ -117,7 +132,10 @@ static inline void matrix_close(matrix *m)
     map_give(m->map, m->bytes);
 }
 
-static inline float uniform(uint64_t key, uint64_t i) { return (float)(2 * sq_random_unit(key, i) - 1); }
+static inline float uniform(uint64_t key, uint64_t i)
+{
+    return (float)(2 * sq_random_unit(key, i) - 1);
+}
 
 /* Uniform in [-1, 1) in the first d columns, 0 behind. */
 static inline void matrix_random(matrix *m, uint64_t key, size_t d)
@@ -141,8 +159,8 @@ static inline matrix matrix_copy(const matrix *from)
 }
 
 /* Values a kernel may meet at the worst of times. */
-static const float hard_values[] = {0.0f,      -0.0f,    1e-45f,     -1e-45f,   1.1754942e-38f, -1e-39f, 1.0f, 3.0e38f,
-                                    -3.4e38f,  INFINITY, -INFINITY,  NAN,       1e-30f,         1e30f,   -2.5f};
+static const float hard_values[] = {0.0f,     -0.0f,    1e-45f,    -1e-45f, 1.1754942e-38f, -1e-39f, 1.0f, 3.0e38f,
+                                    -3.4e38f, INFINITY, -INFINITY, NAN,     1e-30f,         1e30f,   -2.5f};
 #define HARD_VALUES (sizeof hard_values / sizeof *hard_values)
 
 /* Random, one element in four hard. */
@@ -190,6 +208,5 @@ static inline void each_variant(void (*body)(const sq_kernels *kernels))
 
 static const size_t some_widths[] = {16, 32, 48, 64, 80, 112, 128, 144, 256};
 static const size_t some_counts[] = {0, 1, 2, 3, 7, 8, 9, 17, 33};
-#define EACH(type, name, list)                                                                                         \
-    for (const type *name = (list); name < (list) + sizeof(list) / sizeof *(list); name++)
+#define EACH(type, name, list) for (const type *name = (list); name < (list) + sizeof(list) / sizeof *(list); name++)
 #endif

@@ -9,9 +9,9 @@
 
 /* What a copy differs in; all NULL: nothing. */
 typedef struct rewriting {
-    const char *key, *value;       /* metadata set, or left out when value is NULL */
-    const char *without, *with;    /* tensor left out; tensor added, with two floats */
-    const char *tensor;            /* tensor with `bytes` bytes changed from element `element` on */
+    const char *key, *value;    /* metadata set, or left out when value is NULL */
+    const char *without, *with; /* tensor left out; tensor added, with two floats */
+    const char *tensor;         /* tensor with `bytes` bytes changed from element `element` on */
     int64_t element;
     const void *values;
     size_t bytes;
@@ -67,9 +67,9 @@ static inline void rewrite(const char *from, const char *to, rewriting how)
         ck_assert_int_lt(i, MOST);
         if (how.without != NULL && strcmp(how.without, tensor->name) == 0) continue;
         data[i] = tensor_bytes(file, tensor, &how);
-        ck_assert_int_eq(sq_tensor_writer_add(writer, tensor->name, tensor->dtype, tensor->rank, tensor->shape, data[i],
-                                              NULL),
-                         SEQREC_OK);
+        ck_assert_int_eq(
+            sq_tensor_writer_add(writer, tensor->name, tensor->dtype, tensor->rank, tensor->shape, data[i], NULL),
+            SEQREC_OK);
     }
     if (how.with != NULL)
         ck_assert_int_eq(sq_tensor_writer_add(writer, how.with, SQ_F32, 1, &(int64_t){2}, two, NULL), SEQREC_OK);
@@ -109,7 +109,7 @@ static inline void text_in(const char *path, const char *key, char *out, size_t 
     sq_tensor_file_close(file);
 }
 
-/* Takes the checksums out as another program would: every "xxh3..." pair of the metadata, from the first on. */
+/* Takes the checksums out as another program would: every "xxh3..." pair of the metadata, whose first is one of them. */
 static inline void rewrite_plain(const char *from, const char *to)
 {
     FILE *file = fopen(from, "rb");
@@ -126,9 +126,11 @@ static inline void rewrite_plain(const char *from, const char *to)
         }
         at = strstr(at, "\":\"") + 3;
         at = strchr(at, '"') + 1;
-        if (*at == ',') at++;
+        if (*at == ',')
+            at++;
+        else
+            kept--; /* the comma before the last pair */
     }
-    if (strncmp(header, "{\"__metadata__\":{,", 18) == 0) ck_abort_msg("a comma was left");
     file = fopen(to, "wb");
     ck_assert_ptr_nonnull(file);
     ck_assert(fwrite(&kept, 1, 8, file) == 8 && fwrite(header, 1, kept, file) == kept &&

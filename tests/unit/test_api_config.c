@@ -57,14 +57,22 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
     static const struct {
         const char *preset, *name, *value;
     } rows[] = {
-        {"sasrec", "dim", "50"},          {"sasrec", "dropout", "0.2"},
-        {"sasrec", "loss", "bce"},        {"sasrec", "negatives", "1"},
-        {"sasrec", "blocks", "2"},        {"sasrec", "heads", "1"},
-        {"sasrec", "max_length", "200"},  {"sasrec", "batch", "128"},
-        {"sasrec", "wiring", "post_norm"}, {"sasrec", "learning_rate", "0.001"},
-        {"sasrec-original", "wiring", "original"}, {"sasrec-original", "dim", "50"},
-        {"sasrec-softmax", "loss", "softmax"},     {"sasrec-softmax", "dim", "64"},
-        {"sasrec-sampled-softmax", "loss", "sampled_softmax"}, {"sasrec-sampled-softmax", "negatives", "256"},
+        {"sasrec", "dim", "50"},
+        {"sasrec", "dropout", "0.2"},
+        {"sasrec", "loss", "bce"},
+        {"sasrec", "negatives", "1"},
+        {"sasrec", "blocks", "2"},
+        {"sasrec", "heads", "1"},
+        {"sasrec", "max_length", "200"},
+        {"sasrec", "batch", "128"},
+        {"sasrec", "wiring", "post_norm"},
+        {"sasrec", "learning_rate", "0.001"},
+        {"sasrec-original", "wiring", "original"},
+        {"sasrec-original", "dim", "50"},
+        {"sasrec-softmax", "loss", "softmax"},
+        {"sasrec-softmax", "dim", "64"},
+        {"sasrec-sampled-softmax", "loss", "sampled_softmax"},
+        {"sasrec-sampled-softmax", "negatives", "256"},
         {"sasrec-sampled-softmax", "dim", "64"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

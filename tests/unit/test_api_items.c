@@ -44,8 +44,8 @@ static void three_items(void)
     const float vectors[3 * DIM] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     api_open_tied();
     put((int64_t[]){10, 20, 30}, 3, vectors);
-    EXPECT(SEQREC_OK, seqrec_items_set_names(api.model, (int64_t[]){10, 20}, (const char *[]){"ten", "twenty"}, 2,
-                                             &api.error));
+    EXPECT(SEQREC_OK,
+           seqrec_items_set_names(api.model, (int64_t[]){10, 20}, (const char *[]){"ten", "twenty"}, 2, &api.error));
 }
 
 /* The table is as three_items left it. */
@@ -258,8 +258,8 @@ START_TEST(names_lead_to_items_and_back)
     int64_t id = 0;
     EXPECT(SEQREC_OK, seqrec_items_find(api.model, "twenty", &id, &api.error));
     ck_assert_int_eq(id, 20);
-    EXPECT(SEQREC_OK, seqrec_items_set_names(api.model, (int64_t[]){10, 20}, (const char *[]){"twenty", "ten"}, 2,
-                                             &api.error));
+    EXPECT(SEQREC_OK,
+           seqrec_items_set_names(api.model, (int64_t[]){10, 20}, (const char *[]){"twenty", "ten"}, 2, &api.error));
     EXPECT(SEQREC_OK, seqrec_items_find(api.model, "twenty", &id, &api.error));
     ck_assert_int_eq(id, 10);
     ck_assert_str_eq(name_of(20), "ten");
@@ -275,9 +275,9 @@ START_TEST(names_that_cannot_be_are_refused_together)
         int32_t status;
         const char *first, *second, *part;
     } rows[] = {
-        {SEQREC_E_EXISTS, "thirty", "twenty", "twenty"}, {SEQREC_E_EXISTS, "same", "same", "same"},
-        {SEQREC_E_ARGUMENT, "thirty", "", "empty"},      {SEQREC_E_ARGUMENT, "thirty", NULL, "NULL"},
-        {SEQREC_E_ARGUMENT, "thirty", longest, "long"},  {SEQREC_E_ARGUMENT, "thirty", "\xff", "UTF-8"},
+        {SEQREC_E_EXISTS, "thirty", "twenty", "twenty"},    {SEQREC_E_EXISTS, "same", "same", "same"},
+        {SEQREC_E_ARGUMENT, "thirty", "", "empty"},         {SEQREC_E_ARGUMENT, "thirty", NULL, "NULL"},
+        {SEQREC_E_ARGUMENT, "thirty", longest, "long"},     {SEQREC_E_ARGUMENT, "thirty", "\xff", "UTF-8"},
         {SEQREC_E_ARGUMENT, "thirty", "\xc0\xaf", "UTF-8"},
     };
     char out[16];

@@ -113,10 +113,8 @@ static seqrec_batch alone(const histories *h, int64_t b, int64_t *offsets)
 {
     offsets[0] = 0;
     offsets[1] = h->offsets[b + 1] - h->offsets[b];
-    return (seqrec_batch){.struct_size = sizeof(seqrec_batch),
-                          .sequences = 1,
-                          .offsets = offsets,
-                          .items = h->items + h->offsets[b]};
+    return (seqrec_batch){
+        .struct_size = sizeof(seqrec_batch), .sequences = 1, .offsets = offsets, .items = h->items + h->offsets[b]};
 }
 
 static seqrec_batch one_history(const int64_t *items, int64_t n, int64_t *offsets)
@@ -481,7 +479,8 @@ START_TEST(a_score_that_is_not_a_number_is_never_recommended)
     const seqrec_batch batch = one_history(history, 2, offsets);
     float users[20];
     good(seqrec_encode(w.model, &batch, NULL, users, &failure));
-    for (int64_t i = 0; i < 20; i++) vector[i] = (users[i] > 0) == (i % 16 < 8) ? 3e38f : -3e38f; /* +inf and -inf meet */
+    for (int64_t i = 0; i < 20; i++)
+        vector[i] = (users[i] > 0) == (i % 16 < 8) ? 3e38f : -3e38f; /* +inf and -inf meet */
     good(seqrec_items_update(w.model, &w.ids[7], 1, vector, &failure));
     good(seqrec_score(w.model, &batch, &w.ids[7], NULL, 1, NULL, &score, &failure));
     ck_assert_float_nan(score);
@@ -776,12 +775,12 @@ START_TEST(wrong_arguments_are_refused)
     const seqrec_batch right = {.struct_size = sizeof right, .sequences = 2, .offsets = offsets, .items = w.ids};
     seqrec_batch b = right;
     seqrec_filter f = no_filter();
-#define REFUSED(expected, f)                                                                                             \
+#define REFUSED(expected, f)                                                                                           \
     do {                                                                                                               \
-        ck_assert_int_eq(seqrec_encode(w.model, &b, (f), out.users, &failure), (expected));                              \
-        ck_assert_int_eq(failure.status, (expected));                                                                    \
-        ck_assert_int_eq(seqrec_score(w.model, &b, w.ids, NULL, 3, (f), out.scores, NULL), (expected));                  \
-        ck_assert_int_eq(seqrec_topk(w.model, &b, 5, (f), out.best, NULL, out.found, NULL), (expected));                 \
+        ck_assert_int_eq(seqrec_encode(w.model, &b, (f), out.users, &failure), (expected));                            \
+        ck_assert_int_eq(failure.status, (expected));                                                                  \
+        ck_assert_int_eq(seqrec_score(w.model, &b, w.ids, NULL, 3, (f), out.scores, NULL), (expected));                \
+        ck_assert_int_eq(seqrec_topk(w.model, &b, 5, (f), out.best, NULL, out.found, NULL), (expected));               \
         b = right;                                                                                                     \
     } while (0)
     b.struct_size = 8;

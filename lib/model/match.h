@@ -1,0 +1,14 @@
+/* model: which item of a model an item of a dataset is. */
+#ifndef SQ_MATCH_H
+#define SQ_MATCH_H
+#include "data/dataset.h"
+#include "model/model.h"
+
+/* Slot of item `index` of the dataset, or -1: by name when the dataset and the model have names (ids of texts are numbers by
+ * first appearance and differ from file to file), else by id. */
+int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
+                      int64_t index);
+/* Adds the dataset's items that the model lacks, with their names; an id that another name has already is replaced by the next
+ * free one above all. Takes model->writing. */
+int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error);
+#endif

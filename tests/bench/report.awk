@@ -1,0 +1,195 @@
+# bench: the tables of `make bench` from its JSON lines, and the figures held against what the project promises.
+
+# The value of a key in the current line, without quotes; "" when it is not there.
+function field(key,    at, text) {
+    at = index($0, "\"" key "\":")
+    if (!at) return ""
+    text = substr($0, at + length(key) + 3)
+    sub(/^ */, "", text)
+    if (text ~ /^"/) { sub(/^"/, "", text); sub(/".*/, "", text) }
+    else sub(/[,}].*/, "", text)
+    return text
+}
+
+function title(text) { printf "\n%s\n", text }
+
+function megabytes(bytes) { return bytes == "" ? "" : sprintf("%.0f MB", bytes / 1e6) }
+
+# One promise: `got` (none: "") is at least or at most `bar`.
+function promise(text, got, how, bar, unit,    verdict) {
+    if (got == "") verdict = "not measured"
+    else if (how == "least") verdict = got + 0 >= bar + 0 ? "met" : "NOT MET"
+    else verdict = got + 0 <= bar + 0 ? "met" : "NOT MET"
+    printf "%-62s %10s  at %-5s %8s  %s\n", text, got == "" ? "-" : sprintf("%.3g%s", got, unit), how, bar unit, verdict
+}
+
+function ratio(theirs, ours) { return theirs == "" || ours == "" ? "" : theirs / ours }
+
+{ kind = field("bench"); name = field("name") }
+
+kind == "peak" {
+    if (!(name in seen)) peaks[++peak_count] = name
+    seen[name]
+    peak[name, field("threads")] = field("gflops")
+}
+
+kind == "train" {
+    trained[++train_count] = name
+    seconds[name] = field("seconds_per_epoch")
+    rate[name] = field("targets_per_second")
+    gflops[name] = field("gflops")
+    share[name] = field("share_of_peak")
+    rss[name] = field("peak_rss_bytes")
+    data = field("data") ", " field("threads") " threads"
+}
+
+field("variant") != "" {
+    torch[field("variant")] = field("seconds_per_epoch")
+    torch_rss[field("variant")] = field("peak_rss_bytes")
+    torch_name = "PyTorch " field("torch")
+    blas = $0
+    if (!sub(/.*"blas": *\["/, "", blas)) blas = "no separate BLAS"
+    sub(/".*/, "", blas)
+    if (field("p50_seconds") != "") predict = 1e3 * field("p50_seconds")
+}
+
+kind == "flat" {
+    flats[++flat_count] = name
+    step[name] = field("seconds_per_step")
+    items[name] = field("items")
+    fresh[name] = field("allocations_in_warm_steps")
+    flat_rss[name] = field("peak_rss_bytes")
+}
+
+kind == "evaluate" {
+    evaluations[++evaluation_count] = sprintf("%-26s %9d users %9s resamples %8.2f s", name, field("users"),
+                                              field("resamples"), field("seconds"))
+    if (field("seconds") + 0 > evaluation + 0) evaluation = field("seconds")
+}
+
+kind == "read" {
+    million = field("lines_per_second") / 1e6
+    reads[++read_count] = sprintf("%-26s %9d lines %8.1f M lines/s", name, field("lines"), million)
+    if (reading == "" || million < reading) reading = million
+}
+
+kind == "topk" || kind == "score" {
+    serves[++serve_count] = sprintf("%-6s %8d items, d %3d, %4d users, %d threads: p50 %9.3f ms, p99 %9.3f ms, %8.0f users/s",
+                                    kind, field("items"), field("dim"), field("users"), field("threads"),
+                                    field("p50_ms"), field("p99_ms"), field("users_per_second"))
+    if (field("items") == 3416 && field("users") == 1 && field("threads") == 1 && field("p50_ms") + 0 > serving + 0)
+        serving = field("p50_ms")
+}
+
+kind == "kernel" {
+    if (!(name in kernel_unit)) kernels[++kernel_count] = name
+    kernel_unit[name] = field("unit")
+    kernel[name, field("table")] = field("rate")
+    table_peak[field("table")] = field("peak_gflops")
+}
+
+kind == "phases" {
+    phases[++phase_count] = name
+    line = $0
+    sub(/^[^,]*,[^,]*,/, "", line)
+    gsub(/[{}]/, "", line)
+    parts = split(line, part, ",\"")
+    for (i = 1; i <= parts; i++) {
+        gsub(/"/, "", part[i])
+        colon = match(part[i], /:[0-9.]*$/)
+        phase_kind[i] = substr(part[i], 1, colon - 1)
+        phase[phase_count, i] = substr(part[i], colon + 1)
+    }
+}
+
+function train_line(name, theirs,    other) {
+    if (torch[theirs] != "")
+        other = sprintf("%8.2f s %6.1fx %9s  %s", torch[theirs], torch[theirs] / seconds[name],
+                        megabytes(torch_rss[theirs]), theirs)
+    printf "%-26s %8.2f %9.0f %8.1f %7.1f%% %9s  %s\n", name, seconds[name], rate[name], gflops[name],
+        100 * share[name], megabytes(rss[name]), other
+}
+
+function kernel_line(text, unit, base, v3, v4) {
+    printf "%-34s %-8s %8.1f %8s %8s\n", text, unit, base, v3, v4
+}
+
+function tables(    i, j, n, theirs) {
+    if (peak_count) title("Multiply-adds in registers, GFLOP/s of 1 and 2 threads")
+    for (i = 1; i <= peak_count; i++) printf "%-26s %8.1f %8.1f\n", peaks[i], peak[peaks[i], 1], peak[peaks[i], 2]
+    if (train_count) {
+        title("Training: " data (torch_name == "" ? "; no PyTorch beside it" : "; beside it " torch_name " on " blas))
+        printf "%-26s %8s %9s %8s %8s %9s  %10s %7s %9s\n", "", "s/epoch", "targets/s", "GFLOP/s", "of peak", "memory",
+            torch_name == "" ? "" : "theirs", torch_name == "" ? "" : "ratio", torch_name == "" ? "" : "memory"
+        for (i = 1; i <= train_count; i++) {
+            theirs = trained[i]
+            sub(/^softmax-/, "softmax-padded-", theirs)
+            train_line(trained[i], theirs)
+            if (sub(/-padded-/, "-unpadded-", theirs) && torch[theirs] != "") train_line(trained[i], theirs)
+        }
+    }
+    if (flat_count) title("A step of sampled softmax, d 64, 128 x 200 events, 256 negatives")
+    for (i = 1; i <= flat_count; i++) {
+        n = flats[i]
+        printf "%-26s %9d items %9.1f ms %9s %5d allocations in the timed steps\n", n, items[n], 1e3 * step[n],
+            megabytes(flat_rss[n]), fresh[n]
+    }
+    if (evaluation_count) title("Evaluation, E4")
+    for (i = 1; i <= evaluation_count; i++) print evaluations[i]
+    if (read_count) title("Reading")
+    for (i = 1; i <= read_count; i++) print reads[i]
+    if (serve_count) {
+        title("Serving, histories of 200 events")
+        if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict
+    }
+    for (i = 1; i <= serve_count; i++) print serves[i]
+    if (kernel_count) {
+        title("Kernels on one core: base, v3, v4")
+        kernel_line("multiply-adds in registers", "GFLOP/s", table_peak["base"], table_peak["v3"], table_peak["v4"])
+    }
+    for (i = 1; i <= kernel_count; i++) {
+        n = kernels[i]
+        kernel_line(n, kernel_unit[n], kernel[n, "base"], kernel[n, "v3"], kernel[n, "v4"])
+    }
+    if (phase_count) {
+        title("Where the time of training goes, per cent of all samples")
+        printf "%-28s", ""
+        for (i = 1; i <= phase_count; i++) printf " %24s", phases[i]
+        print ""
+        for (j = 1; j <= parts; j++) {
+            printf "%-28s", phase_kind[j]
+            for (i = 1; i <= phase_count; i++) printf " %24.1f", phase[i, j]
+            print ""
+        }
+    }
+}
+
+function times(theirs, ours) {
+    return ratio(torch[theirs], seconds[ours])
+}
+
+function promises(    i, n, most, flat, warm, large) {
+    title("Promises")
+    promise("BCE d 50, dropout 0.2, times PyTorch", times("bce-d50-p0.2", "bce-d50-p0.2"), "least", 10, "x")
+    promise("BCE d 64, dropout 0.2, times PyTorch", times("bce-d64-p0.2", "bce-d64-p0.2"), "least", 10, "x")
+    promise("BCE d 50, dropout 0, times PyTorch", times("bce-d50-p0", "bce-d50-p0"), "least", 5, "x")
+    promise("BCE d 64, dropout 0, times PyTorch", times("bce-d64-p0", "bce-d64-p0"), "least", 5, "x")
+    promise("softmax d 64, times PyTorch on padded logits", times("softmax-padded-d64-p0.2", "softmax-d64-p0.2"), "least", 8, "x")
+    promise("softmax d 64, times PyTorch without padding", times("softmax-unpadded-d64-p0.2", "softmax-d64-p0.2"), "least", 4, "x")
+    for (i = 1; i <= train_count; i++) {
+        n = trained[i]
+        if (n ~ /^(bce|softmax)-d64/) promise(n ", share of the multiply-add peak", 100 * share[n], "least", 45, "%")
+        if (n ~ /^(bce|softmax)-/ && rss[n] / 1e6 > most) most = rss[n] / 1e6
+    }
+    promise("most memory of the rows with BCE and softmax", most, "most", 400, " MB")
+    large = items["flat-shared-large"]
+    flat = ratio(step["flat-shared-large"], step["flat-shared-small"])
+    promise("a step on " (large == "" ? "10000000" : large) " items, times one on 100000", flat, "most", 1.5, "x")
+    for (n in fresh) warm += fresh[n]
+    promise("allocations in warm steps", warm, "most", 0, "")
+    promise("full E4 evaluation", evaluation, "most", 3, " s")
+    promise("one user of 200 events over 3,416 items, p50 on one thread", serving, "most", 0.5, " ms")
+    promise("reading, the slowest of the formats, million lines a second", reading, "least", 3, " M")
+}
+
+END { tables(); promises() }

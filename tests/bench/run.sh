@@ -1,0 +1,79 @@
+#!/bin/sh
+# bench: what `make bench` runs, one measurement after another: the library, PyTorch on the same work, and where the time
+# goes. JSON lines go to $BUILD/bench/*.jsonl, the tables to stdout. QUICK=1: one repetition of each. ONLY="train torch":
+# these parts only (peak train torch flat evaluate read serve kernels phases), the others' earlier figures stay.
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 2
+BUILD=${BUILD:-build}
+ONLY=${ONLY:-peak train torch flat evaluate read serve kernels phases}
+THREADS=2
+out=$BUILD/bench
+programs=$BUILD/tests
+repeats=5 steps=20 torch_steps=5
+[ -z "${QUICK:-}" ] || repeats=1 steps=2 torch_steps=1
+mkdir -p "$out" || exit 2
+
+data=${SEQREC_DATA:-../shared/data}/ml-1m.txt
+if [ ! -f "$data" ]; then
+    echo "There is no $data: the figures are of generated events with ml-1m's counts and lengths."
+    data=$out/lookalike.txt
+    [ -f "$data" ] || "$programs/bench_train" --lookalike "$data" || exit 1
+fi
+echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u), $(nproc) cores; $(date -u +%Y-%m-%dT%H:%MZ)"
+awk '$1 > 0.5 { print "The machine is busy (load " $1 "): the figures below are not to be quoted." }' /proc/loadavg
+
+# rows PREFIX...: rows of bench_train.
+rows() {
+    for prefix; do
+        "$programs/bench_train" --data "$data" --threads $THREADS --repeats $repeats --steps $steps --only "$prefix" ||
+            return 1
+    done
+}
+
+part_peak() { rows peak; }
+part_train() { rows bce- softmax- sampled-; }
+part_flat() { rows flat-; }
+part_evaluate() { rows evaluate-; }
+part_read() { rows read-; }
+part_serve() { "$programs/bench_serve"; }
+part_kernels() { "$programs/bench_kernels" --json; }
+part_torch() {
+    python=/usr/bin/python3 # Debian's is the one that has torch
+    [ -x $python ] || python=python3
+    variants=$(printf '%s,' bce-d50-p0.2 bce-d50-p0 bce-d64-p0.2 bce-d64-p0 softmax-padded-d64-p0.2 \
+        softmax-padded-d64-p0 softmax-unpadded-d64-p0.2 softmax-unpadded-d64-p0)predict-d50
+    "$python" tests/reference/bench_torch.py --data "$data" --threads $THREADS --steps $torch_steps --blas auto \
+        --variants "$variants"
+}
+# Samples begin after the second that the peak and the reading of the data take.
+part_phases() {
+    command -v perf > /dev/null || { echo "there is no perf: no table of where the time goes" >&2; return 77; }
+    for row in bce-d64-p0.2 softmax-d64-p0.2 sampled-shared-d64-p0.2; do
+        perf record -q -D 1000 -F 499 -o "$out/perf.data" "$programs/bench_train" --data "$data" --threads $THREADS \
+            --repeats $repeats --only $row > /dev/null &&
+            perf report -i "$out/perf.data" --stdio --no-children -g none --sort dso,symbol -F overhead,dso,sym \
+                -t '|' 2> /dev/null | awk -v name=$row -f tests/bench/phases.awk || return 1
+    done
+    rm -f "$out/perf.data"
+}
+
+failed=0
+for part in $ONLY; do
+    case $part in
+        serve|kernels) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
+    esac
+    echo "bench: $part" >&2
+    "part_$part" > "$out/$part.partial"
+    status=$?
+    if [ $status -eq 0 ]; then
+        mv "$out/$part.partial" "$out/$part.jsonl"
+    else
+        rm -f "$out/$part.jsonl"
+        cat "$out/$part.partial"
+        rm -f "$out/$part.partial"
+        [ $status -eq 77 ] || { echo "bench: $part failed with status $status" >&2; failed=1; }
+    fi
+done
+awk -f tests/bench/report.awk "$out"/*.jsonl || failed=1
+exit $failed

@@ -1,0 +1,221 @@
+/* unit: what samplers draw and which negatives a step may have. */
+#include "base/rng.h"
+#include "trainer_state.h"
+
+#define SLOTS 40
+#define DRAWS 200000
+
+static sq_memory plain_memory(void)
+{
+    sq_memory memory;
+    EXPECT_OK(sq_memory_init(&memory, NULL, error));
+    return memory;
+}
+
+/* ---- samplers ----------------------------------------------------------------------------------------------------- */
+
+/* Chi-square of the draws against the probabilities the sampler states; at most five deviations above its mean. */
+static void check_draws(const sq_sampler *s, const double *probability)
+{
+    int64_t count[3 * SLOTS + 8] = {0};
+    double chi = 0, freedom = -1;
+    uint64_t key = sq_random_key(7, SQ_STREAM_NEGATIVES, 3);
+    for (uint64_t i = 0; i < DRAWS; i++) count[sq_sampler_draw(s, key, i)]++;
+    for (int64_t i = 0; i < s->count; i++) {
+        double expected = probability[i] * DRAWS, off = (double)count[s->slots[i]] - expected;
+        ck_assert_msg(fabs(sq_sampler_probability(s, i) - probability[i]) < 1e-12, "item %d", (int)i);
+        ck_assert(expected > 0 || count[s->slots[i]] == 0);
+        if (expected > 0) chi += off * off / expected, freedom++;
+    }
+    ck_assert_msg(chi <= freedom + 5 * sqrt(2 * freedom), "chi-square %g with %g degrees of freedom", chi, freedom);
+}
+
+static void check_sampler(int32_t kind, const double *weights)
+{
+    sq_memory memory = plain_memory();
+    sq_sampler s = {0};
+    int32_t slots[SLOTS];
+    double probability[SLOTS], sum = 0;
+    for (int32_t i = 0; i < SLOTS; i++) slots[i] = 3 * i + 1; /* with gaps */
+    for (int32_t i = 0; i < SLOTS && weights; i++) sum += weights[i];
+    for (int32_t i = 0; i < SLOTS; i++) probability[i] = sum > 0 ? weights[i] / sum : 1.0 / SLOTS;
+    EXPECT_OK(sq_sampler_build(&s, &memory, kind, slots, SLOTS, weights, error));
+    check_draws(&s, probability);
+    sq_sampler_free(&s, &memory);
+}
+
+START_TEST(uniform_draws_are_uniform) { check_sampler(SQ_SAMPLER_UNIFORM, NULL); }
+END_TEST
+
+START_TEST(popularity_draws_follow_their_weights)
+{
+    double zipf[SLOTS], holes[SLOTS], one[SLOTS] = {0}, none[SLOTS] = {0}, steep[SLOTS];
+    for (int i = 0; i < SLOTS; i++) {
+        zipf[i] = 1.0 / (1 + i);
+        holes[i] = i % 3 ? 0 : i + 1;
+        steep[i] = pow(0.5, i % 12);
+    }
+    one[17] = 2.5;
+    const double *weights[] = {zipf, holes, one, none, steep};
+    check_sampler(SQ_SAMPLER_POPULARITY, weights[_i]);
+}
+END_TEST
+
+START_TEST(draws_repeat_by_key_and_counter_and_differ_between_keys)
+{
+    sq_memory memory = plain_memory();
+    int32_t slots[SLOTS];
+    int64_t same = 0;
+    for (int32_t i = 0; i < SLOTS; i++) slots[i] = i;
+    sq_sampler s = {0};
+    EXPECT_OK(sq_sampler_build(&s, &memory, SQ_SAMPLER_UNIFORM, slots, SLOTS, NULL, error));
+    uint64_t a = sq_random_key(1, SQ_STREAM_NEGATIVES, 5), b = sq_random_key(1, SQ_STREAM_NEGATIVES, 6);
+    for (uint64_t i = 0; i < 4000; i++) {
+        ck_assert_int_eq(sq_sampler_draw(&s, a, i), sq_sampler_draw(&s, a, i));
+        same += sq_sampler_draw(&s, a, i) == sq_sampler_draw(&s, b, i);
+    }
+    ck_assert_int_lt(same, 2 * 4000 / SLOTS);
+    sq_sampler_free(&s, &memory);
+}
+END_TEST
+
+/* ---- rules of a step ---------------------------------------------------------------------------------------------- */
+
+#define ITEMS 60
+#define NEGATIVES 9
+
+typedef struct counts {
+    int64_t entries, empty, targets, history;
+} counts;
+
+/* Counts the negatives of the latest step that are their token's target, in its sequence's history, or missing. */
+static counts count_entries(const sq_trainer *t)
+{
+    const sq_plan *p = &t->plan;
+    counts n = {0};
+    for (int64_t s = 0; s < p->sequences; s++)
+        for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
+            const int32_t *slots = t->entries.slots + p->tokens + i * (1 + NEGATIVES);
+            ck_assert_int_eq(slots[0], p->targets[i]);
+            for (int j = 1; j <= NEGATIVES; j++) {
+                int seen = 0;
+                for (int64_t k = p->seen_starts[s]; k < p->seen_starts[s + 1]; k++) seen |= p->seen[k] == slots[j];
+                ck_assert_int_lt(slots[j], ITEMS);
+                n.entries++;
+                n.empty += slots[j] < 0;
+                n.targets += slots[j] == slots[0];
+                n.history += seen;
+            }
+        }
+    return n;
+}
+
+static counts drawn(int64_t loss, int64_t seen, const small_batch *b)
+{
+    sq_options o = small_options("sasrec");
+    o.dim = 8;
+    o.max_length = 10;
+    o.loss = loss;
+    o.seen = seen;
+    o.negatives = NEGATIVES;
+    o.micro_batch = 32;
+    small_model s = small_open(&o, 2, ITEMS);
+    small_train(&s, &o);
+    small_step(s.trainer, b);
+    counts n = count_entries(s.trainer);
+    small_close(&s);
+    return n;
+}
+
+/* Histories of 25 to 30 events, of which a window of 11 trains. */
+static small_batch long_histories(void)
+{
+    small_batch b;
+    small_draw(&b, 2, 30, 25, 30, ITEMS);
+    return b;
+}
+
+static const int64_t both_losses[] = {SQ_LOSS_BCE, SQ_LOSS_SAMPLED_SOFTMAX};
+
+START_TEST(excluded_histories_are_never_drawn_even_from_before_the_window)
+{
+    small_batch b = long_histories();
+    counts n = drawn(both_losses[_i], SQ_SEEN_EXCLUDE_HISTORY, &b);
+    ck_assert_int_eq(n.entries, 30 * 10 * NEGATIVES);
+    ck_assert_int_eq(n.history, 0);
+    ck_assert_int_eq(n.targets, 0);
+    ck_assert_int_eq(n.empty, 0);
+}
+END_TEST
+
+START_TEST(excluded_targets_are_never_drawn_and_histories_are)
+{
+    small_batch b = long_histories();
+    counts n = drawn(both_losses[_i], SQ_SEEN_EXCLUDE_TARGET, &b);
+    ck_assert_int_eq(n.targets, 0);
+    ck_assert_int_eq(n.empty, 0);
+    ck_assert_int_gt(n.history, n.entries / 5);
+}
+END_TEST
+
+START_TEST(keep_draws_targets_too_which_a_softmax_leaves_out)
+{
+    small_batch b = long_histories();
+    counts bce = drawn(SQ_LOSS_BCE, SQ_SEEN_KEEP, &b), softmax = drawn(SQ_LOSS_SAMPLED_SOFTMAX, SQ_SEEN_KEEP, &b);
+    ck_assert_int_gt(bce.targets, 10);
+    ck_assert_int_eq(bce.empty, 0);
+    ck_assert_int_eq(softmax.targets, 0);
+    ck_assert_int_eq(softmax.empty, bce.targets); /* the same draws */
+}
+END_TEST
+
+START_TEST(a_history_of_all_items_leaves_no_negative_and_a_step_goes_on)
+{
+    small_batch b = {.sequences = 1};
+    b.offsets[1] = ITEMS;
+    for (int32_t i = 0; i < ITEMS; i++) b.slots[i] = i;
+    counts n = drawn(both_losses[_i], SQ_SEEN_EXCLUDE_HISTORY, &b);
+    ck_assert_int_eq(n.empty, n.entries);
+}
+END_TEST
+
+START_TEST(each_step_draws_its_own_negatives)
+{
+    sq_options o = small_options("sasrec");
+    o.dim = 8;
+    o.negatives = NEGATIVES;
+    o.negative_sharing = _i ? SQ_SHARE_BATCH : SQ_SHARE_POSITION;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    small_batch b = long_histories();
+    int32_t first[NEGATIVES], second[NEGATIVES];
+    size_t at = 0;
+    for (int step = 0; step < 2; step++) {
+        small_step(s.trainer, &b);
+        at = (size_t)s.trainer->plan.tokens * (_i ? 2 : 1) + (_i ? 0 : 1);
+        memcpy(step ? second : first, s.trainer->entries.slots + at, sizeof first);
+    }
+    ck_assert(memcmp(first, second, sizeof first) != 0);
+    small_close(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("negatives");
+    TCase *tests = tcase_create("negatives");
+    tcase_add_test(tests, uniform_draws_are_uniform);
+    tcase_add_loop_test(tests, popularity_draws_follow_their_weights, 0, 5);
+    tcase_add_test(tests, draws_repeat_by_key_and_counter_and_differ_between_keys);
+    tcase_add_loop_test(tests, excluded_histories_are_never_drawn_even_from_before_the_window, 0, 2);
+    tcase_add_loop_test(tests, excluded_targets_are_never_drawn_and_histories_are, 0, 2);
+    tcase_add_test(tests, keep_draws_targets_too_which_a_softmax_leaves_out);
+    tcase_add_loop_test(tests, a_history_of_all_items_leaves_no_negative_and_a_step_goes_on, 0, 2);
+    tcase_add_loop_test(tests, each_step_draws_its_own_negatives, 0, 2);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
