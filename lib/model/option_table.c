@@ -68,6 +68,9 @@ const sq_option sq_option_table[] = {
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, the last weights are kept."),
     INTEGER(T, patience, "10", 0, 1e9, "Validations without improvement before training stops; 0 = never."),
+    INTEGER(T, average_epochs, "0", 0, 1e6,
+            "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "
+            "they are."),
     CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr", "Validation metric (full ranking, history filtered)."),
     INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),

@@ -35,7 +35,7 @@ typedef struct sq_options {
     int64_t optimizer, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
-    int64_t epochs, batch, valid_every, patience;
+    int64_t epochs, batch, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;
     int64_t unknown_items;

@@ -108,6 +108,7 @@ static int32_t add_counters(sq_tensor_writer *w, const sq_trainer *t, seqrec_err
     SQ_TRY(add_real(w, "train.loss", f->loss, error));
     SQ_TRY(add_integer(w, "train.best_epoch", f->best_epoch, error));
     SQ_TRY(add_integer(w, "train.stale", f->stale, error));
+    SQ_TRY(add_integer(w, "train.averaged", f->averaged, error));
     if (f->best) SQ_TRY(add_real(w, "train.best_metric", f->best_metric, error));
     SQ_TRY(sq_tensor_writer_text(w, "train.split", f->split, error));
     return sq_tensor_writer_text(w, "train.data_hash", hash, error);
@@ -164,6 +165,7 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     SQ_TRY(read_real(file, "train.loss", &f->loss, error));
     SQ_TRY(read_count(file, "train.best_epoch", &f->best_epoch, error));
     SQ_TRY(read_count(file, "train.stale", &f->stale, error));
+    SQ_TRY(read_count(file, "train.averaged", &f->averaged, error));
     if (has_best) SQ_TRY(read_real(file, "train.best_metric", &f->best_metric, error));
     SQ_TRY(text_of(file, "train.split", &split, error));
     SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_FORMAT, "metadata train.split is too long");
@@ -173,25 +175,43 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
 
 /* ---- saving ------------------------------------------------------------------------------------------------------------------ */
 
+/* A snapshot that is kept beside the weights: the best so far, or the running mean. */
+typedef struct kept {
+    const char *parameters, *items; /* names of its tensors */
+    sq_snapshot *snapshot;          /* NULL: not there */
+    float *flat;
+    float **chunks;
+    column rows;
+} kept;
+
 /* What the writer points into. */
 typedef struct save_job {
     sq_trainer *t;
     sq_snapshot *now;
     sq_model_source *source;
     sq_tensor_writer *writer;
-    float *m, *v, *best;        /* flat parameters */
-    float **chunks_m, **chunks_v, **chunks_best;
-    column rows_m, rows_v, rows_best;
+    float *m, *v; /* flat parameters */
+    float **chunks_m, **chunks_v;
+    column rows_m, rows_v;
+    kept kept[2];
 } save_job;
 
-/* The best rows under today's membership: items put or updated since have their present rows. */
-static void best_chunks(const sq_trainer *t, const sq_snapshot *now, float **chunks)
+/* Its rows under today's membership: items put or updated since have their present rows. */
+static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
 {
-    for (int32_t c = 0; c < now->catalogue->chunks; c++) {
-        const sq_catalogue *best = t->fit.best->catalogue;
-        int same = c < best->chunks && best->slots[c] == now->catalogue->slots[c];
-        chunks[c] = same ? best->rows[c]->at : now->catalogue->rows[c]->at;
+    const sq_memory *memory = &j->t->context->memory;
+    const sq_catalogue *now = j->now->catalogue;
+    if (!k->snapshot) return SEQREC_OK;
+    const sq_catalogue *then = k->snapshot->catalogue;
+    k->flat = sq_alloc(memory, (size_t)parameter_count(&j->t->model->layout), sizeof *k->flat);
+    k->chunks = sq_alloc(memory, (size_t)now->chunks, sizeof *k->chunks);
+    SQ_CHECK(k->flat && k->chunks, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
+    flatten(&j->t->model->layout, k->snapshot->weights->at, k->flat);
+    for (int32_t c = 0; c < now->chunks; c++) {
+        int same = c < then->chunks && then->slots[c] == now->slots[c];
+        k->chunks[c] = same ? then->rows[c]->at : now->rows[c]->at;
     }
+    return SEQREC_OK;
 }
 
 static int32_t gather(save_job *j, seqrec_error *error)
@@ -202,22 +222,16 @@ static int32_t gather(save_job *j, seqrec_error *error)
     size_t n = (size_t)parameter_count(l), chunks = (size_t)t->chunks;
     j->m = sq_alloc(memory, n, sizeof *j->m);
     j->v = sq_alloc(memory, n, sizeof *j->v);
-    j->best = sq_alloc(memory, t->fit.best ? n : 0, sizeof *j->best);
     j->chunks_m = sq_alloc(memory, chunks, sizeof *j->chunks_m);
     j->chunks_v = sq_alloc(memory, chunks, sizeof *j->chunks_v);
-    j->chunks_best = sq_alloc(memory, chunks, sizeof *j->chunks_best);
-    SQ_CHECK(j->m && j->v && j->best && j->chunks_m && j->chunks_v && j->chunks_best, error, SEQREC_E_MEMORY,
-             "no memory for writing a checkpoint");
+    SQ_CHECK(j->m && j->v && j->chunks_m && j->chunks_v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(l, t->m, j->m);
     flatten(l, t->v, j->v);
     for (size_t c = 0; c < chunks; c++) {
         j->chunks_m[c] = t->state[c]->m;
         j->chunks_v[c] = t->state[c]->v;
     }
-    if (t->fit.best) {
-        flatten(l, t->fit.best->weights->at, j->best);
-        best_chunks(t, j->now, j->chunks_best);
-    }
+    for (int i = 0; i < 2; i++) SQ_TRY(gather_kept(j, &j->kept[i], error));
     return SEQREC_OK;
 }
 
@@ -243,21 +257,29 @@ static int32_t describe(save_job *j, seqrec_error *error)
     SQ_TRY(sq_tensor_writer_add(j->writer, "opt.v", SQ_F32, 1, &n, j->v, error));
     SQ_TRY(add_column(j, "opt.items.m", &j->rows_m, j->chunks_m, error));
     SQ_TRY(add_column(j, "opt.items.v", &j->rows_v, j->chunks_v, error));
-    if (!t->fit.best) return SEQREC_OK;
-    SQ_TRY(sq_tensor_writer_add(j->writer, "train.best.parameters", SQ_F32, 1, &n, j->best, error));
-    return add_column(j, "train.best.items", &j->rows_best, j->chunks_best, error);
+    for (int i = 0; i < 2; i++) {
+        kept *k = &j->kept[i];
+        if (!k->snapshot) continue;
+        SQ_TRY(sq_tensor_writer_add(j->writer, k->parameters, SQ_F32, 1, &n, k->flat, error));
+        SQ_TRY(add_column(j, k->items, &k->rows, k->chunks, error));
+    }
+    return SEQREC_OK;
 }
+
+#define BEST "train.best.parameters", "train.best.items"
+#define AVERAGE "train.average.parameters", "train.average.items"
 
 int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    save_job j = {.t = t};
+    save_job j = {.t = t, .kept = {{BEST, t->fit.best, NULL, NULL, {0}}, {AVERAGE, t->fit.average, NULL, NULL, {0}}}};
     int32_t status = describe(&j, error);
     if (status == SEQREC_OK) status = sq_tensor_writer_save(j.writer, path, error);
     sq_tensor_writer_free(j.writer);
     sq_model_source_free(j.source);
     sq_snapshot_release(t->model, j.now);
-    void *blocks[] = {j.m, j.v, j.best, j.chunks_m, j.chunks_v, j.chunks_best};
+    void *blocks[] = {j.m,           j.v,           j.chunks_m,       j.chunks_v,
+                      j.kept[0].flat, j.kept[1].flat, j.kept[0].chunks, j.kept[1].chunks};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     return status;
 }
@@ -278,19 +300,18 @@ static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chu
     return SEQREC_OK;
 }
 
-/* The best weights as a snapshot: copies of the trainer's rows, overwritten. */
-static int32_t read_best(const sq_tensor_file *file, sq_trainer *t, float **chunks, seqrec_error *error)
+/* A kept snapshot: copies of the trainer's rows, overwritten with those of the file. NULL when the file has none. */
+static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *parameters, const char *items, float **chunks,
+                         sq_snapshot **out, seqrec_error *error)
 {
-    SQ_TRY(sq_trainer_snapshot(t, &t->fit.best, error));
+    if (!sq_tensor_file_find(file, items)) return SEQREC_OK;
+    SQ_TRY(sq_step_own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
+    SQ_TRY(sq_trainer_snapshot(t, out, error));
     SQ_TRY(sq_step_own_rows(t, error)); /* from here on the snapshot's rows are its own */
-    const sq_catalogue *best = t->fit.best->catalogue;
-    sq_weights *weights = t->fit.best->weights;
-    for (int32_t c = 0; c < t->chunks; c++) {
-        SQ_CHECK(best->rows[c] != t->rows[c], error, SEQREC_E_STATE, "rows %d are still shared", (int)c);
-        chunks[c] = best->rows[c]->at;
-    }
-    SQ_TRY(read_parameters(&t->context->memory, file, "train.best.parameters", &t->model->layout, weights->at, error));
-    return read_rows(file, "train.best.items", best, t->live, chunks, error);
+    const sq_catalogue *catalogue = (*out)->catalogue;
+    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = catalogue->rows[c]->at;
+    SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, error));
+    return read_rows(file, items, catalogue, t->live, chunks, error);
 }
 
 static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
@@ -300,11 +321,8 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)t->chunks);
     int32_t status = read_counters(file, t, has_best, error);
     if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
-    if (status == SEQREC_OK && has_best) {
-        /* The model's own chunks must not be written: what the snapshot shares with it is copied first. */
-        status = sq_step_own_rows(t, error);
-        if (status == SEQREC_OK) status = read_best(file, t, chunks, error);
-    }
+    if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);
+    if (status == SEQREC_OK) status = read_kept(file, t, AVERAGE, chunks, &t->fit.average, error);
     sq_free(&t->context->memory, chunks);
     return status;
 }

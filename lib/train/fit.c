@@ -5,6 +5,7 @@
 #include "eval/evaluate.h"
 #include "eval/model_scorer.h"
 #include "model/match.h"
+#include "train/average.h"
 #include "train/checkpoint.h"
 #include <math.h>
 #include <stdio.h>
@@ -191,13 +192,23 @@ static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, se
     return status;
 }
 
-/* Validation metric of the weights as they are; keeps them when it is the best so far. */
+/* The weights that count: the running mean if there is one, else as they are. */
+static int32_t candidate(job *j, sq_snapshot **out, seqrec_error *error)
+{
+    sq_snapshot *average = j->t->fit.average;
+    if (!average) return sq_trainer_snapshot(j->t, out, error);
+    atomic_fetch_add_explicit(&average->references, 1, memory_order_relaxed);
+    *out = average;
+    return SEQREC_OK;
+}
+
+/* Validation metric of the candidate; keeps it when it is the best so far. */
 static int32_t validate(job *j, double *metric, int32_t *improved, seqrec_error *error)
 {
     sq_progress_state *f = &j->t->fit;
     sq_snapshot *now = NULL;
     sq_scorer scorer;
-    SQ_TRY(sq_trainer_snapshot(j->t, &now, error));
+    SQ_TRY(candidate(j, &now, error));
     int32_t status = sq_model_scorer_create(j->t->model, now, j->data, &scorer, error);
     if (status == SEQREC_OK) {
         status = measure(j, &scorer, metric, error);
@@ -241,6 +252,7 @@ static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *er
     SQ_TRY(sq_grow(&t->context->memory, (void **)&j->seconds, &j->seconds_capacity, (size_t)j->epochs,
                    (size_t)j->epochs + 1, sizeof *j->seconds, error));
     j->seconds[j->epochs++] = seconds;
+    SQ_TRY(sq_trainer_average(t, error));
     if (due(j)) SQ_TRY(validate(j, &e.metric, &e.improved, error));
     *stop = t->options.patience > 0 && f->stale >= t->options.patience;
     if (j->fit->epoch && j->fit->epoch(j->fit->epoch_context, &e)) j->cancelled = 1;
@@ -263,13 +275,14 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Publishes the best weights, or the last without validation, and says in the notes what they come from. */
+/* Publishes the best weights, without validation the last, and says in the notes what they come from. */
 static int32_t publish(job *j, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     char hash[32], epochs[32];
-    if (t->fit.best)
-        SQ_TRY(sq_trainer_publish_snapshot(t, t->fit.best, error));
+    sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
+    if (kept)
+        SQ_TRY(sq_trainer_publish_snapshot(t, kept, error));
     else
         SQ_TRY(sq_trainer_publish(t, error));
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)j->data->hash);

@@ -254,6 +254,7 @@ void sq_trainer_free(sq_trainer *t)
     seqrec_model *model = t->model;
     free_rows(t, 1);
     sq_snapshot_release(model, t->fit.best);
+    sq_snapshot_release(model, t->fit.average);
     for (int32_t w = 0; t->arenas && w < t->workers; w++) sq_arena_free(&t->arenas[w], memory);
     sq_plan_free(&t->plan, memory);
     sq_row_entries_free(&t->entries, memory);

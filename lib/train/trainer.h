@@ -27,6 +27,8 @@ typedef struct sq_progress_state {
     uint64_t data_hash;        /* of the dataset, 0 before the first fit */
     char split[64];
     sq_snapshot *best; /* weights and rows of the best epoch, or NULL */
+    int64_t averaged;     /* epochs in the mean */
+    sq_snapshot *average; /* running mean of the weights, or NULL */
 } sq_progress_state;
 
 struct seqrec_trainer {

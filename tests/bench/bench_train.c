@@ -1,5 +1,5 @@
-/* bench: training, evaluation and reading through the public interface, and the peak they are held against. One JSON object
- * per row on stdout, each row measured in a process of its own. */
+/* bench: training, evaluation and reading through the public interface, and the peak they are held against. One JSON
+ * object per row on stdout, each row measured in a process of its own. */
 #include <math.h>
 #include <string.h>
 #include "benchtool.h"
@@ -20,7 +20,7 @@ static int chosen(const char *name)
     return 1;
 }
 
-/* ---- common to rows ------------------------------------------------------------------------------------------------- */
+/* ---- common to rows ---------------------------------------------------------------------------------------------- */
 
 static seqrec_context *open_context(const seqrec_allocator *allocator)
 {
@@ -50,7 +50,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* ---- the useful arithmetic of an epoch ------------------------------------------------------------------------------ */
+/* ---- the useful arithmetic of an epoch --------------------------------------------------------------------------- */
 
 typedef struct train_row {
     const char *name, *preset, *loss, *sharing;
@@ -91,7 +91,7 @@ static double useful_operations(const train_row *row, const seqrec_dataset *even
     return forward * 2 * 3;
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 static seqrec_config *config_of(const train_row *row)
 {
@@ -181,7 +181,7 @@ static void train_all(void)
         if (chosen(train_rows[i].name)) bench_child(measure_training, &train_rows[i]);
 }
 
-/* ---- a step's cost and the size of the catalogue ------------------------------------------------------------------------ */
+/* ---- a step's cost and the size of the catalogue ----------------------------------------------------------------- */
 
 enum { SEQUENCES = 128, EVENTS = 200, WARM_STEPS = 3 };
 
@@ -306,7 +306,7 @@ static void flat_all(void)
         if (chosen(rows[i].name)) bench_child(measure_flat, &rows[i]);
 }
 
-/* ---- evaluation ----------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation -------------------------------------------------------------------------------------------------- */
 
 static double time_evaluation(seqrec_context *context, const seqrec_model *model, const seqrec_dataset *events,
                               int64_t bootstrap, double *users)
@@ -354,7 +354,7 @@ static void evaluate_all(void)
         if (chosen(rows[i].name)) bench_child(measure_evaluation, &rows[i]);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* The events of run.data once more, with ratings and times, `format` having places for the four numbers. */
 static void write_events(FILE *file, const char *header, const char *separator)
@@ -415,7 +415,7 @@ static void read_all(void)
         if (chosen(rows[i].name)) bench_child(measure_reading, &rows[i]);
 }
 
-/* ---- the program ---------------------------------------------------------------------------------------------------------- */
+/* ---- the program ------------------------------------------------------------------------------------------------- */
 
 static void peaks(void)
 {
@@ -458,6 +458,7 @@ static const char usage[] =
 
 static void parse(int count, char **words)
 {
+    int good = 1;
     for (int i = 1; i < count; i += 2) {
         const char *name = words[i], *value = i + 1 < count ? words[i + 1] : "";
         const long long number = atoll(value);
@@ -468,9 +469,9 @@ static void parse(int count, char **words)
         else if (strcmp(name, "--repeats") == 0 && number > 0 && number <= MOST_EPOCHS) run.repeats = (int32_t)number;
         else if (strcmp(name, "--steps") == 0 && number > 0) run.steps = (int32_t)number;
         else if (strcmp(name, "--items") == 0 && number > 0) run.items = number;
-        else run.data = NULL, i = count;
+        else good = 0;
     }
-    if (run.data) return;
+    if (good && run.data) return;
     fputs(usage, stderr);
     exit(2);
 }
