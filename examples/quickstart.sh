@@ -24,7 +24,7 @@ compare() {
 }
 
 say "1. Sample data: users with a hidden taste that drifts"
-"$SEQREC" synth --out "$OUT/events.csv" --users 3000 --items 400 --seed 1 --json > "$OUT/synth.json"
+"$SEQREC" synth --out "$OUT/events.csv" --users 3000 --items 400 --markov 0.3 --drift 0.03 --seed 1 --json > "$OUT/synth.json"
 "$SEQREC" stats --data "$OUT/events.csv"
 
 say "2. Training: SASRec with softmax over the catalogue"

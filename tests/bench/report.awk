@@ -74,7 +74,7 @@ kind == "read" {
 }
 
 kind == "topk" || kind == "score" {
-    serves[++serve_count] = sprintf("%-6s %8d items, d %3d, %4d users, %d threads: p50 %9.3f ms, p99 %9.3f ms, %8.0f users/s",
+    serves[++serve_count] = sprintf("%-6s %8d items, d %3d, %4d users, %d threads: p50 %9.3f ms, p99 %9.3f ms, %8.0f/s",
                                     kind, field("items"), field("dim"), field("users"), field("threads"),
                                     field("p50_ms"), field("p99_ms"), field("users_per_second"))
     if (field("items") == 3416 && field("users") == 1 && field("threads") == 1 && field("p50_ms") + 0 > serving + 0)
@@ -86,6 +86,15 @@ kind == "kernel" {
     kernel_unit[name] = field("unit")
     kernel[name, field("table")] = field("rate")
     table_peak[field("table")] = field("peak_gflops")
+}
+
+kind == "kernel" {
+    if (!(name in rate_unit)) kernels[++kernel_count] = name
+    rate_unit[name] = field("unit")
+    table = field("table")
+    if (!(table in table_peak)) kernel_tables[++kernel_table_count] = table
+    table_peak[table] = field("peak_gflops")
+    kernel_rate[name, table] = field("rate")
 }
 
 kind == "phases" {
@@ -114,11 +123,23 @@ function kernel_line(text, unit, base, v3, v4) {
     printf "%-34s %-8s %8.1f %8s %8s\n", text, unit, base, v3, v4
 }
 
+function kernel_line(name,    i, got) {
+    printf "%-34s %-8s", name, rate_unit[name]
+    for (i = 1; i <= kernel_table_count; i++) {
+        got = kernel_rate[name, kernel_tables[i]]
+        if (got == "") continue
+        printf " %9.1f %5s", got,
+            rate_unit[name] != "GFLOP/s" ? "" : sprintf("%3.0f %%", 100 * got / table_peak[kernel_tables[i]])
+    }
+    print ""
+}
+
 function tables(    i, j, n, theirs) {
     if (peak_count) title("Multiply-adds in registers, GFLOP/s of 1 and 2 threads")
     for (i = 1; i <= peak_count; i++) printf "%-26s %8.1f %8.1f\n", peaks[i], peak[peaks[i], 1], peak[peaks[i], 2]
     if (train_count) {
-        title("Training: " data sprintf(", peak %.1f GFLOP/s", best_peak) (torch_name == "" ? "; no PyTorch beside it" : "; beside it " torch_name " on " blas))
+        title("Training: " data sprintf(", peak %.1f GFLOP/s; ", best_peak) \
+              (torch_name == "" ? "no PyTorch beside it" : "beside it " torch_name " on " blas))
         printf "%-26s %8s %9s %8s %8s %9s  %10s %7s %9s\n", "", "s/epoch", "targets/s", "GFLOP/s", "of peak", "memory",
             torch_name == "" ? "" : "theirs", torch_name == "" ? "" : "ratio", torch_name == "" ? "" : "memory"
         for (i = 1; i <= train_count; i++) {
@@ -151,6 +172,13 @@ function tables(    i, j, n, theirs) {
         n = kernels[i]
         kernel_line(n, kernel_unit[n], kernel[n, "base"], kernel[n, "v3"], kernel[n, "v4"])
     }
+    if (kernel_count) {
+        title("Kernels on one core, and their share of its multiply-adds in registers")
+        printf "%-34s %-8s", "", ""
+        for (i = 1; i <= kernel_table_count; i++) printf " %9s %5s", kernel_tables[i], ""
+        print ""
+    }
+    for (i = 1; i <= kernel_count; i++) kernel_line(kernels[i])
     if (phase_count) {
         title("Where the time of training goes, per cent of all samples")
         printf "%-28s", ""
@@ -177,8 +205,10 @@ function promises(    i, n, most, flat, warm, large) {
     promise("BCE d 64, dropout 0.2, times PyTorch", times("bce-d64-p0.2", "bce-d64-p0.2"), "least", 10, "x")
     promise("BCE d 50, dropout 0, times PyTorch", times("bce-d50-p0", "bce-d50-p0"), "least", 5, "x")
     promise("BCE d 64, dropout 0, times PyTorch", times("bce-d64-p0", "bce-d64-p0"), "least", 5, "x")
-    promise("softmax d 64, times PyTorch on padded logits", times("softmax-padded-d64-p0.2", "softmax-d64-p0.2"), "least", 8, "x")
-    promise("softmax d 64, times PyTorch without padding", times("softmax-unpadded-d64-p0.2", "softmax-d64-p0.2"), "least", 4, "x")
+    promise("softmax d 64, times PyTorch on padded logits", times("softmax-padded-d64-p0.2", "softmax-d64-p0.2"),
+            "least", 8, "x")
+    promise("softmax d 64, times PyTorch without padding", times("softmax-unpadded-d64-p0.2", "softmax-d64-p0.2"),
+            "least", 4, "x")
     for (i = 1; i <= train_count; i++) {
         n = trained[i]
         if (n ~ /^(bce|softmax)-d64/) promise(n ", share of the multiply-add peak", share(n), "least", 45, "%")
@@ -186,7 +216,7 @@ function promises(    i, n, most, flat, warm, large) {
     }
     promise("most memory of the rows with BCE and softmax", most, "most", 400, " MB")
     large = items["flat-shared-large"]
-    flat = large == "" || large < 10000000 ? "" : ratio(step["flat-shared-large"], step["flat-shared-small"])
+    flat = large + 0 < 10000000 ? "" : ratio(step["flat-shared-large"], step["flat-shared-small"])
     promise("a step on 10000000 items, times one on 100000", flat, "most", 1.5, "x")
     for (n in fresh) warm += fresh[n]
     promise("allocations in warm steps", warm, "most", 0, "")

@@ -1,7 +1,7 @@
 #!/bin/sh
-# bench: what `make bench` runs, one measurement after another: the library, PyTorch on the same work, where the time goes.
-# JSON lines go to $BUILD/bench/*.jsonl, the tables to stdout. QUICK=1: one repetition of each. ONLY="train torch": these
-# parts only (peak train torch flat evaluate read serve kernels phases); the figures of the others are of earlier runs.
+# bench: what `make bench` runs, one measurement after another: the library, PyTorch on the same work, where time goes.
+# JSON lines go to $BUILD/bench/*.jsonl, tables to stdout. QUICK=1: one repetition of each. ONLY="train torch": these
+# parts only (peak train torch flat evaluate read serve kernels phases), the figures of the others are of earlier runs.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 2
@@ -14,7 +14,11 @@ programs=$BUILD/tests
 repeats=5 steps=20 torch_steps=5
 [ -z "${QUICK:-}" ] || repeats=1 steps=2 torch_steps=1
 mkdir -p "$out" || exit 2
-if [ "$ONLY" = "$parts" ]; then rm -f "$out"/*.jsonl; else echo "Measured now: ${ONLY:-nothing}; the rest is of earlier runs."; fi
+if [ "$ONLY" = "$parts" ]; then
+    rm -f "$out"/*.jsonl
+else
+    echo "Measured now: ${ONLY:-nothing}; the rest is of earlier runs."
+fi
 
 data=${SEQREC_DATA:-../shared/data}/ml-1m.txt
 if [ ! -f "$data" ]; then
