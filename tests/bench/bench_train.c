@@ -462,14 +462,22 @@ static void parse(int count, char **words)
     for (int i = 1; i < count; i += 2) {
         const char *name = words[i], *value = i + 1 < count ? words[i + 1] : "";
         const long long number = atoll(value);
-        if (strcmp(name, "--data") == 0) run.data = value;
-        else if (strcmp(name, "--only") == 0) run.only = value;
-        else if (strcmp(name, "--lookalike") == 0 && *value) write_lookalike(value);
-        else if (strcmp(name, "--threads") == 0 && number > 0) run.threads = (int32_t)number;
-        else if (strcmp(name, "--repeats") == 0 && number > 0 && number <= MOST_EPOCHS) run.repeats = (int32_t)number;
-        else if (strcmp(name, "--steps") == 0 && number > 0) run.steps = (int32_t)number;
-        else if (strcmp(name, "--items") == 0 && number > 0) run.items = number;
-        else good = 0;
+        if (strcmp(name, "--data") == 0)
+            run.data = value;
+        else if (strcmp(name, "--only") == 0)
+            run.only = value;
+        else if (strcmp(name, "--lookalike") == 0 && *value)
+            write_lookalike(value);
+        else if (strcmp(name, "--threads") == 0 && number > 0)
+            run.threads = (int32_t)number;
+        else if (strcmp(name, "--repeats") == 0 && number > 0 && number <= MOST_EPOCHS)
+            run.repeats = (int32_t)number;
+        else if (strcmp(name, "--steps") == 0 && number > 0)
+            run.steps = (int32_t)number;
+        else if (strcmp(name, "--items") == 0 && number > 0)
+            run.items = number;
+        else
+            good = 0;
     }
     if (good && run.data) return;
     fputs(usage, stderr);

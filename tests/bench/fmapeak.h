@@ -91,8 +91,7 @@ static inline int32_t fma_isas(fma_isa *out)
     int32_t n = 0;
     out[n++] = (fma_isa){"base", 4, fma_loop_base};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        out[n++] = (fma_isa){"avx2", 8, fma_loop_avx2};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) out[n++] = (fma_isa){"avx2", 8, fma_loop_avx2};
     if (__builtin_cpu_supports("avx512f")) out[n++] = (fma_isa){"avx512", 16, fma_loop_avx512};
 #elif defined(__aarch64__)
     out[n++] = (fma_isa){"neon", 4, fma_loop_neon};

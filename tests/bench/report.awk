@@ -82,13 +82,6 @@ kind == "topk" || kind == "score" {
 }
 
 kind == "kernel" {
-    if (!(name in kernel_unit)) kernels[++kernel_count] = name
-    kernel_unit[name] = field("unit")
-    kernel[name, field("table")] = field("rate")
-    table_peak[field("table")] = field("peak_gflops")
-}
-
-kind == "kernel" {
     if (!(name in rate_unit)) kernels[++kernel_count] = name
     rate_unit[name] = field("unit")
     table = field("table")
@@ -117,10 +110,6 @@ function train_line(name, theirs,    other) {
                         megabytes(torch_rss[theirs]), theirs)
     printf "%-26s %8.2f %9.0f %8.1f %7.1f%% %9s  %s\n", name, seconds[name], rate[name], gflops[name],
         share(name), megabytes(rss[name]), other
-}
-
-function kernel_line(text, unit, base, v3, v4) {
-    printf "%-34s %-8s %8.1f %8s %8s\n", text, unit, base, v3, v4
 }
 
 function kernel_line(name,    i, got) {
@@ -165,17 +154,11 @@ function tables(    i, j, n, theirs) {
     }
     for (i = 1; i <= serve_count; i++) print serves[i]
     if (kernel_count) {
-        title("Kernels on one core: base, v3, v4")
-        kernel_line("multiply-adds in registers", "GFLOP/s", table_peak["base"], table_peak["v3"], table_peak["v4"])
-    }
-    for (i = 1; i <= kernel_count; i++) {
-        n = kernels[i]
-        kernel_line(n, kernel_unit[n], kernel[n, "base"], kernel[n, "v3"], kernel[n, "v4"])
-    }
-    if (kernel_count) {
-        title("Kernels on one core, and their share of its multiply-adds in registers")
-        printf "%-34s %-8s", "", ""
+        title("Kernels on one core, and their share of its multiply-adds")
+        printf "%-43s", ""
         for (i = 1; i <= kernel_table_count; i++) printf " %9s %5s", kernel_tables[i], ""
+        printf "\n%-34s %-8s", "multiply-adds in registers", "GFLOP/s"
+        for (i = 1; i <= kernel_table_count; i++) printf " %9.1f %5s", table_peak[kernel_tables[i]], ""
         print ""
     }
     for (i = 1; i <= kernel_count; i++) kernel_line(kernels[i])
