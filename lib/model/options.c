@@ -150,8 +150,8 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     SQ_CHECK(options->dim % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide dim = %lld",
              (long long)options->heads, (long long)options->dim);
-    SQ_CHECK(options->schedule != SQ_SCHEDULE_COSINE || options->schedule_steps > options->warmup_steps, error,
-             SEQREC_E_ARGUMENT, "schedule = cosine needs schedule_steps above warmup_steps = %lld, not %lld",
+    SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
+             SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     return SEQREC_OK;
 }

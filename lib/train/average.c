@@ -40,20 +40,17 @@ static int32_t blend(const sq_trainer *t, const sq_snapshot *mean, sq_snapshot *
     return SEQREC_OK;
 }
 
-int32_t sq_trainer_average(sq_trainer *t, seqrec_error *error)
+int32_t sq_trainer_average(sq_trainer *t, sq_snapshot **out, seqrec_error *error)
 {
-    sq_progress_state *f = &t->fit;
+    const sq_progress_state *f = &t->fit;
     sq_snapshot *now = NULL;
     if (t->options.average_epochs == 0) return SEQREC_OK;
     int64_t window = f->averaged + 1 < t->options.average_epochs ? f->averaged + 1 : t->options.average_epochs;
     SQ_TRY(sq_trainer_snapshot(t, &now, error));
     int32_t status = f->average ? blend(t, f->average, now, 1.0f / (float)window, error) : SEQREC_OK;
-    if (status != SEQREC_OK) {
+    if (status == SEQREC_OK)
+        *out = now;
+    else
         sq_snapshot_release(t->model, now);
-        return status;
-    }
-    sq_snapshot_release(t->model, f->average);
-    f->average = now;
-    f->averaged++;
-    return SEQREC_OK;
+    return status;
 }

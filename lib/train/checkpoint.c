@@ -121,13 +121,15 @@ static int32_t text_of(const sq_tensor_file *file, const char *key, const char *
     return SEQREC_OK;
 }
 
+#define MOST_COUNTED 9007199254740992 /* sums and products of counters stay far from overflow */
+
 /* A count: not negative. */
 static int32_t read_count(const sq_tensor_file *file, const char *key, int64_t *out, seqrec_error *error)
 {
     const char *text;
     SQ_TRY(text_of(file, key, &text, error));
-    SQ_CHECK(sq_parse_int64(text, strlen(text), out) == SEQREC_OK && *out >= 0, error, SEQREC_E_FORMAT,
-             "metadata %s = \"%.40s\" is not a count", key, text);
+    SQ_CHECK(sq_parse_int64(text, strlen(text), out) == SEQREC_OK && *out >= 0 && *out <= MOST_COUNTED, error,
+             SEQREC_E_FORMAT, "metadata %s = \"%.40s\" is not a count", key, text);
     return SEQREC_OK;
 }
 
@@ -135,8 +137,8 @@ static int32_t read_real(const sq_tensor_file *file, const char *key, double *ou
 {
     const char *text;
     SQ_TRY(text_of(file, key, &text, error));
-    SQ_CHECK(sq_parse_double(text, strlen(text), out) == SEQREC_OK, error, SEQREC_E_FORMAT,
-             "metadata %s = \"%.40s\" is not a number", key, text);
+    SQ_CHECK(sq_parse_double(text, strlen(text), out) == SEQREC_OK && isfinite(*out), error, SEQREC_E_FORMAT,
+             "metadata %s = \"%.40s\" is not a finite number", key, text);
     return SEQREC_OK;
 }
 

@@ -17,7 +17,8 @@ typedef struct job {
     const seqrec_dataset *data;
     const seqrec_fit *fit;
     sq_division division;
-    int32_t *slot_of;  /* [items] slot of each dense item */
+    int32_t *slot_of;  /* [items] slot of each dense item; -1: it was removed meanwhile */
+    uint64_t mapped;   /* version of the catalogue that slot_of belongs to */
     int64_t *users;    /* [count] users with a target */
     int64_t *order;    /* [count] this epoch's order of them */
     int64_t count;
@@ -30,20 +31,29 @@ typedef struct job {
 
 /* ---- preparing ------------------------------------------------------------------------------------------------------ */
 
+/* Follows the model's items; where they changed, looks up those of the dataset again. */
 static int32_t map_items(job *j, seqrec_error *error)
 {
-    j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
+    SQ_TRY(sq_trainer_sync(j->t, error));
+    if (j->slot_of && j->mapped == j->t->catalogue->version) return SEQREC_OK;
+    if (!j->slot_of) j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
-    int64_t missing = -1;
-    for (int64_t i = 0; i < j->data->items; i++) {
+    for (int64_t i = 0; i < j->data->items; i++)
         j->slot_of[i] = sq_match_item(j->t->catalogue, now->names, j->data, i);
-        if (j->slot_of[i] < 0 && missing < 0) missing = i;
-    }
     sq_snapshot_release(j->t->model, now);
-    SQ_CHECK(missing < 0, error, SEQREC_E_STATE, "item %lld was removed while the fit began",
-             (long long)j->data->item_ids[missing]);
+    j->mapped = j->t->catalogue->version;
     return SEQREC_OK;
+}
+
+/* Slots of the first n events of a user, without items that are no longer there; returns how many. */
+static int64_t slots_of(const job *j, int64_t user, int64_t n, int32_t *slots)
+{
+    const int32_t *items = j->data->sequence + j->data->offsets[user];
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (j->slot_of[items[i]] >= 0) slots[kept++] = j->slot_of[items[i]];
+    return kept;
 }
 
 /* Users with a target, the longest sequence, and the training counts of the items. */
@@ -58,9 +68,13 @@ static int32_t list_users(job *j, seqrec_error *error)
         sq_division_user(&j->division, j->data, u, &train, &valid);
         if (train > longest) longest = train;
         if (train >= 2) j->users[j->count++] = u;
-        for (int64_t i = 0; i < train; i++) counts[j->slot_of[j->data->sequence[j->data->offsets[u] + i]]]++;
     }
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
+    for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
+        sq_division_user(&j->division, j->data, u, &train, &valid);
+        train = slots_of(j, u, train, j->sequence);
+        for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
+    }
     int32_t status = SEQREC_OK;
     if (!counts || !j->users || !j->order || !j->sequence)
         status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
@@ -85,6 +99,19 @@ static int32_t check_same(const job *j, const char *split, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. */
+static int32_t set_schedule(const job *j, seqrec_error *error)
+{
+    sq_options *o = &j->t->options;
+    if (o->schedule != SQ_SCHEDULE_COSINE || o->schedule_steps > 0) return SEQREC_OK;
+    int64_t steps = o->epochs * ((j->count + o->batch - 1) / o->batch);
+    SQ_CHECK(steps > o->warmup_steps, error, SEQREC_E_ARGUMENT,
+             "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)steps,
+             (long long)o->warmup_steps);
+    o->schedule_steps = steps;
+    return SEQREC_OK;
+}
+
 static int32_t prepare(job *j, seqrec_error *error)
 {
     const char *split = j->fit->split ? j->fit->split : "leave-one-out";
@@ -92,9 +119,9 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_division_check(&j->division, j->data, error));
     SQ_TRY(check_same(j, split, error));
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
-    SQ_TRY(sq_trainer_sync(j->t, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
+    SQ_TRY(set_schedule(j, error));
     j->t->fit.data_hash = j->data->hash;
     snprintf(j->t->fit.split, sizeof j->t->fit.split, "%s", split);
     return SEQREC_OK;
@@ -130,9 +157,8 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
     sq_plan_clear(&t->plan);
     for (int64_t i = first; i < last; i++) {
         int64_t u = j->order[i], train, valid;
-        const int32_t *items = j->data->sequence + j->data->offsets[u];
         sq_division_user(&j->division, j->data, u, &train, &valid);
-        for (int64_t k = 0; k < train; k++) j->sequence[k] = j->slot_of[items[k]];
+        train = slots_of(j, u, train, j->sequence);
         SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, j->sequence, train, t->options.max_length, error));
     }
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
@@ -143,18 +169,19 @@ static void report_progress(job *j, int64_t done, int64_t total)
     if (j->fit->progress && j->fit->progress(j->fit->progress_context, "train", done, total)) j->cancelled = 1;
 }
 
-/* The rest of the epoch under way; stops between steps when the host asks. */
+/* The rest of the epoch under way; stops between steps when the host asks. A batch whose items all went is passed over. */
 static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
     int64_t batches = (j->count + t->options.batch - 1) / t->options.batch;
+    SQ_TRY(map_items(j, error));
     shuffle(j);
     for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
         int64_t first = f->batch * t->options.batch, last = first + t->options.batch;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         SQ_TRY(plan_batch(j, first, last < j->count ? last : j->count, error));
-        SQ_TRY(sq_trainer_run(t, &stats, error));
+        if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
         f->loss += stats.loss * (double)stats.targets;
         f->targets += stats.targets;
         j->targets += stats.targets;
@@ -193,35 +220,34 @@ static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, se
 }
 
 /* The weights that count: the running mean if there is one, else as they are. */
-static int32_t candidate(job *j, sq_snapshot **out, seqrec_error *error)
+static int32_t candidate(job *j, sq_snapshot *average, sq_snapshot **out, seqrec_error *error)
 {
-    sq_snapshot *average = j->t->fit.average;
     if (!average) return sq_trainer_snapshot(j->t, out, error);
     atomic_fetch_add_explicit(&average->references, 1, memory_order_relaxed);
     *out = average;
     return SEQREC_OK;
 }
 
-/* Validation metric of the candidate; keeps it when it is the best so far. */
-static int32_t validate(job *j, double *metric, int32_t *improved, seqrec_error *error)
+/* Validation metric of epoch e->epoch; keeps the weights when they are the best so far. */
+static int32_t validate(job *j, sq_snapshot *average, seqrec_epoch_stats *e, seqrec_error *error)
 {
     sq_progress_state *f = &j->t->fit;
     sq_snapshot *now = NULL;
     sq_scorer scorer;
-    SQ_TRY(candidate(j, &now, error));
+    SQ_TRY(candidate(j, average, &now, error));
     int32_t status = sq_model_scorer_create(j->t->model, now, j->data, &scorer, error);
     if (status == SEQREC_OK) {
-        status = measure(j, &scorer, metric, error);
+        status = measure(j, &scorer, &e->metric, error);
         sq_model_scorer_free(&scorer);
     }
-    if (status == SEQREC_OK && !(*metric <= f->best_metric) && !isnan(*metric)) {
+    if (status == SEQREC_OK && !(e->metric <= f->best_metric) && !isnan(e->metric)) {
         sq_snapshot *old = f->best;
         f->best = now;
         now = old;
-        f->best_metric = *metric;
-        f->best_epoch = f->epoch;
+        f->best_metric = e->metric;
+        f->best_epoch = e->epoch;
         f->stale = 0;
-        *improved = 1;
+        e->improved = 1;
     } else if (status == SEQREC_OK) {
         f->stale++;
     }
@@ -229,31 +255,48 @@ static int32_t validate(job *j, double *metric, int32_t *improved, seqrec_error 
     return status;
 }
 
-static int32_t due(const job *j)
+static int32_t due(const job *j, int64_t epoch)
 {
     const sq_options *o = &j->t->options;
     if (j->division.kind == SQ_DIVISION_NONE || o->valid_every == 0) return 0;
-    return j->t->fit.epoch % o->valid_every == 0 || j->t->fit.epoch == o->epochs;
+    return epoch % o->valid_every == 0 || epoch == o->epochs;
 }
 
 /* ---- the fit -------------------------------------------------------------------------------------------------------------- */
+
+/* Counts the epoch as done; until then another fit ends it once more. */
+static void commit_epoch(job *j, sq_snapshot *average, double seconds)
+{
+    sq_progress_state *f = &j->t->fit;
+    j->seconds[j->epochs++] = seconds;
+    f->epoch++;
+    f->batch = f->targets = 0;
+    f->loss = 0;
+    if (!average) return;
+    sq_snapshot_release(j->t->model, f->average);
+    f->average = average;
+    f->averaged++;
+}
 
 static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
     sq_schedule schedule = sq_trainer_schedule(t);
+    sq_snapshot *average = NULL;
     seqrec_epoch_stats e = {.struct_size = sizeof e, .metric = NAN, .seconds = seconds, .targets = f->targets};
     e.loss = f->loss / (double)f->targets;
-    e.epoch = ++f->epoch;
+    e.epoch = f->epoch + 1;
     e.learning_rate = sq_schedule_rate(&schedule, t->step);
-    f->batch = f->targets = 0;
-    f->loss = 0;
     SQ_TRY(sq_grow(&t->context->memory, (void **)&j->seconds, &j->seconds_capacity, (size_t)j->epochs,
                    (size_t)j->epochs + 1, sizeof *j->seconds, error));
-    j->seconds[j->epochs++] = seconds;
-    SQ_TRY(sq_trainer_average(t, error));
-    if (due(j)) SQ_TRY(validate(j, &e.metric, &e.improved, error));
+    SQ_TRY(sq_trainer_average(t, &average, error));
+    if (due(j, e.epoch)) {
+        int32_t status = validate(j, average, &e, error);
+        if (status != SEQREC_OK) sq_snapshot_release(t->model, average);
+        SQ_TRY(status);
+    }
+    commit_epoch(j, average, seconds);
     *stop = t->options.patience > 0 && f->stale >= t->options.patience;
     if (j->fit->epoch && j->fit->epoch(j->fit->epoch_context, &e)) j->cancelled = 1;
     return SEQREC_OK;
@@ -275,21 +318,11 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Publishes the best weights, without validation the last, and says in the notes what they come from. */
+/* Publishes the best weights, without validation the last. */
 static int32_t publish(job *j, seqrec_error *error)
 {
-    sq_trainer *t = j->t;
-    char hash[32], epochs[32];
-    sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
-    if (kept)
-        SQ_TRY(sq_trainer_publish_snapshot(t, kept, error));
-    else
-        SQ_TRY(sq_trainer_publish(t, error));
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)j->data->hash);
-    snprintf(epochs, sizeof epochs, "%lld", (long long)t->fit.epoch);
-    SQ_TRY(sq_model_note(t->model, "data_hash", hash, error));
-    SQ_TRY(sq_model_note(t->model, "split", t->fit.split, error));
-    return sq_model_note(t->model, "epochs", epochs, error);
+    sq_snapshot *kept = j->t->fit.best ? j->t->fit.best : j->t->fit.average;
+    return kept ? sq_trainer_publish_snapshot(j->t, kept, error) : sq_trainer_publish(j->t, error);
 }
 
 static double median(double *values, int64_t n)
@@ -322,8 +355,8 @@ int32_t sq_trainer_fit(sq_trainer *t, const seqrec_dataset *dataset, const seqre
     job j = {.t = t, .data = dataset, .fit = fit};
     int32_t status = prepare(&j, error);
     if (status == SEQREC_OK) status = run_epochs(&j, error);
-    if (status == SEQREC_OK) status = publish(&j, error);
     if (status == SEQREC_OK && fit->checkpoint) status = sq_checkpoint_save(t, fit->checkpoint, error);
+    if (status == SEQREC_OK) status = publish(&j, error);
     if (status == SEQREC_OK && stats) summarise(&j, stats);
     drop(&j);
     return status;

@@ -232,6 +232,8 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     int64_t tokens = t->plan.tokens;
     SQ_CHECK(tokens > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(check_sampler(t, error));
+    SQ_CHECK(t->options.schedule != SQ_SCHEDULE_COSINE || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
+             "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
     SQ_TRY(sq_step_own_rows(t, error));
     SQ_TRY(reserve(t, error));
     t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : sq_trainer_shares(t) ? 1 : 1 + (size_t)t->options.negatives;

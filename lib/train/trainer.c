@@ -1,6 +1,7 @@
 /* train: creating a trainer, following the model's catalogue, publishing. */
 #include "train/trainer.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- row state -------------------------------------------------------------------------------------------------------- */
@@ -36,6 +37,7 @@ typedef struct draft {
     double *popularity;
     sq_sampler sampler;
     int32_t chunks;
+    sq_snapshot *best, *average;
 } draft;
 
 static int row_changed(const sq_slots *a, const sq_slots *b, int32_t r)
@@ -115,6 +117,8 @@ static void drop_draft(const sq_trainer *t, draft *d)
     sq_free(memory, d->compact);
     sq_free(memory, d->popularity);
     sq_sampler_free(&d->sampler, memory);
+    sq_snapshot_release(t->model, d->best);
+    sq_snapshot_release(t->model, d->average);
 }
 
 /* Writes the rows that others put or updated over the trainer's, with fresh state. */
@@ -147,10 +151,61 @@ static void free_rows(sq_trainer *t, int with_state)
     sq_catalogue_release(t->catalogue);
 }
 
+/* Row chunks of `from` under the membership of `next`: where rows changed since, those of `next`. */
+static int32_t merge_chunk(const sq_trainer *t, const sq_catalogue *from, const sq_catalogue *next, int32_t c, sq_rows **out,
+                           seqrec_error *error)
+{
+    if (c >= from->chunks || from->slots[c] == next->slots[c]) {
+        *out = sq_rows_retain(c < from->chunks ? from->rows[c] : next->rows[c]);
+        return SEQREC_OK;
+    }
+    *out = sq_rows_create(&t->context->memory, next->stride, from->rows[c]);
+    SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory to publish %d rows", SQ_CHUNK_ROWS);
+    size_t stride = (size_t)next->stride;
+    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
+        if (row_changed(from->slots[c], next->slots[c], r))
+            memcpy((*out)->at + (size_t)r * stride, next->rows[c]->at + (size_t)r * stride, stride * sizeof(float));
+    return SEQREC_OK;
+}
+
+static int32_t merge_rows(const sq_trainer *t, const sq_catalogue *from, const sq_catalogue *next, sq_catalogue **out,
+                          seqrec_error *error)
+{
+    const sq_memory *memory = &t->context->memory;
+    sq_rows **rows = sq_alloc_zero(memory, (size_t)next->chunks, sizeof *rows);
+    SQ_CHECK(rows, error, SEQREC_E_MEMORY, "no memory to publish %lld items", (long long)next->count);
+    int32_t status = SEQREC_OK, c = 0;
+    while (c < next->chunks && status == SEQREC_OK) {
+        status = merge_chunk(t, from, next, c, &rows[c], error);
+        c += status == SEQREC_OK;
+    }
+    if (status == SEQREC_OK) status = sq_catalogue_with_rows(next, rows, out, error);
+    while (c > 0) sq_rows_release(memory, rows[--c]);
+    sq_free(memory, rows);
+    return status;
+}
+
+/* A snapshot that is kept beside the weights, under the membership of `next`. */
+static int32_t rebase(const sq_trainer *t, const sq_snapshot *kept, const sq_catalogue *next, sq_snapshot **out,
+                      seqrec_error *error)
+{
+    if (!kept) return SEQREC_OK;
+    sq_snapshot *s = sq_alloc_zero(&t->context->memory, 1, sizeof *s);
+    SQ_CHECK(s, error, SEQREC_E_MEMORY, "no memory for the best weights so far");
+    s->references = 1;
+    s->weights = sq_weights_retain(kept->weights);
+    s->names = sq_item_names_retain(kept->names);
+    s->notes = sq_notes_retain(kept->notes);
+    *out = s;
+    return merge_rows(t, kept->catalogue, next, &s->catalogue, error);
+}
+
 static int32_t follow(sq_trainer *t, sq_catalogue *next, seqrec_error *error)
 {
     draft d = {0};
     int32_t status = make_draft(t, next, &d, error);
+    if (status == SEQREC_OK) status = rebase(t, t->fit.best, next, &d.best, error);
+    if (status == SEQREC_OK) status = rebase(t, t->fit.average, next, &d.average, error);
     if (status != SEQREC_OK) {
         drop_draft(t, &d);
         return status;
@@ -167,6 +222,10 @@ static int32_t follow(sq_trainer *t, sq_catalogue *next, seqrec_error *error)
     t->chunks = next->chunks;
     t->live_count = next->count;
     t->catalogue = sq_catalogue_retain(next);
+    sq_snapshot_release(t->model, t->fit.best);
+    sq_snapshot_release(t->model, t->fit.average);
+    t->fit.best = d.best;
+    t->fit.average = d.average;
     return SEQREC_OK;
 }
 
@@ -303,38 +362,23 @@ int32_t sq_trainer_snapshot(sq_trainer *t, sq_snapshot **out, seqrec_error *erro
     return status;
 }
 
-/* Row chunks of `from` under the membership of `next`: where rows changed since, those of `next`. */
-static int32_t merge_chunk(const sq_trainer *t, const sq_catalogue *from, const sq_catalogue *next, int32_t c, sq_rows **out,
-                           seqrec_error *error)
+int32_t sq_trainer_notes(const sq_trainer *t, const sq_notes *base, sq_notes **out, seqrec_error *error)
 {
-    if (c >= from->chunks || from->slots[c] == next->slots[c]) {
-        *out = sq_rows_retain(c < from->chunks ? from->rows[c] : next->rows[c]);
-        return SEQREC_OK;
+    char hash[32], epochs[32];
+    const char *notes[][2] = {{"data_hash", hash}, {"split", t->fit.split}, {"epochs", epochs}};
+    sq_notes *made = NULL;
+    if (t->fit.data_hash == 0) return SEQREC_OK;
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)t->fit.data_hash);
+    snprintf(epochs, sizeof epochs, "%lld", (long long)t->fit.epoch);
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        sq_notes *next = NULL;
+        int32_t status = sq_notes_with(made ? made : base, notes[i][0], notes[i][1], &next, error);
+        sq_notes_release(made);
+        if (status != SEQREC_OK) return status;
+        made = next;
     }
-    *out = sq_rows_create(&t->context->memory, next->stride, from->rows[c]);
-    SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory to publish %d rows", SQ_CHUNK_ROWS);
-    size_t stride = (size_t)next->stride;
-    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
-        if (row_changed(from->slots[c], next->slots[c], r))
-            memcpy((*out)->at + (size_t)r * stride, next->rows[c]->at + (size_t)r * stride, stride * sizeof(float));
+    *out = made;
     return SEQREC_OK;
-}
-
-static int32_t merge_rows(const sq_trainer *t, const sq_catalogue *from, const sq_catalogue *next, sq_catalogue **out,
-                          seqrec_error *error)
-{
-    const sq_memory *memory = &t->context->memory;
-    sq_rows **rows = sq_alloc_zero(memory, (size_t)next->chunks, sizeof *rows);
-    SQ_CHECK(rows, error, SEQREC_E_MEMORY, "no memory to publish %lld items", (long long)next->count);
-    int32_t status = SEQREC_OK, c = 0;
-    while (c < next->chunks && status == SEQREC_OK) {
-        status = merge_chunk(t, from, next, c, &rows[c], error);
-        c += status == SEQREC_OK;
-    }
-    if (status == SEQREC_OK) status = sq_catalogue_with_rows(next, rows, out, error);
-    while (c > 0) sq_rows_release(memory, rows[--c]);
-    sq_free(memory, rows);
-    return status;
 }
 
 int32_t sq_trainer_publish_snapshot(sq_trainer *t, sq_snapshot *snapshot, seqrec_error *error)
@@ -342,9 +386,12 @@ int32_t sq_trainer_publish_snapshot(sq_trainer *t, sq_snapshot *snapshot, seqrec
     sq_change change = {0};
     sq_lock_take(&t->model->writing);
     int32_t status = merge_rows(t, snapshot->catalogue, t->model->current->catalogue, &change.catalogue, error);
+    if (status == SEQREC_OK) status = sq_trainer_notes(t, t->model->current->notes, &change.notes, error);
     if (status == SEQREC_OK) {
         change.weights = sq_weights_retain(snapshot->weights);
         status = sq_model_publish(t->model, change, error);
+    } else {
+        sq_catalogue_release(change.catalogue);
     }
     sq_lock_give(&t->model->writing);
     return status;

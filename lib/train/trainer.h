@@ -80,7 +80,7 @@ typedef struct seqrec_trainer sq_trainer;
 int32_t sq_trainer_create(seqrec_model *model, const sq_options *options, sq_trainer **out, seqrec_error *error);
 void sq_trainer_free(sq_trainer *trainer);
 /* Takes over what changed in the model's catalogue: new and updated rows replace the trainer's and start with fresh state;
- * removed ones are dropped; all others stay as trained. On failure nothing changes. */
+ * removed ones are dropped; all others stay as trained. The best weights and the mean follow too. On failure nothing changes. */
 int32_t sq_trainer_sync(sq_trainer *trainer, seqrec_error *error);
 /* Changes an option of training or runtime scope. */
 int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value, seqrec_error *error);
@@ -91,8 +91,11 @@ int32_t sq_trainer_catch_up(sq_trainer *trainer, seqrec_error *error);
 int32_t sq_trainer_publish(sq_trainer *trainer, seqrec_error *error);
 /* The trainer's weights and rows as they are, as a snapshot of its own; the caller releases it. */
 int32_t sq_trainer_snapshot(sq_trainer *trainer, sq_snapshot **out, seqrec_error *error);
-/* Publishes such a snapshot (taken of this trainer): items put or updated since keep what the model has. */
+/* Publishes such a snapshot (taken of this trainer): items put or updated since keep what the model has. With it come the notes
+ * of the fit; all at once or nothing. */
 int32_t sq_trainer_publish_snapshot(sq_trainer *trainer, sq_snapshot *snapshot, seqrec_error *error);
+/* `base` with what a fit saw so far (data_hash, split, epochs), or NULL before the first fit. */
+int32_t sq_trainer_notes(const sq_trainer *trainer, const sq_notes *base, sq_notes **out, seqrec_error *error);
 /* Training counts by slot, for sampler = popularity; counts [slots] is copied. */
 int32_t sq_trainer_set_popularity(sq_trainer *trainer, const double *counts, seqrec_error *error);
 

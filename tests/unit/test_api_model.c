@@ -177,7 +177,8 @@ START_TEST(options_that_contradict_one_another_make_no_model)
     api_set("heads", "2");
     REFUSED(SEQREC_E_ARGUMENT, "heads", seqrec_model_create(api.context, api.config, &made, &api.error));
     api_set("heads", "3");
-    api_set("schedule", "cosine");
+    api_set("warmup_steps", "10");
+    api_set("schedule_steps", "10");
     REFUSED(SEQREC_E_ARGUMENT, "schedule_steps", seqrec_model_create(api.context, api.config, &made, &api.error));
     ck_assert_ptr_null(made);
 }
