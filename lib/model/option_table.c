@@ -69,7 +69,7 @@ const sq_option sq_option_table[] = {
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, the last weights are kept."),
     INTEGER(T, patience, "10", 0, 1e9, "Validations without improvement before training stops; 0 = never."),
-    INTEGER(T, average_epochs, "0", 0, 1e6,
+    INTEGER(T, average_epochs, "20", 0, 1e6,
             "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "
             "they are."),
     CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr", "Validation metric (full ranking, history filtered)."),
@@ -102,6 +102,7 @@ static void softmax(sq_options *o)
     o->dropout = 0.1;
     o->beta2 = 0.999;
     o->valid_every = 2;
+    o->average_epochs = 10;
 }
 
 static void sampled_softmax(sq_options *o)

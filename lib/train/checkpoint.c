@@ -3,6 +3,7 @@
 #include "train/checkpoint.h"
 #include "base/text.h"
 #include "model/modelfile.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +31,17 @@ static int32_t bring_rows(void *from, int64_t first, int64_t count, void *out, s
     return SEQREC_OK;
 }
 
+/* Floats of a tensor: finite and at least `lowest`. */
+static int32_t check_floats(const char *name, const float *values, size_t n, float lowest, seqrec_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        SQ_CHECK(isfinite(values[i]) && values[i] >= lowest, error, SEQREC_E_FORMAT, "tensor '%s' holds the value %g", name,
+                 (double)values[i]);
+    return SEQREC_OK;
+}
+
 static int32_t read_rows(const sq_tensor_file *file, const char *name, const sq_catalogue *catalogue, const int32_t *slots,
-                         float *const *chunks, seqrec_error *error)
+                         float *const *chunks, float lowest, seqrec_error *error)
 {
     size_t d = (size_t)catalogue->dim, dp = (size_t)catalogue->padded, tables = (size_t)catalogue->tables;
     int64_t shape[2] = {catalogue->count, (int64_t)(tables * d)};
@@ -41,7 +51,10 @@ static int32_t read_rows(const sq_tensor_file *file, const char *name, const sq_
     sq_tensor_start(&cursor, file, tensor);
     for (int64_t i = 0; i < catalogue->count; i++) {
         float *row = chunks[slots[i] / SQ_CHUNK_ROWS] + (size_t)(slots[i] % SQ_CHUNK_ROWS) * (size_t)catalogue->stride;
-        for (size_t t = 0; t < tables; t++) SQ_TRY(sq_tensor_next(&cursor, row + t * dp, d * sizeof *row, error));
+        for (size_t t = 0; t < tables; t++) {
+            SQ_TRY(sq_tensor_next(&cursor, row + t * dp, d * sizeof *row, error));
+            SQ_TRY(check_floats(name, row + t * dp, d, lowest, error));
+        }
     }
     return SEQREC_OK;
 }
@@ -64,7 +77,7 @@ static void flatten(const sq_layout *l, const float *values, float *flat)
 }
 
 static int32_t read_parameters(const sq_memory *memory, const sq_tensor_file *file, const char *name, const sq_layout *l,
-                               float *values, seqrec_error *error)
+                               float *values, float lowest, seqrec_error *error)
 {
     int64_t n = parameter_count(l);
     const sq_tensor *tensor;
@@ -72,6 +85,7 @@ static int32_t read_parameters(const sq_memory *memory, const sq_tensor_file *fi
     float *flat = sq_alloc(memory, (size_t)n, sizeof *flat), *at = flat;
     SQ_CHECK(flat, error, SEQREC_E_MEMORY, "no memory for tensor %s", name);
     int32_t status = sq_tensor_read(file, tensor, flat, error);
+    if (status == SEQREC_OK) status = check_floats(name, flat, (size_t)n, lowest, error);
     for (int32_t i = 0; status == SEQREC_OK && i < l->count; i++) {
         sq_parameter_import(&l->parameters[i], at, values);
         at += l->parameters[i].rows * l->parameters[i].cols;
@@ -196,23 +210,22 @@ typedef struct save_job {
     float **chunks_m, **chunks_v;
     column rows_m, rows_v;
     kept kept[2];
+    double *counts; /* of the live items */
 } save_job;
 
-/* Its rows under today's membership: items put or updated since have their present rows. */
+#define COUNTS "train.popularity"
+
+/* Its rows: sq_trainer_sync has brought it under today's membership. */
 static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
     const sq_catalogue *now = j->now->catalogue;
     if (!k->snapshot) return SEQREC_OK;
-    const sq_catalogue *then = k->snapshot->catalogue;
     k->flat = sq_alloc(memory, (size_t)parameter_count(&j->t->model->layout), sizeof *k->flat);
     k->chunks = sq_alloc(memory, (size_t)now->chunks, sizeof *k->chunks);
     SQ_CHECK(k->flat && k->chunks, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(&j->t->model->layout, k->snapshot->weights->at, k->flat);
-    for (int32_t c = 0; c < now->chunks; c++) {
-        int same = c < then->chunks && then->slots[c] == now->slots[c];
-        k->chunks[c] = same ? then->rows[c]->at : now->rows[c]->at;
-    }
+    for (int32_t c = 0; c < now->chunks; c++) k->chunks[c] = k->snapshot->catalogue->rows[c]->at;
     return SEQREC_OK;
 }
 
@@ -245,12 +258,38 @@ static int32_t add_column(save_job *j, const char *name, column *c, float *const
     return sq_tensor_writer_add_rows(j->writer, name, SQ_F32, 2, shape, bring_rows, c, error);
 }
 
+/* The file is a model too, and says what it was trained on even before the fit publishes. */
+static int32_t note_fit(save_job *j, seqrec_error *error)
+{
+    sq_notes *notes = NULL;
+    SQ_TRY(sq_trainer_notes(j->t, j->now->notes, &notes, error));
+    if (!notes) return SEQREC_OK;
+    sq_notes_release(j->now->notes);
+    j->now->notes = notes;
+    return SEQREC_OK;
+}
+
+/* Training counts, when there are any. */
+static int32_t add_counts(save_job *j, seqrec_error *error)
+{
+    const sq_trainer *t = j->t;
+    double sum = 0;
+    j->counts = sq_alloc(&t->context->memory, (size_t)t->live_count, sizeof *j->counts);
+    SQ_CHECK(j->counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->live_count);
+    for (int64_t i = 0; i < t->live_count; i++) sum += j->counts[i] = t->popularity[t->live[i]];
+    if (sum == 0) return SEQREC_OK;
+    return sq_tensor_writer_add(j->writer, COUNTS, SQ_F64, 1, &t->live_count, j->counts, error);
+}
+
 static int32_t describe(save_job *j, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     int64_t n = parameter_count(&t->model->layout);
     SQ_TRY(sq_trainer_sync(t, error));
+    j->kept[0].snapshot = t->fit.best;
+    j->kept[1].snapshot = t->fit.average;
     SQ_TRY(sq_trainer_snapshot(t, &j->now, error));
+    SQ_TRY(note_fit(j, error));
     SQ_TRY(sq_tensor_writer_create(&t->context->memory, &j->writer, error));
     SQ_TRY(sq_model_file_describe(j->writer, t->model, j->now, &t->options, &j->source, error));
     SQ_TRY(gather(j, error));
@@ -259,6 +298,7 @@ static int32_t describe(save_job *j, seqrec_error *error)
     SQ_TRY(sq_tensor_writer_add(j->writer, "opt.v", SQ_F32, 1, &n, j->v, error));
     SQ_TRY(add_column(j, "opt.items.m", &j->rows_m, j->chunks_m, error));
     SQ_TRY(add_column(j, "opt.items.v", &j->rows_v, j->chunks_v, error));
+    SQ_TRY(add_counts(j, error));
     for (int i = 0; i < 2; i++) {
         kept *k = &j->kept[i];
         if (!k->snapshot) continue;
@@ -274,14 +314,14 @@ static int32_t describe(save_job *j, seqrec_error *error)
 int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    save_job j = {.t = t, .kept = {{BEST, t->fit.best, NULL, NULL, {0}}, {AVERAGE, t->fit.average, NULL, NULL, {0}}}};
+    save_job j = {.t = t, .kept = {{BEST, NULL, NULL, NULL, {0}}, {AVERAGE, NULL, NULL, NULL, {0}}}};
     int32_t status = describe(&j, error);
     if (status == SEQREC_OK) status = sq_tensor_writer_save(j.writer, path, error);
     sq_tensor_writer_free(j.writer);
     sq_model_source_free(j.source);
     sq_snapshot_release(t->model, j.now);
     void *blocks[] = {j.m,           j.v,           j.chunks_m,       j.chunks_v,
-                      j.kept[0].flat, j.kept[1].flat, j.kept[0].chunks, j.kept[1].chunks};
+                      j.kept[0].flat, j.kept[1].flat, j.kept[0].chunks, j.kept[1].chunks, j.counts};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     return status;
 }
@@ -291,12 +331,12 @@ int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
 static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chunks, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    SQ_TRY(read_parameters(memory, file, "opt.m", &t->model->layout, t->m, error));
-    SQ_TRY(read_parameters(memory, file, "opt.v", &t->model->layout, t->v, error));
+    SQ_TRY(read_parameters(memory, file, "opt.m", &t->model->layout, t->m, -FLT_MAX, error));
+    SQ_TRY(read_parameters(memory, file, "opt.v", &t->model->layout, t->v, 0, error));
     for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->m;
-    SQ_TRY(read_rows(file, "opt.items.m", t->catalogue, t->live, chunks, error));
+    SQ_TRY(read_rows(file, "opt.items.m", t->catalogue, t->live, chunks, -FLT_MAX, error));
     for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->v;
-    SQ_TRY(read_rows(file, "opt.items.v", t->catalogue, t->live, chunks, error));
+    SQ_TRY(read_rows(file, "opt.items.v", t->catalogue, t->live, chunks, 0, error));
     for (int32_t c = 0; c < t->chunks; c++)
         for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = t->step;
     return SEQREC_OK;
@@ -306,14 +346,43 @@ static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chu
 static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *parameters, const char *items, float **chunks,
                          sq_snapshot **out, seqrec_error *error)
 {
-    if (!sq_tensor_file_find(file, items)) return SEQREC_OK;
+    if (!sq_tensor_file_find(file, items) && !sq_tensor_file_find(file, parameters)) return SEQREC_OK;
     SQ_TRY(sq_step_own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
     SQ_TRY(sq_trainer_snapshot(t, out, error));
     SQ_TRY(sq_step_own_rows(t, error)); /* from here on the snapshot's rows are its own */
     const sq_catalogue *catalogue = (*out)->catalogue;
     for (int32_t c = 0; c < t->chunks; c++) chunks[c] = catalogue->rows[c]->at;
-    SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, error));
-    return read_rows(file, items, catalogue, t->live, chunks, error);
+    SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, -FLT_MAX,
+                           error));
+    return read_rows(file, items, catalogue, t->live, chunks, -FLT_MAX, error);
+}
+
+static int32_t check_counts(const double *counts, int64_t n, seqrec_error *error)
+{
+    for (int64_t i = 0; i < n; i++)
+        SQ_CHECK(counts[i] >= 0 && counts[i] <= DBL_MAX, error, SEQREC_E_FORMAT, "tensor '" COUNTS "' holds the value %g",
+                 counts[i]);
+    return SEQREC_OK;
+}
+
+static int32_t read_counts(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
+{
+    const sq_memory *memory = &t->context->memory;
+    const sq_tensor *tensor;
+    if (!sq_tensor_file_find(file, COUNTS)) return SEQREC_OK;
+    SQ_TRY(sq_tensor_file_expect(file, COUNTS, SQ_F64, 1, &t->live_count, &tensor, error));
+    double *counts = sq_alloc(memory, (size_t)t->live_count, sizeof *counts);
+    double *by_slot = sq_alloc_zero(memory, (size_t)sq_trainer_slots(t), sizeof *by_slot);
+    int32_t status = SEQREC_OK;
+    if (!counts || !by_slot)
+        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->live_count);
+    if (status == SEQREC_OK) status = sq_tensor_read(file, tensor, counts, error);
+    if (status == SEQREC_OK) status = check_counts(counts, t->live_count, error);
+    for (int64_t i = 0; status == SEQREC_OK && i < t->live_count; i++) by_slot[t->live[i]] = counts[i];
+    if (status == SEQREC_OK) status = sq_trainer_set_popularity(t, by_slot, error);
+    sq_free(memory, counts);
+    sq_free(memory, by_slot);
+    return status;
 }
 
 static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
@@ -325,6 +394,7 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
     if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);
     if (status == SEQREC_OK) status = read_kept(file, t, AVERAGE, chunks, &t->fit.average, error);
+    if (status == SEQREC_OK) status = read_counts(file, t, error);
     sq_free(&t->context->memory, chunks);
     return status;
 }

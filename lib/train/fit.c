@@ -318,11 +318,16 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Publishes the best weights, without validation the last. */
+/* Publishes the best weights, without validation the last; the model's file says what schedule they had. */
 static int32_t publish(job *j, seqrec_error *error)
 {
+    seqrec_model *model = j->t->model;
     sq_snapshot *kept = j->t->fit.best ? j->t->fit.best : j->t->fit.average;
-    return kept ? sq_trainer_publish_snapshot(j->t, kept, error) : sq_trainer_publish(j->t, error);
+    SQ_TRY(kept ? sq_trainer_publish_snapshot(j->t, kept, error) : sq_trainer_publish(j->t, error));
+    sq_lock_take(&model->writing);
+    model->options.schedule_steps = j->t->options.schedule_steps;
+    sq_lock_give(&model->writing);
+    return SEQREC_OK;
 }
 
 static double median(double *values, int64_t n)

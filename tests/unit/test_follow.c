@@ -1,4 +1,4 @@
-/* unit: a trainer follows the items of its model: what is added, updated, removed or put in a freed slot between steps. */
+/* unit: a trainer follows the items of its model: added, updated, removed or put in a freed slot between steps. */
 #include "counting_allocator.h"
 #include "trainer_state.h"
 
@@ -31,7 +31,10 @@ static small_model warm(const seqrec_allocator *host, const sq_options *o)
     return s;
 }
 
-static void sync(small_model *s) { EXPECT_OK(sq_trainer_sync(s->trainer, error)); }
+static void sync(small_model *s)
+{
+    EXPECT_OK(sq_trainer_sync(s->trainer, error));
+}
 
 static void batch_of(const sq_trainer *t, small_batch *b, uint64_t seed)
 {

@@ -90,7 +90,7 @@ static void expect_near(int32_t at, const char *what, int64_t index, double got,
                   what, (long long)index, got, want, fabs(got - want) / magnitude, magnitude);
 }
 
-/* ---- user vectors and scores -------------------------------------------------------------------------------------- */
+/* ---- user vectors and scores ------------------------------------------------------------------------------------- */
 
 /* The windows of all sequences; last[s]: the last event of sequence s. */
 static small_batch windows(int32_t *last)
@@ -151,7 +151,7 @@ START_TEST(user_vectors_and_scores_are_those_of_pytorch)
 }
 END_TEST
 
-/* ---- losses and gradients ----------------------------------------------------------------------------------------- */
+/* ---- losses and gradients ---------------------------------------------------------------------------------------- */
 
 #define SCRIPT 1048576 /* outcomes of a uniform draw, most of them unused */
 

@@ -16,14 +16,20 @@ typedef struct problem {
     const sq_kernels *k;
     int32_t inputs;
     input in[MOST_INPUTS];
-    const void *row;   /* what the table says about this pair */
-    void *state;       /* what the pair keeps */
-    float *extra[8];   /* working memory of the pair */
+    const void *row; /* what the table says about this pair */
+    void *state;     /* what the pair keeps */
+    float *extra[8]; /* working memory of the pair */
 } problem;
 
-static float *zeros(size_t n) { return calloc(n + 256, sizeof(float)); }
+static float *zeros(size_t n)
+{
+    return calloc(n + 256, sizeof(float));
+}
 
-static int is_true(const input *in, size_t j) { return in->live ? in->live[j] : j % in->ld < in->d; }
+static int is_true(const input *in, size_t j)
+{
+    return in->live ? in->live[j] : j % in->ld < in->d;
+}
 
 /* Adds an input with values of size `size`. */
 static float *add_input(problem *p, size_t rows, size_t ld, size_t d, float size)
@@ -37,7 +43,10 @@ static float *add_input(problem *p, size_t rows, size_t ld, size_t d, float size
 }
 
 /* The value of a pair whose output is a tensor: its product with a fixed one. */
-static float weight_of(int64_t j) { return wave(99, j); }
+static float weight_of(int64_t j)
+{
+    return wave(99, j);
+}
 
 static double weighted(size_t rows, size_t ld, size_t d, const float *y)
 {
@@ -54,7 +63,7 @@ static void cotangent(size_t rows, size_t ld, size_t d, float *dy)
         for (size_t i = 0; i < d; i++) dy[r * ld + i] = weight_of((int64_t)(r * d + i));
 }
 
-/* ---- layer norm, activations, dropout ----------------------------------------------------------------------------- */
+/* ---- layer norm, activations, dropout ---------------------------------------------------------------------------- */
 
 #define ROWS 9
 #define D 50
@@ -77,8 +86,8 @@ static double value_norm(problem *p)
 static void gradient_norm(problem *p)
 {
     cotangent(ROWS, LD, D, p->in[0].g);
-    p->k->norm_bwd(ROWS, D, LD, p->in[0].x, p->in[1].x, p->extra[1], p->extra[2], p->in[0].g, p->in[0].g, 0,
-                   p->in[1].g, p->in[2].g);
+    p->k->norm_bwd(ROWS, D, LD, p->in[0].x, p->in[1].x, p->extra[1], p->extra[2], p->in[0].g, p->in[0].g, 0, p->in[1].g,
+                   p->in[2].g);
 }
 
 static void open_plain(problem *p)
@@ -116,9 +125,12 @@ static void gradient_relu(problem *p)
     p->k->relu_bwd(ROWS, LD, LD, &drop, p->extra[0], p->in[0].g);
 }
 
-/* ---- embedding ---------------------------------------------------------------------------------------------------- */
+/* ---- embedding --------------------------------------------------------------------------------------------------- */
 
-static int32_t from_end(int32_t t, int32_t n) { return n - 1 - t; }
+static int32_t from_end(int32_t t, int32_t n)
+{
+    return n - 1 - t;
+}
 
 static sq_embedding embedding_of(const problem *p)
 {
@@ -151,7 +163,7 @@ static void gradient_embedding(problem *p)
     p->k->scale(ROWS * LD, e.scale, p->in[0].g, p->in[0].g);
 }
 
-/* ---- attention ---------------------------------------------------------------------------------------------------- */
+/* ---- attention --------------------------------------------------------------------------------------------------- */
 
 #define LENGTH 61
 #define HEAD 10
@@ -175,8 +187,12 @@ static void open_attention(problem *p)
     p->extra[2] = zeros(sq_head_kept(LENGTH));
     size_t ld = (LENGTH + 15) / 16 * 16;
     sq_head_scratch *s = p->state = calloc(1, sizeof *s);
-    *s = (sq_head_scratch){zeros(PADDED * ld), zeros(PADDED * ld), zeros(SQ_ATTENTION_ROWS * ld),
-                           zeros(SQ_ATTENTION_ROWS * ld), zeros(SQ_ATTENTION_ROWS * ld), zeros(SQ_ATTENTION_ROWS * ld),
+    *s = (sq_head_scratch){zeros(PADDED * ld),
+                           zeros(PADDED * ld),
+                           zeros(SQ_ATTENTION_ROWS * ld),
+                           zeros(SQ_ATTENTION_ROWS * ld),
+                           zeros(SQ_ATTENTION_ROWS * ld),
+                           zeros(SQ_ATTENTION_ROWS * ld),
                            {0}};
 }
 
@@ -202,7 +218,7 @@ static void close_attention(problem *p)
     free(s);
 }
 
-/* ---- the network -------------------------------------------------------------------------------------------------- */
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
 typedef struct wiring {
     int64_t wiring, heads, attention_output;
@@ -273,7 +289,7 @@ static void close_network(problem *p)
     free(n);
 }
 
-/* ---- losses ------------------------------------------------------------------------------------------------------- */
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
 
 #define TOKENS 13
 #define NEGATIVES 21
@@ -284,8 +300,14 @@ typedef struct sampled {
     int bce, cosine;
 } sampled;
 
-static int32_t row_of(size_t t, size_t j) { return (int32_t)((t * 7 + j * 3) % VOCABULARY); }
-static int left_out(size_t t, size_t j) { return j > 0 && (t + j) % 5 == 0; }
+static int32_t row_of(size_t t, size_t j)
+{
+    return (int32_t)((t * 7 + j * 3) % VOCABULARY);
+}
+static int left_out(size_t t, size_t j)
+{
+    return j > 0 && (t + j) % 5 == 0;
+}
 static float inverse_norm_of(const problem *p, size_t at)
 {
     return ((const sampled *)p->row)->cosine ? 0.5f + 0.1f * (float)(at % 7) : 1.0f;
@@ -332,7 +354,10 @@ static void spread(problem *p, size_t candidates)
             p->k->axpy(LD, p->extra[0][t * candidates + j], p->in[0].x + t * LD, p->in[1].g + row_of(t, j) * LD);
 }
 
-static void gradient_sampled(problem *p) { spread(p, 1 + NEGATIVES); }
+static void gradient_sampled(problem *p)
+{
+    spread(p, 1 + NEGATIVES);
+}
 
 /* Shared: the negatives are rows 0 .. NEGATIVES - 1. */
 static void open_shared(problem *p)
@@ -369,7 +394,10 @@ static void gradient_shared(problem *p)
     p->k->add(NEGATIVES * LD, p->extra[5], p->in[1].g);
 }
 
-static void close_state(problem *p) { free(p->state); }
+static void close_state(problem *p)
+{
+    free(p->state);
+}
 
 static void open_softmax(problem *p)
 {
@@ -409,7 +437,7 @@ static void gradient_softmax(problem *p)
     memcpy(p->in[1].g, p->extra[2], p->in[1].n * sizeof(float));
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const double no_dropout = 0, some_dropout = 0.3;
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1},
@@ -422,8 +450,8 @@ static const struct pair {
     const char *name;
     const void *row;
     void (*open)(problem *p);
-    double (*value)(problem *p);    /* runs forward */
-    void (*gradient)(problem *p);   /* fills g from the latest forward pass */
+    double (*value)(problem *p);  /* runs forward */
+    void (*gradient)(problem *p); /* fills g from the latest forward pass */
     void (*close)(problem *p);
 } pairs[] = {
     {"layer norm", NULL, open_norm, value_norm, gradient_norm, NULL},
@@ -451,7 +479,7 @@ static const struct pair {
 };
 #define PAIRS ((int)(sizeof pairs / sizeof *pairs))
 
-/* ---- the check ---------------------------------------------------------------------------------------------------- */
+/* ---- the check --------------------------------------------------------------------------------------------------- */
 
 static double slope(const struct pair *pair, problem *p, int32_t which, const float *direction)
 {
@@ -480,8 +508,9 @@ static void check_direction(const struct pair *pair, problem *p, int32_t which, 
         expected += (double)direction[j] * (double)in->g[j];
     }
     double found = slope(pair, p, which, direction);
-    ck_assert_msg(fabs(found - expected) <= TOLERANCE * norm, "%s (%s), input %d, direction %d: slope %g, gradient %g of %g",
-                  pair->name, p->k->name, (int)which, (int)number, found, expected, norm);
+    ck_assert_msg(fabs(found - expected) <= TOLERANCE * norm,
+                  "%s (%s), input %d, direction %d: slope %g, gradient %g of %g", pair->name, p->k->name, (int)which,
+                  (int)number, found, expected, norm);
     free(direction);
 }
 

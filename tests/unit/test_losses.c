@@ -10,7 +10,10 @@
 #define MOST_TOKENS 60
 #define MOST_CANDIDATES 96
 
-static float *zeros(size_t n) { return calloc(n + 256, sizeof(float)); }
+static float *zeros(size_t n)
+{
+    return calloc(n + 256, sizeof(float));
+}
 
 static float wave(uint64_t stream, size_t j)
 {
@@ -36,9 +39,12 @@ static double inner(const float *a, const float *b)
     return sum;
 }
 
-/* ---- the formulas ------------------------------------------------------------------------------------------------- */
+/* ---- the formulas ------------------------------------------------------------------------------------------------ */
 
-static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
 
 /* scores [n], the target's first; NaN is left out. g: dL / dscore. */
 static double bce_formula(size_t n, const double *scores, double *g)
@@ -72,7 +78,7 @@ static void near(const char *what, size_t at, double got, double want, double to
     ck_assert_msg(fabs(got - want) <= tolerance, "%s %zu: %.9g, not %.9g", what, at, got, want);
 }
 
-/* ---- a sampled problem -------------------------------------------------------------------------------------------- */
+/* ---- a sampled problem ------------------------------------------------------------------------------------------- */
 
 /* Tokens with candidates of their own, or, shared, one set for all. */
 typedef struct sampled {
@@ -115,7 +121,8 @@ static double run_own(const sq_kernels *kernels, sampled *s)
         rows[t * c] = s->targets + t * LD;
         for (size_t j = 0; j < s->k; j++) rows[t * c + 1 + j] = s->left_out[t][j] ? NULL : s->negatives + j * LD;
     }
-    sq_sampled o = {kernels, s->tokens, s->k, LD, 0.5f, s->u, rows, s->coefficient, s->du, s->cosine ? s->inverse : NULL};
+    sq_sampled o = {kernels, s->tokens, s->k,           LD,    0.5f,
+                    s->u,    rows,      s->coefficient, s->du, s->cosine ? s->inverse : NULL};
     return s->bce ? sq_bce(&o) : sq_sampled_softmax(&o);
 }
 
@@ -167,7 +174,8 @@ static void check_sampled(const sq_kernels *kernels, sampled *s, double toleranc
         want += formula(s->bce, 1 + s->k, scores, g);
         for (size_t j = 0; j <= s->k; j++) {
             double factor = !s->cosine || (s->shared && j > 0) ? 1 : (double)s->inverse[t * c + (s->shared ? 0 : j)];
-            if (j < c) near("coefficient", t * c + j, (double)s->coefficient[t * c + j], 0.5 * g[j] * factor, tolerance);
+            if (j < c)
+                near("coefficient", t * c + j, (double)s->coefficient[t * c + j], 0.5 * g[j] * factor, tolerance);
             const float *row = j ? s->negatives + (j - 1) * LD : s->targets + t * LD;
             for (size_t i = 0; i < D; i++) du[i] += 0.5 * g[j] * factor * (double)row[i];
             for (size_t i = 0; i < D && j > 0; i++) dn[j - 1][i] += 0.5 * g[j] * (double)s->u[t * LD + i];
@@ -180,7 +188,10 @@ static void check_sampled(const sq_kernels *kernels, sampled *s, double toleranc
     near("loss", 0, loss, want, tolerance * fmax(1, want));
 }
 
-static const sq_kernels *variant_of(int run, int runs) { return sq_kernels_variant(run / runs); }
+static const sq_kernels *variant_of(int run, int runs)
+{
+    return sq_kernels_variant(run / runs);
+}
 
 #define KINDS 8
 
@@ -245,7 +256,7 @@ START_TEST(extreme_scores_stay_finite_and_right)
 }
 END_TEST
 
-/* ---- full softmax ------------------------------------------------------------------------------------------------- */
+/* ---- full softmax ------------------------------------------------------------------------------------------------ */
 
 typedef struct full {
     size_t tokens, items, padded;
@@ -269,7 +280,8 @@ static full full_open(size_t tokens, size_t items, float size)
 static double full_run(const sq_kernels *kernels, full *f)
 {
     for (size_t p = 0; p * 64 < f->items; p++) sq_softmax_panel(kernels, f->rows, LD, D, p, f->panels);
-    sq_softmax o = {kernels, f->tokens, LD, D, f->items, 0.5f, f->u, f->target, f->rows, f->panels, f->du, f->drows, f->scratch};
+    sq_softmax o = {kernels,   f->tokens, LD,        D,     f->items, 0.5f,      f->u,
+                    f->target, f->rows,   f->panels, f->du, f->drows, f->scratch};
     return sq_softmax_loss(&o);
 }
 

@@ -12,7 +12,7 @@ static sq_memory plain_memory(void)
     return memory;
 }
 
-/* ---- samplers ----------------------------------------------------------------------------------------------------- */
+/* ---- samplers ---------------------------------------------------------------------------------------------------- */
 
 /* Chi-square of the draws against the probabilities the sampler states; at most five deviations above its mean. */
 static void check_draws(const sq_sampler *s, const double *probability)
@@ -44,7 +44,10 @@ static void check_sampler(int32_t kind, const double *weights)
     sq_sampler_free(&s, &memory);
 }
 
-START_TEST(uniform_draws_are_uniform) { check_sampler(SQ_SAMPLER_UNIFORM, NULL); }
+START_TEST(uniform_draws_are_uniform)
+{
+    check_sampler(SQ_SAMPLER_UNIFORM, NULL);
+}
 END_TEST
 
 START_TEST(popularity_draws_follow_their_weights)
@@ -79,7 +82,7 @@ START_TEST(draws_repeat_by_key_and_counter_and_differ_between_keys)
 }
 END_TEST
 
-/* ---- rules of a step ---------------------------------------------------------------------------------------------- */
+/* ---- rules of a step --------------------------------------------------------------------------------------------- */
 
 #define ITEMS 60
 #define NEGATIVES 9

@@ -1,4 +1,4 @@
-/* unit: the network over packed sequences: what a batch, a micro-batch, the future and kept probabilities may not change. */
+/* unit: the network over packed sequences: what batches, micro-batches, the future and kept probabilities may not change. */
 #include "network_pass.h"
 
 typedef struct shape {
@@ -48,7 +48,7 @@ static void expect_bits(const char *what, int64_t row, size_t n, const float *a,
                       (long long)row, i, (double)a[i], (double)b[i]);
 }
 
-/* ---- packing ------------------------------------------------------------------------------------------------------ */
+/* ---- packing ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_batch_gives_what_each_sequence_gives_alone)
 {
@@ -108,7 +108,7 @@ START_TEST(padding_of_a_vector_is_zero)
 }
 END_TEST
 
-/* ---- causality ---------------------------------------------------------------------------------------------------- */
+/* ---- causality --------------------------------------------------------------------------------------------------- */
 
 /* With positions counted from the window's start, or none, an event's past is all that a vector may depend on. */
 START_TEST(the_future_never_changes_an_earlier_vector)
@@ -137,7 +137,7 @@ START_TEST(the_future_never_changes_an_earlier_vector)
 }
 END_TEST
 
-/* ---- micro-batches ------------------------------------------------------------------------------------------------ */
+/* ---- micro-batches ----------------------------------------------------------------------------------------------- */
 
 /* User vectors and gradients of the input embeddings of one training step, [tokens][dp] each. */
 static int64_t step_vectors(int run, int64_t micro_batch, float **u, float **dx)
@@ -178,7 +178,7 @@ START_TEST(the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient)
 }
 END_TEST
 
-/* ---- kept probabilities ------------------------------------------------------------------------------------------- */
+/* ---- kept probabilities ------------------------------------------------------------------------------------------ */
 
 static void gradient_of(network_pass *p, int forget)
 {

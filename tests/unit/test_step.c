@@ -1,4 +1,4 @@
-/* unit: one training step: same bits at any number of threads, exact and lazy rows, refusal without a trace, clipping, rates. */
+/* unit: a training step: same bits at any number of threads, exact and lazy rows, refusal, clipping, rates, memory. */
 #include "counting_allocator.h"
 #include "trainer_state.h"
 
@@ -24,7 +24,7 @@ static small_batch batch_number(uint64_t number)
     return b;
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------ */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 static trainer_state trained(const sq_options *o, int32_t threads, int steps, double *loss)
 {
@@ -86,7 +86,7 @@ START_TEST(every_kind_of_training_lowers_the_loss)
 }
 END_TEST
 
-/* ---- exact rows --------------------------------------------------------------------------------------------------- */
+/* ---- exact rows -------------------------------------------------------------------------------------------------- */
 
 /* Row gradients of the latest step by the definition, from its entries: [slots][stride]. Own negatives, scores by dot. */
 static void naive_gradients(const sq_trainer *t, float *g)
@@ -102,8 +102,7 @@ static void naive_gradients(const sq_trainer *t, float *g)
         int32_t slot = t->entries.slots[tokens + e];
         if (slot >= 0) t->kernels->axpy(dp, t->coefficient[e], t->u + e / c * dp, out + (size_t)slot * dp);
     }
-    for (size_t r = 0; r < (size_t)sq_trainer_slots(t); r++)
-        t->kernels->add(dp, out + r * dp, g + r * stride + output);
+    for (size_t r = 0; r < (size_t)sq_trainer_slots(t); r++) t->kernels->add(dp, out + r * dp, g + r * stride + output);
     free(out);
 }
 
@@ -142,7 +141,10 @@ static void compare_with_dense(sq_options o, int steps, small_batch (*batch)(int
     small_close(&s);
 }
 
-static small_batch random_batch(int step) { return batch_number((uint64_t)step); }
+static small_batch random_batch(int step)
+{
+    return batch_number((uint64_t)step);
+}
 
 /* Item 1 is an input and a target in the first and last steps only. */
 static small_batch rare_batch(int step)
@@ -180,7 +182,7 @@ START_TEST(a_row_without_gradient_for_a_thousand_steps_equals_dense_adam)
 }
 END_TEST
 
-/* ---- loss and row gradients of a whole step ----------------------------------------------------------------------- */
+/* ---- loss and row gradients of a whole step ---------------------------------------------------------------------- */
 
 /* What a step should have done, in double: rows before it, and the gradient of each row. */
 typedef struct oracle {
@@ -224,7 +226,8 @@ static size_t candidates_of(const oracle *o, int64_t i, int64_t sequence, int32_
     }
     for (int64_t j = 0; j < t->options.negatives; j++) {
         int shared = t->options.negative_sharing == SQ_SHARE_BATCH, seen = 0;
-        int32_t slot = t->entries.slots[shared ? 2 * p->tokens + j : p->tokens + i * (1 + t->options.negatives) + 1 + j];
+        int32_t slot =
+            t->entries.slots[shared ? 2 * p->tokens + j : p->tokens + i * (1 + t->options.negatives) + 1 + j];
         for (int64_t k = p->seen_starts[sequence]; k < p->seen_starts[sequence + 1]; k++) seen |= slot == p->seen[k];
         if (slot < 0 || (shared && t->options.seen == SQ_SEEN_EXCLUDE_HISTORY && seen)) continue;
         if (slot == out[0] && (t->options.loss != SQ_LOSS_BCE || t->options.seen != SQ_SEEN_KEEP)) continue;
@@ -302,7 +305,7 @@ START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
 }
 END_TEST
 
-/* ---- lazy rows ---------------------------------------------------------------------------------------------------- */
+/* ---- lazy rows --------------------------------------------------------------------------------------------------- */
 
 START_TEST(lazy_rows_without_gradient_stay_as_they_are)
 {
@@ -338,15 +341,16 @@ START_TEST(lazy_rows_without_gradient_stay_as_they_are)
 }
 END_TEST
 
-/* ---- refusal ------------------------------------------------------------------------------------------------------ */
+/* ---- refusal ----------------------------------------------------------------------------------------------------- */
 
 /* A place of the trainer's memory that a step reads. */
 static float *place_of(sq_trainer *t, const small_batch *b, int place)
 {
     const sq_layout *l = &t->model->layout;
-    size_t places[] = {l->position + 2, l->block[0].qkv + 5, l->block[1].ffn_out + 3, l->block[0].norm1_gain, l->final_bias};
+    size_t places[] = {l->position + 2, l->block[0].qkv + 5, l->block[1].ffn_out + 3, l->block[0].norm1_gain,
+                       l->final_bias};
     if (place < 5) return t->weights + places[place];
-    if (place == 5) return sq_trainer_row(t, b->slots[b->offsets[1] - 2]) + 1; /* an input */
+    if (place == 5) return sq_trainer_row(t, b->slots[b->offsets[1] - 2]) + 1;                  /* an input */
     return sq_trainer_row(t, b->slots[b->offsets[1] - 1]) + sq_output_offset(t->catalogue) + 1; /* a target */
 }
 
@@ -408,7 +412,7 @@ START_TEST(a_batch_without_targets_is_refused)
 }
 END_TEST
 
-/* ---- clipping and rates ------------------------------------------------------------------------------------------- */
+/* ---- clipping and rates ------------------------------------------------------------------------------------------ */
 
 /* Norm of the first moments: of the gradient as it was used, when beta1 is 0 and this was the first step. */
 static double moment_norm(const sq_trainer *t)
@@ -512,7 +516,7 @@ START_TEST(adam_follows_its_formula)
 }
 END_TEST
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(a_warm_step_allocates_nothing)
 {

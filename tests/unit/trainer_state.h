@@ -47,7 +47,8 @@ static inline void same_floats(const char *what, const float *a, const float *b,
 {
     size_t i = 0;
     while (i < n && memcmp(a + i, b + i, sizeof *a) == 0) i++; /* one assertion: each writes to a pipe */
-    ck_assert_msg(i == n, "%s differ at %zu: %.9g and %.9g", what, i, (double)a[i < n ? i : 0], (double)b[i < n ? i : 0]);
+    ck_assert_msg(i == n, "%s differ at %zu: %.9g and %.9g", what, i, (double)a[i < n ? i : 0],
+                  (double)b[i < n ? i : 0]);
 }
 
 static inline void same_state(const trainer_state *a, const trainer_state *b)
