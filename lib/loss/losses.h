@@ -31,7 +31,6 @@ typedef struct sq_shared {
     const uint8_t *masked;
     float *dnegatives;
     float *logits; /* scratch [n][k] */
-    float *scaled; /* scratch [n][width] */
     int32_t bce;   /* 1: BCE, 0: sampled softmax */
 } sq_shared;
 double sq_shared_negatives(const sq_sampled *o, const sq_shared *shared);

@@ -162,9 +162,9 @@ static int32_t read_hash(const sq_tensor_file *file, uint64_t *out, seqrec_error
     SQ_TRY(text_of(file, "train.data_hash", &text, error));
     size_t n = strlen(text);
     *out = 0;
-    for (size_t i = 0; i < n; i++) {
-        const char *digits = "0123456789abcdef", *at = strchr(digits, text[i]);
-        SQ_CHECK(n == 16 && at, error, SEQREC_E_FORMAT, "metadata train.data_hash = \"%.40s\" is not 16 hex digits", text);
+    for (size_t i = 0; i < 16; i++) {
+        const char *digits = "0123456789abcdef", *at = n == 16 ? strchr(digits, text[i]) : NULL;
+        SQ_CHECK(at, error, SEQREC_E_FORMAT, "metadata train.data_hash = \"%.40s\" is not 16 hex digits", text);
         *out = *out << 4 | (uint64_t)(at - digits);
     }
     return SEQREC_OK;

@@ -18,10 +18,10 @@ typedef struct train_world {
 /* Names and values of options, ended by NULL. */
 typedef const char *const world_options[24];
 
-static const char *const world_usual[] = {"dim", "8",           "blocks",     "1",           "heads",       "2",
-                                          "max_length", "8",    "batch",      "10",          "epochs",      "3",
-                                          "valid_every", "1",   "patience",   "0",           "micro_batch", "32",
-                                          "negatives", "3",     "learning_rate", "0.01",     NULL};
+static const char *const world_usual[] = {
+    "dim",           "8",    "blocks",         "1", "heads",    "2", "max_length",  "8",  "batch",     "10",
+    "epochs",        "3",    "valid_every",    "1", "patience", "0", "micro_batch", "32", "negatives", "3",
+    "learning_rate", "0.01", "average_epochs", "0", NULL};
 
 static inline void world_set(const train_world *w, const char *const *pairs)
 {
@@ -32,8 +32,13 @@ static inline void world_set(const train_world *w, const char *const *pairs)
 /* 48 users with 4 to 14 events on 40 items. */
 static inline seqrec_synth world_synth(void)
 {
-    return (seqrec_synth){
-        .struct_size = sizeof(seqrec_synth), .users = 48, .items = 40, .clusters = 4, .shortest = 4, .longest = 14, .seed = 5};
+    return (seqrec_synth){.struct_size = sizeof(seqrec_synth),
+                          .users = 48,
+                          .items = 40,
+                          .clusters = 4,
+                          .shortest = 4,
+                          .longest = 14,
+                          .seed = 5};
 }
 
 static inline train_world world_open_without_trainer(const char *const *changes, int32_t threads)
@@ -123,8 +128,7 @@ static inline int32_t world_stop_epoch(void *context, const seqrec_epoch_stats *
 static inline void world_fit_steps(const train_world *w, int64_t steps)
 {
     world_stopper stopper = {.stop_at = steps};
-    const seqrec_fit how = {
-        .struct_size = sizeof how, .progress = world_stop_progress, .progress_context = &stopper};
+    const seqrec_fit how = {.struct_size = sizeof how, .progress = world_stop_progress, .progress_context = &stopper};
     const seqrec_fit_stats stats = world_fit(w, &how);
     ck_assert_int_eq(stats.cancelled, 1);
     ck_assert_int_eq(stopper.calls, steps);
@@ -135,6 +139,85 @@ static inline void world_vector(const train_world *w, int64_t id, float out[WORL
 {
     ck_assert_int_eq(seqrec_items_width(w->model), WORLD_WIDTH);
     EXPECT(SEQREC_OK, seqrec_items_get(w->model, &id, 1, out, &api.error));
+}
+
+/* ---- Batches of the host. ---- */
+
+enum { SEQUENCES = 8, EVENTS = 12, ITEMS = 20 };
+
+typedef struct host_batch {
+    int64_t offsets[SEQUENCES + 1], items[SEQUENCES * EVENTS];
+    seqrec_batch view;
+} host_batch;
+
+/* Sequences that walk round the items 1 to 20 in steps of one. */
+static inline seqrec_batch *walk(host_batch *b)
+{
+    for (int64_t s = 0; s < SEQUENCES; s++) {
+        b->offsets[s + 1] = (s + 1) * EVENTS;
+        for (int64_t e = 0; e < EVENTS; e++) b->items[s * EVENTS + e] = (s * 5 + e) % ITEMS + 1;
+    }
+    b->offsets[0] = 0;
+    b->view =
+        (seqrec_batch){.struct_size = sizeof b->view, .sequences = SEQUENCES, .offsets = b->offsets, .items = b->items};
+    return &b->view;
+}
+
+static inline train_world open_with_items(const char *const *changes)
+{
+    train_world w = world_open(changes, 0);
+    int64_t ids[ITEMS];
+    for (int64_t i = 0; i < ITEMS; i++) ids[i] = i + 1;
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, ITEMS, NULL, &api.error));
+    return w;
+}
+
+static inline seqrec_step_stats step(const train_world *w, const seqrec_batch *batch)
+{
+    seqrec_step_stats stats = {.struct_size = sizeof stats};
+    EXPECT(SEQREC_OK, seqrec_trainer_step(w->trainer, batch, &stats, &api.error));
+    return stats;
+}
+
+static inline void set(const train_world *w, const char *name, const char *value)
+{
+    EXPECT(SEQREC_OK, seqrec_trainer_set(w->trainer, name, value, &api.error));
+}
+
+/* Item 20, which no sequence has, is the only one that was counted. */
+static inline void count_one(const train_world *w)
+{
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w->trainer, (int64_t[]){20}, (double[]){3}, 1, &api.error));
+}
+
+/* ---- Ways to train. ---- */
+
+static const char *const *const recipes[] = {
+    (world_options){"loss", "bce", "item_updates", "exact"},
+    (world_options){"loss", "bce", "item_updates", "lazy", "weight_decay", "0.01"},
+    (world_options){"loss", "softmax", "item_updates", "exact"},
+    (world_options){"loss", "softmax", "item_updates", "lazy", "tied_output", "false"},
+    (world_options){"loss", "sampled_softmax", "item_updates", "exact", "sampler", "popularity"},
+    (world_options){"loss", "sampled_softmax", "item_updates", "lazy", "score", "cosine", "clip_norm", "1"},
+    (world_options){"loss", "bce", "negative_sharing", "batch", "optimizer", "adamw", "weight_decay", "0.01"},
+    (world_options){"loss", "bce", "average_epochs", "2", "item_updates", "exact"},
+    (world_options){"loss", "bce", "average_epochs", "5", "item_updates", "lazy", "schedule", "cosine",
+                    "schedule_steps", "15", "warmup_steps", "4"},
+    (world_options){"loss", "softmax", "average_epochs", "2", "valid_every", "2"},
+    (world_options){"loss", "softmax", "average_epochs", "3", "item_updates", "lazy", "valid_every", "0"},
+    (world_options){"loss", "sampled_softmax", "schedule", "cosine", "item_updates", "exact"},
+    (world_options){"loss", "sampled_softmax", "average_epochs", "2", "item_updates", "lazy"},
+};
+enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
+
+/* Leaves the model in "whole" and the trainer in "whole.state". */
+static inline void fit_whole(const char *const *changes)
+{
+    train_world w = world_open(changes, 0);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    world_save(&w, "whole");
+    world_checkpoint(&w, "whole.state");
+    world_close(&w);
 }
 
 /* Files go where syncing them costs nothing, if there is such a place. */

@@ -1,0 +1,362 @@
+/* unit: checkpoints through the public interface: going on bit for bit, killed processes, damaged files. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include "made_locale.h"
+#include "rewritten_file.h"
+#include "train_world.h"
+
+/* ---- Going on. ---- */
+
+START_TEST(a_restored_trainer_takes_the_steps_of_the_one_that_was_saved)
+{
+    static const char *const samplers[] = {"uniform", "popularity"};
+    host_batch b;
+    walk(&b);
+    for (int i = 0; i < 2; i++) {
+        train_world w = open_with_items((world_options){"sampler", samplers[i]});
+        count_one(&w);
+        for (int n = 0; n < 3; n++) step(&w, &b.view);
+        world_checkpoint(&w, "half");
+        for (int n = 0; n < 3; n++) step(&w, &b.view);
+        world_checkpoint(&w, "whole");
+        world_load(&w, "half");
+        world_checkpoint(&w, "again");
+        ck_assert(world_same("half", "again"));
+        for (int n = 0; n < 3; n++) step(&w, &b.view);
+        world_checkpoint(&w, "resumed");
+        ck_assert_msg(world_same("whole", "resumed"), "sampler = %s", samplers[i]);
+        world_close(&w);
+    }
+}
+END_TEST
+
+static void fit_with_a_break(const char *const *changes, int64_t steps)
+{
+    train_world w = world_open(changes, 0);
+    world_fit_steps(&w, steps);
+    world_checkpoint(&w, "half");
+    world_load(&w, "half");
+    const seqrec_fit_stats stats = world_fit(&w, NULL);
+    ck_assert_int_eq(stats.epochs, 3);
+    ck_assert_int_eq(stats.cancelled, 0);
+    world_save(&w, "resumed");
+    world_checkpoint(&w, "resumed.state");
+    ck_assert_msg(world_same("whole", "resumed"), "after %lld steps: another model", (long long)steps);
+    ck_assert_msg(world_same("whole.state", "resumed.state"), "after %lld steps: another state", (long long)steps);
+    world_close(&w);
+}
+
+START_TEST(a_fit_that_was_stopped_saved_and_loaded_goes_on_bit_for_bit)
+{
+    fit_whole(recipes[_i]);
+    fit_with_a_break(recipes[_i], 8);
+    fit_with_a_break(recipes[_i], 11);
+}
+END_TEST
+
+START_TEST(a_fit_may_be_stopped_after_any_step)
+{
+    fit_whole(recipes[7]);
+    for (int64_t steps = 1; steps <= STEPS; steps++) fit_with_a_break(recipes[7], steps);
+}
+END_TEST
+
+START_TEST(a_fit_that_was_stopped_goes_on_without_a_file_too)
+{
+    fit_whole(recipes[8]);
+    train_world w = world_open(recipes[8], 0);
+    world_fit_steps(&w, 4);
+    world_fit_steps(&w, 3);
+    world_fit(&w, NULL);
+    world_save(&w, "resumed");
+    ck_assert(world_same("whole", "resumed"));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(items_that_come_between_fits_do_not_break_the_repetition)
+{
+    static const int averages[] = {2, 7, 10};
+    const char *const *changes = recipes[averages[_i]];
+    for (int with_file = 0; with_file < 2; with_file++) {
+        train_world w = world_open(changes, 0);
+        world_fit_steps(&w, 8);
+        EXPECT(SEQREC_OK, seqrec_items_put(w.model, (int64_t[]){500, 501}, 2, NULL, &api.error));
+        EXPECT(SEQREC_OK, seqrec_items_remove(w.model, (int64_t[]){501}, 1, &api.error));
+        if (with_file) {
+            world_checkpoint(&w, "half");
+            world_load(&w, "half");
+        }
+        world_fit(&w, NULL);
+        world_save(&w, with_file ? "loaded" : "kept");
+        world_close(&w);
+    }
+    ck_assert(world_same("kept", "loaded"));
+}
+END_TEST
+
+/* ---- Killed processes. ---- */
+
+enum { KILLED_EPOCHS = 30 };
+static world_options killed_options = {"epochs", "30", "average_epochs", "3"};
+
+typedef struct killed_run {
+    int pipe;
+    int64_t pause_at; /* epoch in whose callback the process waits to be killed */
+} killed_run;
+
+static int32_t tell_epoch(void *context, const seqrec_epoch_stats *stats)
+{
+    const killed_run *run = context;
+    const char epoch = (char)stats->epoch;
+    if (write(run->pipe, &epoch, 1) != 1) _exit(1);
+    while (run->pause_at == stats->epoch) pause();
+    return 0;
+}
+
+static void run_to_be_killed(killed_run run, int64_t every)
+{
+    train_world w = world_open(killed_options, 0);
+    const seqrec_fit how = {.struct_size = sizeof how,
+                            .checkpoint = scratch_path("run"),
+                            .checkpoint_every = every,
+                            .epoch = tell_epoch,
+                            .epoch_context = &run};
+    world_fit(&w, &how);
+    _exit(0);
+}
+
+/* Kills a fit after it told of `epoch` and a moment more; returns the last epoch it told of. */
+static int64_t kill_after(int64_t epoch, unsigned moment, int64_t every, int64_t pause_at)
+{
+    int ends[2], status;
+    char told = 0, last = 0;
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t child = fork();
+    ck_assert(child >= 0);
+    if (child == 0) run_to_be_killed((killed_run){ends[1], pause_at}, every);
+    close(ends[1]);
+    while (last < epoch && read(ends[0], &told, 1) == 1) last = told;
+    usleep(moment);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert(waitpid(child, &status, 0) == child);
+    while (read(ends[0], &told, 1) == 1) last = told;
+    close(ends[0]);
+    ck_assert_msg(pause_at == 0 || WIFSIGNALED(status), "the process ended before it was killed");
+    return last;
+}
+
+static int32_t first_epoch(void *context, const seqrec_epoch_stats *stats)
+{
+    int64_t *first = context;
+    if (*first == 0) *first = stats->epoch;
+    return 0;
+}
+
+/* Goes on from the file; returns the epoch that the file had completed. */
+static int64_t go_on(void)
+{
+    int64_t first = 0;
+    const seqrec_fit how = {.struct_size = sizeof how, .epoch = first_epoch, .epoch_context = &first};
+    train_world w = world_open_without_trainer(killed_options, 0);
+    world_load(&w, "run");
+    ck_assert_int_eq(world_fit(&w, &how).epochs, KILLED_EPOCHS);
+    world_save(&w, "resumed");
+    world_close(&w);
+    return first == 0 ? KILLED_EPOCHS : first - 1;
+}
+
+START_TEST(a_killed_fit_loses_one_interval_at_most_and_never_a_file)
+{
+    train_world w = world_open(killed_options, 0);
+    world_fit(&w, NULL);
+    world_save(&w, "whole");
+    world_close(&w);
+    for (unsigned round = 0; round < 8; round++) {
+        const int64_t every = 1 + round % 3, pause_at = round < 3 ? 8 : 0;
+        unlink(scratch_path("run"));
+        const int64_t told = kill_after(round < 3 ? 8 : every + 1 + round % 2, round * 300, every, pause_at),
+                      had = go_on();
+        ck_assert_msg(had % every == 0 || had == KILLED_EPOCHS, "a file of epoch %lld", (long long)had);
+        ck_assert_msg(had >= (told - 1) / every * every, "epoch %lld of %lld", (long long)had, (long long)told);
+        ck_assert_msg(had <= told, "epoch %lld of %lld", (long long)had, (long long)told);
+        ck_assert(world_same("whole", "resumed"));
+    }
+}
+END_TEST
+
+/* ---- Files that are not what they should be. ---- */
+
+static char file_bytes[WORLD_FILE];
+
+/* Loading these bytes fails, gives a message and leaves nothing. */
+static void expect_refused(const train_world *w, size_t size, const char *what, size_t where)
+{
+    seqrec_trainer *trainer = NULL;
+    seqrec_model *model = NULL;
+    const int64_t blocks = atomic_load(&api.memory.blocks);
+    memset(&api.error, 0, sizeof api.error);
+    scratch_write("bytes", file_bytes, size);
+    const int32_t status = seqrec_trainer_load(w->context, scratch_path("bytes"), &trainer, &model, &api.error);
+    ck_assert_msg(status == SEQREC_E_FORMAT && api.error.message[0] != 0, "%s %zu: %s", what, where,
+                  seqrec_status_name(status));
+    ck_assert(trainer == NULL && model == NULL);
+    ck_assert_int_eq(atomic_load(&api.memory.blocks), blocks);
+}
+
+static train_world open_with_checkpoint(void)
+{
+    train_world w = world_open(recipes[7], 0);
+    world_fit_steps(&w, 12);
+    world_checkpoint(&w, "state");
+    return w;
+}
+
+START_TEST(a_checkpoint_cut_or_damaged_anywhere_is_refused)
+{
+    train_world w = open_with_checkpoint();
+    const size_t size = scratch_read("state", file_bytes, WORLD_FILE);
+    ck_assert_uint_gt(size, 10000);
+    for (size_t cut = 0; cut < size; cut += 1 + size / 150) expect_refused(&w, cut, "cut at", cut);
+    expect_refused(&w, size + 1, "longer by", 1);
+    for (size_t i = 0; i < 400; i++) {
+        const size_t bit = i < 100 ? i * 5 : (size_t)(i * 2654435761u) % (size * 8);
+        file_bytes[bit / 8] = (char)(file_bytes[bit / 8] ^ 1 << bit % 8);
+        expect_refused(&w, size, "bit", bit);
+        file_bytes[bit / 8] = (char)(file_bytes[bit / 8] ^ 1 << bit % 8);
+    }
+    world_load(&w, "state");
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_model_is_not_taken_for_a_checkpoint)
+{
+    seqrec_trainer *trainer = NULL;
+    seqrec_model *model = NULL;
+    train_world w = open_with_checkpoint();
+    world_save(&w, "model");
+    REFUSED(SEQREC_E_FORMAT, "a model, not a checkpoint",
+            seqrec_trainer_load(w.context, scratch_path("model"), &trainer, &model, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "absent",
+            seqrec_trainer_load(w.context, scratch_path("absent"), &trainer, &model, &api.error));
+    ck_assert(trainer == NULL && model == NULL);
+    EXPECT(SEQREC_OK, seqrec_model_load(w.context, scratch_path("state"), &model, &api.error));
+    seqrec_model_release(model);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
+{
+    static const char *const keys[] = {"train.step",       "train.epoch", "train.batch",    "train.targets",
+                                       "train.best_epoch", "train.stale", "train.averaged", "train.data_hash"};
+    static const char *const values[] = {NULL, "", "-1", "x", "9223372036854775807"};
+    static const char *const tensors[] = {"opt.m",
+                                          "opt.v",
+                                          "opt.items.m",
+                                          "opt.items.v",
+                                          "train.best.parameters",
+                                          "train.best.items",
+                                          "train.average.parameters",
+                                          "train.average.items"};
+    const float nan = NAN, negative = -1;
+    seqrec_trainer *trainer = NULL;
+    seqrec_model *model = NULL;
+    train_world w = open_with_checkpoint();
+    char wrong[512];
+    snprintf(wrong, sizeof wrong, "%s", scratch_path("wrong"));
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+            rewrite_text(scratch_path("state"), wrong, keys[k], values[v]);
+            REFUSED(SEQREC_E_FORMAT, keys[k], seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+        }
+    }
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+        rewrite_values(scratch_path("state"), wrong, tensors[i], 5, &nan, sizeof nan);
+        REFUSED(SEQREC_E_FORMAT, tensors[i], seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+        rewrite_without(scratch_path("state"), wrong, tensors[i]);
+        const int32_t status = seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error);
+        ck_assert_msg(status == SEQREC_E_FORMAT, "without %s: %s", tensors[i], seqrec_status_name(status));
+    }
+    rewrite_values(scratch_path("state"), wrong, "opt.v", 5, &negative, sizeof negative);
+    REFUSED(SEQREC_E_FORMAT, "opt.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_values(scratch_path("state"), wrong, "opt.items.v", 5, &negative, sizeof negative);
+    REFUSED(SEQREC_E_FORMAT, "opt.items.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_text(scratch_path("state"), wrong, "train.loss", "nan");
+    REFUSED(SEQREC_E_FORMAT, "train.loss", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    ck_assert(trainer == NULL && model == NULL);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(training_does_not_depend_on_the_locale)
+{
+    fit_whole(recipes[8]);
+    if (!use_locale("de_DE")) {
+        printf("# skipped: no locale de_DE and no way to make one\n");
+        return;
+    }
+    fit_with_a_break(recipes[8], 8);
+    setlocale(LC_ALL, "C");
+}
+END_TEST
+
+START_TEST(creating_saving_and_loading_survive_failing_allocations)
+{
+    seqrec_trainer *made = NULL;
+    seqrec_model *model = NULL;
+    train_world w = open_with_checkpoint();
+    EACH_ALLOCATION_FAILS(seqrec_trainer_create(w.model, w.config, &made, &api.error), ck_assert_ptr_null(made),
+                          seqrec_trainer_release(made));
+    made = NULL;
+    EACH_ALLOCATION_FAILS(seqrec_trainer_load(w.context, scratch_path("state"), &made, &model, &api.error),
+                          ck_assert(made == NULL && model == NULL),
+                          (seqrec_trainer_release(made), seqrec_model_release(model)));
+    const size_t size = scratch_read("state", world_bytes[0], WORLD_FILE);
+    EACH_ALLOCATION_FAILS(seqrec_trainer_save(w.trainer, scratch_path("state"), &api.error),
+                          ck_assert_uint_eq(scratch_read("state", world_bytes[1], WORLD_FILE), size);
+                          ck_assert_mem_eq(world_bytes[0], world_bytes[1], size);
+                          ck_assert_int_eq(scratch_count(0), 1), (void)0);
+    world_fit(&w, NULL);
+    world_close(&w);
+}
+END_TEST
+
+static void add_resuming(Suite *suite)
+{
+    TCase *tests = tcase_create("going on");
+    tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
+    tcase_add_test(tests, a_restored_trainer_takes_the_steps_of_the_one_that_was_saved);
+    tcase_add_loop_test(tests, a_fit_that_was_stopped_saved_and_loaded_goes_on_bit_for_bit, 0, RECIPES);
+    tcase_add_test(tests, a_fit_may_be_stopped_after_any_step);
+    tcase_add_test(tests, a_fit_that_was_stopped_goes_on_without_a_file_too);
+    tcase_add_loop_test(tests, items_that_come_between_fits_do_not_break_the_repetition, 0, 3);
+    tcase_add_test(tests, a_killed_fit_loses_one_interval_at_most_and_never_a_file);
+    suite_add_tcase(suite, tests);
+}
+
+static void add_files(Suite *suite)
+{
+    TCase *tests = tcase_create("files");
+    tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
+    tcase_add_test(tests, a_checkpoint_cut_or_damaged_anywhere_is_refused);
+    tcase_add_test(tests, a_model_is_not_taken_for_a_checkpoint);
+    tcase_add_test(tests, a_checkpoint_with_right_checksums_and_wrong_content_is_refused);
+    tcase_add_test(tests, training_does_not_depend_on_the_locale);
+    tcase_add_test(tests, creating_saving_and_loading_survive_failing_allocations);
+    suite_add_tcase(suite, tests);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("api_checkpoint");
+    add_resuming(suite);
+    add_files(suite);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
