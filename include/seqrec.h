@@ -170,7 +170,7 @@ typedef struct seqrec_batch {
     const int64_t *items;         /**< [offsets[B]] item ids */
     const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
-    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL */
+    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL; training refuses them for now */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
     const int64_t *users;         /**< [B] user ids, or NULL */
     const int64_t *request_times; /**< [B] seconds, or NULL */
@@ -414,7 +414,7 @@ SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error 
 /** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
-/** Training counts of n items (finite, >= 0; items not named count 0), for sampler = popularity on batches the host brings;
+/** Training counts of n items (0 .. 1e15; items not named count 0), for sampler = popularity on batches the host brings;
  * seqrec_trainer_fit counts by itself. E_NOT_FOUND names an unknown id. Rule C. */
 SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts,
                                                  int64_t n, seqrec_error *error);
@@ -462,7 +462,8 @@ typedef struct seqrec_fit_stats {
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
  * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
  * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added; the
- * steps committed so far stay in the trainer and another call goes on from them. C. */
+ * steps committed so far stay in the trainer and another call goes on from them. E_STATE: the trainer was fitted to other data
+ * or under another split before. Callbacks must not call functions of this trainer. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                                       seqrec_fit_stats *stats, seqrec_error *error);
 /** Saves model, optimiser state, counters and best weights so far; atomic as seqrec_model_save. Rule C. */

@@ -78,6 +78,7 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     seqrec_step_stats s = {.struct_size = sizeof s};
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
+    SQ_CHECK(!b.weights, error, SEQREC_E_UNSUPPORTED, "batch.weights: no loss of this version uses weights of events");
     if (stats) SQ_TRY(sq_struct_check(stats, sizeof *stats, "stats", error));
     SQ_TRY(sq_trainer_sync(trainer, error));
     SQ_TRY(plan(trainer, &b, error));
@@ -121,8 +122,8 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
         int32_t slot = sq_catalogue_find(trainer->catalogue, ids[i]);
         if (slot < 0)
             status = sq_fail(error, SEQREC_E_NOT_FOUND, "counts[%lld]: the model has no item %lld", (long long)i, (long long)ids[i]);
-        else if (!(counts[i] >= 0 && counts[i] <= DBL_MAX))
-            status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is negative or not finite", (long long)i,
+        else if (!(counts[i] >= 0 && counts[i] <= 1e15))
+            status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is not in 0 .. 1e15", (long long)i,
                              (long long)ids[i]);
         else
             by_slot[slot] = counts[i];

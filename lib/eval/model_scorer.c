@@ -97,6 +97,7 @@ static int32_t furnish(model_scorer *s, seqrec_error *error)
     const int64_t longest = longest_history(s->dataset);
     sq_arena measured = {0};
     carve(s, &measured, longest);
+    SQ_TRY(sq_match_check(s->scoring.catalogue, s->snapshot->names, s->dataset, error));
     SQ_TRY(sq_arena_reserve(&s->arena, &s->context->memory, measured.peak, error));
     carve(s, &s->arena, longest);
     map_items(s);

@@ -11,7 +11,9 @@ double sq_sampled_softmax(const sq_sampled *o)
         sq_token_scores(o, t, g);
         for (size_t j = 1; j < c; j++)
             if (!rows[j]) g[j] = -INFINITY;
-        float target = g[0], top = o->kernels->max(c, g);
+        size_t whole = c / 16 * 16; /* the kernel reads whole vectors, and behind g lie other threads' coefficients */
+        float target = g[0], top = o->kernels->max(whole, g);
+        for (size_t j = whole; j < c; j++) top = g[j] > top ? g[j] : top;
         float sum = 0;
         for (size_t j = 0; j < c; j++) g[j] -= top;
         o->kernels->exp(c, g, g);

@@ -11,6 +11,16 @@ int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names,
     return sq_catalogue_find(catalogue, id);
 }
 
+int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
+                       seqrec_error *error)
+{
+    int textual = dataset->items > 0 && sq_names_at(&dataset->item_names, 0) != NULL;
+    SQ_CHECK(!textual || catalogue->count == 0 || sq_item_names_count(names) > 0, error, SEQREC_E_ARGUMENT,
+             "the data's items are texts (\"%.40s\"), the model's have ids without names: they cannot be matched",
+             sq_names_at(&dataset->item_names, 0));
+    return SEQREC_OK;
+}
+
 /* The items to add. */
 typedef struct additions {
     int64_t *ids;
@@ -34,9 +44,11 @@ static int32_t list(const sq_snapshot *now, const seqrec_dataset *dataset, addit
         int64_t id = dataset->item_ids[i];
         if (sq_match_item(now->catalogue, now->names, dataset, i) >= 0) continue;
         if (sq_catalogue_find(now->catalogue, id) >= 0) {
-            if (next < 0) next = highest_id(now->catalogue) + dataset->items;
-            SQ_CHECK(next < INT64_MAX, error, SEQREC_E_RANGE, "no id above %lld is left for new names", (long long)next);
-            id = next++;
+            int64_t highest = next < 0 ? highest_id(now->catalogue) : next;
+            SQ_CHECK(highest < INT64_MAX - dataset->items, error, SEQREC_E_RANGE,
+                     "no ids above %lld are left for new names", (long long)highest);
+            id = next < 0 ? highest + dataset->items : next;
+            next = id + 1;
         }
         a->ids[a->count] = id;
         a->names[a->count++] = sq_names_at(&dataset->item_names, i);
@@ -48,6 +60,7 @@ static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, additions
 {
     sq_snapshot *now = model->current;
     sq_change change = {0};
+    SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
     SQ_TRY(list(now, dataset, a, error));
     if (a->count == 0) return SEQREC_OK;
     if (sq_names_at(&dataset->item_names, 0))

@@ -8,6 +8,9 @@
  * first appearance and differ from file to file), else by id. */
 int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
                       int64_t index);
+/* E_ARGUMENT when the data's items are texts and the model's have no names: their numbers would meet by chance. */
+int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
+                       seqrec_error *error);
 /* Adds the dataset's items that the model lacks, with their names; an id that another name has already is replaced by the next
  * free one above all. Takes model->writing. */
 int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error);

@@ -67,7 +67,7 @@ const sq_option sq_option_table[] = {
             "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
-    INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, the last weights are kept."),
+    INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),
     INTEGER(T, patience, "10", 0, 1e9, "Validations without improvement before training stops; 0 = never."),
     INTEGER(T, average_epochs, "20", 0, 1e6,
             "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "

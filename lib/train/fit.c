@@ -26,6 +26,7 @@ typedef struct job {
     double *seconds;   /* of this call's epochs */
     size_t seconds_capacity;
     int64_t epochs, targets;
+    int64_t partial; /* targets of the epoch under way */
     int32_t cancelled;
 } job;
 
@@ -56,11 +57,18 @@ static int64_t slots_of(const job *j, int64_t user, int64_t n, int32_t *slots)
     return kept;
 }
 
+static int32_t due(const job *j, int64_t epoch)
+{
+    const sq_options *o = &j->t->options;
+    if (j->division.kind == SQ_DIVISION_NONE || o->valid_every == 0) return 0;
+    return epoch % o->valid_every == 0 || epoch == o->epochs;
+}
+
 /* Users with a target, the longest sequence, and the training counts of the items. */
 static int32_t list_users(job *j, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
-    int64_t train, valid, longest = 0;
+    int64_t train, valid, longest = 0, validated = 0;
     double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
     j->users = sq_alloc(memory, (size_t)j->data->users, sizeof *j->users);
     j->order = sq_alloc(memory, (size_t)j->data->users, sizeof *j->order);
@@ -68,6 +76,7 @@ static int32_t list_users(job *j, seqrec_error *error)
         sq_division_user(&j->division, j->data, u, &train, &valid);
         if (train > longest) longest = train;
         if (train >= 2) j->users[j->count++] = u;
+        validated += train > 0 && train < valid;
     }
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
@@ -80,6 +89,9 @@ static int32_t list_users(job *j, seqrec_error *error)
         status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     else if (j->count == 0)
         status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
+    else if (validated == 0 && due(j, j->t->options.epochs))
+        status = sq_fail(error, SEQREC_E_ARGUMENT,
+                         "no user has a validation event under this division: valid_every = 0 trains without");
     else if (j->t->options.sampler == SQ_SAMPLER_POPULARITY)
         status = sq_trainer_set_popularity(j->t, counts, error);
     sq_free(memory, counts);
@@ -177,6 +189,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
     int64_t batches = (j->count + t->options.batch - 1) / t->options.batch;
     SQ_TRY(map_items(j, error));
     shuffle(j);
+    j->partial = 0;
     for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
         int64_t first = f->batch * t->options.batch, last = first + t->options.batch;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
@@ -184,7 +197,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
         if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
         f->loss += stats.loss * (double)stats.targets;
         f->targets += stats.targets;
-        j->targets += stats.targets;
+        j->partial += stats.targets;
         f->batch++;
         *seconds += sq_seconds() - start;
         report_progress(j, f->epoch * batches + f->batch, t->options.epochs * batches);
@@ -255,13 +268,6 @@ static int32_t validate(job *j, sq_snapshot *average, seqrec_epoch_stats *e, seq
     return status;
 }
 
-static int32_t due(const job *j, int64_t epoch)
-{
-    const sq_options *o = &j->t->options;
-    if (j->division.kind == SQ_DIVISION_NONE || o->valid_every == 0) return 0;
-    return epoch % o->valid_every == 0 || epoch == o->epochs;
-}
-
 /* ---- the fit -------------------------------------------------------------------------------------------------------------- */
 
 /* Counts the epoch as done; until then another fit ends it once more. */
@@ -269,13 +275,13 @@ static void commit_epoch(job *j, sq_snapshot *average, double seconds)
 {
     sq_progress_state *f = &j->t->fit;
     j->seconds[j->epochs++] = seconds;
+    j->targets += j->partial;
     f->epoch++;
     f->batch = f->targets = 0;
     f->loss = 0;
-    if (!average) return;
     sq_snapshot_release(j->t->model, f->average);
     f->average = average;
-    f->averaged++;
+    f->averaged = average ? f->averaged + 1 : 0;
 }
 
 static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *error)

@@ -49,7 +49,7 @@ static void scratch_remove(void)
 }
 
 /* Writes a file the plain way. */
-static void scratch_write(const char *name, const void *bytes, size_t count)
+static inline void scratch_write(const char *name, const void *bytes, size_t count)
 {
     FILE *file = fopen(scratch_path(name), "wb");
     ck_assert_ptr_nonnull(file);
