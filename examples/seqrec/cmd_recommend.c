@@ -176,6 +176,16 @@ static int rank_items(recommend_run *run)
     return outcome;
 }
 
+/* With no known item every score would be 0, which looks like an answer. */
+static int check_history(const recommend_run *run)
+{
+    int32_t slot, generation;
+    int64_t wanted = run->history.count + run->skipped;
+    for (int64_t i = 0; i < run->history.count; i++)
+        if (seqrec_items_locate(run->model, run->history.ids[i], &slot, &generation, NULL) == SEQREC_OK) return 0;
+    return wanted > 0 ? fail("none of the %lld items of the history is in the model", (long long)wanted) : 0;
+}
+
 static void print_json(const recommend_run *run)
 {
     json_writer json = {.to = stdout};
@@ -213,6 +223,7 @@ static int recommend(recommend_run *run)
     if (!outcome && seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_lists(run);
+    if (!outcome) outcome = check_history(run);
     if (!outcome) outcome = rank_items(run);
     if (outcome) return outcome;
     if (run->skipped) remark("%lld items are not in the model and were skipped", (long long)run->skipped);

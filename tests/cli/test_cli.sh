@@ -235,6 +235,8 @@ verdict $? "time split without timestamps is refused"
 run recommend --model m.st --history 1,2,3 --k 10 --json
 exits 0 "recommend"
 parses "recommend: ten items by falling score, none of the history" "len(r['items']) == 10 and not {1, 2, 3} & {i['id'] for i in r['items']} and all(a['score'] >= b['score'] for a, b in zip(r['items'], r['items'][1:]))"
+run recommend --model m.st --history 999999 --k 10 --json
+exits 1 "recommend: a history of unknown items is no answer"
 run recommend --model m.st --history 1,2,3 --k 1000 --keep-seen --json
 parses "recommend: --keep-seen, and k above the catalogue" "{1, 2, 3} <= {i['id'] for i in r['items']} and len(r['items']) <= 80"
 run recommend --model m.st --history 1,2,3 --allow 4,5,6 --deny 5 --json
