@@ -38,7 +38,7 @@ static inline int32_t sq_batch_offsets_check(const seqrec_batch *batch, seqrec_e
 static inline int32_t sq_batch_read(seqrec_batch *out, const seqrec_batch *batch, seqrec_error *error)
 {
     SQ_CHECK(batch != NULL, error, SEQREC_E_ARGUMENT, "batch is NULL");
-    SQ_TRY(sq_struct_read(out, sizeof *out, batch, sizeof *batch, "batch", error));
+    SQ_TRY(sq_struct_read(out, sizeof *out, batch, SQ_BATCH_FIRST, "batch", error));
     SQ_CHECK(out->sequences >= 0, error, SEQREC_E_ARGUMENT, "batch.sequences = %lld is negative",
              (long long)out->sequences);
     return out->sequences == 0 ? SEQREC_OK : sq_batch_offsets_check(out, error);

@@ -11,7 +11,7 @@ int32_t seqrec_config_create(const seqrec_allocator *allocator, seqrec_config **
     seqrec_allocator host = {0};
     sq_memory memory;
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
-    if (allocator != NULL) SQ_TRY(sq_struct_read(&host, sizeof host, allocator, sizeof host, "allocator", error));
+    if (allocator != NULL) SQ_TRY(sq_struct_read(&host, sizeof host, allocator, SQ_ALLOCATOR_FIRST, "allocator", error));
     SQ_TRY(sq_memory_init(&memory, allocator == NULL ? NULL : &host, error));
     return sq_config_create(&memory, out, error);
 }
@@ -65,7 +65,7 @@ static const char *kind_name(int32_t kind)
 int32_t seqrec_option_describe(int32_t index, seqrec_option_info *out)
 {
     if (out == NULL) return SEQREC_E_ARGUMENT;
-    SQ_TRY(sq_struct_check(out, sizeof *out, "out", NULL));
+    SQ_TRY(sq_struct_check(out, SQ_OPTION_INFO_FIRST, "out", NULL));
     if (index < 0 || index >= sq_option_count) return SEQREC_E_NOT_FOUND;
     const sq_option *option = &sq_option_table[index];
     const seqrec_option_info info = {

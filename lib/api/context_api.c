@@ -9,8 +9,8 @@ int32_t seqrec_context_create(const seqrec_allocator *allocator, const seqrec_ex
     seqrec_allocator memory = {0};
     seqrec_executor pool = {0};
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
-    if (allocator != NULL) SQ_TRY(sq_struct_read(&memory, sizeof memory, allocator, sizeof memory, "allocator", error));
-    if (executor != NULL) SQ_TRY(sq_struct_read(&pool, sizeof pool, executor, sizeof pool, "executor", error));
+    if (allocator != NULL) SQ_TRY(sq_struct_read(&memory, sizeof memory, allocator, SQ_ALLOCATOR_FIRST, "allocator", error));
+    if (executor != NULL) SQ_TRY(sq_struct_read(&pool, sizeof pool, executor, SQ_EXECUTOR_FIRST, "executor", error));
     SQ_CHECK(pool.reserved == 0, error, SEQREC_E_ARGUMENT, "executor.reserved is %d; it must be 0", (int)pool.reserved);
     SQ_TRY(sq_gemm_check(error));
     SQ_TRY(sq_context_create(allocator == NULL ? NULL : &memory, executor == NULL ? NULL : &pool, threads, log,

@@ -41,7 +41,7 @@ int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch
     SQ_CHECK(batch != NULL, error, SEQREC_E_ARGUMENT, "batch is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    SQ_TRY(sq_struct_read(&read, sizeof read, batch, sizeof read, "batch", error));
+    SQ_TRY(sq_struct_read(&read, sizeof read, batch, SQ_BATCH_FIRST, "batch", error));
     SQ_TRY(check_batch(&read, error));
     return sq_dataset_create(context, &read, out, error);
 }
@@ -54,7 +54,7 @@ int32_t seqrec_dataset_read(seqrec_context *context, const char *path, const seq
     SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    if (reader != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, reader, sizeof how, "reader", error));
+    if (reader != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, reader, SQ_READER_FIRST, "reader", error));
     SQ_CHECK(how.header >= -1 && how.header <= 1, error, SEQREC_E_RANGE, "reader.header = %d is none of -1, 0, 1",
              how.header);
     SQ_CHECK(how.has_minimum == 0 || how.has_minimum == 1, error, SEQREC_E_RANGE,
@@ -88,7 +88,7 @@ int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_st
     seqrec_dataset_stats stats = {.struct_size = sizeof stats};
     SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
-    SQ_TRY(sq_struct_check(out, sizeof stats, "stats", error));
+    SQ_TRY(sq_struct_check(out, SQ_DATASET_STATS_FIRST, "stats", error));
     SQ_TRY(sq_dataset_describe(dataset, &stats, error));
     sq_struct_write(out, &stats, sizeof stats);
     return SEQREC_OK;
@@ -157,8 +157,8 @@ int32_t seqrec_dataset_synthesize(seqrec_context *context, const seqrec_synth *s
     SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    if (synth != NULL) SQ_TRY(sq_struct_read(&with, sizeof with, synth, sizeof with, "synth", error));
-    if (ceiling != NULL) SQ_TRY(sq_struct_check(ceiling, sizeof best, "ceiling", error));
+    if (synth != NULL) SQ_TRY(sq_struct_read(&with, sizeof with, synth, SQ_SYNTH_FIRST, "synth", error));
+    if (ceiling != NULL) SQ_TRY(sq_struct_check(ceiling, SQ_CEILING_FIRST, "ceiling", error));
     SQ_TRY(sq_dataset_synthesize(context, &with, out, ceiling == NULL ? NULL : &best, error));
     if (ceiling != NULL) sq_struct_write(ceiling, &best, sizeof best);
     return SEQREC_OK;

@@ -81,7 +81,7 @@ int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model, cons
     SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    if (evaluation != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, evaluation, sizeof how, "evaluation", error));
+    if (evaluation != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, evaluation, SQ_EVALUATION_FIRST, "evaluation", error));
     if (model == NULL) return evaluate_baselines(context, dataset, &how, out, error);
     SQ_TRY(sq_model_usable(model, error));
     sq_snapshot *snapshot = sq_snapshot_acquire(model);

@@ -15,7 +15,7 @@ static int32_t read_filter(seqrec_filter *out, const seqrec_filter *filter, seqr
 {
     out->struct_size = sizeof *out;
     if (filter == NULL) return SEQREC_OK;
-    SQ_TRY(sq_struct_read(out, sizeof *out, filter, sizeof *filter, "filter", error));
+    SQ_TRY(sq_struct_read(out, sizeof *out, filter, SQ_FILTER_FIRST, "filter", error));
     SQ_CHECK(out->exclude_seen == 0 || out->exclude_seen == 1, error, SEQREC_E_RANGE,
              "filter.exclude_seen = %d is neither 0 nor 1", (int)out->exclude_seen);
     SQ_CHECK(out->unknown_items == SEQREC_UNKNOWN_SKIP || out->unknown_items == SEQREC_UNKNOWN_ERROR, error,

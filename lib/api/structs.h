@@ -1,8 +1,26 @@
 /* api: structs of the host that may be shorter or longer than this build's. */
 #ifndef SQ_STRUCTS_H
 #define SQ_STRUCTS_H
+#include <stddef.h>
 #include <string.h>
 #include "base/status.h"
+
+/* Bytes of each struct in its first release, through its last field of then: a host compiled against that release sends so
+ * many for ever. Never changed when fields are added behind. */
+#define SQ_THROUGH(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
+#define SQ_ALLOCATOR_FIRST SQ_THROUGH(seqrec_allocator, release)
+#define SQ_EXECUTOR_FIRST SQ_THROUGH(seqrec_executor, run)
+#define SQ_OPTION_INFO_FIRST SQ_THROUGH(seqrec_option_info, help)
+#define SQ_BATCH_FIRST SQ_THROUGH(seqrec_batch, request_times)
+#define SQ_FILTER_FIRST SQ_THROUGH(seqrec_filter, skipped)
+#define SQ_READER_FIRST SQ_THROUGH(seqrec_reader, progress_context)
+#define SQ_DATASET_STATS_FIRST SQ_THROUGH(seqrec_dataset_stats, hash)
+#define SQ_SYNTH_FIRST SQ_THROUGH(seqrec_synth, seed)
+#define SQ_CEILING_FIRST SQ_THROUGH(seqrec_ceiling, ndcg10)
+#define SQ_STEP_STATS_FIRST SQ_THROUGH(seqrec_step_stats, learning_rate)
+#define SQ_FIT_FIRST SQ_THROUGH(seqrec_fit, progress_context)
+#define SQ_FIT_STATS_FIRST SQ_THROUGH(seqrec_fit_stats, reserved)
+#define SQ_EVALUATION_FIRST SQ_THROUGH(seqrec_evaluation, progress_context)
 
 /* Copies a struct the host filled in over `to` (bytes of this build, zeroed or holding defaults), whose own first field is the
  * size. first: bytes of the first release. Fields this build does not know must be zero (E_UNSUPPORTED). */

@@ -79,7 +79,7 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
     SQ_CHECK(!b.weights, error, SEQREC_E_UNSUPPORTED, "batch.weights: no loss of this version uses weights of events");
-    if (stats) SQ_TRY(sq_struct_check(stats, sizeof *stats, "stats", error));
+    if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));
     SQ_TRY(sq_trainer_sync(trainer, error));
     SQ_TRY(plan(trainer, &b, error));
     SQ_TRY(sq_trainer_run(trainer, &s, error));
@@ -142,8 +142,8 @@ int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *datase
     seqrec_fit_stats s = {.struct_size = sizeof s};
     SQ_TRY(usable(trainer, error));
     SQ_CHECK(dataset, error, SEQREC_E_ARGUMENT, "dataset is NULL");
-    if (fit) SQ_TRY(sq_struct_read(&f, sizeof f, fit, sizeof *fit, "fit", error));
-    if (stats) SQ_TRY(sq_struct_check(stats, sizeof *stats, "stats", error));
+    if (fit) SQ_TRY(sq_struct_read(&f, sizeof f, fit, SQ_FIT_FIRST, "fit", error));
+    if (stats) SQ_TRY(sq_struct_check(stats, SQ_FIT_STATS_FIRST, "stats", error));
     SQ_CHECK(f.checkpoint_every >= 0, error, SEQREC_E_RANGE, "fit.checkpoint_every = %lld is negative",
              (long long)f.checkpoint_every);
     SQ_TRY(sq_trainer_fit(trainer, dataset, &f, &s, error));

@@ -1,4 +1,5 @@
 /* unit: offsets and numbers that programs already linked were compiled with (node SEQREC_1.0). */
+#include "api/structs.h"
 #include <check.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,18 @@ START_TEST(the_error_struct_is_frozen)
 END_TEST
 
 #if UINTPTR_MAX == UINT64_MAX
+/* Fields are added behind; programs of the first release go on sending as many bytes as they knew. */
+START_TEST(structs_of_the_first_release_stay_long_enough)
+{
+    static const row rows[] = {
+        {"allocator", (long)SQ_ALLOCATOR_FIRST, 32}, {"executor", (long)SQ_EXECUTOR_FIRST, 32},
+        {"option_info", (long)SQ_OPTION_INFO_FIRST, 80}, {"batch", (long)SQ_BATCH_FIRST, 80},
+        {"filter", (long)SQ_FILTER_FIRST, 56},
+    };
+    check_rows(rows, sizeof rows / sizeof rows[0]);
+}
+END_TEST
+
 START_TEST(fields_stay_where_programs_expect_them)
 {
     static const row rows[] = {
@@ -92,6 +105,7 @@ int main(void)
     tcase_add_test(tests, the_error_struct_is_frozen);
 #if UINTPTR_MAX == UINT64_MAX
     tcase_add_test(tests, fields_stay_where_programs_expect_them);
+    tcase_add_test(tests, structs_of_the_first_release_stay_long_enough);
 #endif
     tcase_add_test(tests, numbers_of_names_stay);
     Suite *suite = suite_create("abi_layout");
