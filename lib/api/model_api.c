@@ -65,19 +65,9 @@ int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out,
     return status;
 }
 
-static int32_t set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error)
-{
-    sq_notes *made = NULL;
-    SQ_TRY(sq_notes_with(model->current->notes, key, value, &made, error));
-    return sq_model_publish(model, (sq_change){.notes = made}, error);
-}
-
 int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error)
 {
     SQ_TRY(sq_model_usable(model, error));
     SQ_CHECK(key != NULL, error, SEQREC_E_ARGUMENT, "key is NULL");
-    sq_lock_take(&model->writing);
-    int32_t status = set_note(model, key, value, error);
-    sq_lock_give(&model->writing);
-    return status;
+    return sq_model_note(model, key, value, error);
 }
