@@ -170,7 +170,7 @@ typedef struct seqrec_batch {
     const int64_t *items;         /**< [offsets[B]] item ids */
     const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
-    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL; training refuses them for now */
+    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL: of each event as a target of training */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
     const int64_t *users;         /**< [B] user ids, or NULL */
     const int64_t *request_times; /**< [B] seconds, or NULL */
@@ -397,6 +397,7 @@ typedef struct seqrec_step_stats {
     double loss;      /**< mean over the targets */
     double grad_norm; /**< of all gradients before clipping; 0 unless option clip_norm is set */
     double learning_rate;
+    int64_t waiting; /**< batches that wait for the step (option accumulate); 0 after a step */
 } seqrec_step_stats;
 
 /** Creates a trainer for `model` with the training-scope options of `config` (model scope must agree: E_ARGUMENT). */
@@ -405,8 +406,11 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, 
 /** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
 SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
 /** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
- * are E_NOT_FOUND unless option unknown_items is skip. E_NUMERIC leaves weights and optimiser untouched. After the first
- * steps it allocates nothing. Rule C. */
+ * are E_NOT_FOUND unless option unknown_items is skip. batch->weights (or with event_weights = values batch->values) weigh the
+ * events as targets: the loss is the weighted mean; a weight that is negative or not finite is E_ARGUMENT. With option
+ * accumulate = n the batch waits (its loss is NaN, stats->waiting says how many do) until n are there, and the n-th call makes
+ * one step of them all; events whose items were removed meanwhile are passed over. E_NUMERIC leaves weights and optimiser
+ * untouched. After the first steps it allocates nothing. Rule C. */
 SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
                                        seqrec_error *error);
 /** Makes the trained weights what readers of the model see. Rule W on the model. */
@@ -414,10 +418,31 @@ SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error 
 /** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
-/** Training counts of n items (0 .. 1e15; items not named count 0), for sampler = popularity on batches the host brings;
- * seqrec_trainer_fit counts by itself. E_NOT_FOUND names an unknown id. Rule C. */
+/** Weights of n items (0 .. 1e15; items not named have 0; counts NULL: 1 each, a fixed list): training counts for the samplers
+ * popularity and log_uniform, and for logq of in_batch and mixed, on batches the host brings (seqrec_trainer_fit counts by
+ * itself); the weights themselves for sampler = weights. E_NOT_FOUND names an unknown id. Rule C. */
 SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts,
                                                  int64_t n, seqrec_error *error);
+
+/** Asks the host for the negatives of one step (sampler = host). Zeroed parts are to be filled in before the call returns. */
+typedef struct seqrec_negatives {
+    size_t struct_size;
+    int64_t tokens;           /**< targets of the batch, sequence by sequence */
+    int64_t rows;             /**< tokens, or 1 with negative_sharing = batch */
+    int64_t k;                /**< negatives a row: option hard_pool, else negatives */
+    const int64_t *targets;   /**< [tokens] item ids; for this call only */
+    int64_t *items;           /**< [rows][k] item ids of the model, to be filled in */
+    float *log_probabilities; /**< [rows][k] log of the probability of each in one draw, for option logq; else ignored */
+} seqrec_negatives;
+
+/** Runs on the thread that called the step, once for each step; a return other than 0 refuses the step (E_CANCELLED). */
+typedef int32_t (*seqrec_negatives_fn)(void *context, const seqrec_negatives *request);
+
+/** Sets the function for sampler = host (NULL: none). Option `seen` leaves out what it forbids of what the function brings; an
+ * item the model lacks (E_NOT_FOUND) or a number that is no logarithm of a probability (E_ARGUMENT) refuses the step, with
+ * weights and optimiser untouched. Not part of a checkpoint. Rule C. */
+SEQREC_API int32_t seqrec_trainer_set_negatives(seqrec_trainer *trainer, seqrec_negatives_fn negatives, void *context,
+                                                seqrec_error *error);
 
 /** What one epoch gave, told to the callback of seqrec_trainer_fit. */
 typedef struct seqrec_epoch_stats {

@@ -38,15 +38,33 @@ const sq_option sq_option_table[] = {
            "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
     REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
 
-    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax",
-           "Binary cross-entropy with sampled negatives, cross-entropy over the whole catalogue, or over the target and "
-           "sampled negatives."),
+    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max",
+           "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
+           "sampled negatives; gSASRec's calibrated binary cross-entropy; or a pairwise ranking loss over the negatives."),
+    REAL(T, calibration, "0.75", 0, 1, "Calibration t of loss = gbce; 0 is plain bce."),
+    REAL(T, label_smoothing, "0", 0, 0.999, "Share of the target's probability spread over all candidates of a softmax loss."),
+    REAL(T, score_penalty, "1", 0, 1e6, "Weight of the squared negative scores in loss = bpr_max."),
+    INTEGER(T, targets, "1", 1, 64, "The next so many events of a sequence are targets of a position together."),
+    CHOICE(T, target_form, "joint", "joint|separate",
+           "Several targets of a softmax loss: one logarithm of their summed probability, or a sum of logarithms."),
+    CHOICE(T, event_weights, "none", "none|values",
+           "Weight of a target in the loss: 1, or the value of its event; a batch of the host may bring weights instead."),
+    REAL(T, position_decay, "1", 1e-6, 1, "The target of age a (0 = newest) has its weight multiplied by this to the power a."),
     INTEGER(T, negatives, "1", 1, 65536, "Negatives per target (or per batch when shared)."),
     CHOICE(T, negative_sharing, "position", "position|batch", "Draw negatives for each target, or once for the whole batch."),
-    CHOICE(T, sampler, "uniform", "uniform|popularity", "Distribution of the negatives."),
+    CHOICE(T, sampler, "uniform", "uniform|popularity|log_uniform|in_batch|mixed|weights|host",
+           "Distribution of the negatives: all items alike, training counts to the power sampler_alpha, Zipf's law over "
+           "items by training count, the targets of the batch, in_batch and uniform mixed, weights that the host set, or "
+           "what a function of the host brings."),
     CHOICE(T, seen, "exclude_history", "exclude_history|exclude_target|keep",
            "What a negative may not be: an item of the sequence, the target, or nothing is excluded."),
     REAL(T, sampler_alpha, "0.75", 0, 4, "Exponent of the training counts for sampler = popularity."),
+    REAL(T, mixed_share, "0.5", 0, 1, "Share of in_batch in sampler = mixed."),
+    INTEGER(T, hard_pool, "0", 0, 65536,
+            "Draw so many negatives for a target and use those `negatives` of them that the model scores highest; 0 = off."),
+    CHOICE(T, logq, "none", "none|classic|corrected",
+           "Subtract the log of a candidate's expected draws from its score in a sampled softmax: of all candidates, or of "
+           "the negatives only, since the target is not drawn."),
     REAL(T, dropout, "0.2", 0, 0.99, "Dropout probability where no place has its own."),
     REAL(T, dropout_embedding, "-1", -1, 0.99, "Dropout on the input embedding; -1 = dropout."),
     REAL(T, dropout_attention, "-1", -1, 0.99, "Dropout on attention probabilities; -1 = dropout."),
@@ -54,7 +72,7 @@ const sq_option sq_option_table[] = {
     CHOICE(T, optimizer, "adam", "adam|adamw", "Adam with L2 decay in the gradient, or with decoupled decay."),
     CHOICE(T, item_updates, "auto", "auto|exact|lazy",
            "Rows without gradient: exact replays their steps (equals dense Adam bit for bit), lazy leaves them as they "
-           "are; auto = lazy for sampled_softmax, exact otherwise."),
+           "are; auto = exact for bce, bpr and softmax, lazy otherwise."),
     REAL(T, learning_rate, "0.001", 0, 10, "Step size."),
     REAL(T, beta1, "0.9", 0, 0.9999999, "Decay of the first moment."),
     REAL(T, beta2, "0.98", 0, 0.9999999, "Decay of the second moment."),
@@ -67,6 +85,7 @@ const sq_option sq_option_table[] = {
             "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
+    INTEGER(T, accumulate, "1", 1, 65536, "Batches whose gradients make one step together."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),
     INTEGER(T, patience, "10", 0, 1e9, "Validations without improvement before training stops; 0 = never."),
     INTEGER(T, average_epochs, "20", 0, 1e6,
@@ -113,6 +132,23 @@ static void sampled_softmax(sq_options *o)
     o->seen = SQ_SEEN_EXCLUDE_TARGET;
 }
 
+/* Petrov and Macdonald 2023 on MovieLens-1M: separate output table, no scaling, positives not excluded. */
+static void gsasrec(sq_options *o)
+{
+    o->dim = 128;
+    o->loss = SQ_LOSS_GBCE;
+    o->negatives = 256;
+    o->seen = SQ_SEEN_KEEP;
+    o->wiring = SQ_WIRING_ORIGINAL;
+    o->attention_output = 0;
+    o->scale_embeddings = 0;
+    o->tied_output = 0;
+    o->norm_epsilon = 1e-5;
+    o->dropout = 0.5;
+    o->average_epochs = 10;
+    o->valid_every = 2;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -121,6 +157,7 @@ static const struct {
     {"sasrec-original", original},
     {"sasrec-softmax", softmax},
     {"sasrec-sampled-softmax", sampled_softmax},
+    {"gsasrec", gsasrec},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

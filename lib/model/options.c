@@ -1,6 +1,8 @@
 /* model: reading, writing and checking options through the table. */
 #include "model/options.h"
 #include "base/text.h"
+#include "loss/losses.h"
+#include "sampler/sampler.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -146,6 +148,26 @@ size_t sq_option_text(const sq_options *options, const sq_option *option, char *
     return choice_text(number, 0, out, out_bytes);
 }
 
+static int32_t check_loss(const sq_options *o, seqrec_error *error)
+{
+    const sq_loss_kind *loss = sq_loss_kind_at(o->loss);
+    const sq_sampler_kind *sampler = sq_sampler_kind_at(o->sampler);
+    SQ_CHECK(o->targets == 1 || loss->several, error, SEQREC_E_ARGUMENT, "targets = %lld: loss = %s takes one",
+             (long long)o->targets, loss->name);
+    SQ_CHECK(o->label_smoothing == 0 || (loss->softmax && o->targets == 1), error, SEQREC_E_ARGUMENT,
+             "label_smoothing needs a softmax loss with one target, not loss = %s with %lld", loss->name, (long long)o->targets);
+    SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->loss == SQ_LOSS_SAMPLED_SOFTMAX, error, SEQREC_E_ARGUMENT,
+             "logq corrects loss = sampled_softmax, not %s", loss->name);
+    SQ_CHECK(o->logq != SQ_LOGQ_CLASSIC || !sampler->host, error, SEQREC_E_ARGUMENT,
+             "logq = classic needs the probabilities of targets, which sampler = %s does not have", sampler->name);
+    SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->hard_pool == 0, error, SEQREC_E_ARGUMENT,
+             "logq needs the probabilities of the negatives, which hard_pool = %lld does not leave known", (long long)o->hard_pool);
+    SQ_CHECK(o->hard_pool == 0 || (o->hard_pool >= o->negatives && o->negative_sharing == SQ_SHARE_POSITION), error,
+             SEQREC_E_ARGUMENT, "hard_pool = %lld must be 0, or at least negatives = %lld with negative_sharing = position",
+             (long long)o->hard_pool, (long long)o->negatives);
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     SQ_CHECK(options->dim % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide dim = %lld",
@@ -153,5 +175,5 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
-    return SEQREC_OK;
+    return check_loss(options, error);
 }

@@ -8,8 +8,26 @@ enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
-enum { SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX };
-enum { SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY };
+enum { /* rows of losstable.c */
+    SQ_LOSS_BCE,
+    SQ_LOSS_SOFTMAX,
+    SQ_LOSS_SAMPLED_SOFTMAX,
+    SQ_LOSS_GBCE,
+    SQ_LOSS_BPR,
+    SQ_LOSS_BPR_MAX,
+    SQ_LOSS_TOP1_MAX
+};
+enum { /* rows of sampler.c */
+    SQ_SAMPLER_UNIFORM,
+    SQ_SAMPLER_POPULARITY,
+    SQ_SAMPLER_LOG_UNIFORM,
+    SQ_SAMPLER_IN_BATCH,
+    SQ_SAMPLER_MIXED,
+    SQ_SAMPLER_WEIGHTS,
+    SQ_SAMPLER_HOST
+};
+enum { SQ_EVENT_WEIGHTS_NONE, SQ_EVENT_WEIGHTS_VALUES };
+enum { SQ_TARGETS_JOINT, SQ_TARGETS_SEPARATE };
 enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
 enum { SQ_SHARE_POSITION, SQ_SHARE_BATCH };
 enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
@@ -29,13 +47,19 @@ typedef struct sq_options {
     int64_t init;
     double init_std;
     /* training */
-    int64_t loss, negatives, negative_sharing, sampler, seen;
-    double sampler_alpha;
+    int64_t loss;
+    double calibration, label_smoothing, score_penalty;
+    int64_t targets, target_form;
+    int64_t event_weights;
+    double position_decay;
+    int64_t negatives, negative_sharing, sampler, seen;
+    double sampler_alpha, mixed_share;
+    int64_t hard_pool, logq;
     double dropout, dropout_embedding, dropout_attention, dropout_ffn;
     int64_t optimizer, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
-    int64_t epochs, batch, valid_every, patience, average_epochs;
+    int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;
     int64_t unknown_items;

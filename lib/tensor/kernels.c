@@ -281,6 +281,46 @@ static float exp_shift(size_t n, float shift, float *x)
     return sum_lanes(&s);
 }
 
+/* ---- logistic function ----------------------------------------------------------------------------------------------- */
+
+#define FACTORS 60 /* of at most 2 in each of 16 lanes: their product stays below 2^1000 */
+
+/* product[0 .. LANES) *= 1 + e */
+SQ_INLINE void multiply(vec e, double *product)
+{
+    for (int l = 0; l < LANES; l++) product[l] *= 1.0 + (double)e[l];
+}
+
+static double log_product(double *product)
+{
+    double all = 1;
+    for (int l = 0; l < 16; l++) {
+        all *= product[l];
+        product[l] = 1;
+    }
+    return log(all);
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|); one logarithm for many factors 1 + e. */
+static double logistic(size_t n, float weight, float *x)
+{
+    sixteen above = {{{0}}};
+    double product[16], loss = 0;
+    for (int l = 0; l < 16; l++) product[l] = 1;
+    for (size_t i = 0; i < n; i += 16) {
+        for (int p = 0; p < PARTS; p++) {
+            float *at = x + i + p * LANES;
+            veci live = lanes((ptrdiff_t)n - (at - x));
+            vec s = load(at), a = blend(s < 0, s, -s), e = blend(live, exponential(a), (vec){0});
+            store(at, blend(live, weight * (blend(s < 0, e, splat(1)) / (1.0f + e)), (vec){0}));
+            above.part[p] += blend(live & (s > 0), s, (vec){0});
+            multiply(e, product + p * LANES);
+        }
+        if (i / 16 % FACTORS == FACTORS - 1) loss += log_product(product);
+    }
+    return loss + (double)sum_lanes(&above) + log_product(product);
+}
+
 /* ---- GELU (Hendrycks and Gimpel 2016) ----------------------------------------------------------------------------- */
 
 typedef struct normal {
@@ -438,5 +478,6 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .causal_bwd = causal_bwd,
     .exp_shift = exp_shift,
     .exp = exp_rows,
+    .logistic = logistic,
     .adam = adam,
 };

@@ -92,6 +92,10 @@ typedef struct sq_kernels {
      * +Inf; NaN stays NaN. */
     void (*exp)(size_t n, const float *x, float *y);
 
+    /* x = weight / (1 + exp(-x)), returns the sum over x[0..n) of log(1 + exp(x)), each within 2e-7 of its value or 1e-7; 0 and 0 at
+     * -Inf. x is read and written up to round16(n), where it gets 0. */
+    double (*logistic)(size_t n, float weight, float *x);
+
     /* One Adam step of n floats (any n). g NULL: zero gradient, with the same bits as n zeros (clip finite). */
     void (*adam)(size_t n, const sq_adam *rule, const float *g, float *w, float *m, float *v);
 } sq_kernels;

@@ -23,6 +23,7 @@ typedef struct job {
     int64_t *order;    /* [count] this epoch's order of them */
     int64_t count;
     int32_t *sequence; /* [longest] slots of one user */
+    float *weights;    /* [longest] of its events as targets */
     double *seconds;   /* of this call's epochs */
     size_t seconds_capacity;
     int64_t epochs, targets;
@@ -79,20 +80,21 @@ static int32_t list_users(job *j, seqrec_error *error)
         validated += train > 0 && train < valid;
     }
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
+    j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         train = slots_of(j, u, train, j->sequence);
         for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
     }
     int32_t status = SEQREC_OK;
-    if (!counts || !j->users || !j->order || !j->sequence)
+    if (!counts || !j->users || !j->order || !j->sequence || !j->weights)
         status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     else if (j->count == 0)
         status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
     else if (validated == 0 && due(j, j->t->options.epochs))
         status = sq_fail(error, SEQREC_E_ARGUMENT,
                          "no user has a validation event under this division: valid_every = 0 trains without");
-    else if (j->t->options.sampler == SQ_SAMPLER_POPULARITY)
+    else if (sq_sampler_kind_at(j->t->options.sampler)->trained)
         status = sq_trainer_set_popularity(j->t, counts, error);
     sq_free(memory, counts);
     return status;
@@ -111,16 +113,30 @@ static int32_t check_same(const job *j, const char *split, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Gradients of several batches make one step: in packed micro-batches that is one larger batch. */
+static int64_t users_of_step(const sq_options *o) { return o->batch * o->accumulate; }
+
 /* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. */
 static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
     if (o->schedule != SQ_SCHEDULE_COSINE || o->schedule_steps > 0) return SEQREC_OK;
-    int64_t steps = o->epochs * ((j->count + o->batch - 1) / o->batch);
+    int64_t steps = o->epochs * ((j->count + users_of_step(o) - 1) / users_of_step(o));
     SQ_CHECK(steps > o->warmup_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)steps,
              (long long)o->warmup_steps);
     o->schedule_steps = steps;
+    return SEQREC_OK;
+}
+
+static int32_t check_values(const job *j, seqrec_error *error)
+{
+    const float *values = j->data->values;
+    if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return SEQREC_OK;
+    SQ_CHECK(values, error, SEQREC_E_ARGUMENT, "event_weights = values: the events of this dataset have no values");
+    for (int64_t i = 0; i < j->data->events; i++)
+        SQ_CHECK(values[i] >= 0 && values[i] <= 1e15f, error, SEQREC_E_ARGUMENT,
+                 "event_weights = values: the value %g of event %lld is not in 0 .. 1e15", (double)values[i], (long long)i);
     return SEQREC_OK;
 }
 
@@ -130,6 +146,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_division_parse(j->fit->split, &j->division, error));
     SQ_TRY(sq_division_check(&j->division, j->data, error));
     SQ_TRY(check_same(j, split, error));
+    SQ_TRY(check_values(j, error));
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
@@ -146,6 +163,7 @@ static void drop(job *j)
     sq_free(memory, j->users);
     sq_free(memory, j->order);
     sq_free(memory, j->sequence);
+    sq_free(memory, j->weights);
     sq_free(memory, j->seconds);
 }
 
@@ -163,6 +181,17 @@ static void shuffle(job *j)
     }
 }
 
+/* Weights of the first n events of a user, in step with slots_of; NULL: all 1. */
+static const float *weights_of(const job *j, int64_t user, int64_t n)
+{
+    const int32_t *items = j->data->sequence + j->data->offsets[user];
+    int64_t kept = 0;
+    if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return NULL;
+    for (int64_t i = 0; i < n; i++)
+        if (j->slot_of[items[i]] >= 0) j->weights[kept++] = j->data->values[j->data->offsets[user] + i];
+    return j->weights;
+}
+
 static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *error)
 {
     sq_trainer *t = j->t;
@@ -170,8 +199,9 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
     for (int64_t i = first; i < last; i++) {
         int64_t u = j->order[i], train, valid;
         sq_division_user(&j->division, j->data, u, &train, &valid);
-        train = slots_of(j, u, train, j->sequence);
-        SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, j->sequence, train, t->options.max_length, error));
+        sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train)};
+        s.n = slots_of(j, u, train, j->sequence);
+        SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, &s, t->options.max_length, t->options.position_decay, error));
     }
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
 }
@@ -186,12 +216,12 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
-    int64_t batches = (j->count + t->options.batch - 1) / t->options.batch;
+    int64_t each = users_of_step(&t->options), batches = (j->count + each - 1) / each;
     SQ_TRY(map_items(j, error));
     shuffle(j);
     j->partial = 0;
     for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
-        int64_t first = f->batch * t->options.batch, last = first + t->options.batch;
+        int64_t first = f->batch * each, last = first + each;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         SQ_TRY(plan_batch(j, first, last < j->count ? last : j->count, error));
         if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
@@ -316,7 +346,7 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     while (t->fit.epoch < t->options.epochs && !stop && !j->cancelled) {
         double seconds = 0;
         SQ_TRY(run_epoch(j, &seconds, error));
-        if (j->cancelled && t->fit.batch * t->options.batch < j->count) break;
+        if (j->cancelled && t->fit.batch * users_of_step(&t->options) < j->count) break;
         SQ_TRY(end_epoch(j, seconds, &stop, error));
         if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
             SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));

@@ -7,18 +7,29 @@ void sq_plan_clear(sq_plan *p) { p->tokens = p->sequences = p->seen_count = p->m
 #define GROW(array, used, count)                                                                                       \
     sq_grow(memory, (void **)&p->array, &p->array##_capacity, (size_t)(used), (size_t)(count), sizeof *p->array, error)
 
-int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const int32_t *slots, int64_t n, int64_t max_length,
+/* Weights of the targets of the last t events. */
+static void weigh(const sq_plan_sequence *s, int64_t t, double decay, float *weights)
+{
+    double factor = 1;
+    for (int64_t a = 0; a < t; a++, factor *= decay)
+        weights[t - 1 - a] = (float)((s->weights ? (double)s->weights[s->n - 1 - a] : 1) * factor);
+}
+
+int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
                     seqrec_error *error)
 {
-    int64_t window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
+    const int32_t *slots = sequence->slots;
+    int64_t n = sequence->n, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
     if (n < 2) return SEQREC_OK;
     SQ_TRY(GROW(starts, p->sequences ? p->sequences + 1 : 0, p->sequences + 2));
     SQ_TRY(GROW(seen_starts, p->sequences ? p->sequences + 1 : 0, p->sequences + 2));
     SQ_TRY(GROW(inputs, p->tokens, p->tokens + t));
     SQ_TRY(GROW(targets, p->tokens, p->tokens + t));
+    SQ_TRY(GROW(weights, p->tokens, p->tokens + t));
     SQ_TRY(GROW(seen, p->seen_count, p->seen_count + n));
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
     memcpy(p->targets + p->tokens, slots + n - t, (size_t)t * sizeof *slots);
+    weigh(sequence, t, decay, p->weights + p->tokens);
     memcpy(p->seen + p->seen_count, slots, (size_t)n * sizeof *slots);
     p->starts[p->sequences] = p->tokens;
     p->seen_starts[p->sequences] = p->seen_count;
@@ -42,8 +53,21 @@ static void deal_slots(sq_plan *p)
     p->slot_starts[SQ_GRADIENT_SLOTS] = p->micro_count;
 }
 
+/* Makes the weights add up to 1. */
+static int32_t share_out(sq_plan *p, seqrec_error *error)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p->tokens; i++) sum += (double)p->weights[i];
+    SQ_CHECK(p->tokens == 0 || sum > 0, error, SEQREC_E_ARGUMENT, "all %lld targets of the batch have weight 0",
+             (long long)p->tokens);
+    float one = 1.0f / (float)sum;
+    for (int64_t i = 0; i < p->tokens; i++) p->weights[i] *= one;
+    return SEQREC_OK;
+}
+
 int32_t sq_plan_finish(sq_plan *p, const sq_memory *memory, int64_t micro_tokens, seqrec_error *error)
 {
+    SQ_TRY(share_out(p, error));
     SQ_TRY(GROW(micro, 0, p->sequences));
     p->most_tokens = (int32_t)micro_tokens;
     for (int64_t s = 0; s < p->sequences;) {
@@ -68,6 +92,7 @@ void sq_plan_free(sq_plan *p, const sq_memory *memory)
     sq_free(memory, p->seen_starts);
     sq_free(memory, p->inputs);
     sq_free(memory, p->targets);
+    sq_free(memory, p->weights);
     sq_free(memory, p->seen);
     sq_free(memory, p->micro);
     memset(p, 0, sizeof *p);

@@ -216,14 +216,25 @@ static void commit(sq_trainer *t, double norm)
     t->rules[t->step % SQ_RULES] = rule;
 }
 
+static int32_t has_weights(const sq_trainer *t)
+{
+    for (int64_t i = 0; i < t->live_count; i++)
+        if (t->popularity[t->live[i]] > 0) return 1;
+    return 0;
+}
+
 /* Without counts every weight is zero, and a uniform sampler in its place would be a silent change of the recipe. */
 static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 {
-    if (t->options.sampler != SQ_SAMPLER_POPULARITY || t->options.loss == SQ_LOSS_SOFTMAX) return SEQREC_OK;
-    for (int64_t i = 0; i < t->live_count; i++)
-        if (t->popularity[t->live[i]] > 0) return SEQREC_OK;
-    return sq_fail(error, SEQREC_E_STATE,
-                   "sampler = popularity needs training counts: fit to a dataset or call seqrec_trainer_set_popularity");
+    const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
+    int needed = kind->counts || (kind->from_batch && t->options.logq != SQ_LOGQ_NONE);
+    if (sq_trainer_is_full(t)) return SEQREC_OK;
+    SQ_CHECK(!needed || has_weights(t), error, SEQREC_E_STATE,
+             "sampler = %s needs %s: %s call seqrec_trainer_set_popularity", kind->name,
+             kind->trained ? "training counts" : "weights", kind->trained ? "fit to a dataset or" : "first");
+    SQ_CHECK(!kind->host || t->host_negatives, error, SEQREC_E_STATE,
+             "sampler = host needs a function: call seqrec_trainer_set_negatives first");
+    return SEQREC_OK;
 }
 
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
@@ -236,7 +247,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
              "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
     SQ_TRY(sq_step_own_rows(t, error));
     SQ_TRY(reserve(t, error));
-    t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : sq_trainer_shares(t) ? 1 : 1 + (size_t)t->options.negatives;
+    t->candidates = sq_trainer_candidates(t);
     SQ_TRY(reserve_workers(t, error));
     SQ_TRY(sq_step_negatives(t, error));
     sq_step_replay(t);
@@ -248,7 +259,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     if (stats) {
         stats->step = t->step;
         stats->targets = tokens;
-        stats->loss = loss / (double)tokens;
+        stats->loss = loss;
         stats->grad_norm = norm;
         sq_schedule schedule = sq_trainer_schedule(t);
         stats->learning_rate = sq_schedule_rate(&schedule, t->step);

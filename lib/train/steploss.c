@@ -7,21 +7,22 @@ static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.neg
 
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
-    size_t dp = (size_t)t->model->layout.dp;
-    if (t->options.loss == SQ_LOSS_SOFTMAX) return sq_softmax_scratch((size_t)t->live_count, dp);
-    return sq_trainer_shares(t) ? tokens * shared_width(t) : 0;
+    if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->live_count, (size_t)t->model->layout.dp);
+    if (sq_trainer_shares(t)) return tokens * shared_width(t);
+    return sq_sampled_scratch((size_t)t->options.targets, (size_t)sq_trainer_draws(t));
 }
 
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
-    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.dp, c = t->candidates ? t->candidates : 1;
-    int cosine = t->options.score == SQ_SCORE_COSINE;
+    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.dp, c = t->candidates;
+    int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);
     out->rows = SQ_TAKE(arena, const float *, n * c);
     out->inverse_norm = SQ_TAKE(arena, float, cosine ? n * c : 0);
+    out->expected = SQ_TAKE(arena, float, logq ? n * c : 0);
     out->target = SQ_TAKE(arena, int32_t, n);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
     out->masked = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? n * shared_width(t) : 0);
@@ -61,7 +62,8 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->compact[t->plan.targets[m->first_token + i]];
     sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.d};
     o.items = (size_t)t->live_count;
-    o.weight = 1.0f / (float)t->plan.tokens;
+    o.smoothing = (float)t->options.label_smoothing;
+    o.weight = t->plan.weights + m->first_token;
     o.u = u;
     o.target = s->target;
     o.rows = t->table;
@@ -72,6 +74,7 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     return sq_softmax_loss(&o);
 }
 
+/* Vectors of the candidates of a micro-batch, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.dp;
@@ -85,22 +88,37 @@ static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scrat
     }
 }
 
-/* Shared negatives that a token must not have: its target, and with seen = exclude_history its sequence's items. */
+static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+{
+    int64_t c = (int64_t)t->candidates, targets = t->options.targets;
+    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * c;
+    for (int64_t i = 0; i < m->tokens; i++)
+        for (int64_t j = 0; j < c; j++) {
+            int target = j < targets;
+            s->expected[i * c + j] = target && !t->log_expected
+                                         ? 0
+                                         : sq_step_expected(t, slots[i * c + j], m->first_token + i, target ? 0 : j - targets);
+        }
+}
+
+/* Shared negatives that a token must not have: its targets, and with seen = exclude_history its sequence's items. */
 static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
-    const int32_t *negatives = t->entries.slots + 2 * p->tokens;
-    size_t k = shared_width(t), live = (size_t)t->options.negatives;
+    const int32_t *negatives = t->entries.slots + p->tokens * (int64_t)(1 + t->candidates);
+    size_t k = shared_width(t), live = (size_t)t->options.negatives, c = t->candidates;
     int history = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
-    int target = t->options.seen != SQ_SEEN_KEEP || t->options.loss != SQ_LOSS_BCE;
+    int target = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
         for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++)
             s->bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
         for (int64_t i = p->starts[q]; i < p->starts[q + 1]; i++) {
+            const int32_t *targets = t->entries.slots + p->tokens + i * (int64_t)c;
             uint8_t *masked = s->masked + (size_t)(i - m->first_token) * k;
             for (size_t j = 0; j < live; j++)
-                masked[j] = (target && negatives[j] == p->targets[i]) |
-                            (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
+                masked[j] = (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
+            for (size_t a = 0; a < c && target; a++)
+                for (size_t j = 0; j < live; j++) masked[j] |= negatives[j] == targets[a];
         }
         for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++) s->bits[p->seen[i] / 64] = 0;
     }
@@ -113,25 +131,50 @@ static double shared_loss(sq_trainer *t, const sq_micro *m, int32_t slot, const 
     sq_shared shared = {.negatives = t->table, .transposed = t->panels, .k = shared_width(t)};
     shared.live = (size_t)t->options.negatives;
     shared.masked = s->masked;
+    shared.log_expected = t->options.logq == SQ_LOGQ_NONE ? NULL : t->host_log;
     shared.dnegatives = t->dtable + (size_t)slot * t->table_rows * dp;
     shared.logits = s->loss;
-    shared.bce = t->options.loss == SQ_LOSS_BCE;
     return sq_shared_negatives(o, &shared);
+}
+
+/* gBCE, eq. 14: beta = alpha (t (1 - 1 / alpha) + 1 / alpha), alpha = k / (V - 1). */
+static double calibrated(const sq_trainer *t)
+{
+    double alpha = (double)t->options.negatives / (double)(t->live_count > 1 ? t->live_count - 1 : 1);
+    return t->options.calibration * (alpha - 1) + 1;
+}
+
+static sq_loss_rule rule_of(const sq_trainer *t)
+{
+    const sq_options *o = &t->options;
+    sq_loss_rule rule = {.kernels = t->kernels, .beta = calibrated(t), .corrects = (int32_t)o->logq};
+    rule.smoothing = (float)o->label_smoothing;
+    rule.penalty = (float)o->score_penalty;
+    rule.joint = o->target_form == SQ_TARGETS_JOINT;
+    return rule;
 }
 
 static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
+    sq_loss_rule rule = rule_of(t);
     candidate_rows(t, m, s);
-    sq_sampled o = {.kernels = t->kernels, .n = (size_t)m->tokens, .k = t->candidates - 1};
+    sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->tokens};
+    o.m = (size_t)t->options.targets;
+    o.k = t->candidates - o.m;
     o.width = (size_t)t->model->layout.dp;
-    o.weight = 1.0f / (float)t->plan.tokens;
+    o.weight = t->plan.weights + m->first_token;
     o.u = u;
     o.rows = s->rows;
     o.coefficient = t->coefficient + (size_t)m->first_token * t->candidates;
     o.du = s->du;
+    o.scratch = s->loss;
+    if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
     if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
-    if (sq_trainer_shares(t)) return shared_loss(t, m, slot, &o, s);
-    return t->options.loss == SQ_LOSS_BCE ? sq_bce(&o) : sq_sampled_softmax(&o);
+    if (t->options.logq != SQ_LOGQ_NONE) {
+        candidate_expected(t, m, s);
+        o.log_expected = s->expected;
+    }
+    return sq_trainer_shares(t) ? shared_loss(t, m, slot, &o, s) : sq_sampled_loss(&o);
 }
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
@@ -139,7 +182,7 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
     float *u = t->u + (size_t)m->first_token * (size_t)t->model->layout.dp;
     int cosine = t->options.score == SQ_SCORE_COSINE;
     if (cosine) normalise_users(t, (size_t)m->tokens, u, s->unit);
-    double loss = t->options.loss == SQ_LOSS_SOFTMAX ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
+    double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
     if (cosine) normalise_users_bwd(t, (size_t)m->tokens, u, s->unit, s->du);
     return loss;
 }
@@ -193,18 +236,33 @@ static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
     return SEQREC_OK;
 }
 
-int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
+/* Log of the expected draws of each shared negative; the host's own are there already. */
+static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_error *error)
+{
+    if (!t->log_expected) return SEQREC_OK;
+    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->host_log, &t->host_log_capacity, 0, (size_t)t->options.negatives,
+                   sizeof *t->host_log, error));
+    for (int64_t j = 0; j < t->options.negatives; j++) t->host_log[j] = t->log_expected[negatives[j]];
+    return SEQREC_OK;
+}
+
+static int32_t shared_table(sq_trainer *t, seqrec_error *error)
 {
     size_t dp = (size_t)t->model->layout.dp, k = shared_width(t);
-    if (t->options.loss == SQ_LOSS_SOFTMAX) {
-        size_t rows = ((size_t)t->live_count + 63) / 64 * 64;
-        SQ_TRY(reserve_table(t, rows, error));
-        sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
-    } else if (sq_trainer_shares(t)) {
-        SQ_TRY(reserve_table(t, k, error));
-        const int32_t *negatives = t->entries.slots + 2 * t->plan.tokens;
-        for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);
-        t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
-    }
+    const int32_t *negatives = t->entries.slots + t->plan.tokens * (int64_t)(1 + t->candidates);
+    SQ_TRY(reserve_table(t, k, error));
+    SQ_TRY(shared_expected(t, negatives, error));
+    for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);
+    t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
+    return SEQREC_OK;
+}
+
+int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
+{
+    if (sq_trainer_shares(t)) return shared_table(t, error);
+    if (!sq_trainer_is_full(t)) return SEQREC_OK;
+    size_t rows = ((size_t)t->live_count + 63) / 64 * 64;
+    SQ_TRY(reserve_table(t, rows, error));
+    sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
     return SEQREC_OK;
 }

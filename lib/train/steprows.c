@@ -53,7 +53,7 @@ static void replay_part(void *arg, int32_t part, int32_t worker)
 
 void sq_step_replay(sq_trainer *t)
 {
-    if (sq_trainer_exact(t) && t->options.loss != SQ_LOSS_SOFTMAX)
+    if (sq_trainer_exact(t) && !sq_trainer_is_full(t))
         sq_parallel(t->context->pool, t->entries.parts, replay_part, t);
 }
 
@@ -156,7 +156,7 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
             push_table(t, &table, e - tokens * (1 + c), g->table);
         }
     }
-    if (t->options.loss == SQ_LOSS_SOFTMAX) push_table(t, &table, (size_t)t->compact[slot], g->table);
+    if (sq_trainer_is_full(t)) push_table(t, &table, (size_t)t->compact[slot], g->table);
     flush(t, &in, g->input);
     flush(t, &out, g->output);
     flush(t, &table, g->table);
@@ -173,20 +173,30 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
 
 typedef void (*visit)(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm);
 
+/* Whether a row that was drawn into a pool of negatives was used. */
+static int takes_part(const sq_trainer *t, const uint32_t *entries, size_t n)
+{
+    size_t tokens = (size_t)t->plan.tokens;
+    for (size_t i = 0; i < n; i++)
+        if (entries[i] < tokens || t->coefficient[entries[i] - tokens] != 0) return 1;
+    return 0;
+}
+
 /* Calls visit for each row of a part that has a gradient, in rising order; with softmax these are all live rows. */
 static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, double *norm)
 {
     const sq_row_entries *e = &t->entries;
     size_t i = e->part_starts[part], end = e->part_starts[part + 1];
     int64_t slot = (int64_t)part << e->shift, last = (int64_t)(part + 1) << e->shift;
-    int all = t->options.loss == SQ_LOSS_SOFTMAX;
+    int all = sq_trainer_is_full(t);
     row_sums g;
     if (last > sq_trainer_slots(t)) last = sq_trainer_slots(t);
+    int32_t pool = t->options.hard_pool > 0;
     while (all ? slot < last : i < end) {
         if (!all) slot = (int64_t)e->keys[i];
         size_t from = i;
         while (i < end && e->keys[i] == (uint64_t)slot) i++;
-        if (!all || t->compact[slot] >= 0) {
+        if (all ? t->compact[slot] >= 0 : !pool || takes_part(t, e->order + from, i - from)) {
             row_gradient(t, (int32_t)slot, e->order + from, i - from, &g);
             call(t, (int32_t)slot, &g, arg, norm);
         }

@@ -35,6 +35,7 @@ typedef struct draft {
     sq_row_state **state;
     int32_t *live, *compact;
     double *popularity;
+    float *log_expected;
     sq_sampler sampler;
     int32_t chunks;
     sq_snapshot *best, *average;
@@ -72,16 +73,31 @@ static void list_live(const sq_catalogue *c, draft *d)
         }
 }
 
+/* log(draws * probability) by slot; -Inf for what is never drawn. */
+static int32_t draft_expected(const sq_trainer *t, const sq_catalogue *next, draft *d, seqrec_error *error)
+{
+    const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
+    if (t->options.logq == SQ_LOGQ_NONE || !kind->probability) return SEQREC_OK;
+    d->log_expected = sq_alloc_zero(&t->context->memory, (size_t)next->chunks * SQ_CHUNK_ROWS, sizeof *d->log_expected);
+    SQ_CHECK(d->log_expected, error, SEQREC_E_MEMORY, "no memory for the probabilities of %lld items", (long long)next->count);
+    for (int64_t i = 0; i < next->count; i++)
+        d->log_expected[d->live[i]] = (float)log((double)sq_trainer_draws(t) * kind->probability(&d->sampler, i));
+    return SEQREC_OK;
+}
+
 static int32_t draft_sampler(const sq_trainer *t, const sq_catalogue *next, draft *d, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    if (t->options.sampler != SQ_SAMPLER_POPULARITY)
-        return sq_sampler_build(&d->sampler, memory, SQ_SAMPLER_UNIFORM, d->live, next->count, NULL, error);
-    double *weights = sq_alloc(memory, (size_t)next->count, sizeof *weights);
+    int32_t kind = (int32_t)t->options.sampler, weighted = sq_sampler_kind_at(kind)->prepare != NULL;
+    double alpha = kind == SQ_SAMPLER_POPULARITY ? t->options.sampler_alpha : 1;
+    double *weights = sq_alloc(memory, weighted ? (size_t)next->count : 0, sizeof *weights);
     SQ_CHECK(weights, error, SEQREC_E_MEMORY, "no memory for the weights of %lld items", (long long)next->count);
-    for (int64_t i = 0; i < next->count; i++) weights[i] = pow(d->popularity[d->live[i]], t->options.sampler_alpha);
-    int32_t status = sq_sampler_build(&d->sampler, memory, SQ_SAMPLER_POPULARITY, d->live, next->count, weights, error);
+    for (int64_t i = 0; weighted && i < next->count; i++) weights[i] = pow(d->popularity[d->live[i]], alpha);
+    d->sampler.share = t->options.mixed_share;
+    int32_t status = sq_sampler_build(&d->sampler, memory, kind, d->live, next->count, weights, error);
     sq_free(memory, weights);
+    if (status == SEQREC_OK) status = draft_expected(t, next, d, error);
+    if (status != SEQREC_OK) sq_sampler_free(&d->sampler, memory);
     return status;
 }
 
@@ -116,6 +132,7 @@ static void drop_draft(const sq_trainer *t, draft *d)
     sq_free(memory, d->live);
     sq_free(memory, d->compact);
     sq_free(memory, d->popularity);
+    sq_free(memory, d->log_expected);
     sq_sampler_free(&d->sampler, memory);
     sq_snapshot_release(t->model, d->best);
     sq_snapshot_release(t->model, d->average);
@@ -147,6 +164,7 @@ static void free_rows(sq_trainer *t, int with_state)
     sq_free(memory, t->live);
     sq_free(memory, t->compact);
     sq_free(memory, t->popularity);
+    sq_free(memory, t->log_expected);
     sq_sampler_free(&t->sampler, memory);
     sq_catalogue_release(t->catalogue);
 }
@@ -218,6 +236,7 @@ static int32_t follow(sq_trainer *t, sq_catalogue *next, seqrec_error *error)
     t->live = d.live;
     t->compact = d.compact;
     t->popularity = d.popularity;
+    t->log_expected = d.log_expected;
     t->sampler = d.sampler;
     t->chunks = next->chunks;
     t->live_count = next->count;
@@ -278,6 +297,14 @@ int32_t sq_trainer_create(seqrec_model *model, const sq_options *options, sq_tra
     return SEQREC_OK;
 }
 
+static void take_sampler(sq_trainer *t, const draft *d)
+{
+    sq_sampler_free(&t->sampler, &t->context->memory);
+    sq_free(&t->context->memory, t->log_expected);
+    t->sampler = d->sampler;
+    t->log_expected = d->log_expected;
+}
+
 /* Rows that lazy updates left behind count as current: exact updates replay the steps from now on only. */
 static void skip_waiting(sq_trainer *t)
 {
@@ -301,8 +328,7 @@ int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqre
         return status;
     }
     if (!exact && sq_trainer_exact(t)) skip_waiting(t);
-    sq_sampler_free(&t->sampler, &t->context->memory);
-    t->sampler = d.sampler;
+    take_sampler(t, &d);
     return SEQREC_OK;
 }
 
@@ -316,10 +342,11 @@ void sq_trainer_free(sq_trainer *t)
     sq_snapshot_release(model, t->fit.average);
     for (int32_t w = 0; t->arenas && w < t->workers; w++) sq_arena_free(&t->arenas[w], memory);
     sq_plan_free(&t->plan, memory);
+    sq_waiting_free(&t->waiting, memory);
     sq_row_entries_free(&t->entries, memory);
     void *blocks[] = {t->weights, t->transposed, t->m,  t->v,  t->grads,       t->table,  t->panels,
-                      t->dtable,  t->arenas,     t->u,  t->dx, t->coefficient, t->losses, t->unfit,
-                      t->sequence};
+                      t->dtable,  t->arenas,     t->host_items, t->host_log, t->host_targets, t->u,  t->dx, t->coefficient, t->losses, t->unfit,
+                      t->sequence, t->sequence_weights};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     sq_free(memory, t);
     sq_model_release(model);
@@ -329,8 +356,7 @@ int32_t sq_trainer_set_popularity(sq_trainer *t, const double *counts, seqrec_er
 {
     draft d = {.live = t->live, .popularity = (double *)counts};
     SQ_TRY(draft_sampler(t, t->catalogue, &d, error));
-    sq_sampler_free(&t->sampler, &t->context->memory);
-    t->sampler = d.sampler;
+    take_sampler(t, &d);
     memcpy(t->popularity, counts, (size_t)sq_trainer_slots(t) * sizeof *counts);
     return SEQREC_OK;
 }

@@ -7,6 +7,7 @@
 #include "optim/schedule.h"
 #include "sampler/sampler.h"
 #include "train/plan.h"
+#include "train/waiting.h"
 
 /* Adam state of one chunk of rows. */
 typedef struct sq_row_state {
@@ -49,7 +50,14 @@ struct seqrec_trainer {
     int32_t *compact;  /* [slots] index in live, or -1 */
     int64_t live_count;
     sq_sampler sampler;
-    double *popularity; /* [slots] training counts, for sampler = popularity */
+    double *popularity; /* [slots] training counts, or the host's weights, for samplers that have them */
+    float *log_expected; /* [slots] log of the draws expected of each item for one target; NULL without logq */
+    seqrec_negatives_fn host_negatives; /* sampler = host */
+    void *host_context;
+    int64_t *host_items;  /* [rows][draws] what it filled in */
+    float *host_log;      /* [rows][draws] */
+    int64_t *host_targets; /* [tokens] */
+    size_t host_items_capacity, host_log_capacity, host_targets_capacity;
     sq_adam rules[SQ_RULES];
 
     /* full softmax and shared negatives: the output vectors in one piece */
@@ -58,10 +66,12 @@ struct seqrec_trainer {
     size_t table_rows;
 
     sq_plan plan;
-    int32_t *sequence; /* slots of one sequence of the host's batch */
-    size_t sequence_capacity;
+    sq_waiting waiting;
+    int32_t *sequence;       /* slots of one sequence of the host's batch */
+    float *sequence_weights; /* of its events as targets */
+    size_t sequence_capacity, sequence_weights_capacity;
     sq_row_entries entries;
-    size_t candidates; /* entries per token behind the inputs: 1 + k, 1, or 0 */
+    size_t candidates; /* entries per token behind the inputs: targets and the draws of its own; 0 in a full softmax */
     float *u, *dx;     /* [tokens][dp] of the batch */
     float *coefficient; /* [tokens][candidates] */
     size_t u_capacity, dx_capacity, coefficient_capacity;
@@ -106,9 +116,25 @@ static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot)
 static inline int32_t sq_trainer_exact(const sq_trainer *t)
 {
     if (t->options.item_updates != SQ_ROWS_AUTO) return t->options.item_updates == SQ_ROWS_EXACT;
-    return t->options.loss != SQ_LOSS_SAMPLED_SOFTMAX;
+    return !sq_loss_kind_at(t->options.loss)->lazy;
 }
 static inline int64_t sq_trainer_slots(const sq_trainer *t) { return (int64_t)t->chunks * SQ_CHUNK_ROWS; }
+
+static inline int32_t sq_trainer_is_full(const sq_trainer *t) { return sq_loss_kind_at(t->options.loss)->scores == NULL; }
+static inline int32_t sq_trainer_shares(const sq_trainer *t)
+{
+    return !sq_trainer_is_full(t) && t->options.negative_sharing == SQ_SHARE_BATCH;
+}
+/* Draws for one target, or for the batch when it shares them. */
+static inline int64_t sq_trainer_draws(const sq_trainer *t)
+{
+    return t->options.hard_pool ? t->options.hard_pool : t->options.negatives;
+}
+static inline size_t sq_trainer_candidates(const sq_trainer *t)
+{
+    if (sq_trainer_is_full(t)) return 0;
+    return (size_t)(t->options.targets + (sq_trainer_shares(t) ? 0 : sq_trainer_draws(t)));
+}
 
 /* steprows.c: the item rows' share of a step. */
 int32_t sq_step_own_rows(sq_trainer *trainer, seqrec_error *error); /* copies chunks that a snapshot shares */
@@ -120,14 +146,23 @@ sq_schedule sq_trainer_schedule(const sq_trainer *trainer);
 
 /* stepnegatives.c: draws this step's candidates into entries. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
+/* hostnegatives.c: asks the host for this step's negatives and checks them. */
+int32_t sq_step_ask_host(sq_trainer *trainer, seqrec_error *error);
+/* Log of the draws expected of negative `draw` of token `token`, which is `slot`. */
+static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t token, int64_t draw)
+{
+    if (slot < 0) return 0;
+    return t->log_expected ? t->log_expected[slot] : t->host_log[token * sq_trainer_draws(t) + draw];
+}
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
     float *du;           /* [tokens][dp] */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
-    const float **rows;  /* [tokens][1 + k] */
-    float *inverse_norm; /* cosine: [tokens][1 + k] */
+    const float **rows;  /* [tokens][candidates] */
+    float *inverse_norm; /* cosine: [tokens][candidates] */
+    float *expected;     /* logq: [tokens][candidates] */
     int32_t *target;     /* softmax: [tokens] compact */
     float *loss;         /* scratch of the loss */
     uint8_t *masked;     /* shared negatives */
@@ -138,8 +173,4 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_sc
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
 /* Materialises the output vectors for softmax and shared negatives. */
 int32_t sq_step_table(sq_trainer *trainer, seqrec_error *error);
-static inline int32_t sq_trainer_shares(const sq_trainer *t)
-{
-    return t->options.loss != SQ_LOSS_SOFTMAX && t->options.negative_sharing == SQ_SHARE_BATCH;
-}
 #endif

@@ -182,7 +182,6 @@ START_TEST(counts_that_cannot_be_are_refused_and_leave_those_before)
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){(double)NAN}, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "item 2",
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){(double)INFINITY}, 1, &api.error));
-    REFUSED(SEQREC_E_ARGUMENT, "counts is NULL", seqrec_trainer_set_popularity(t, (int64_t[]){2}, NULL, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "ids is NULL", seqrec_trainer_set_popularity(t, NULL, (double[]){2}, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "-1", seqrec_trainer_set_popularity(t, NULL, NULL, -1, &api.error));
     step(&w, walk(&b));
@@ -528,7 +527,7 @@ START_TEST(wrong_arguments_are_refused_by_name)
     seqrec_trainer *t = w.trainer, *made = NULL;
     seqrec_model *model = NULL;
     seqrec_error *e = &api.error;
-    seqrec_step_stats stats = {.struct_size = sizeof stats - 1};
+    seqrec_step_stats stats = {.struct_size = sizeof(size_t)};
     seqrec_fit_stats fit_stats = {.struct_size = 0};
     seqrec_fit fit = {.struct_size = sizeof fit - 1};
     const char *path = scratch_path("x");

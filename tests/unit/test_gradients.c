@@ -294,11 +294,18 @@ static void close_network(problem *p)
 #define TOKENS 13
 #define NEGATIVES 21
 #define NEGATIVES_PADDED 32
+#define MOST_TARGETS 3
 #define VOCABULARY 40
 
 typedef struct sampled {
-    int bce, cosine;
+    sq_score_loss loss;
+    int cosine;
+    size_t targets;
+    float smoothing;
+    int joint, corrects;
 } sampled;
+
+static const float quarters[TOKENS] = {0.25f, 0.25f, 0.25f, 0.25f, 0.5f, 0.25f, 0.25f, 0.125f, 0.25f, 0.25f, 0.25f, 0, 0.25f};
 
 static int32_t row_of(size_t t, size_t j)
 {
@@ -316,33 +323,48 @@ static float inverse_norm_of(const problem *p, size_t at)
 /* Inputs: user vectors and output vectors. */
 static void open_sampled(problem *p)
 {
+    size_t most = TOKENS * (MOST_TARGETS + NEGATIVES);
     add_input(p, TOKENS, LD, D, 0.5f);
     add_input(p, VOCABULARY, LD, D, 0.5f);
-    p->extra[0] = zeros(TOKENS * (1 + NEGATIVES));
+    p->extra[0] = zeros(most);
     p->extra[1] = zeros(TOKENS * LD);
-    p->extra[2] = zeros(TOKENS * (1 + NEGATIVES));
-    for (size_t i = 0; i < TOKENS * (1 + NEGATIVES); i++) p->extra[2][i] = inverse_norm_of(p, i);
+    p->extra[2] = zeros(2 * most);
+    for (size_t i = 0; i < most; i++) p->extra[2][i] = inverse_norm_of(p, i);
+    for (size_t i = 0; i < most; i++) p->extra[2][most + i] = wave(77, (int64_t)i);
+    p->extra[7] = zeros(sq_sampled_scratch(MOST_TARGETS, NEGATIVES));
 }
 
-static sq_sampled sampled_of(problem *p, size_t candidates, const float **rows)
+static sq_sampled sampled_of(problem *p, const sq_loss_rule *rule, size_t k, const float **rows)
 {
     const sampled *kind = p->row;
+    size_t candidates = kind->targets + k;
     for (size_t t = 0; t < TOKENS; t++)
         for (size_t j = 0; j < candidates; j++)
             rows[t * candidates + j] = left_out(t, j) ? NULL : p->in[1].x + row_of(t, j) * LD;
-    sq_sampled o = {.kernels = p->k, .n = TOKENS, .k = candidates - 1, .width = LD, .weight = 0.25f, .u = p->in[0].x};
+    sq_sampled o = {.rule = rule, .loss = kind->loss, .n = TOKENS, .m = kind->targets, .k = k, .width = LD};
+    o.weight = quarters;
+    o.u = p->in[0].x;
     o.rows = rows;
     o.coefficient = p->extra[0];
     o.du = p->extra[1];
     o.inverse_norm = kind->cosine ? p->extra[2] : NULL;
+    o.log_expected = kind->corrects ? p->extra[2] + TOKENS * (MOST_TARGETS + NEGATIVES) : NULL;
+    o.scratch = p->extra[7];
     return o;
+}
+
+static sq_loss_rule rule_of(const problem *p)
+{
+    const sampled *kind = p->row;
+    return (sq_loss_rule){p->k, 0.4, kind->smoothing, 0.7f, kind->joint, kind->corrects};
 }
 
 static double value_sampled(problem *p)
 {
-    const float *rows[TOKENS * (1 + NEGATIVES)];
-    sq_sampled o = sampled_of(p, 1 + NEGATIVES, rows);
-    return 0.25 * (((const sampled *)p->row)->bce ? sq_bce(&o) : sq_sampled_softmax(&o));
+    const float *rows[TOKENS * (MOST_TARGETS + NEGATIVES)];
+    sq_loss_rule rule = rule_of(p);
+    sq_sampled o = sampled_of(p, &rule, NEGATIVES, rows);
+    return sq_sampled_loss(&o);
 }
 
 /* Each coefficient times the user vector goes to its row. */
@@ -356,7 +378,7 @@ static void spread(problem *p, size_t candidates)
 
 static void gradient_sampled(problem *p)
 {
-    spread(p, 1 + NEGATIVES);
+    spread(p, ((const sampled *)p->row)->targets + NEGATIVES);
 }
 
 /* Shared: the negatives are rows 0 .. NEGATIVES - 1. */
@@ -375,22 +397,23 @@ static void open_shared(problem *p)
 
 static double value_shared(problem *p)
 {
-    const float *rows[TOKENS];
-    sq_sampled o = sampled_of(p, 1, rows);
+    const float *rows[TOKENS * MOST_TARGETS];
+    sq_loss_rule rule = rule_of(p);
+    sq_sampled o = sampled_of(p, &rule, 0, rows);
     memcpy(p->extra[3], p->in[1].x, NEGATIVES * LD * sizeof(float));
     p->k->transpose(NEGATIVES_PADDED, LD, p->extra[3], LD, p->extra[4], NEGATIVES_PADDED);
     memset(p->extra[5], 0, NEGATIVES_PADDED * LD * sizeof(float));
     sq_shared s = {.negatives = p->extra[3], .transposed = p->extra[4], .k = NEGATIVES_PADDED, .live = NEGATIVES};
     s.masked = p->state;
+    s.log_expected = o.log_expected;
     s.dnegatives = p->extra[5];
     s.logits = p->extra[6];
-    s.bce = ((const sampled *)p->row)->bce;
-    return 0.25 * sq_shared_negatives(&o, &s);
+    return sq_shared_negatives(&o, &s);
 }
 
 static void gradient_shared(problem *p)
 {
-    spread(p, 1);
+    spread(p, ((const sampled *)p->row)->targets);
     p->k->add(NEGATIVES * LD, p->extra[5], p->in[1].g);
 }
 
@@ -420,7 +443,8 @@ static double value_softmax(problem *p)
     size_t items = *(const size_t *)p->row;
     for (size_t panel = 0; panel * 64 < items; panel++) sq_softmax_panel(p->k, p->in[1].x, LD, D, panel, p->extra[0]);
     memset(p->extra[2], 0, p->in[1].n * sizeof(float));
-    sq_softmax o = {.kernels = p->k, .n = TOKENS, .width = LD, .d = D, .items = items, .weight = 0.25f};
+    sq_softmax o = {.kernels = p->k, .n = TOKENS, .width = LD, .d = D, .items = items, .weight = quarters};
+    o.smoothing = *((const size_t *)p->row + 1) ? 0.2f : 0;
     o.u = p->in[0].x;
     o.target = p->state;
     o.rows = p->in[1].x;
@@ -428,7 +452,7 @@ static double value_softmax(problem *p)
     o.du = p->extra[1];
     o.drows = p->extra[2];
     o.scratch = p->extra[3];
-    return 0.25 * sq_softmax_loss(&o);
+    return sq_softmax_loss(&o);
 }
 
 static void gradient_softmax(problem *p)
@@ -443,8 +467,22 @@ static const double no_dropout = 0, some_dropout = 0.3;
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1},
                     original = {SQ_WIRING_ORIGINAL, 2, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0},
                     original_output = {SQ_WIRING_ORIGINAL, 1, 1};
-static const sampled bce_dot = {1, 0}, bce_cosine = {1, 1}, softmax_dot = {0, 0}, softmax_cosine = {0, 1};
-static const size_t small_catalogue = 75, blocked_catalogue = 5100;
+static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
+                     bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
+                     softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
+                     softmax_smooth = {sq_sampled_softmax, 0, 1, 0.2f, 0, 0},
+                     softmax_joint = {sq_sampled_softmax, 0, 3, 0, 1, 0},
+                     softmax_separate = {sq_sampled_softmax, 1, 3, 0, 0, 0},
+                     softmax_classic = {sq_sampled_softmax, 0, 1, 0, 0, SQ_LOGQ_CLASSIC},
+                     softmax_corrected = {sq_sampled_softmax, 1, 1, 0, 0, SQ_LOGQ_CORRECTED},
+                     gbce = {sq_gbce, 0, 1, 0, 0, 0}, gbce_several = {sq_gbce, 1, 3, 0, 0, 0}, bpr = {sq_bpr, 0, 1, 0, 0, 0},
+                     bpr_max = {sq_bpr_max, 0, 1, 0, 0, 0}, top1_max = {sq_top1_max, 1, 1, 0, 0, 0};
+static const size_t small_catalogue[] = {75, 0}, blocked_catalogue[] = {5100, 0}, smooth_catalogue[] = {75, 1},
+                    smooth_blocks[] = {5100, 1};
+
+#define SAMPLED(name, row)                                                                                             \
+    {name, &row, open_sampled, value_sampled, gradient_sampled, NULL},                                                 \
+        {name ", shared negatives", &row, open_shared, value_shared, gradient_shared, close_state}
 
 static const struct pair {
     const char *name;
@@ -466,16 +504,25 @@ static const struct pair {
     {"network without output projection", &plain_heads, open_network, value_network, gradient_network, close_network},
     {"original network with projection", &original_output, open_network, value_network, gradient_network,
      close_network},
-    {"bce", &bce_dot, open_sampled, value_sampled, gradient_sampled, NULL},
-    {"bce, cosine", &bce_cosine, open_sampled, value_sampled, gradient_sampled, NULL},
-    {"sampled softmax", &softmax_dot, open_sampled, value_sampled, gradient_sampled, NULL},
-    {"sampled softmax, cosine", &softmax_cosine, open_sampled, value_sampled, gradient_sampled, NULL},
-    {"bce, shared negatives", &bce_dot, open_shared, value_shared, gradient_shared, close_state},
-    {"bce, shared negatives, cosine", &bce_cosine, open_shared, value_shared, gradient_shared, close_state},
-    {"sampled softmax, shared negatives", &softmax_dot, open_shared, value_shared, gradient_shared, close_state},
-    {"sampled softmax, shared, cosine", &softmax_cosine, open_shared, value_shared, gradient_shared, close_state},
-    {"softmax", &small_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
-    {"softmax by blocks of items", &blocked_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
+    SAMPLED("bce", bce_dot),
+    SAMPLED("bce, cosine", bce_cosine),
+    SAMPLED("bce, several targets", bce_several),
+    SAMPLED("gbce", gbce),
+    SAMPLED("gbce, several targets, cosine", gbce_several),
+    SAMPLED("bpr", bpr),
+    SAMPLED("bpr_max", bpr_max),
+    SAMPLED("top1_max, cosine", top1_max),
+    SAMPLED("sampled softmax", softmax_dot),
+    SAMPLED("sampled softmax, cosine", softmax_cosine),
+    SAMPLED("sampled softmax, label smoothing", softmax_smooth),
+    SAMPLED("sampled softmax, several targets, joint", softmax_joint),
+    SAMPLED("sampled softmax, several targets, separate, cosine", softmax_separate),
+    SAMPLED("sampled softmax, logQ of all", softmax_classic),
+    SAMPLED("sampled softmax, logQ of negatives, cosine", softmax_corrected),
+    {"softmax", small_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
+    {"softmax by blocks of items", blocked_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
+    {"softmax, label smoothing", smooth_catalogue, open_softmax, value_softmax, gradient_softmax, close_state},
+    {"softmax by blocks, label smoothing", smooth_blocks, open_softmax, value_softmax, gradient_softmax, close_state},
 };
 #define PAIRS ((int)(sizeof pairs / sizeof *pairs))
 

@@ -207,6 +207,14 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "softmax", "average_epochs", "3", "item_updates", "lazy", "valid_every", "0"},
     (world_options){"loss", "sampled_softmax", "schedule", "cosine", "item_updates", "exact"},
     (world_options){"loss", "sampled_softmax", "average_epochs", "2", "item_updates", "lazy"},
+    (world_options){"loss", "gbce", "negatives", "2", "hard_pool", "6", "seen", "keep"},
+    (world_options){"loss", "sampled_softmax", "sampler", "log_uniform", "logq", "corrected", "targets", "1"},
+    (world_options){"loss", "sampled_softmax", "sampler", "in_batch", "negative_sharing", "batch"},
+    (world_options){"loss", "sampled_softmax", "sampler", "mixed", "logq", "corrected", "targets", "3",
+                    "target_form", "separate"},
+    (world_options){"loss", "bpr_max", "position_decay", "0.9", "sampler", "mixed", "negative_sharing", "batch"},
+    (world_options){"loss", "top1_max", "score", "cosine", "item_updates", "exact"},
+    (world_options){"loss", "bpr", "sampler", "in_batch"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 
