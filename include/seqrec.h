@@ -411,6 +411,10 @@ SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_bat
                                        seqrec_error *error);
 /** Makes the trained weights what readers of the model see. Rule W on the model. */
 SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error);
+/** Makes the best weights so far what readers of the model see: those of the best validation, without validation the running
+ * mean (option average_epochs), else the weights as they are. A fit that ends well has done so; after one that failed in the
+ * middle, this is how its best weights are kept. E_STATE: no step was taken yet. Rule W on the model. */
+SEQREC_API int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error);
 /** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
@@ -461,8 +465,9 @@ typedef struct seqrec_fit_stats {
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
  * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
- * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added; the
- * steps committed so far stay in the trainer and another call goes on from them. E_STATE: the trainer was fitted to other data
+ * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added. The
+ * steps committed so far and the best weights stay in the trainer: seqrec_trainer_publish_best shows those weights to readers,
+ * seqrec_trainer_save keeps everything, and another call goes on from where this one stopped. E_STATE: the trainer was fitted to other data
  * or under another split before. Callbacks must not call functions of this trainer. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                                       seqrec_fit_stats *stats, seqrec_error *error);

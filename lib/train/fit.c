@@ -324,14 +324,13 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Publishes the best weights, without validation the last; the model's file says what schedule they had. */
-static int32_t publish(job *j, seqrec_error *error)
+int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
 {
-    seqrec_model *model = j->t->model;
-    sq_snapshot *kept = j->t->fit.best ? j->t->fit.best : j->t->fit.average;
-    SQ_TRY(kept ? sq_trainer_publish_snapshot(j->t, kept, error) : sq_trainer_publish(j->t, error));
+    seqrec_model *model = t->model;
+    sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
+    SQ_TRY(kept ? sq_trainer_publish_snapshot(t, kept, error) : sq_trainer_publish(t, error));
     sq_lock_take(&model->writing);
-    model->options.schedule_steps = j->t->options.schedule_steps;
+    model->options.schedule_steps = t->options.schedule_steps;
     sq_lock_give(&model->writing);
     return SEQREC_OK;
 }
@@ -367,7 +366,7 @@ int32_t sq_trainer_fit(sq_trainer *t, const seqrec_dataset *dataset, const seqre
     int32_t status = prepare(&j, error);
     if (status == SEQREC_OK) status = run_epochs(&j, error);
     if (status == SEQREC_OK && fit->checkpoint) status = sq_checkpoint_save(t, fit->checkpoint, error);
-    if (status == SEQREC_OK) status = publish(&j, error);
+    if (status == SEQREC_OK) status = sq_trainer_publish_best(t, error);
     if (status == SEQREC_OK && stats) summarise(&j, stats);
     drop(&j);
     return status;

@@ -197,6 +197,34 @@ if [ -w /dev/full ]; then
     exits 1 "full standard output"
 fi
 
+
+# ---- a training that breaks off ----
+# Files may have as many bytes as lie between a model and a checkpoint: writing the checkpoint fails.
+run train --data events.csv $small --epochs 1 --valid-every 1 --checkpoint size.ckpt --out size.st
+limit=$(($(wc -c < size.st) / 512 + 4))
+[ $((limit * 512)) -lt "$(wc -c < size.ckpt)" ]
+verdict $? "a limit between the sizes of model and checkpoint"
+broken() { # ARGUMENTS of train, under that limit
+    rc=0
+    (
+        trap '' XFSZ
+        ulimit -f $limit
+        exec "$SEQREC" train "$@" > out 2> err
+    ) || rc=$?
+}
+broken --data events.csv $small --epochs 1 --valid-every 1 --checkpoint no.ckpt --out rescued.st --json
+exits 1 "train: a checkpoint that cannot be written"
+says "no.ckpt" "broken off: the failure is told"
+says "rescued.st: .* best weights so far are saved" "broken off: that the best weights are saved is told"
+cmp -s size.st rescued.st
+verdict $? "broken off: the model file has the weights of the epoch that was validated"
+[ ! -s out ]
+verdict $? "broken off: nothing on stdout"
+run train --data events.csv --quiet --resume size.ckpt --split none --out refused.st
+exits 1 "resume under another split"
+[ ! -e refused.st ]
+verdict $? "a training that was refused at its start writes no model"
+
 # ---- evaluation ----
 run evaluate --model m.st --data events.csv --protocol E4 --split test --json --quiet
 exits 0 "evaluate"

@@ -171,6 +171,7 @@ SIGNATURES = {
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),
     "trainer_publish": (c_int32, [H, ERR]),
+    "trainer_publish_best": (c_int32, [H, ERR]),
     "trainer_set": (c_int32, [H, c_char_p, c_char_p, ERR]),
     "trainer_set_popularity": (c_int32, [H, I64P, F64P, c_int64, ERR]),
     "trainer_fit": (c_int32, [H, H, POINTER(Fit), POINTER(FitStats), ERR]),
