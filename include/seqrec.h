@@ -201,7 +201,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_config(const seqrec_model *mod
 /** A text the model carries (e.g. "split", "data_hash", "preset", "epochs"), as seqrec_config_get; E_NOT_FOUND if unset. R. */
 SEQREC_API int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out, size_t out_bytes,
                                      size_t *needed, seqrec_error *error);
-/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Rule W. */
+/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Keys that a training
+ * writes do not count: "data_hash", "epochs", "kcore", "min_value", "split". Rule W. */
 SEQREC_API int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
 
 /** @}

@@ -443,6 +443,25 @@ START_TEST(a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint)
 }
 END_TEST
 
+START_TEST(a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded)
+{
+    char key[16];
+    train_world w = world_open(NULL, 0);
+    for (int i = 0; i < 64; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        EXPECT(SEQREC_OK, seqrec_model_set_note(w.model, key, "of the host", &api.error));
+    }
+    world_fit(&w, NULL);
+    ck_assert_str_eq(note_of(w.model, "epochs"), "3");
+    world_checkpoint(&w, "state");
+    world_load(&w, "state");
+    ck_assert_str_eq(note_of(w.model, "epochs"), "3");
+    ck_assert_str_eq(note_of(w.model, "63"), "of the host");
+    REFUSED(SEQREC_E_RANGE, "64", seqrec_model_set_note(w.model, "another", "", &api.error));
+    world_close(&w);
+}
+END_TEST
+
 static int32_t note_in_checkpoint(void *context, const seqrec_epoch_stats *stats)
 {
     const train_world *w = context;
@@ -797,6 +816,7 @@ static void add_fits(Suite *suite)
     tcase_add_loop_test(tests, a_fit_that_failed_leaves_its_best_weights_to_be_published, 0, 4);
     tcase_add_test(tests, without_a_step_there_are_no_best_weights);
     tcase_add_test(tests, a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint);
+    tcase_add_test(tests, a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded);
     tcase_add_test(tests, a_checkpoint_in_the_middle_of_a_fit_says_what_it_saw);
     tcase_add_test(tests, a_trainer_stays_with_its_data_and_split);
     tcase_add_test(tests, adding_an_item_leaves_the_mean_of_the_others);
