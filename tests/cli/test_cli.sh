@@ -358,6 +358,12 @@ exits 0 "resume"
 parses "resume: counts the epochs of both runs" "r['epochs'] == 4"
 cmp -s whole.st resumed.st
 verdict $? "resume: same model file as without interruption"
+run train $long --quiet --set schedule=cosine --epochs 2 --checkpoint cosine.ckpt --out cosine.st
+run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --out longer.st
+exits 2 "resume with more epochs than the cosine has"
+says "set schedule_steps" "resume under a cosine: what to set"
+run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --set schedule_steps=0 --out longer.st
+exits 0 "resume under a longer cosine"
 
 interrupt() { # SIGNAL ARGUMENTS of train: sends the signal once the first epoch is over; leaves $rc
     signal=$1
