@@ -503,7 +503,8 @@ typedef struct seqrec_evaluation {
 /** The figures of one evaluation. */
 typedef struct seqrec_report seqrec_report;
 
-/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on. Rule R. */
+/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on: told by the hash of the whole
+ * dataset in the model's notes. Where that is another one, the report has a warning. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model,
                                                      const seqrec_dataset *dataset,
                                                      const seqrec_evaluation *evaluation, seqrec_report **out,
@@ -518,6 +519,9 @@ SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *ro
 SEQREC_API const char *seqrec_report_metric(const seqrec_report *report, const char *row, int32_t index);
 /** The protocol in one sentence, e.g. "E4: full ranking, history filtered, ties by expectation". Never NULL. Rule R. */
 SEQREC_API const char *seqrec_report_protocol(const seqrec_report *report);
+/** Warning `index` (0, 1, ...), a sentence that belongs beside the figures, NULL past the last: that the model was trained on
+ * other data than this, so that events it saw in training may be among those ranked. Lives as long as the report. Rule R. */
+SEQREC_API const char *seqrec_report_warning(const seqrec_report *report, int32_t index);
 
 /** @} */
 

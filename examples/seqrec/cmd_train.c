@@ -264,6 +264,7 @@ static int train(train_run *run)
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
     if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
+    if (!outcome) outcome = note_selection(run->model, &run->source);
     if (outcome) return outcome;
     int32_t status = SEQREC_OK;
     outcome = fit(run, &status);

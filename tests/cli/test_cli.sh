@@ -255,6 +255,21 @@ run evaluate --model all.st --data events.csv
 exits 1 "evaluate refuses events the model was trained on"
 run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out
 exits 0 "--allow-trained overrides"
+run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out --json
+parses "evaluate: no warning on the model's own data" "r['warnings'] == []"
+[ ! -s err ]
+verdict $? "evaluate: nothing on stderr either"
+head -n 4000 events.csv > changed.csv
+run evaluate --model all.st --data changed.csv --quiet --json
+exits 0 "evaluate on a changed copy of the training data"
+parses "changed copy: the warning is in the JSON" "len(r['warnings']) == 1 and 'was trained on data' in r['warnings'][0]"
+says "warning: the model was trained on data" "changed copy: the warning is told"
+run train --data events.csv $small --epochs 1 --kcore 30,6 --out core.st
+run evaluate --model core.st --data events.csv --quiet --json
+parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 and '--kcore 30,6 in training, not given here' in r['warnings'][1]"
+says "--kcore 30,6 in training" "another selection: on stderr too"
+run evaluate --model core.st --data events.csv --kcore 030,6 --quiet --json
+parses "evaluate: the same selection is told by its numbers" "r['warnings'] == []"
 run train --data pairs.txt $small --epochs 1 --split time:1:2 --out t.st
 [ "$rc" -ne 0 ]
 verdict $? "time split without timestamps is refused"

@@ -182,6 +182,7 @@ SIGNATURES = {
     "report_get": (c_int32, [H, c_char_p, c_char_p, F64P, F64P, F64P, ERR]),
     "report_metric": (c_char_p, [H, c_char_p, c_int32]),
     "report_protocol": (c_char_p, [H]),
+    "report_warning": (c_char_p, [H, c_int32]),
 }
 
 
