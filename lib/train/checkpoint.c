@@ -399,8 +399,8 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     return status;
 }
 
-static int32_t load_open(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
-                         seqrec_error *error)
+int32_t sq_checkpoint_read(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
+                           seqrec_error *error)
 {
     seqrec_model *model = NULL;
     sq_trainer *t = NULL;
@@ -422,7 +422,7 @@ int32_t sq_checkpoint_load(seqrec_context *context, const char *path, sq_trainer
 {
     sq_tensor_file *file = NULL;
     SQ_TRY(sq_tensor_file_open(&context->memory, path, &file, error));
-    int32_t status = load_open(context, file, out, model, error);
+    int32_t status = sq_checkpoint_read(context, file, out, model, error);
     sq_tensor_file_close(file);
     return status;
 }
