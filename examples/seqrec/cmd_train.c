@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const command_text text = {
@@ -80,9 +81,18 @@ static int check_folder(const char *path)
     return access(folder, W_OK) ? fail("%s: cannot be written: %s", path, strerror(errno)) : 0;
 }
 
+/* The library replaces regular files only. */
+static int check_regular(const char *path)
+{
+    struct stat status;
+    if (!path || stat(path, &status) || S_ISREG(status.st_mode)) return 0;
+    return fail("%s: cannot be written: it is not a regular file", path);
+}
+
 static int open_outputs(train_run *run)
 {
     if (check_folder(run->out) || check_folder(run->checkpoint) || check_folder(run->curve)) return EXIT_WORK;
+    if (check_regular(run->out) || check_regular(run->checkpoint)) return EXIT_WORK;
     if (!run->metrics) return 0;
     run->journal.metrics = fopen(run->metrics, run->resume ? "a" : "w");
     return run->journal.metrics ? 0 : fail("%s: %s", run->metrics, strerror(errno));

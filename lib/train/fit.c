@@ -137,7 +137,7 @@ static int32_t set_schedule(const job *j, seqrec_error *error)
              "%lld epochs end with step %lld, but the rate is 0 from step schedule_steps = %lld on: set schedule_steps to "
              "where the cosine shall end (0: with the last epoch), or epochs to fewer",
              (long long)o->epochs, (long long)last, (long long)o->schedule_steps);
-    SQ_CHECK(last > o->warmup_steps, error, SEQREC_E_ARGUMENT,
+    SQ_CHECK(o->schedule_steps > 0 || last > o->warmup_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)last,
              (long long)o->warmup_steps);
     if (o->schedule_steps == 0) o->schedule_steps = last;

@@ -187,6 +187,13 @@ grep -q ndcg err
 verdict $? "progress lines on stderr"
 run train --data events.csv $small --epochs 1 --out missing/m.st
 exits 1 "model into a missing folder"
+mkdir folder
+for option in --out --checkpoint; do
+    run train --data events.csv --set dim=16 --set max_length=20 --epochs 1 --out x.st --valid-every 1 $option folder
+    exits 1 "train: $option that is a folder"
+    ! grep -q epoch err && [ ! -e x.st ]
+    verdict $? "train: $option that is a folder is refused before the training"
+done
 printf 'preset = sasrec-softmax\nepochs = 2 # short\ndim=16\nmax_length = 20\nvalid_every = 1\n' > good.conf
 run train --data events.csv --config good.conf --out c.st --quiet --json
 exits 0 "train from a configuration file"

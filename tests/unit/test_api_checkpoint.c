@@ -157,6 +157,9 @@ START_TEST(more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train
     ck_assert_int_eq(world_fit(&w, &how).epochs, 6);
     ck_assert_double_eq(rate, 0); /* the last step's, with which the cosine ends */
     world_close(&w);
+    w = world_open((world_options){"schedule", "cosine", "schedule_steps", "100", "warmup_steps", "50"}, 0);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3); /* a schedule may end later than the fit, even in its warm-up */
+    world_close(&w);
     w = world_open((world_options){"schedule", "cosine", "schedule_steps", "14"}, 0);
     REFUSED(SEQREC_E_ARGUMENT, "step 15", seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
     set(&w, "batch", "12");
