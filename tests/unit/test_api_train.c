@@ -394,6 +394,38 @@ START_TEST(a_fit_that_failed_leaves_its_best_weights_to_be_published)
 }
 END_TEST
 
+/* Gives an item a vector in the second epoch with which no loss is finite. */
+static int32_t poison(void *context, const seqrec_epoch_stats *stats)
+{
+    const train_world *w = context;
+    float huge[WORLD_WIDTH];
+    for (int i = 0; i < WORLD_WIDTH; i++) huge[i] = 3e38f;
+    if (stats->epoch == 2) EXPECT(SEQREC_OK, seqrec_items_update(w->model, (int64_t[]){1}, 1, huge, &api.error));
+    return 0;
+}
+
+START_TEST(after_a_loss_that_is_not_finite_the_best_weights_are_those_before)
+{
+    float wanted[WORLD_WIDTH], got[WORLD_WIDTH];
+    world_stopper stopper = {.stop_at = 2};
+    seqrec_fit how = {.struct_size = sizeof how, .epoch = world_stop_epoch, .epoch_context = &stopper};
+    train_world w = world_open(recipes[2], 0);
+    world_fit(&w, &how);
+    world_vector(&w, 2, wanted);
+    world_close(&w);
+    w = world_open(recipes[2], 0);
+    how.epoch = poison;
+    how.epoch_context = &w;
+    REFUSED(SEQREC_E_NUMERIC, "finite", seqrec_trainer_fit(w.trainer, w.data, &how, NULL, &api.error));
+    world_vector(&w, 2, got);
+    ck_assert_mem_ne(wanted, got, sizeof got);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    world_vector(&w, 2, got);
+    ck_assert_mem_eq(wanted, got, sizeof got);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(without_a_step_there_are_no_best_weights)
 {
     host_batch b;
@@ -814,6 +846,7 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, without_validation_the_last_weights_are_published);
     tcase_add_test(tests, the_epoch_callback_ends_a_fit_in_good_order);
     tcase_add_loop_test(tests, a_fit_that_failed_leaves_its_best_weights_to_be_published, 0, 4);
+    tcase_add_test(tests, after_a_loss_that_is_not_finite_the_best_weights_are_those_before);
     tcase_add_test(tests, without_a_step_there_are_no_best_weights);
     tcase_add_test(tests, a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint);
     tcase_add_test(tests, a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded);
