@@ -201,7 +201,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_config(const seqrec_model *mod
 /** A text the model carries (e.g. "split", "data_hash", "preset", "epochs"), as seqrec_config_get; E_NOT_FOUND if unset. R. */
 SEQREC_API int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out, size_t out_bytes,
                                      size_t *needed, seqrec_error *error);
-/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Rule W. */
+/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Keys that a training
+ * writes do not count: "data_hash", "epochs", "kcore", "min_value", "split". Rule W. */
 SEQREC_API int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
 
 /** @}
@@ -415,6 +416,10 @@ SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_bat
                                        seqrec_error *error);
 /** Makes the trained weights what readers of the model see. Rule W on the model. */
 SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error);
+/** Makes the best weights so far what readers of the model see: those of the best validation, without validation the running
+ * mean (option average_epochs), else the weights as they are. A fit that ends well has done so; after one that failed in the
+ * middle, this is how its best weights are kept. E_STATE: no step was taken yet. Rule W on the model. */
+SEQREC_API int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error);
 /** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
@@ -486,8 +491,9 @@ typedef struct seqrec_fit_stats {
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
  * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
- * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added; the
- * steps committed so far stay in the trainer and another call goes on from them. E_STATE: the trainer was fitted to other data
+ * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added. The
+ * steps committed so far and the best weights stay in the trainer: seqrec_trainer_publish_best shows those weights to readers,
+ * seqrec_trainer_save keeps everything, and another call goes on from where this one stopped. E_STATE: the trainer was fitted to other data
  * or under another split before. Callbacks must not call functions of this trainer. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                                       seqrec_fit_stats *stats, seqrec_error *error);
@@ -522,7 +528,8 @@ typedef struct seqrec_evaluation {
 /** The figures of one evaluation. */
 typedef struct seqrec_report seqrec_report;
 
-/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on. Rule R. */
+/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on: told by the hash of the whole
+ * dataset in the model's notes. Where that is another one, the report has a warning. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model,
                                                      const seqrec_dataset *dataset,
                                                      const seqrec_evaluation *evaluation, seqrec_report **out,
@@ -537,6 +544,9 @@ SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *ro
 SEQREC_API const char *seqrec_report_metric(const seqrec_report *report, const char *row, int32_t index);
 /** The protocol in one sentence, e.g. "E4: full ranking, history filtered, ties by expectation". Never NULL. Rule R. */
 SEQREC_API const char *seqrec_report_protocol(const seqrec_report *report);
+/** Warning `index` (0, 1, ...), a sentence that belongs beside the figures, NULL past the last: that the model was trained on
+ * other data than this, so that events it saw in training may be among those ranked. Lives as long as the report. Rule R. */
+SEQREC_API const char *seqrec_report_warning(const seqrec_report *report, int32_t index);
 
 /** @} */
 

@@ -23,6 +23,7 @@ typedef struct evaluate_run {
     seqrec_dataset *dataset;
     seqrec_model *model;
     seqrec_report *report;
+    char selection[256]; /* how the model's data was selected otherwise, or "" */
 } evaluate_run;
 
 static int parse(evaluate_run *run, int argc, char **argv)
@@ -95,6 +96,21 @@ static int rank_events(evaluate_run *run)
     return status == SEQREC_OK ? 0 : fail_value(text.name, "evaluating", &error);
 }
 
+/* What belongs beside the figures: of the report, then of the selection, which only matters where the data is another. */
+static const char *warning(const evaluate_run *run, int32_t index)
+{
+    const char *told = seqrec_report_warning(run->report, index);
+    if (told || !index || !run->selection[0] || !seqrec_report_warning(run->report, index - 1)) return told;
+    return run->selection;
+}
+
+static void tell_warnings(evaluate_run *run)
+{
+    const char *told;
+    if (run->model) compare_selection(run->model, &run->source, run->selection, sizeof run->selection);
+    for (int32_t i = 0; (told = warning(run, i)); i++) remark("warning: %s", told);
+}
+
 static double figure(const evaluate_run *run, const char *row, const char *metric, double *low, double *high)
 {
     double value = NAN;
@@ -127,6 +143,7 @@ static void print_json(const evaluate_run *run)
 {
     static const char *const baselines[] = {"popularity", "markov"};
     json_writer json = {.to = stdout};
+    const char *told;
     double low, high;
     emit_object(&json, NULL);
     emit_text(&json, "protocol", run->protocol ? run->protocol : "E4");
@@ -134,6 +151,9 @@ static void print_json(const evaluate_run *run)
     emit_text(&json, "split", run->split ? run->split : "test");
     emit_text(&json, "data", run->source.path);
     emit_text(&json, "model", run->model_path);
+    emit_array(&json, "warnings");
+    for (int32_t i = 0; (told = warning(run, i)); i++) emit_text(&json, NULL, told);
+    emit_end(&json, ']');
     if (run->model)
         write_row(&json, run, "model");
     else
@@ -198,6 +218,7 @@ static int evaluate(evaluate_run *run)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = rank_events(run);
+    if (!outcome) tell_warnings(run);
     if (!outcome && run->as_json)
         print_json(run);
     else if (!outcome)

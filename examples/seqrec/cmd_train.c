@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const command_text text = {
@@ -80,9 +81,18 @@ static int check_folder(const char *path)
     return access(folder, W_OK) ? fail("%s: cannot be written: %s", path, strerror(errno)) : 0;
 }
 
+/* The library replaces regular files only. */
+static int check_regular(const char *path)
+{
+    struct stat status;
+    if (!path || stat(path, &status) || S_ISREG(status.st_mode)) return 0;
+    return fail("%s: cannot be written: it is not a regular file", path);
+}
+
 static int open_outputs(train_run *run)
 {
     if (check_folder(run->out) || check_folder(run->checkpoint) || check_folder(run->curve)) return EXIT_WORK;
+    if (check_regular(run->out) || check_regular(run->checkpoint)) return EXIT_WORK;
     if (!run->metrics) return 0;
     run->journal.metrics = fopen(run->metrics, run->resume ? "a" : "w");
     return run->journal.metrics ? 0 : fail("%s: %s", run->metrics, strerror(errno));
@@ -133,7 +143,7 @@ static void prepare_journal(train_run *run)
     journal_label(journal, 1);
 }
 
-static int fit(train_run *run)
+static int fit(train_run *run, int32_t *status)
 {
     seqrec_error error = {0};
     seqrec_fit how = {.struct_size = sizeof how};
@@ -146,10 +156,10 @@ static int fit(train_run *run)
     run->stats = (seqrec_fit_stats){.struct_size = sizeof run->stats};
     prepare_journal(run);
     double start = now_seconds();
-    int32_t status = seqrec_trainer_fit(run->trainer, run->dataset, &how, &run->stats, &error);
+    *status = seqrec_trainer_fit(run->trainer, run->dataset, &how, &run->stats, &error);
     run->seconds = now_seconds() - start;
     progress_clear();
-    return status == SEQREC_OK ? 0 : fail_value(text.name, "training", &error);
+    return *status == SEQREC_OK ? 0 : fail_value(text.name, "training", &error);
 }
 
 /* Names that the data has and the model lacks go with the model, so that it can be asked in the words of the data. */
@@ -184,6 +194,24 @@ static int save(train_run *run)
     snprintf(title, sizeof title, "%s on %.60s", preset, run->source.path);
     return run->curve ? write_curve(run->curve, run->journal.epochs, run->journal.count, run->journal.metric, title)
                       : 0;
+}
+
+/* Refused before the first step, or broken off later. */
+static int in_the_middle(const train_run *run, int32_t status)
+{
+    return run->journal.count > 0 || status == SEQREC_E_NUMERIC || status == SEQREC_E_IO || status == SEQREC_E_MEMORY;
+}
+
+/* A training that broke off leaves its best weights in the model file all the same; the exit status tells of the failure. */
+static void rescue(train_run *run)
+{
+    seqrec_error error = {0};
+    int32_t status = seqrec_trainer_publish_best(run->trainer, &error);
+    if (status == SEQREC_E_STATE) return;
+    if (status != SEQREC_OK)
+        fail("%s: not written: %s", run->out, error.message);
+    else if (carry_names(run) == 0 && save(run) == 0)
+        remark("%s: the training did not end well; its best weights so far are saved", run->out);
 }
 
 static void print_json(const train_run *run, const char *preset, const seqrec_dataset_stats *data)
@@ -246,7 +274,11 @@ static int train(train_run *run)
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
     if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
-    if (!outcome) outcome = fit(run);
+    if (!outcome) outcome = note_selection(run->model, &run->source);
+    if (outcome) return outcome;
+    int32_t status = SEQREC_OK;
+    outcome = fit(run, &status);
+    if (status != SEQREC_OK && in_the_middle(run, status)) rescue(run);
     if (!outcome) outcome = carry_names(run);
     if (!outcome) outcome = save(run);
     if (!outcome) outcome = print_result(run);

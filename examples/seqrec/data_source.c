@@ -65,6 +65,50 @@ int read_data(const char *command, seqrec_context *context, const data_source *s
     return outcome;
 }
 
+enum { SELECTION_BYTES = 64 };
+
+/* How a source selects, by the keys of the notes; "" where it does not. */
+static void describe_selection(const data_source *source, char out[2][SELECTION_BYTES])
+{
+    int64_t core[2] = {0, 0};
+    double minimum = 0;
+    out[0][0] = out[1][0] = 0;
+    if (source->kcore && read_core(source->kcore, core))
+        snprintf(out[0], SELECTION_BYTES, "%lld,%lld", (long long)core[0], (long long)core[1]);
+    if (source->minimum && read_real(source->minimum, &minimum)) snprintf(out[1], SELECTION_BYTES, "%.15g", minimum);
+}
+
+static const char *const selection_keys[2] = {"kcore", "min_value"};
+
+int note_selection(seqrec_model *model, const data_source *source)
+{
+    char values[2][SELECTION_BYTES];
+    seqrec_error error = {0};
+    describe_selection(source, values);
+    for (int i = 0; i < 2; i++)
+        if (seqrec_model_set_note(model, selection_keys[i], values[i][0] ? values[i] : NULL, &error) != SEQREC_OK)
+            return fail_library("noting", &error);
+    return 0;
+}
+
+void compare_selection(const seqrec_model *model, const data_source *source, char *out, size_t bytes)
+{
+    static const char *const options[2] = {"--kcore", "--min-value"};
+    char values[2][SELECTION_BYTES];
+    size_t used = 0;
+    describe_selection(source, values);
+    out[0] = 0;
+    for (int i = 0; i < 2 && used < bytes; i++) {
+        char noted[SELECTION_BYTES] = "";
+        seqrec_model_note(model, selection_keys[i], noted, sizeof noted, NULL, NULL);
+        if (!strcmp(noted, values[i])) continue;
+        int wrote = snprintf(out + used, bytes - used, "%s%s %s in training, %s here",
+                             used ? "; " : "the events are selected otherwise: ", options[i],
+                             *noted ? noted : "not given", *values[i] ? values[i] : "not given");
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
 int open_context(int64_t threads, seqrec_context **out)
 {
     seqrec_error error = {0};

@@ -39,6 +39,11 @@ int check_data_source(const char *command, const data_source *source);
 /* Reads the file, and cuts it to its k-core if asked. Returns 0 or the exit code, with the reason told. */
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out);
+/* Notes in the model how the events were selected: "kcore" and "min_value", absent where all were taken. Returns 0 or the exit
+ * code. */
+int note_selection(seqrec_model *model, const data_source *source);
+/* Writes into out how the selection that the model notes differs from that of `source`, "" if it does not. */
+void compare_selection(const seqrec_model *model, const data_source *source, char *out, size_t bytes);
 /* A context with `threads` threads (0: one for each processor). Returns 0 or the exit code. */
 int open_context(int64_t threads, seqrec_context **out);
 #endif

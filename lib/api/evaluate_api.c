@@ -7,15 +7,17 @@
 /* What a model says about its training. */
 typedef struct provenance {
     const char *split; /* as fit recorded it, or NULL */
-    int32_t same_data; /* the dataset is the one it was trained on */
+    const char *data;  /* hash of the data, likewise */
+    char hash[17];     /* of the dataset to evaluate on */
+    int32_t same_data; /* it is the one the model was trained on */
 } provenance;
 
 static provenance provenance_of(const sq_notes *notes, const seqrec_dataset *dataset)
 {
-    char hash[17];
-    const char *noted = sq_notes_get(notes, "data_hash");
-    (void)snprintf(hash, sizeof hash, "%016llx", (unsigned long long)dataset->hash);
-    return (provenance){sq_notes_get(notes, "split"), noted != NULL && strcmp(noted, hash) == 0};
+    provenance from = {.split = sq_notes_get(notes, "split"), .data = sq_notes_get(notes, "data_hash")};
+    (void)snprintf(from.hash, sizeof from.hash, "%016llx", (unsigned long long)dataset->hash);
+    from.same_data = from.data != NULL && strcmp(from.data, from.hash) == 0;
+    return from;
 }
 
 static int32_t same_division(const sq_division *a, const sq_division *b)
@@ -50,6 +52,16 @@ static int32_t refuse_trained(const provenance *from, const sq_division *asked, 
     return SEQREC_OK;
 }
 
+/* A changed copy of the training data has another hash, and what is refused on the data itself goes unseen: so it is said. */
+static void warn_of_other_data(const provenance *from, seqrec_report *report)
+{
+    if (from->data == NULL || from->same_data) return;
+    sq_report_warn(report,
+                   "the model was trained on data %.16s and this is data %s: that none of the events ranked here were "
+                   "seen in training cannot be checked",
+                   from->data, from->hash);
+}
+
 static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
                         const seqrec_dataset *dataset, const seqrec_evaluation *how, seqrec_report **out,
                         seqrec_error *error)
@@ -62,6 +74,7 @@ static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_s
     SQ_TRY(sq_model_scorer_create_on(context, model, snapshot, dataset, &scorer, error));
     const int32_t status = sq_evaluate(context, dataset, &division, how, &scorer, out, error);
     sq_model_scorer_free(&scorer);
+    if (status == SEQREC_OK) warn_of_other_data(&from, *out);
     return status;
 }
 

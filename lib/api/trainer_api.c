@@ -151,6 +151,13 @@ int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error)
     return sq_trainer_publish(trainer, error);
 }
 
+int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error)
+{
+    SQ_TRY(usable(trainer, error));
+    SQ_CHECK(trainer->step > 0, error, SEQREC_E_STATE, "no step was taken yet: there are no trained weights to publish");
+    return sq_trainer_publish_best(trainer, error);
+}
+
 int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error)
 {
     SQ_TRY(usable(trainer, error));

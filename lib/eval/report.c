@@ -76,6 +76,19 @@ void sq_report_say(seqrec_report *report, const char *format, ...)
     va_end(arguments);
 }
 
+void sq_report_warn(seqrec_report *report, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(report->warnings[report->warning_count++], SQ_REPORT_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+const char *sq_report_warning(const seqrec_report *report, int32_t index)
+{
+    return index >= 0 && index < report->warning_count ? report->warnings[index] : NULL;
+}
+
 static int32_t find_row(const seqrec_report *report, const char *row)
 {
     for (int32_t r = 0; r < report->rows; r++) {

@@ -3,7 +3,7 @@
 #define SQ_REPORT_H
 #include "base/context.h"
 
-enum { SQ_REPORT_ROWS = 3, SQ_REPORT_NAME = 32, SQ_REPORT_SENTENCE = 512 };
+enum { SQ_REPORT_ROWS = 3, SQ_REPORT_NAME = 32, SQ_REPORT_SENTENCE = 512, SQ_REPORT_WARNINGS = 4, SQ_REPORT_WARNING = 256 };
 
 typedef struct sq_figure {
     double value, low, high; /* low and high NaN: no interval */
@@ -25,6 +25,8 @@ struct seqrec_report {
     char (*names)[SQ_REPORT_NAME]; /* [figures] */
     sq_figure *at;                 /* [SQ_REPORT_ROWS][figures] */
     char protocol[SQ_REPORT_SENTENCE];
+    int32_t warning_count;
+    char warnings[SQ_REPORT_WARNINGS][SQ_REPORT_WARNING];
 };
 
 int32_t sq_report_create(seqrec_context *context, const int64_t *cutoffs, int32_t count, int32_t parts,
@@ -34,9 +36,12 @@ void sq_report_release(seqrec_report *report);
 sq_figure *sq_report_add(seqrec_report *report, const char *name);
 /* Appends to the protocol sentence, cut where it is full. */
 void sq_report_say(seqrec_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds what a reader of the figures must know beside them; at most SQ_REPORT_WARNINGS. */
+void sq_report_warn(seqrec_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What the public getters do. */
 int32_t sq_report_get(const seqrec_report *report, const char *row, const char *metric, const sq_figure **out,
                       seqrec_error *error);
 const char *sq_report_metric(const seqrec_report *report, const char *row, int32_t index);
+const char *sq_report_warning(const seqrec_report *report, int32_t index);
 #endif

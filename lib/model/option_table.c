@@ -82,7 +82,7 @@ const sq_option sq_option_table[] = {
     CHOICE(T, schedule, "constant", "constant|cosine", "Learning rate after the warm-up."),
     INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
     INTEGER(T, schedule_steps, "0", 0, 1e12,
-            "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
+            "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins. A fit may not go beyond it."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, accumulate, "1", 1, 65536, "Batches whose gradients make one step together."),

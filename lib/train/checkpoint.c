@@ -117,7 +117,7 @@ static int32_t add_counters(sq_tensor_writer *w, const sq_trainer *t, seqrec_err
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)f->data_hash);
     SQ_TRY(add_integer(w, "train.step", t->step, error));
     SQ_TRY(add_integer(w, "train.epoch", f->epoch, error));
-    SQ_TRY(add_integer(w, "train.batch", f->batch, error));
+    SQ_TRY(add_integer(w, "train.users", f->done, error));
     SQ_TRY(add_integer(w, "train.targets", f->targets, error));
     SQ_TRY(add_real(w, "train.loss", f->loss, error));
     SQ_TRY(add_integer(w, "train.best_epoch", f->best_epoch, error));
@@ -176,7 +176,7 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     const char *split;
     SQ_TRY(read_count(file, "train.step", &t->step, error));
     SQ_TRY(read_count(file, "train.epoch", &f->epoch, error));
-    SQ_TRY(read_count(file, "train.batch", &f->batch, error));
+    SQ_TRY(read_count(file, "train.users", &f->done, error));
     SQ_TRY(read_count(file, "train.targets", &f->targets, error));
     SQ_TRY(read_real(file, "train.loss", &f->loss, error));
     SQ_TRY(read_count(file, "train.best_epoch", &f->best_epoch, error));
@@ -399,8 +399,8 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     return status;
 }
 
-static int32_t load_open(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
-                         seqrec_error *error)
+int32_t sq_checkpoint_read(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
+                           seqrec_error *error)
 {
     seqrec_model *model = NULL;
     sq_trainer *t = NULL;
@@ -422,7 +422,7 @@ int32_t sq_checkpoint_load(seqrec_context *context, const char *path, sq_trainer
 {
     sq_tensor_file *file = NULL;
     SQ_TRY(sq_tensor_file_open(&context->memory, path, &file, error));
-    int32_t status = load_open(context, file, out, model, error);
+    int32_t status = sq_checkpoint_read(context, file, out, model, error);
     sq_tensor_file_close(file);
     return status;
 }

@@ -113,19 +113,36 @@ static int32_t check_same(const job *j, const char *split, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Gradients of several batches make one step: in packed micro-batches that is one larger batch. */
-static int64_t users_of_step(const sq_options *o) { return o->batch * o->accumulate; }
+/* Users of a step. Gradients of several batches make one step: in packed micro-batches that is one larger batch. */
+static int64_t users_of_step(const job *j) { return j->t->options.batch * j->t->options.accumulate; }
 
-/* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. */
+/* Steps that this many users make. */
+static int64_t batches_of(const job *j, int64_t users) { return (users + users_of_step(j) - 1) / users_of_step(j); }
+
+/* Steps until the last epoch is over. */
+static int64_t steps_left(const job *j)
+{
+    const sq_progress_state *f = &j->t->fit;
+    int64_t epochs = j->t->options.epochs - f->epoch;
+    if (epochs <= 0) return 0;
+    return (epochs - 1) * batches_of(j, j->count) + (f->done < j->count ? batches_of(j, j->count - f->done) : 0);
+}
+
+/* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. Steps beyond its end
+ * would have rate 0, and are refused before the first. */
 static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
-    if (o->schedule != SQ_SCHEDULE_COSINE || o->schedule_steps > 0) return SEQREC_OK;
-    int64_t steps = o->epochs * ((j->count + users_of_step(o) - 1) / users_of_step(o));
-    SQ_CHECK(steps > o->warmup_steps, error, SEQREC_E_ARGUMENT,
-             "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)steps,
+    int64_t left = steps_left(j), last = j->t->step + left;
+    if (o->schedule != SQ_SCHEDULE_COSINE || left == 0) return SEQREC_OK;
+    SQ_CHECK(o->schedule_steps == 0 || last <= o->schedule_steps, error, SEQREC_E_ARGUMENT,
+             "%lld epochs end with step %lld, but the rate is 0 from step schedule_steps = %lld on: set schedule_steps to "
+             "where the cosine shall end (0: with the last epoch), or epochs to fewer",
+             (long long)o->epochs, (long long)last, (long long)o->schedule_steps);
+    SQ_CHECK(o->schedule_steps > 0 || last > o->warmup_steps, error, SEQREC_E_ARGUMENT,
+             "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)last,
              (long long)o->warmup_steps);
-    o->schedule_steps = steps;
+    if (o->schedule_steps == 0) o->schedule_steps = last;
     return SEQREC_OK;
 }
 
@@ -216,21 +233,21 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
-    int64_t each = users_of_step(&t->options), batches = (j->count + each - 1) / each;
+    int64_t batches = batches_of(j, j->count);
     SQ_TRY(map_items(j, error));
     shuffle(j);
     j->partial = 0;
-    for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
-        int64_t first = f->batch * each, last = first + each;
+    for (double start = sq_seconds(); f->done < j->count && !j->cancelled; start = sq_seconds()) {
+        int64_t last = f->done + users_of_step(j) < j->count ? f->done + users_of_step(j) : j->count;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
-        SQ_TRY(plan_batch(j, first, last < j->count ? last : j->count, error));
+        SQ_TRY(plan_batch(j, f->done, last, error));
         if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
         f->loss += stats.loss * (double)stats.targets;
         f->targets += stats.targets;
         j->partial += stats.targets;
-        f->batch++;
+        f->done = last;
         *seconds += sq_seconds() - start;
-        report_progress(j, f->epoch * batches + f->batch, t->options.epochs * batches);
+        report_progress(j, f->epoch * batches + batches_of(j, f->done), t->options.epochs * batches);
     }
     return SEQREC_OK;
 }
@@ -307,7 +324,7 @@ static void commit_epoch(job *j, sq_snapshot *average, double seconds)
     j->seconds[j->epochs++] = seconds;
     j->targets += j->partial;
     f->epoch++;
-    f->batch = f->targets = 0;
+    f->done = f->targets = 0;
     f->loss = 0;
     sq_snapshot_release(j->t->model, f->average);
     f->average = average;
@@ -346,7 +363,7 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     while (t->fit.epoch < t->options.epochs && !stop && !j->cancelled) {
         double seconds = 0;
         SQ_TRY(run_epoch(j, &seconds, error));
-        if (j->cancelled && t->fit.batch * users_of_step(&t->options) < j->count) break;
+        if (j->cancelled && t->fit.done < j->count) break;
         SQ_TRY(end_epoch(j, seconds, &stop, error));
         if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
             SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));
@@ -354,14 +371,13 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Publishes the best weights, without validation the last; the model's file says what schedule they had. */
-static int32_t publish(job *j, seqrec_error *error)
+int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
 {
-    seqrec_model *model = j->t->model;
-    sq_snapshot *kept = j->t->fit.best ? j->t->fit.best : j->t->fit.average;
-    SQ_TRY(kept ? sq_trainer_publish_snapshot(j->t, kept, error) : sq_trainer_publish(j->t, error));
+    seqrec_model *model = t->model;
+    sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
+    SQ_TRY(kept ? sq_trainer_publish_snapshot(t, kept, error) : sq_trainer_publish(t, error));
     sq_lock_take(&model->writing);
-    model->options.schedule_steps = j->t->options.schedule_steps;
+    model->options.schedule_steps = t->options.schedule_steps;
     sq_lock_give(&model->writing);
     return SEQREC_OK;
 }
@@ -397,7 +413,7 @@ int32_t sq_trainer_fit(sq_trainer *t, const seqrec_dataset *dataset, const seqre
     int32_t status = prepare(&j, error);
     if (status == SEQREC_OK) status = run_epochs(&j, error);
     if (status == SEQREC_OK && fit->checkpoint) status = sq_checkpoint_save(t, fit->checkpoint, error);
-    if (status == SEQREC_OK) status = publish(&j, error);
+    if (status == SEQREC_OK) status = sq_trainer_publish_best(t, error);
     if (status == SEQREC_OK && stats) summarise(&j, stats);
     drop(&j);
     return status;

@@ -20,7 +20,7 @@ typedef struct sq_row_state {
 /* Where a fit is: what a checkpoint needs beside weights and optimiser state to go on as if nothing had happened. */
 typedef struct sq_progress_state {
     int64_t epoch;        /* completed */
-    int64_t batch;        /* batches done of the epoch that is under way */
+    int64_t done;         /* users done of the epoch that is under way, in its order: option batch may change between them */
     double loss;          /* summed over its targets so far */
     int64_t targets;
     int64_t best_epoch, stale; /* stale: validations since the best */

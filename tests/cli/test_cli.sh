@@ -187,6 +187,13 @@ grep -q ndcg err
 verdict $? "progress lines on stderr"
 run train --data events.csv $small --epochs 1 --out missing/m.st
 exits 1 "model into a missing folder"
+mkdir folder
+for option in --out --checkpoint; do
+    run train --data events.csv --set dim=16 --set max_length=20 --epochs 1 --out x.st --valid-every 1 $option folder
+    exits 1 "train: $option that is a folder"
+    ! grep -q epoch err && [ ! -e x.st ]
+    verdict $? "train: $option that is a folder is refused before the training"
+done
 printf 'preset = sasrec-softmax\nepochs = 2 # short\ndim=16\nmax_length = 20\nvalid_every = 1\n' > good.conf
 run train --data events.csv --config good.conf --out c.st --quiet --json
 exits 0 "train from a configuration file"
@@ -196,6 +203,34 @@ if [ -w /dev/full ]; then
     "$SEQREC" stats --data events.csv > /dev/full 2> err || rc=$?
     exits 1 "full standard output"
 fi
+
+
+# ---- a training that breaks off ----
+# Files may have as many bytes as lie between a model and a checkpoint: writing the checkpoint fails.
+run train --data events.csv $small --epochs 1 --valid-every 1 --checkpoint size.ckpt --out size.st
+limit=$(($(wc -c < size.st) / 512 + 4))
+[ $((limit * 512)) -lt "$(wc -c < size.ckpt)" ]
+verdict $? "a limit between the sizes of model and checkpoint"
+broken() { # ARGUMENTS of train, under that limit
+    rc=0
+    (
+        trap '' XFSZ
+        ulimit -f $limit
+        exec "$SEQREC" train "$@" > out 2> err
+    ) || rc=$?
+}
+broken --data events.csv $small --epochs 1 --valid-every 1 --checkpoint no.ckpt --out rescued.st --json
+exits 1 "train: a checkpoint that cannot be written"
+says "no.ckpt" "broken off: the failure is told"
+says "rescued.st: .* best weights so far are saved" "broken off: that the best weights are saved is told"
+cmp -s size.st rescued.st
+verdict $? "broken off: the model file has the weights of the epoch that was validated"
+[ ! -s out ]
+verdict $? "broken off: nothing on stdout"
+run train --data events.csv --quiet --resume size.ckpt --split none --out refused.st
+exits 1 "resume under another split"
+[ ! -e refused.st ]
+verdict $? "a training that was refused at its start writes no model"
 
 # ---- evaluation ----
 run evaluate --model m.st --data events.csv --protocol E4 --split test --json --quiet
@@ -227,6 +262,21 @@ run evaluate --model all.st --data events.csv
 exits 1 "evaluate refuses events the model was trained on"
 run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out
 exits 0 "--allow-trained overrides"
+run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out --json
+parses "evaluate: no warning on the model's own data" "r['warnings'] == []"
+[ ! -s err ]
+verdict $? "evaluate: nothing on stderr either"
+head -n 4000 events.csv > changed.csv
+run evaluate --model all.st --data changed.csv --quiet --json
+exits 0 "evaluate on a changed copy of the training data"
+parses "changed copy: the warning is in the JSON" "len(r['warnings']) == 1 and 'was trained on data' in r['warnings'][0]"
+says "warning: the model was trained on data" "changed copy: the warning is told"
+run train --data events.csv $small --epochs 1 --kcore 30,6 --out core.st
+run evaluate --model core.st --data events.csv --quiet --json
+parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 and '--kcore 30,6 in training, not given here' in r['warnings'][1]"
+says "--kcore 30,6 in training" "another selection: on stderr too"
+run evaluate --model core.st --data events.csv --kcore 030,6 --quiet --json
+parses "evaluate: the same selection is told by its numbers" "r['warnings'] == []"
 run train --data pairs.txt $small --epochs 1 --split time:1:2 --out t.st
 [ "$rc" -ne 0 ]
 verdict $? "time split without timestamps is refused"
@@ -330,6 +380,12 @@ exits 0 "resume"
 parses "resume: counts the epochs of both runs" "r['epochs'] == 4"
 cmp -s whole.st resumed.st
 verdict $? "resume: same model file as without interruption"
+run train $long --quiet --set schedule=cosine --epochs 2 --checkpoint cosine.ckpt --out cosine.st
+run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --out longer.st
+exits 2 "resume with more epochs than the cosine has"
+says "set schedule_steps" "resume under a cosine: what to set"
+run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --set schedule_steps=0 --out longer.st
+exits 0 "resume under a longer cosine"
 
 interrupt() { # SIGNAL ARGUMENTS of train: sends the signal once the first epoch is over; leaves $rc
     signal=$1

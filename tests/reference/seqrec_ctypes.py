@@ -171,6 +171,7 @@ SIGNATURES = {
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),
     "trainer_publish": (c_int32, [H, ERR]),
+    "trainer_publish_best": (c_int32, [H, ERR]),
     "trainer_set": (c_int32, [H, c_char_p, c_char_p, ERR]),
     "trainer_set_popularity": (c_int32, [H, I64P, F64P, c_int64, ERR]),
     "trainer_fit": (c_int32, [H, H, POINTER(Fit), POINTER(FitStats), ERR]),
@@ -181,6 +182,7 @@ SIGNATURES = {
     "report_get": (c_int32, [H, c_char_p, c_char_p, F64P, F64P, F64P, ERR]),
     "report_metric": (c_char_p, [H, c_char_p, c_int32]),
     "report_protocol": (c_char_p, [H]),
+    "report_warning": (c_char_p, [H, c_int32]),
 }
 
 

@@ -96,6 +96,78 @@ START_TEST(items_that_come_between_fits_do_not_break_the_repetition)
 }
 END_TEST
 
+static int32_t last_rate(void *context, const seqrec_epoch_stats *stats)
+{
+    *(double *)context = stats->learning_rate;
+    return 0;
+}
+
+typedef struct epoch_sizes {
+    int64_t targets[8], count;
+} epoch_sizes;
+
+static int32_t note_size(void *context, const seqrec_epoch_stats *stats)
+{
+    epoch_sizes *sizes = context;
+    sizes->targets[sizes->count++] = stats->targets;
+    return 0;
+}
+
+START_TEST(another_batch_after_a_break_trains_each_user_once_an_epoch_all_the_same)
+{
+    static const char *const batches[] = {"7", "16", "1000"};
+    for (size_t i = 0; i < 3; i++) {
+        epoch_sizes sizes = {0};
+        const seqrec_fit how = {.struct_size = sizeof how, .epoch = note_size, .epoch_context = &sizes};
+        train_world w = world_open(NULL, 0);
+        world_fit_steps(&w, 7); /* two batches of ten users into the second epoch of 48 */
+        world_checkpoint(&w, "half");
+        world_load(&w, "half");
+        set(&w, "batch", batches[i]);
+        ck_assert_int_eq(world_fit(&w, &how).epochs, 3);
+        ck_assert_int_eq(sizes.count, 2);
+        ck_assert_msg(sizes.targets[0] == sizes.targets[1], "batch = %s: %lld targets, then %lld", batches[i],
+                      (long long)sizes.targets[0], (long long)sizes.targets[1]);
+        world_close(&w);
+    }
+}
+END_TEST
+
+START_TEST(more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train_at_rate_0)
+{
+    double rate = 0;
+    const seqrec_fit how = {.struct_size = sizeof how, .epoch = last_rate, .epoch_context = &rate};
+    train_world w = world_open((world_options){"schedule", "cosine"}, 0);
+    world_fit_steps(&w, 8);
+    world_checkpoint(&w, "half");
+    world_load(&w, "half");
+    set(&w, "epochs", "5");
+    REFUSED(SEQREC_E_ARGUMENT, "5 epochs end with step 25, but the rate is 0 from step schedule_steps = 15 on",
+            seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    set(&w, "epochs", "3");
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3); /* nothing left to do is no failure */
+    set(&w, "epochs", "5");
+    REFUSED(SEQREC_E_ARGUMENT, "schedule_steps", seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    set(&w, "schedule_steps", "26");
+    ck_assert_int_eq(world_fit(&w, &how).epochs, 5);
+    ck_assert(rate > 0 && rate < 0.001);
+    set(&w, "epochs", "6");
+    set(&w, "schedule_steps", "0");
+    ck_assert_int_eq(world_fit(&w, &how).epochs, 6);
+    ck_assert_double_eq(rate, 0); /* the last step's, with which the cosine ends */
+    world_close(&w);
+    w = world_open((world_options){"schedule", "cosine", "schedule_steps", "100", "warmup_steps", "50"}, 0);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3); /* a schedule may end later than the fit, even in its warm-up */
+    world_close(&w);
+    w = world_open((world_options){"schedule", "cosine", "schedule_steps", "14"}, 0);
+    REFUSED(SEQREC_E_ARGUMENT, "step 15", seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    set(&w, "batch", "12");
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- Killed processes. ---- */
 
 enum { KILLED_EPOCHS = 30 };
@@ -250,7 +322,7 @@ END_TEST
 
 START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
 {
-    static const char *const keys[] = {"train.step",       "train.epoch", "train.batch",    "train.targets",
+    static const char *const keys[] = {"train.step",       "train.epoch", "train.users",    "train.targets",
                                        "train.best_epoch", "train.stale", "train.averaged", "train.data_hash"};
     static const char *const values[] = {NULL, "", "-1", "x", "9223372036854775807"};
     static const char *const tensors[] = {"opt.m",
@@ -333,6 +405,8 @@ static void add_resuming(Suite *suite)
     tcase_add_test(tests, a_fit_may_be_stopped_after_any_step);
     tcase_add_test(tests, a_fit_that_was_stopped_goes_on_without_a_file_too);
     tcase_add_loop_test(tests, items_that_come_between_fits_do_not_break_the_repetition, 0, 3);
+    tcase_add_test(tests, another_batch_after_a_break_trains_each_user_once_an_epoch_all_the_same);
+    tcase_add_test(tests, more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train_at_rate_0);
     tcase_add_test(tests, a_killed_fit_loses_one_interval_at_most_and_never_a_file);
     suite_add_tcase(suite, tests);
 }

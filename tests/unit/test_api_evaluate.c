@@ -164,6 +164,64 @@ START_TEST(what_was_trained_on_is_still_known_after_saving_and_loading)
 }
 END_TEST
 
+/* The events of `w` without the last user's. */
+static seqrec_dataset *without_one_user(const train_world *w)
+{
+    enum { MOST = 1000 };
+    static int64_t offsets[MOST], ids[MOST];
+    seqrec_dataset *made = NULL;
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(w->data, &facts, &api.error));
+    for (int64_t u = 0; u < facts.users - 1; u++) {
+        const int64_t *items;
+        int64_t count;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, NULL, &items, NULL, &count, &api.error));
+        offsets[u + 1] = offsets[u] + count;
+        memcpy(ids + offsets[u], items, (size_t)count * sizeof *ids);
+    }
+    const seqrec_batch batch = {
+        .struct_size = sizeof batch, .sequences = facts.users - 1, .offsets = offsets, .items = ids};
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w->context, &batch, &made, &api.error));
+    return made;
+}
+
+START_TEST(a_changed_copy_of_the_training_data_is_evaluated_with_a_warning)
+{
+    char hash[32];
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .division = "leave-one-out"};
+    train_world w = open_fitted("none");
+    seqrec_dataset *changed = without_one_user(&w);
+    seqrec_report *report = evaluate(&w, changed, &how);
+    EXPECT(SEQREC_OK, seqrec_model_note(w.model, "data_hash", hash, sizeof hash, NULL, &api.error));
+    ck_assert_ptr_nonnull(seqrec_report_warning(report, 0));
+    ck_assert_ptr_nonnull(strstr(seqrec_report_warning(report, 0), hash));
+    ck_assert_ptr_null(seqrec_report_warning(report, 1));
+    ck_assert_ptr_null(seqrec_report_warning(report, -1));
+    seqrec_report_release(report);
+    seqrec_dataset_release(changed);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(on_its_own_data_and_without_a_training_there_is_no_warning)
+{
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .baselines = 1};
+    train_world w = open_fitted(NULL);
+    seqrec_report *report = evaluate(&w, w.data, &how);
+    ck_assert_ptr_null(seqrec_report_warning(report, 0));
+    ck_assert_ptr_null(seqrec_report_warning(NULL, 0));
+    seqrec_report_release(report);
+    EXPECT(SEQREC_OK, seqrec_evaluate(w.context, NULL, w.data, &how, &report, &api.error));
+    ck_assert_ptr_null(seqrec_report_warning(report, 0));
+    seqrec_report_release(report);
+    EXPECT(SEQREC_OK, seqrec_model_set_note(w.model, "data_hash", NULL, &api.error));
+    report = evaluate(&w, w.data, &how);
+    ck_assert_ptr_null(seqrec_report_warning(report, 0));
+    seqrec_report_release(report);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- Reports. ---- */
 
 START_TEST(a_report_lists_what_it_has)
@@ -528,6 +586,8 @@ static void add_evaluations(Suite *suite)
     tcase_add_loop_test(tests, events_that_were_trained_on_are_refused_unless_allowed, 0,
                         sizeof divisions / sizeof *divisions);
     tcase_add_test(tests, what_was_trained_on_is_still_known_after_saving_and_loading);
+    tcase_add_test(tests, a_changed_copy_of_the_training_data_is_evaluated_with_a_warning);
+    tcase_add_test(tests, on_its_own_data_and_without_a_training_there_is_no_warning);
     tcase_add_test(tests, a_report_lists_what_it_has);
     tcase_add_test(tests, intervals_hold_their_value_and_are_absent_when_not_asked_for);
     tcase_add_test(tests, without_a_model_there_are_the_baselines);

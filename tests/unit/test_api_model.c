@@ -237,7 +237,7 @@ START_TEST(notes_have_limits)
     REFUSED(SEQREC_E_ARGUMENT, "UTF-8", seqrec_model_set_note(api.model, "key", "\xff", &api.error));
     text[255] = 0;
     EXPECT(SEQREC_OK, seqrec_model_set_note(api.model, text, text, &api.error));
-    for (int i = 0; i < 62; i++) {
+    for (int i = 0; i < 63; i++) {
         snprintf(key, sizeof key, "%d", i);
         EXPECT(SEQREC_OK, seqrec_model_set_note(api.model, key, "", &api.error));
     }

@@ -1,6 +1,7 @@
 /* unit: training through the public interface: steps on the host's batches, and fits. */
 #include <math.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include "train_world.h"
 
 /* ---- Steps. ---- */
@@ -342,6 +343,103 @@ START_TEST(the_epoch_callback_ends_a_fit_in_good_order)
 }
 END_TEST
 
+/* Takes away the folder of the checkpoint in the second epoch: writing it fails. */
+static int32_t lose_folder(void *context, const seqrec_epoch_stats *stats)
+{
+    const char *folder = context;
+    if (stats->epoch != 2) return 0;
+    unlink(scratch_path("folder/state"));
+    ck_assert_int_eq(rmdir(folder), 0);
+    return 0;
+}
+
+static void fail_in_the_second_epoch(const train_world *w)
+{
+    char folder[512], checkpoint[512];
+    snprintf(folder, sizeof folder, "%s", scratch_path("folder"));
+    snprintf(checkpoint, sizeof checkpoint, "%s", scratch_path("folder/state"));
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    const seqrec_fit how = {
+        .struct_size = sizeof how, .checkpoint = checkpoint, .epoch = lose_folder, .epoch_context = folder};
+    REFUSED(SEQREC_E_IO, "folder", seqrec_trainer_fit(w->trainer, w->data, &how, NULL, &api.error));
+}
+
+static int published_notes(const train_world *w)
+{
+    return seqrec_model_note(w->model, "split", NULL, 0, NULL, NULL) != SEQREC_E_NOT_FOUND;
+}
+
+START_TEST(a_fit_that_failed_leaves_its_best_weights_to_be_published)
+{
+    static const int which[] = {0, 7, 10, 4}; /* validated; with a mean; a mean without validation; popularity */
+    const char *const *changes = recipes[which[_i]];
+    world_stopper stopper = {.stop_at = 2};
+    const seqrec_fit stopped = {.struct_size = sizeof stopped, .epoch = world_stop_epoch, .epoch_context = &stopper};
+    train_world w = world_open(changes, 0);
+    world_fit(&w, &stopped);
+    world_save(&w, "stopped");
+    world_close(&w);
+    fit_whole(changes);
+    w = world_open(changes, 0);
+    fail_in_the_second_epoch(&w);
+    ck_assert(!published_notes(&w));
+    EACH_ALLOCATION_FAILS(seqrec_trainer_publish_best(w.trainer, &api.error), ck_assert(!published_notes(&w)), (void)0);
+    world_save(&w, "rescued");
+    ck_assert(world_same("stopped", "rescued"));
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    world_save(&w, "finished");
+    ck_assert(world_same("whole", "finished"));
+    world_close(&w);
+}
+END_TEST
+
+/* Gives an item a vector in the second epoch with which no loss is finite. */
+static int32_t poison(void *context, const seqrec_epoch_stats *stats)
+{
+    const train_world *w = context;
+    float huge[WORLD_WIDTH];
+    for (int i = 0; i < WORLD_WIDTH; i++) huge[i] = 3e38f;
+    if (stats->epoch == 2) EXPECT(SEQREC_OK, seqrec_items_update(w->model, (int64_t[]){1}, 1, huge, &api.error));
+    return 0;
+}
+
+START_TEST(after_a_loss_that_is_not_finite_the_best_weights_are_those_before)
+{
+    float wanted[WORLD_WIDTH], got[WORLD_WIDTH];
+    world_stopper stopper = {.stop_at = 2};
+    seqrec_fit how = {.struct_size = sizeof how, .epoch = world_stop_epoch, .epoch_context = &stopper};
+    train_world w = world_open(recipes[2], 0);
+    world_fit(&w, &how);
+    world_vector(&w, 2, wanted);
+    world_close(&w);
+    w = world_open(recipes[2], 0);
+    how.epoch = poison;
+    how.epoch_context = &w;
+    REFUSED(SEQREC_E_NUMERIC, "finite", seqrec_trainer_fit(w.trainer, w.data, &how, NULL, &api.error));
+    world_vector(&w, 2, got);
+    ck_assert_mem_ne(wanted, got, sizeof got);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    world_vector(&w, 2, got);
+    ck_assert_mem_eq(wanted, got, sizeof got);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(without_a_step_there_are_no_best_weights)
+{
+    host_batch b;
+    train_world w = open_with_items(NULL);
+    REFUSED(SEQREC_E_STATE, "no step", seqrec_trainer_publish_best(w.trainer, &api.error));
+    step(&w, walk(&b));
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    world_save(&w, "best");
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    world_save(&w, "last");
+    ck_assert(world_same("best", "last"));
+    world_close(&w);
+}
+END_TEST
+
 static const char *note_of(const seqrec_model *model, const char *key)
 {
     static char out[256];
@@ -372,6 +470,25 @@ START_TEST(a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint)
     ck_assert_str_eq(note_of(loaded, "data_hash"), hash);
     ck_assert_str_eq(note_of(loaded, "epochs"), "2");
     seqrec_model_release(loaded);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded)
+{
+    char key[16];
+    train_world w = world_open(NULL, 0);
+    for (int i = 0; i < 64; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        EXPECT(SEQREC_OK, seqrec_model_set_note(w.model, key, "of the host", &api.error));
+    }
+    world_fit(&w, NULL);
+    ck_assert_str_eq(note_of(w.model, "epochs"), "3");
+    world_checkpoint(&w, "state");
+    world_load(&w, "state");
+    ck_assert_str_eq(note_of(w.model, "epochs"), "3");
+    ck_assert_str_eq(note_of(w.model, "63"), "of the host");
+    REFUSED(SEQREC_E_RANGE, "64", seqrec_model_set_note(w.model, "another", "", &api.error));
     world_close(&w);
 }
 END_TEST
@@ -550,6 +667,7 @@ START_TEST(wrong_arguments_are_refused_by_name)
     b.view.offsets = NULL;
     REFUSED(SEQREC_E_ARGUMENT, "batch.offsets", seqrec_trainer_step(t, &b.view, NULL, e));
     REFUSED(SEQREC_E_ARGUMENT, "trainer", seqrec_trainer_publish(NULL, e));
+    REFUSED(SEQREC_E_ARGUMENT, "trainer", seqrec_trainer_publish_best(NULL, e));
     REFUSED(SEQREC_E_ARGUMENT, "trainer", seqrec_trainer_set(NULL, "seed", "1", e));
     REFUSED(SEQREC_E_ARGUMENT, "name", seqrec_trainer_set(t, NULL, "1", e));
     REFUSED(SEQREC_E_ARGUMENT, "value", seqrec_trainer_set(t, "seed", NULL, e));
@@ -581,6 +699,7 @@ static int calls_of_a_child(void)
         seqrec_trainer_create(parents.model, parents.config, &made, NULL),
         seqrec_trainer_step(parents.trainer, walk(&b), NULL, NULL),
         seqrec_trainer_publish(parents.trainer, NULL),
+        seqrec_trainer_publish_best(parents.trainer, NULL),
         seqrec_trainer_set(parents.trainer, "seed", "1", NULL),
         seqrec_trainer_set_popularity(parents.trainer, NULL, NULL, 0, NULL),
         seqrec_trainer_fit(parents.trainer, parents.data, NULL, NULL, NULL),
@@ -725,7 +844,11 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, patience_ends_a_fit_that_no_longer_improves);
     tcase_add_test(tests, without_validation_the_last_weights_are_published);
     tcase_add_test(tests, the_epoch_callback_ends_a_fit_in_good_order);
+    tcase_add_loop_test(tests, a_fit_that_failed_leaves_its_best_weights_to_be_published, 0, 4);
+    tcase_add_test(tests, after_a_loss_that_is_not_finite_the_best_weights_are_those_before);
+    tcase_add_test(tests, without_a_step_there_are_no_best_weights);
     tcase_add_test(tests, a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint);
+    tcase_add_test(tests, a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded);
     tcase_add_test(tests, a_checkpoint_in_the_middle_of_a_fit_says_what_it_saw);
     tcase_add_test(tests, a_trainer_stays_with_its_data_and_split);
     tcase_add_test(tests, adding_an_item_leaves_the_mean_of_the_others);
