@@ -1168,6 +1168,8 @@ START_TEST(metrics_beyond_ranking_are_what_a_plain_recomputation_gives)
     expect_figure(report, "model", "apart_popular", apart / (double)p.n, 1e-12);
     expect_figure(report, "popularity", "apart_popular", 0.0, 0.0);
     expect_figure(report, "markov", "nll", NAN, 0.0);
+    if (_i == 1) expect_figure(report, "markov", "differ_last1", 0.0, 0.0); /* E5: nothing but the last item counts */
+    if (_i == 1) expect_figure(report, "markov", "apart_last1", 0.0, 0.0);
     expect_figure(report, "markov", "ece", NAN, 0.0);
     ck_assert_double_gt(figure_of(report, "markov", "diversity@7"), 0.0);
     seqrec_report_release(report);
@@ -1333,14 +1335,26 @@ START_TEST(calibration_spreads_as_the_error_without_each_user_says)
 }
 END_TEST
 
+/* The share of the catalogue that the lists of n users drawn with replacement show. */
+static double resampled_coverage(const int32_t *items, int64_t n, int64_t length, int64_t catalogue, uint64_t key)
+{
+    int32_t shown[MOST_ITEMS] = {0};
+    int64_t covered = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t u = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)n);
+        for (int64_t r = 0; r < length; r++) covered += shown[items[u * length + r]]++ == 0;
+    }
+    return (double)covered / (double)catalogue;
+}
+
 START_TEST(intervals_of_coverage_hold_the_coverage_of_fresh_users_as_often_as_they_say)
 {
     enum { ROUNDS = 200, USERS = 100, CATALOGUE = 120, LENGTH = 3 };
     static int32_t items[USERS * LENGTH];
-    static double covered[ROUNDS], low[ROUNDS], high[ROUNDS], spread[2][USERS];
+    static double covered[ROUNDS], low[ROUNDS], high[ROUNDS], spread[2][USERS], plainest[ROUNDS];
     static const int64_t cutoffs[] = {LENGTH};
     const sq_lists lists = {USERS, LENGTH, items};
-    int64_t held = 0;
+    int64_t held = 0, held_plainly = 0;
     for (int64_t round = 0; round < ROUNDS; round++) {
         const uint64_t key = sq_random_key((uint64_t)round, 83, 0);
         double gini;
@@ -1356,13 +1370,22 @@ START_TEST(intervals_of_coverage_hold_the_coverage_of_fresh_users_as_often_as_th
         sq_interval interval;
         ck_assert_int_eq(sq_exposure_measure(&context->memory, &lists, CATALOGUE, cutoffs, 1, &out, NULL), SEQREC_OK);
         ck_assert_int_eq(sq_bootstrap(context, spread[0], 1, USERS, 300, 1, NULL, NULL, &interval, NULL), SEQREC_OK);
+        /* Resampling the lists themselves: the highest of 40 coverages. */
+        for (uint64_t b = 0; b < 40; b++) {
+            const double one =
+                resampled_coverage(items, USERS, LENGTH, CATALOGUE, sq_random_key(b, 84, (uint64_t)round));
+            if (b == 0 || one > plainest[round]) plainest[round] = one;
+        }
         low[round] = interval.low;
         high[round] = interval.high;
     }
     for (int64_t round = 0; round < ROUNDS; round++) {
         const double truth = mean_of(covered, ROUNDS);
         held += low[round] <= truth && truth <= high[round];
+        held_plainly += truth <= plainest[round];
     }
+    /* Fewer distinct users show fewer items. */
+    ck_assert_int_lt(held_plainly, ROUNDS / 10);
     /* At least 95 % in expectation, the variance being rather too large; four standard deviations below that. */
     ck_assert_int_ge(held, (int64_t)(ROUNDS * 0.95 - 4.0 * sqrt(ROUNDS * 0.95 * 0.05)));
 }
