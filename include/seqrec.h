@@ -523,21 +523,42 @@ typedef struct seqrec_evaluation {
     uint64_t seed;             /**< of sampled negatives and the bootstrap */
     seqrec_progress_fn progress;
     void *progress_context;
+    const int64_t *users; /**< rank for these users of the dataset only, by id; NULL: for all. What is counted in training stays */
+    int64_t user_count;
+    int32_t beyond;       /**< 1: metrics beyond ranking too (full rankings only: E4, E5, E9) */
+    int32_t breakdown;    /**< 1: rows by popularity of the target, length of the history and cold targets too */
+    int64_t cold_events;  /**< a target with at most so many training events is cold; default 0 */
+    int64_t last_items;   /**< differ_last1 .. differ_lastN and its like; 0 = 3 */
 } seqrec_evaluation;
 
 /** The figures of one evaluation. */
 typedef struct seqrec_report seqrec_report;
 
 /** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on: told by the hash of the whole
- * dataset in the model's notes. Where that is another one, the report has a warning. Rule R. */
+ * dataset in the model's notes. Where that is another one, the report has a warning. E_NOT_FOUND names an id of `users` that the
+ * dataset lacks; E_UNSUPPORTED: `beyond` with sampled candidates. Metrics are defined in docs/RESULTS.md. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model,
                                                      const seqrec_dataset *dataset,
                                                      const seqrec_evaluation *evaluation, seqrec_report **out,
                                                      seqrec_error *error);
+/** Compares two models on `dataset`: the same users, negatives and candidates, and one resampling of the users for both
+ * (`bootstrap` 0 = 10,000). Rows: "a" and "b"; "difference", a - b with its 95 % interval; "p", two-sided, of the difference being
+ * 0; "wins", "losses" and "ties", the users for whom a is better than, worse than or as good as b by the metric (larger is
+ * better, of nll smaller). Diversity is measured with a's item vectors for both. The division is the one asked for, else that
+ * of the models' notes. E_STATE, unless allow_trained: the models were trained on different data or under different divisions,
+ * or one of them says what it was trained on and the other does not, or either was trained on events that are ranked.
+ * E_ARGUMENT: baselines or breakdown. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_compare(seqrec_context *context, const seqrec_model *a,
+                                                    const seqrec_model *b, const seqrec_dataset *dataset,
+                                                    const seqrec_evaluation *evaluation, seqrec_report **out,
+                                                    seqrec_error *error);
 /** Frees the report. Rule C. */
 SEQREC_API void seqrec_report_release(seqrec_report *report);
-/** One figure: row "model", "popularity" or "markov"; metric "hr@10", "ndcg@10", "mrr", "coverage@10", "gini@10", "users".
- * low and high (95 % bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */
+/** One figure: row "model", "popularity" or "markov"; metric "hr@10", "ndcg@10", "mrr", "coverage@10", "gini@10", "users"; with
+ * `beyond` also "nll", "confidence", "ece", "ece_mass", "novelty@10", "diversity@10" (with a model), "differ_last1", "apart_last1",
+ * "pairs_last1", "apart_popular"; with `breakdown` also rows "model/decile-1" .. "-10", "model/quintile-1" .. "-5", "model/cold"
+ * and "model/warm" (and of the other rows) with "users", "hr@10", "ndcg@10", "mrr", "least" and "most". low and high (95 %
+ * bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */
 SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *row, const char *metric, double *value,
                                      double *low, double *high, seqrec_error *error);
 /** Name of figure `index` of `row` ("hr@1", ...), NULL past the last. Rule R. */

@@ -13,6 +13,7 @@ typedef struct command {
 static const command commands[] = {
     {"train", run_train, "train a model on a file of events"},
     {"evaluate", run_evaluate, "rank held-out events; beside popularity and Markov"},
+    {"compare", run_compare, "two models on the same users: differences and whether they could be chance"},
     {"recommend", run_recommend, "the items that should come next"},
     {"synth", run_synth, "generate events and the best possible result on them"},
     {"stats", run_stats, "describe a file of events"},

@@ -30,6 +30,7 @@ typedef struct model_scorer {
     float *inverse_norms; /* [items], NULL unless cosine */
     float *zero;          /* [padded d]: row of an unknown item */
     bench *benches;       /* [threads of the pool] */
+    sq_item_vectors vectors;
 } model_scorer;
 
 static int32_t score(void *context, int32_t worker, const sq_histories *histories, float *scores, seqrec_error *error)
@@ -101,6 +102,7 @@ static int32_t furnish(model_scorer *s, seqrec_error *error)
     SQ_TRY(sq_arena_reserve(&s->arena, &s->context->memory, measured.peak, error));
     carve(s, &s->arena, longest);
     map_items(s);
+    s->vectors = (sq_item_vectors){s->scoring.kernels, s->scoring.width, s->rows};
     return SEQREC_OK;
 }
 
@@ -122,7 +124,7 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
     s->dataset = sq_dataset_retain((seqrec_dataset *)dataset);
     s->encoder = sq_encoder_of(model, s->snapshot->weights->at, s->snapshot->catalogue);
     s->scoring = sq_scoring_of(model, s->snapshot->catalogue);
-    sq_scorer made = {s, score, USERS};
+    sq_scorer made = {s, score, USERS, &s->vectors};
     const int32_t status = furnish(s, error);
     if (status == SEQREC_OK)
         *out = made;

@@ -65,7 +65,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate recommend synth stats options export import bench; do
+for command in train evaluate compare recommend synth stats options export import bench; do
     run $command --help
     exits 0 "$command --help"
 done
@@ -113,6 +113,10 @@ run evaluate --data x --no-baselines
 exits 2 "nothing to evaluate"
 run evaluate --data x --cutoffs 0
 exits 2 "cut-off 0"
+run compare --data x --model m
+exits 2 "compare with one model"
+run evaluate --data x --last 0
+exits 2 "--last 0"
 run recommend --model m
 exits 2 "recommend without history"
 run recommend --model m --history 1 --data x
@@ -277,6 +281,56 @@ parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 
 says "--kcore 30,6 in training" "another selection: on stderr too"
 run evaluate --model core.st --data events.csv --kcore 030,6 --quiet --json
 parses "evaluate: the same selection is told by its numbers" "r['warnings'] == []"
+run evaluate --model m.st --data events.csv --beyond --last 2 --json --quiet --threads 2
+exits 0 "evaluate --beyond"
+parses "evaluate --beyond: what was there stays, what is new has intervals" "set(json.load(open('first.json'))) <= set(r) and all(r[k] == v for k, v in json.load(open('first.json')).items() if k not in ('ci', 'baselines')) and r['nll'] > 0 and 0 < r['confidence'] < 1 and all(r['ci'][m][0] <= r[m] <= r['ci'][m][1] for m in ('nll', 'ece', 'ece_mass', 'novelty@10', 'diversity@5', 'differ_last1', 'apart_last2', 'apart_popular', 'coverage@10', 'gini@10')) and r['pairs_last2'] <= r['pairs_last1'] and 'pairs_last3' not in r and r['baselines']['markov']['nll'] is None and r['baselines']['popularity']['apart_popular'] == 0"
+cp out beyond.json
+run evaluate --model m.st --data events.csv --beyond --last 2 --json --quiet --threads 1
+cmp -s out beyond.json
+verdict $? "evaluate --beyond: same figures at any thread count"
+run evaluate --model m.st --data events.csv --beyond --protocol E2
+exits 2 "--beyond with sampled candidates"
+run evaluate --model m.st --data events.csv --breakdown --cold 60 --json --quiet
+exits 0 "evaluate --breakdown"
+parses "evaluate --breakdown: every user is in one group of each kind" "all(len(b['decile']) == 10 and len(b['quintile']) == 5 and sum(g['users'] for g in b['decile']) == sum(g['users'] for g in b['quintile']) == b['cold']['users'] + b['warm']['users'] == 300 for b in r['breakdown'].values()) and set(r['breakdown']) == {'model', 'popularity', 'markov'} and r['breakdown']['model']['cold']['most'] <= 60 < r['breakdown']['model']['warm']['least'] and abs(sum(g['users'] * (g['hr@10'] or 0) for g in r['breakdown']['model']['decile']) / 300 - r['hr@10']) < 1e-6"
+run evaluate --model m.st --data events.csv --breakdown --beyond --no-baselines
+exits 0 "evaluate --breakdown --beyond as text"
+grep -q 'decile-10' out && grep -q 'quintile-5' out && grep -q '^cold' out && grep -q '^nll' out
+verdict $? "evaluate --breakdown as text: groups and metrics named"
+sed -n '2,$p' events.csv | cut -d, -f1 | sort -u | head -n 40 > users.txt
+run evaluate --model m.st --data events.csv --users users.txt --json --quiet
+exits 0 "evaluate --users"
+parses "evaluate --users: only these" "r['users'] == 40 and 'only 40 chosen users' in r['description']"
+{ cat users.txt; echo; echo nobody; } > stranger.txt
+run evaluate --model m.st --data events.csv --users stranger.txt
+exits 1 "evaluate --users: a stranger"
+says "stranger.txt: line 42: 'nobody' is no user of events.csv" "evaluate --users: file, line and word told"
+: > empty.txt
+run evaluate --model m.st --data events.csv --users empty.txt
+exits 1 "evaluate --users: nobody"
+run evaluate --model m.st --data events.csv --users missing.txt
+exits 1 "evaluate --users: missing file"
+
+# ---- two models ----
+run train --data events.csv --preset sasrec-softmax $small --epochs 1 --seed 6 --out m2.st
+run compare --model m.st --model m2.st --data events.csv --beyond --json --quiet
+exits 0 "compare"
+parses "compare: figures of both, difference, p and winners" "r['users'] == 300 and r['models'] == ['m.st', 'm2.st'] and r['a']['hr@10'] == json.load(open('first.json'))['hr@10'] and abs(r['difference']['ndcg@10'] - r['a']['ndcg@10'] + r['b']['ndcg@10']) < 1e-8 and r['difference']['ci']['mrr'][0] <= r['difference']['mrr'] <= r['difference']['ci']['mrr'][1] and 0 < r['p']['mrr'] <= 1 and r['wins']['mrr'] + r['losses']['mrr'] + r['ties']['mrr'] == 300 and 'coverage@10' in r['p'] and 'coverage@10' not in r['wins'] and 0 < r['p']['nll'] <= 1"
+cp out compared.json
+run compare --model m.st --model m2.st --data events.csv --beyond --json --quiet --threads 1
+cmp -s out compared.json
+verdict $? "compare: same figures at any thread count"
+run compare --model m.st --model m.st --data events.csv --protocol E3 --users users.txt --bootstrap 100
+exits 0 "compare as text, sampled, chosen users"
+grep -q '^ndcg@10  *[0-9.]*  *[0-9.]*  *0.0000 \[0.0000, 0.0000\]  *1.0000  *0  *0  *40$' out
+verdict $? "compare: a model does not differ from itself"
+run compare --model m.st --model all.st --data events.csv
+exits 1 "compare refuses models that saw different events"
+says 'split "leave-one-out" and model b with "none"' "compare: both divisions told"
+run compare --model m.st --model all.st --data events.csv --allow-trained --bootstrap 0 --json
+exits 0 "compare --allow-trained"
+run compare --model m.st --model missing.st --data events.csv
+exits 1 "compare with a missing model"
 run train --data pairs.txt $small --epochs 1 --split time:1:2 --out t.st
 [ "$rc" -ne 0 ]
 verdict $? "time split without timestamps is refused"
@@ -326,6 +380,11 @@ run recommend --model named.st --data named.csv --user "u$user" --json
 parses "recommend for a user by name" "len(r['items']) == 10 and r['skipped'] == 0"
 run evaluate --model named.st --data named.csv --quiet
 exits 0 "evaluate with names"
+sed 's/^/u/' users.txt > named_users.txt
+run evaluate --model named.st --data named.csv --users named_users.txt --json --quiet
+parses "evaluate --users by name" "r['users'] == 40"
+run evaluate --model named.st --data named.csv --users users.txt --json --quiet
+exits 1 "evaluate --users: numbers are no names"
 
 # ---- vectors ----
 run export --model named.st --out vectors --json
