@@ -68,7 +68,7 @@ static int parse_cutoffs(evaluate_run *run)
 
 static int check_arguments(evaluate_run *run)
 {
-    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->model_path && !run->baselines)
         return usage_error(text.name, "--no-baselines without --model leaves nothing to evaluate");
     int outcome = check_data_source(text.name, &run->source);
@@ -132,7 +132,7 @@ static void print_json(const evaluate_run *run)
     emit_text(&json, "protocol", run->protocol ? run->protocol : "E4");
     emit_text(&json, "description", seqrec_report_protocol(run->report));
     emit_text(&json, "split", run->split ? run->split : "test");
-    emit_text(&json, "data", run->source.path);
+    emit_data(&json, &run->source);
     emit_text(&json, "model", run->model_path);
     if (run->model)
         write_row(&json, run, "model");
@@ -218,5 +218,6 @@ int run_evaluate(int argc, char **argv)
     seqrec_model_release(run.model);
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.context);
+    free(run.source.files.at);
     return outcome;
 }

@@ -62,7 +62,7 @@ static int parse(train_run *run, int argc, char **argv)
 
 static int check_arguments(const train_run *run)
 {
-    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->out) return usage_error(text.name, "--out MODEL is needed");
     if (run->resume && (run->options.preset || run->options.seed))
         return usage_error(text.name, "--resume takes preset and seed from the checkpoint: leave out --%s",
@@ -178,10 +178,10 @@ static int carry_names(const train_run *run)
 static int save(train_run *run)
 {
     seqrec_error error = {0};
-    char title[160], preset[64] = "";
+    char title[160], data[61], preset[64] = "";
     if (seqrec_model_save(run->model, run->out, &error) != SEQREC_OK) return fail_file(run->out, "saving", &error);
     seqrec_model_note(run->model, "preset", preset, sizeof preset, NULL, NULL);
-    snprintf(title, sizeof title, "%s on %.60s", preset, run->source.path);
+    snprintf(title, sizeof title, "%s on %s", preset, data_title(&run->source, data, sizeof data));
     return run->curve ? write_curve(run->curve, run->journal.epochs, run->journal.count, run->journal.metric, title)
                       : 0;
 }
@@ -271,5 +271,6 @@ int run_train(int argc, char **argv)
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.context);
     free(run.options.sets.at);
+    free(run.source.files.at);
     return outcome;
 }
