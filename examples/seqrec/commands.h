@@ -11,5 +11,6 @@ int run_stats(int argc, char **argv);
 int run_options(int argc, char **argv);
 int run_export(int argc, char **argv);
 int run_import(int argc, char **argv);
+int run_curve(int argc, char **argv);
 int run_bench(int argc, char **argv);
 #endif

@@ -8,9 +8,27 @@
 typedef struct train_options {
     const char *preset, *file;
     text_list sets;
-    const char *epochs, *seed, *valid_every; /* as text: they are options of the library with a flag of their own */
+    const char *epochs, *seed, *valid_every, *metric; /* as text: they are options of the library with a flag of their own */
     char file_preset[64];                    /* preset named in the file */
 } train_options;
+
+/* Rows of an argument table. */
+#define TRAIN_ARGUMENTS(o)                                                                                             \
+    {"preset",                                                                                                         \
+     ARGUMENT_TEXT,                                                                                                    \
+     &(o).preset,                                                                                                      \
+     "NAME",                                                                                                           \
+     "start from this preset (default: sasrec; see 'seqrec options')",                                                 \
+     0,                                                                                                                \
+     0},                                                                                                               \
+        {"config", ARGUMENT_TEXT, &(o).file, "FILE", "options, one 'name = value' a line, # begins a comment", 0, 0},  \
+        {"set", ARGUMENT_LIST, &(o).sets, "NAME=VALUE", "set an option of the library; may be repeated", 0, 0},        \
+        {"epochs", ARGUMENT_TEXT, &(o).epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},     \
+        {"seed", ARGUMENT_TEXT, &(o).seed, "N", "seed of everything random", 0, 0},                                    \
+        {"valid-every", ARGUMENT_TEXT, &(o).valid_every, "N", "validate every N epochs", 0, 0},                        \
+    {                                                                                                                  \
+        "metric", ARGUMENT_TEXT, &(o).metric, "NAME", "validate by ndcg@K, hr@K, mrr, coverage@K or gini@K", 0, 0      \
+    }
 
 /* Tells one option of the run to whoever keeps it: a config or a trainer. Returns a status. */
 typedef int32_t (*option_sink)(void *target, const char *name, const char *value, seqrec_error *error);

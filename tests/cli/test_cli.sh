@@ -15,7 +15,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate recommend synth stats options export import bench; do
+for command in train evaluate recommend synth stats options export import curve bench; do
     run $command --help
     exits 0 "$command --help"
 done
@@ -113,15 +113,15 @@ parses "pairs: same users as the CSV" "r['users'] == 300 and not r['timestamps']
 
 # ---- training ----
 run train --data events.csv --preset sasrec-softmax $small --epochs 4 --valid-every 2 --seed 5 --threads 2 --out m.st \
-    --metrics metrics.jsonl --curve curve.svg --json
+    --log train.jsonl --curve curve.svg --json
 exits 0 "train"
 parses "train: JSON" "r['epochs'] == 4 and r['seconds_per_epoch'] > 0 and r['tokens_per_second'] > 0 and r['peak_rss_bytes'] > 1e6 and 0 <= r['best_valid'] <= 1 and r['best_epoch'] in (2, 4) and r['preset'] == 'sasrec-softmax' and r['seed'] == 5 and r['threads'] == 2 and len(r['data_hash']) == 16"
 [ "$(wc -l < out)" -eq 1 ]
 verdict $? "train: stdout has the JSON only"
-[ "$(wc -l < metrics.jsonl)" -eq 4 ]
-verdict $? "train: one line of metrics per epoch"
-cp metrics.jsonl out
-parses "train: metrics are JSON" "r['epoch'] == 4 and r['loss'] > 0 and r['metric'] is not None"
+[ "$(wc -l < train.jsonl)" -eq 4 ]
+verdict $? "train: one line of the log per epoch"
+cp train.jsonl out
+parses "train: the log is JSON" "r['epoch'] == 4 and r['loss'] > 0 and r['metric'] is not None"
 if [ -n "$PYTHON" ]; then
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' curve.svg 2> err
     verdict $? "train: the curve is well-formed"
@@ -285,7 +285,7 @@ interrupt() { # SIGNAL ARGUMENTS of train: sends the signal once the first epoch
     signal=$1
     shift
     rm -f live.jsonl
-    "$SEQREC" train "$@" --metrics live.jsonl > out 2> err &
+    "$SEQREC" train "$@" --log live.jsonl > out 2> err &
     job=$!
     waited=0
     while [ ! -s live.jsonl ] && [ $waited -lt 100 ]; do
