@@ -39,7 +39,8 @@ static int parse(train_run *run, int argc, char **argv)
     const argument table[] = {
         DATA_ARGUMENTS(run->source, "user"),
         {"out", ARGUMENT_TEXT, &run->out, "MODEL", "model file to write", 0, 0},
-        TRAIN_ARGUMENTS(*o),
+        OPTION_ARGUMENTS(*o),
+        FIT_ARGUMENTS(*o),
         {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none or time:A:B (seconds)", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"checkpoint", ARGUMENT_TEXT, &run->checkpoint, "FILE", "write a checkpoint after each epoch and at the end", 0,

@@ -12,8 +12,8 @@ typedef struct train_options {
     char file_preset[64];                    /* preset named in the file */
 } train_options;
 
-/* Rows of an argument table. */
-#define TRAIN_ARGUMENTS(o)                                                                                             \
+/* Rows of an argument table: the options of a model and its training, */
+#define OPTION_ARGUMENTS(o)                                                                                            \
     {"preset",                                                                                                         \
      ARGUMENT_TEXT,                                                                                                    \
      &(o).preset,                                                                                                      \
@@ -23,8 +23,13 @@ typedef struct train_options {
      0},                                                                                                               \
         {"config", ARGUMENT_TEXT, &(o).file, "FILE", "options, one 'name = value' a line, # begins a comment", 0, 0},  \
         {"set", ARGUMENT_LIST, &(o).sets, "NAME=VALUE", "set an option of the library; may be repeated", 0, 0},        \
-        {"epochs", ARGUMENT_TEXT, &(o).epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},     \
-        {"seed", ARGUMENT_TEXT, &(o).seed, "N", "seed of everything random", 0, 0},                                    \
+    {                                                                                                                  \
+        "seed", ARGUMENT_TEXT, &(o).seed, "N", "seed of everything random", 0, 0                                       \
+    }
+
+/* and how long it goes and how it validates. */
+#define FIT_ARGUMENTS(o)                                                                                               \
+    {"epochs", ARGUMENT_TEXT, &(o).epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},         \
         {"valid-every", ARGUMENT_TEXT, &(o).valid_every, "N", "validate every N epochs", 0, 0},                        \
     {                                                                                                                  \
         "metric", ARGUMENT_TEXT, &(o).metric, "NAME", "validate by ndcg@K, hr@K, mrr, coverage@K or gini@K", 0, 0      \
