@@ -2,8 +2,9 @@
 #include "commands.h"
 #include "train_journal.h"
 
-static const command_text text = {"curve", "--log FILE --out FILE",
-                                  "Draws loss and validation metric over the epochs of a log that train --log wrote, as SVG."};
+static const command_text text = {
+    "curve", "--log FILE --out FILE",
+    "Draws loss and validation metric over the epochs of a log that train --log wrote, as SVG."};
 
 int run_curve(int argc, char **argv)
 {

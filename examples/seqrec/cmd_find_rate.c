@@ -13,9 +13,12 @@ static const command_text text = {
     "Trains a throw-away model at a learning rate that rises from step to step (the range test of\n"
     "Smith 2017), and suggests the rate at which the smoothed loss falls fastest."};
 
-enum { WARM_SHARE = 10, WINDOW_SHARE = 20 }; /* 1/10 of the steps is left out at the start, 1/20 lies to each side of a slope */
-static const double smoothing = 0.9;         /* weight of the past in the running mean of the losses */
-static const double divergence = 4;          /* times the lowest smoothed loss */
+enum {
+    WARM_SHARE = 10,
+    WINDOW_SHARE = 20
+};                                   /* 1/10 of the steps is left out at the start, 1/20 lies to each side of a slope */
+static const double smoothing = 0.9; /* weight of the past in the running mean of the losses */
+static const double divergence = 4;  /* times the lowest smoothed loss */
 
 typedef struct find_run {
     data_source source;

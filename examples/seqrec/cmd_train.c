@@ -112,17 +112,6 @@ static int start_resumed(train_run *run)
     return outcome;
 }
 
-/* "ndcg@10", "mrr", ... */
-static void name_metric(const seqrec_config *config, char *out, size_t bytes)
-{
-    char kind[16];
-    option_text(config, "metric_kind", kind, sizeof kind);
-    if (!strcmp(kind, "mrr"))
-        snprintf(out, bytes, "%s", kind);
-    else
-        snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
-}
-
 static void prepare_journal(train_run *run)
 {
     train_journal *journal = &run->journal;

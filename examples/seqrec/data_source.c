@@ -1,5 +1,6 @@
 /* seqrec tool: reads the data files that the options name. */
 #include "data_source.h"
+#include "shell_words.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,21 @@ void emit_data(json_writer *json, const data_source *source)
     emit_array(json, "data");
     for (int64_t i = 0; i < source->files.count; i++) emit_text(json, NULL, source->files.at[i]);
     emit_end(json, ']');
+}
+
+void write_data_options(FILE *to, const data_source *source)
+{
+    for (int64_t i = 0; i < source->files.count; i++) write_option(to, "data", source->files.at[i]);
+    if (source->users_apart) fputs(" --users-apart", to);
+    write_option(to, "format", source->format);
+    write_option(to, "user", source->user);
+    write_option(to, "item", source->item);
+    write_option(to, "value", source->value);
+    write_option(to, "time", source->time);
+    write_option(to, "separator", source->separator);
+    write_option(to, "min-value", source->minimum);
+    if (source->header) fputs(source->header > 0 ? " --header" : " --no-header", to);
+    write_option(to, "kcore", source->kcore);
 }
 
 int open_context(int64_t threads, seqrec_context **out)

@@ -46,6 +46,8 @@ int read_data(const char *command, seqrec_context *context, const data_source *s
 const char *data_title(const data_source *source, char *out, size_t bytes);
 /* The file as a text, or the files as an array. */
 void emit_data(json_writer *json, const data_source *source);
+/* The options that read the same data again, each with a blank before it, for a shell. */
+void write_data_options(FILE *to, const data_source *source);
 /* A context with `threads` threads (0: one for each processor). Returns 0 or the exit code. */
 int open_context(int64_t threads, seqrec_context **out);
 #endif

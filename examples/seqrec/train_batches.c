@@ -46,8 +46,8 @@ static int compare_ids(const void *a, const void *b)
 static void count_items(train_batches *batches, const int64_t *items, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        const int64_t *found = bsearch(&items[i], batches->catalogue, (size_t)batches->catalogue_count, sizeof *found,
-                                       compare_ids);
+        const int64_t *found =
+            bsearch(&items[i], batches->catalogue, (size_t)batches->catalogue_count, sizeof *found, compare_ids);
         if (found) batches->counts[found - batches->catalogue]++;
     }
 }
@@ -138,10 +138,8 @@ const seqrec_batch *batches_next(train_batches *batches)
         end += length;
         batches->offsets[rows + 1] = end;
     }
-    batches->view = (seqrec_batch){.struct_size = sizeof batches->view,
-                                   .sequences = rows,
-                                   .offsets = batches->offsets,
-                                   .items = batches->items};
+    batches->view = (seqrec_batch){
+        .struct_size = sizeof batches->view, .sequences = rows, .offsets = batches->offsets, .items = batches->items};
     return &batches->view;
 }
 

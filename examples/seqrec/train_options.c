@@ -172,3 +172,20 @@ int64_t option_count(const seqrec_config *config, const char *name)
     option_text(config, name, text, sizeof text);
     return read_count(text, &value) ? value : 0;
 }
+
+void name_metric(const seqrec_config *config, char *out, size_t bytes)
+{
+    char kind[16];
+    option_text(config, "metric_kind", kind, sizeof kind);
+    if (!strcmp(kind, "mrr"))
+        snprintf(out, bytes, "%s", kind);
+    else
+        snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
+}
+
+int metric_falls(const seqrec_config *config)
+{
+    char kind[16];
+    option_text(config, "metric_kind", kind, sizeof kind);
+    return !strcmp(kind, "gini");
+}

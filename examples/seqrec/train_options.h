@@ -8,19 +8,21 @@
 typedef struct train_options {
     const char *preset, *file;
     text_list sets;
-    const char *epochs, *seed, *valid_every, *metric; /* as text: they are options of the library with a flag of their own */
-    char file_preset[64];                    /* preset named in the file */
+    const char *epochs, *seed, *valid_every,
+        *metric;          /* as text: they are options of the library with a flag of their own */
+    char file_preset[64]; /* preset named in the file */
 } train_options;
 
 /* Rows of an argument table: the options of a model and its training, */
 #define OPTION_ARGUMENTS(o)                                                                                            \
-    {"preset",                                                                                                         \
-     ARGUMENT_TEXT,                                                                                                    \
-     &(o).preset,                                                                                                      \
-     "NAME",                                                                                                           \
-     "start from this preset (default: sasrec; see 'seqrec options')",                                                 \
-     0,                                                                                                                \
-     0},                                                                                                               \
+    {                                                                                                                  \
+        "preset",                                                                                                      \
+        ARGUMENT_TEXT,                                                                                                 \
+        &(o).preset,                                                                                                   \
+        "NAME",                                                                                                        \
+        "start from this preset (default: sasrec; see 'seqrec options')",                                              \
+        0,                                                                                                             \
+        0},                                                                                                            \
         {"config", ARGUMENT_TEXT, &(o).file, "FILE", "options, one 'name = value' a line, # begins a comment", 0, 0},  \
         {"set", ARGUMENT_LIST, &(o).sets, "NAME=VALUE", "set an option of the library; may be repeated", 0, 0},        \
     {                                                                                                                  \
@@ -42,6 +44,10 @@ typedef int32_t (*option_sink)(void *target, const char *name, const char *value
 int build_config(const char *command, train_options *options, seqrec_config **out);
 /* The file's and flags' options only, each given to `sink`; for a resumed trainer. */
 int apply_options(const char *command, train_options *options, option_sink sink, void *target);
+/* Name of the validation metric: "ndcg@10", "mrr", ... */
+void name_metric(const seqrec_config *config, char *out, size_t bytes);
+/* 1 when the lowest value of it is the best. */
+int metric_falls(const seqrec_config *config);
 /* Value of an option as text, "" when it is not there. */
 void option_text(const seqrec_config *config, const char *name, char *out, size_t bytes);
 int64_t option_count(const seqrec_config *config, const char *name);

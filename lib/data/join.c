@@ -62,16 +62,17 @@ static int32_t reserve(joining *j, const sq_memory *memory, seqrec_error *error)
         j->all_users += j->parts[p]->users;
         j->all_events += j->parts[p]->events;
         if (j->parts[p]->items > most) most = j->parts[p]->items;
-        SQ_CHECK(j->all_events <= INT32_MAX, error, SEQREC_E_RANGE, "the parts up to parts[%lld] have %lld events, more than %d",
-                 (long long)p, (long long)j->all_events, INT32_MAX);
+        SQ_CHECK(j->all_events <= INT32_MAX, error, SEQREC_E_RANGE,
+                 "the parts up to parts[%lld] have %lld events, more than %d", (long long)p, (long long)j->all_events,
+                 INT32_MAX);
     }
     j->user = sq_alloc(memory, (size_t)j->all_events, sizeof *j->user);
     j->item = sq_alloc(memory, (size_t)j->all_events, sizeof *j->item);
     j->times = sq_alloc(memory, j->timed ? (size_t)j->all_events : 0, sizeof *j->times);
     j->values = sq_alloc(memory, j->valued ? (size_t)j->all_events : 0, sizeof *j->values);
     j->item_index = sq_alloc(memory, (size_t)most, sizeof *j->item_index);
-    SQ_CHECK(j->user != NULL && j->item != NULL && j->times != NULL && j->values != NULL && j->item_index != NULL, error,
-             SEQREC_E_MEMORY, "no memory for joining %lld events", (long long)j->all_events);
+    SQ_CHECK(j->user != NULL && j->item != NULL && j->times != NULL && j->values != NULL && j->item_index != NULL,
+             error, SEQREC_E_MEMORY, "no memory for joining %lld events", (long long)j->all_events);
     return SEQREC_OK;
 }
 
@@ -86,7 +87,8 @@ static int32_t intern(sq_interner *interner, const sq_names *names, int64_t at, 
 
 /* One part's events behind those at `*used`. Its catalogue is walked by rising id: of named items that is the order in which
  * its file named them, so that the joined ids are those of one file with all lines. */
-static int32_t add_part(joining *j, const seqrec_dataset *part, int64_t users_before, int64_t *used, seqrec_error *error)
+static int32_t add_part(joining *j, const seqrec_dataset *part, int64_t users_before, int64_t *used,
+                        seqrec_error *error)
 {
     for (int64_t i = 0; i < part->items; i++)
         SQ_TRY(intern(&j->items, &part->item_names, i, part->item_ids[i], &j->item_index[i], error));
@@ -134,7 +136,8 @@ static int32_t build_joined(joining *j, seqrec_context *context, seqrec_dataset 
     SQ_TRY(check_names(j, 0, error));
     SQ_TRY(check_times(j, error));
     SQ_TRY(reserve(j, &context->memory, error));
-    for (int64_t p = 0; p < j->count; users += j->parts[p++]->users) SQ_TRY(add_part(j, j->parts[p], users, &used, error));
+    for (int64_t p = 0; p < j->count; users += j->parts[p++]->users)
+        SQ_TRY(add_part(j, j->parts[p], users, &used, error));
     if (j->apart) SQ_TRY(stack_names(j, &context->memory, error));
     sq_build build = {.users = j->apart ? users : j->users.count,
                       .items = j->items.count,
@@ -155,7 +158,8 @@ int32_t sq_dataset_join(const seqrec_dataset *const *parts, int64_t count, int32
 {
     seqrec_context *context = parts[0]->context;
     const sq_memory *memory = &context->memory;
-    joining j = {.parts = parts, .count = count, .apart = apart, .users = {.memory = memory}, .items = {.memory = memory}};
+    joining j = {
+        .parts = parts, .count = count, .apart = apart, .users = {.memory = memory}, .items = {.memory = memory}};
     int32_t status = build_joined(&j, context, out, error);
     sq_interner_free(&j.users);
     sq_interner_free(&j.items);

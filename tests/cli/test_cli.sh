@@ -15,7 +15,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate recommend synth stats options export import find-rate curve bench; do
+for command in train evaluate recommend synth stats options export import tune find-rate curve bench; do
     run $command --help
     exits 0 "$command --help"
 done

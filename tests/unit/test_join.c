@@ -175,8 +175,8 @@ static void write_lines(uint64_t key, int named, int timed, char *lines, size_t 
 {
     size_t used = 0;
     for (uint64_t e = 0; e < 40; e++) {
-        append_text(lines, room, &used, "%s%d,%s%d", named ? "u" : "", (int)sq_random_below(key, 3 * e, 9), named ? "i" : "",
-                    (int)sq_random_below(key, 3 * e + 1, 12));
+        append_text(lines, room, &used, "%s%d,%s%d", named ? "u" : "", (int)sq_random_below(key, 3 * e, 9),
+                    named ? "i" : "", (int)sq_random_below(key, 3 * e + 1, 12));
         if (timed) append_text(lines, room, &used, ",%d", (int)sq_random_below(key, 3 * e + 2, 6));
         append_text(lines, room, &used, "\n");
         ends[e] = used;
