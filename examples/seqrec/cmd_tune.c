@@ -30,6 +30,7 @@ typedef struct tune_run {
     search_space space;
     seqrec_context *context;
     seqrec_dataset *dataset;
+    char data_hash[20];
     seqrec_config *config; /* what all trials have in common */
     tune_record record;
     char metric[32];
@@ -171,14 +172,12 @@ static void describe_options(json_t *search, const seqrec_config *config)
 }
 
 /* All that a result depends on. More trials at random are the same trials and more. */
-static json_t *describe_search(const tune_run *run, uint64_t data_hash)
+static json_t *describe_search(const tune_run *run)
 {
-    char hash[20];
     json_t *search = json_object();
-    snprintf(hash, sizeof hash, "%016" PRIx64, data_hash);
     describe_text(search, "method", halves(run) ? "halving" : "random");
     describe_text(search, "split", run->split ? run->split : "leave-one-out");
-    describe_text(search, "data_hash", hash);
+    describe_text(search, "data_hash", run->data_hash);
     if (halves(run)) {
         describe_count(search, "trials", run->trials);
         describe_count(search, "eta", run->eta);
@@ -193,7 +192,8 @@ static int open_record(tune_run *run)
     seqrec_error error = {0};
     seqrec_dataset_stats data = {.struct_size = sizeof data};
     if (seqrec_dataset_describe(run->dataset, &data, &error) != SEQREC_OK) return fail_library("describing", &error);
-    json_t *search = describe_search(run, data.hash);
+    snprintf(run->data_hash, sizeof run->data_hash, "%016" PRIx64, data.hash);
+    json_t *search = describe_search(run);
     int outcome = record_open(&run->record, text.name, run->out, search);
     json_decref(search);
     return outcome;
@@ -249,12 +249,32 @@ static void drop_trainer(trial_run *t)
     t->model = NULL;
 }
 
+/* Whether the trainer that was loaded is this trial's, of this search, and not beyond the rung. */
+static int is_own(const trial_run *t)
+{
+    char hash[32] = "", loaded[256], drawn[256];
+    seqrec_config *config = NULL;
+    seqrec_option_info option = {.struct_size = sizeof option};
+    if (seqrec_model_note(t->model, "data_hash", hash, sizeof hash, NULL, NULL) != SEQREC_OK ||
+        strcmp(hash, t->run->data_hash) != 0 || epochs_done(t) > t->budget ||
+        seqrec_model_config(t->model, &config, NULL) != SEQREC_OK)
+        return 0;
+    int same = 1;
+    for (int32_t i = 0; same && seqrec_option_describe(i, &option) == SEQREC_OK; i++) {
+        option_text(config, option.name, loaded, sizeof loaded);
+        option_text(t->config, option.name, drawn, sizeof drawn);
+        same = !strcmp(loaded, drawn) || !strcmp(option.name, "schedule_steps"); /* which a fit fills in */
+    }
+    seqrec_config_release(config);
+    return same;
+}
+
 /* Takes up the trial's checkpoint; without one that is of use it starts from the beginning, which gives the same. */
 static int32_t start(trial_run *t, seqrec_error *error)
 {
     if (access(t->checkpoint, F_OK) == 0) {
         if (seqrec_trainer_load(t->run->context, t->checkpoint, &t->trainer, &t->model, error) == SEQREC_OK &&
-            epochs_done(t) <= t->budget)
+            is_own(t))
             return SEQREC_OK;
         remark("%s: is of no use; the trial is trained again", t->checkpoint);
         drop_trainer(t);

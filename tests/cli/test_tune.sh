@@ -179,11 +179,18 @@ rc=0
 wait $job || rc=$?
 [ "$rc" -eq 130 ]
 verdict $? "Ctrl-C ends a search with 130"
+mkdir foreign
+for checkpoint in stopped/*.ckpt; do cp "$checkpoint" foreign; done
 for checkpoint in stopped/*.ckpt; do echo junk > "$checkpoint"; done
 run tune $halving --set batch=2 --out stopped
 exits 0 "goes on after Ctrl-C"
 says "is of no use; the trial is trained again" "survivors go on from their checkpoints, which are missed when broken"
 run tune $halving --set batch=2 --out straight
 same_results stopped straight "after Ctrl-C and with broken checkpoints: same results as without"
+ls foreign/*.ckpt > out 2> err
+verdict $? "there are checkpoints to be mistaken for one's own"
+run tune $halving --out foreign
+says "is of no use" "checkpoints of another search are not taken up"
+same_results halved foreign "checkpoints of another search change nothing"
 
 finish
