@@ -336,6 +336,15 @@ SEQREC_API void seqrec_dataset_release(seqrec_dataset *dataset);
 /** Iterated k-core: drops users with fewer than user_min and items with fewer than item_min events until nothing changes. R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min,
                                                           int64_t item_min, seqrec_dataset **out, seqrec_error *error);
+/** Joins `count` (at least 1) datasets into a new one, in the order given, in the context of parts[0]. Items are matched by id,
+ * or by name where the parts have names; so are users, unless users_apart is 1: then each part's users are users of their own,
+ * numbered 1, 2, ... in the order of the parts, with their names. The result, its hash included, is that of one file with the
+ * lines of all: events of a user sorted by (time, part, order in the part), named ids given anew from 1. Values are kept when
+ * all parts have them. E_ARGUMENT: some parts have names (of items, of users) or timestamps and others not. The caller releases
+ * *out; the parts stay as they are. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_join(const seqrec_dataset *const *parts, int64_t count,
+                                                         int32_t users_apart, seqrec_dataset **out,
+                                                         seqrec_error *error);
 /** Fills *out with facts about the dataset. Rule R. */
 SEQREC_API int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out,
                                            seqrec_error *error);

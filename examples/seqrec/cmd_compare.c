@@ -40,7 +40,7 @@ static int parse(compare_run *run, int argc, char **argv)
 
 static int check_arguments(compare_run *run)
 {
-    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (run->paths.count != 2)
         return usage_error(text.name, "--model MODEL is needed twice, and is given %lld times",
                            (long long)run->paths.count);
@@ -55,7 +55,7 @@ static void print_json(const compare_run *run)
     double low, high;
     const char *metric;
     emit_object(&json, NULL);
-    emit_evaluation(&json, &run->what, run->report, run->source.path);
+    emit_evaluation(&json, &run->what, run->report, &run->source);
     emit_array(&json, "models");
     for (int i = 0; i < 2; i++) emit_text(&json, NULL, run->paths.at[i]);
     emit_end(&json, ']');
@@ -128,7 +128,7 @@ static int compare(compare_run *run)
             outcome = fail_file(run->paths.at[i], "loading", &error);
     }
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
-    if (!outcome) outcome = read_users(&run->what, run->dataset, run->source.path);
+    if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = compare_models(run);
     if (!outcome && run->as_json)
         print_json(run);
@@ -152,5 +152,6 @@ int run_compare(int argc, char **argv)
     seqrec_context_release(run.context);
     free_evaluation(&run.what);
     free(run.paths.at);
+    free(run.source.files.at);
     return outcome;
 }

@@ -45,7 +45,7 @@ static int parse(evaluate_run *run, int argc, char **argv)
 
 static int check_arguments(evaluate_run *run)
 {
-    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->model_path && !run->baselines)
         return usage_error(text.name, "--no-baselines without --model leaves nothing to evaluate");
     int outcome = check_data_source(text.name, &run->source);
@@ -135,7 +135,7 @@ static void print_json(const evaluate_run *run)
     const char *told;
     double low, high;
     emit_object(&json, NULL);
-    emit_evaluation(&json, &run->what, run->report, run->source.path);
+    emit_evaluation(&json, &run->what, run->report, &run->source);
     emit_text(&json, "model", run->model_path);
     emit_array(&json, "warnings");
     for (int32_t i = 0; (told = warning(run, i)); i++) emit_text(&json, NULL, told);
@@ -233,7 +233,7 @@ static int evaluate(evaluate_run *run)
         seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
-    if (!outcome) outcome = read_users(&run->what, run->dataset, run->source.path);
+    if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = rank_events(run);
     if (!outcome) tell_warnings(run);
     if (!outcome && run->as_json)
@@ -257,5 +257,6 @@ int run_evaluate(int argc, char **argv)
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.context);
     free_evaluation(&run.what);
+    free(run.source.files.at);
     return outcome;
 }

@@ -50,9 +50,9 @@ static int parse(recommend_run *run, int argc, char **argv)
 static int check_arguments(recommend_run *run)
 {
     if (!run->model_path) return usage_error(text.name, "--model MODEL is needed");
-    if (!run->history_text && !(run->source.path && run->user))
+    if (!run->history_text && !(run->source.files.count && run->user))
         return usage_error(text.name, "--history A,B,... is needed, or --data FILE with --user U");
-    if (run->history_text && (run->source.path || run->user))
+    if (run->history_text && (run->source.files.count || run->user))
         return usage_error(text.name, "--history excludes --data and --user: one history at a time");
     if (run->candidate_text && (run->allow_text || run->deny_text || run->keep_seen))
         return usage_error(text.name,
@@ -85,9 +85,10 @@ static int take_history(recommend_run *run, const seqrec_dataset *dataset)
 {
     int64_t user = 0, count = 0;
     const int64_t *items = NULL, *times = NULL;
+    char data[256];
     for (int64_t at = 0;; at++) {
         if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, NULL) != SEQREC_OK)
-            return fail("%s: has no user %s", run->source.path, run->user);
+            return fail("%s: has no user %s", data_title(&run->source, data, sizeof data), run->user);
         if (is_user(dataset, user, run->user)) break;
     }
     for (int64_t i = 0; i < count; i++)
@@ -247,6 +248,7 @@ int run_recommend(int argc, char **argv)
     free(run.allow.ids);
     free(run.deny.ids);
     free(run.candidates.ids);
+    free(run.source.files.at);
     seqrec_model_release(run.model);
     seqrec_context_release(run.context);
     return outcome;

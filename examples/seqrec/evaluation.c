@@ -86,14 +86,15 @@ static int read_lines(evaluation_arguments *e, FILE *from, const known_user *use
     return e->users.count ? 0 : fail("--users: %s: names no user", e->users_path);
 }
 
-int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const char *data_path)
+int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source)
 {
+    char data[256];
     int64_t count = 0;
     if (!e->users_path) return 0;
     FILE *from = fopen(e->users_path, "r");
     if (!from) return fail("--users: %s: %s", e->users_path, strerror(errno));
     known_user *users = sort_users(dataset, &count);
-    const int outcome = users ? read_lines(e, from, users, count, data_path) : fail("out of memory");
+    const int outcome = users ? read_lines(e, from, users, count, data_title(source, data, sizeof data)) : fail("out of memory");
     free(users);
     fclose(from);
     return outcome;
@@ -133,12 +134,12 @@ double report_figure(const seqrec_report *report, const char *row, const char *m
 }
 
 void emit_evaluation(json_writer *json, const evaluation_arguments *e, const seqrec_report *report,
-                     const char *data_path)
+                     const data_source *source)
 {
     emit_text(json, "protocol", e->protocol ? e->protocol : "E4");
     emit_text(json, "description", seqrec_report_protocol(report));
     emit_text(json, "split", e->split ? e->split : "test");
-    emit_text(json, "data", data_path);
+    emit_data(json, source);
 }
 
 void emit_row(json_writer *json, const seqrec_report *report, const char *row)

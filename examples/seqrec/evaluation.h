@@ -1,10 +1,8 @@
 /* seqrec tool: the options that say what is evaluated, shared by the commands that do, and how figures are written. */
 #ifndef SEQREC_TOOL_EVALUATION_H
 #define SEQREC_TOOL_EVALUATION_H
-#include "arguments.h"
+#include "data_source.h"
 #include "id_list.h"
-#include "json_writer.h"
-#include "terminal.h"
 
 enum { EVALUATION_CUTOFFS = 32 };
 
@@ -40,8 +38,8 @@ typedef struct evaluation_arguments {
 
 /* Checks the texts that are numbers. Returns PARSED or the exit code. */
 int check_evaluation(const char *command, evaluation_arguments *e);
-/* Reads --users against the data at `data_path`. Returns 0 or the exit code, with the reason told. */
-int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const char *data_path);
+/* Reads --users against the data of `source`. Returns 0 or the exit code, with the reason told. */
+int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source);
 /* What the library is asked; borrows from `e` and `bar`. */
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar);
 void free_evaluation(evaluation_arguments *e);
@@ -50,7 +48,7 @@ void free_evaluation(evaluation_arguments *e);
 double report_figure(const seqrec_report *report, const char *row, const char *metric, double *low, double *high);
 /* What comes before the figures: protocol, description, split, data. */
 void emit_evaluation(json_writer *json, const evaluation_arguments *e, const seqrec_report *report,
-                     const char *data_path);
+                     const data_source *source);
 /* Members of `row` into the open object, intervals in a member "ci". */
 void emit_row(json_writer *json, const seqrec_report *report, const char *row);
 /* "value [low, high]", "value" (a count without decimals), or "-", padded to `width`; interval 0 leaves the interval out. */

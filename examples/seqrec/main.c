@@ -20,6 +20,9 @@ static const command commands[] = {
     {"options", run_options, "list the options of --set and the presets"},
     {"export", run_export, "write item vectors as .npy with their ids"},
     {"import", run_import, "put item vectors into a model"},
+    {"tune", run_tune, "search for options by validation"},
+    {"find-rate", run_find_rate, "find a learning rate by trying them all"},
+    {"curve", run_curve, "draw the log of a training"},
     {"bench", run_bench, "measure training and serving on this machine"},
 };
 

@@ -91,8 +91,10 @@ const sq_option sq_option_table[] = {
     INTEGER(T, average_epochs, "20", 0, 1e6,
             "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "
             "they are."),
-    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr", "Validation metric (full ranking, history filtered)."),
-    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric."),
+    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr|coverage|gini",
+           "Validation metric (full ranking, history filtered) that early stopping and the kept weights go by: the highest "
+           "is the best, of gini the lowest. Another one begins the search for the best anew."),
+    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr has none."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
     CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
 

@@ -254,13 +254,26 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 
 /* ---- validation --------------------------------------------------------------------------------------------------------- */
 
+/* Figures of the report by option metric_kind. */
+static const struct {
+    const char *name;
+    int32_t has_cutoff, falls; /* falls: 1, lower is better */
+} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}};
+
 static void metric_name(const sq_options *o, char out[32])
 {
-    static const char *const kinds[] = {"ndcg", "hr", "mrr"};
-    if (o->metric_kind == 2)
-        snprintf(out, 32, "mrr");
+    if (metrics[o->metric_kind].has_cutoff)
+        snprintf(out, 32, "%s@%lld", metrics[o->metric_kind].name, (long long)o->metric_cutoff);
     else
-        snprintf(out, 32, "%s@%lld", kinds[o->metric_kind], (long long)o->metric_cutoff);
+        snprintf(out, 32, "%s", metrics[o->metric_kind].name);
+}
+
+/* Whether `metric` is better than the best so far (NaN: none yet); NaN never is. */
+static int32_t improves(const job *j, double metric)
+{
+    double best = j->t->fit.best_metric;
+    if (isnan(metric) || isnan(best)) return !isnan(metric);
+    return metrics[j->t->options.metric_kind].falls ? metric < best : metric > best;
 }
 
 static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, seqrec_error *error)
@@ -300,7 +313,7 @@ static int32_t validate(job *j, sq_snapshot *average, seqrec_epoch_stats *e, seq
         status = measure(j, &scorer, &e->metric, error);
         sq_model_scorer_free(&scorer);
     }
-    if (status == SEQREC_OK && !(e->metric <= f->best_metric) && !isnan(e->metric)) {
+    if (status == SEQREC_OK && improves(j, e->metric)) {
         sq_snapshot *old = f->best;
         f->best = now;
         now = old;

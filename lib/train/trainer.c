@@ -312,6 +312,15 @@ static void skip_waiting(sq_trainer *t)
         for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = t->step;
 }
 
+/* What was the best by one metric is not by another. */
+static void forget_best(sq_trainer *t)
+{
+    sq_snapshot_release(t->model, t->fit.best);
+    t->fit.best = NULL;
+    t->fit.best_metric = NAN;
+    t->fit.best_epoch = t->fit.stale = 0;
+}
+
 int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqrec_error *error)
 {
     sq_options changed = t->options;
@@ -328,6 +337,7 @@ int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqre
         return status;
     }
     if (!exact && sq_trainer_exact(t)) skip_waiting(t);
+    if (changed.metric_kind != old.metric_kind || changed.metric_cutoff != old.metric_cutoff) forget_best(t);
     take_sampler(t, &d);
     return SEQREC_OK;
 }

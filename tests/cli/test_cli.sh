@@ -1,57 +1,7 @@
 #!/bin/sh
 # The seqrec program's contract: results, JSON, messages, exit codes, Ctrl-C and resume, on small generated data.
 # SEQREC_PROGRAM names the program. Prints one line per check; exit 1 when one failed.
-SEQREC=${SEQREC_PROGRAM:-build/seqrec}
-[ -x "$SEQREC" ] || { echo "SEQREC_PROGRAM=$SEQREC is no program"; exit 2; }
-case $SEQREC in /*) ;; *) SEQREC=$PWD/$SEQREC ;; esac
-DIR=$(mktemp -d) || exit 2
-trap 'rm -rf "$DIR"' EXIT
-cd "$DIR" || exit 2
-PYTHON=$(command -v python3 || true)
-count=0
-failed=0
-
-verdict() { # RESULT NAME: RESULT is 0 when the check holds
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $2"
-        sed 's/^/#   out: /' out | tail -n 5
-        sed 's/^/#   err: /' err | tail -n 5
-    fi
-}
-
-run() { # ARGUMENTS of seqrec: leaves $rc, out and err
-    rc=0
-    "$SEQREC" "$@" > out 2> err || rc=$?
-}
-
-exits() { # CODE NAME
-    [ "$rc" -eq "$1" ]
-    verdict $? "$2 (exit $rc, expected $1)"
-}
-
-says() { # PATTERN NAME: stderr has it
-    grep -q -e "$1" err
-    verdict $? "$2"
-}
-
-parses() { # NAME [CONDITION on the object r]: the last line of stdout is one JSON object for which it holds
-    if [ -n "$PYTHON" ]; then
-        tail -n 1 out | "$PYTHON" -c 'import json, sys
-try:
-    r = json.loads(sys.stdin.read(), parse_constant=lambda s: 1 / 0)
-    good = isinstance(r, dict) and eval(sys.argv[1])
-except Exception as problem:
-    good = print(repr(problem), file=sys.stderr)
-sys.exit(0 if good else 1)' "${2:-True}" 2>> err
-    else
-        tail -n 1 out | grep -q '^{.*}$'
-    fi
-    verdict $? "$1"
-}
+. "$(dirname "$0")/shell_checks.sh"
 
 small="--set dim=16 --set max_length=20 --quiet"
 
@@ -65,7 +15,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate compare recommend synth stats options export import bench; do
+for command in train evaluate compare recommend synth stats options export import tune find-rate curve bench; do
     run $command --help
     exits 0 "$command --help"
 done
@@ -167,15 +117,15 @@ parses "pairs: same users as the CSV" "r['users'] == 300 and not r['timestamps']
 
 # ---- training ----
 run train --data events.csv --preset sasrec-softmax $small --epochs 4 --valid-every 2 --seed 5 --threads 2 --out m.st \
-    --metrics metrics.jsonl --curve curve.svg --json
+    --log train.jsonl --curve curve.svg --json
 exits 0 "train"
 parses "train: JSON" "r['epochs'] == 4 and r['seconds_per_epoch'] > 0 and r['tokens_per_second'] > 0 and r['peak_rss_bytes'] > 1e6 and 0 <= r['best_valid'] <= 1 and r['best_epoch'] in (2, 4) and r['preset'] == 'sasrec-softmax' and r['seed'] == 5 and r['threads'] == 2 and len(r['data_hash']) == 16"
 [ "$(wc -l < out)" -eq 1 ]
 verdict $? "train: stdout has the JSON only"
-[ "$(wc -l < metrics.jsonl)" -eq 4 ]
-verdict $? "train: one line of metrics per epoch"
-cp metrics.jsonl out
-parses "train: metrics are JSON" "r['epoch'] == 4 and r['loss'] > 0 and r['metric'] is not None"
+[ "$(wc -l < train.jsonl)" -eq 4 ]
+verdict $? "train: one line of the log per epoch"
+cp train.jsonl out
+parses "train: the log is JSON" "r['epoch'] == 4 and r['loss'] > 0 and r['metric'] is not None"
 if [ -n "$PYTHON" ]; then
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' curve.svg 2> err
     verdict $? "train: the curve is well-formed"
@@ -450,7 +400,7 @@ interrupt() { # SIGNAL ARGUMENTS of train: sends the signal once the first epoch
     signal=$1
     shift
     rm -f live.jsonl
-    "$SEQREC" train "$@" --metrics live.jsonl > out 2> err &
+    "$SEQREC" train "$@" --log live.jsonl > out 2> err &
     job=$!
     waited=0
     while [ ! -s live.jsonl ] && [ $waited -lt 100 ]; do
@@ -492,5 +442,4 @@ parses "bench: JSON" "r['presets']['sasrec']['tokens_per_second'] > 0 and 0 < r[
 run bench --data events.csv --preset nonsense --json
 exits 2 "bench: unknown preset"
 
-echo "1..$count"
-[ $failed -eq 0 ] || { echo "# $failed of $count failed"; exit 1; }
+finish

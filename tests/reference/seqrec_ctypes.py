@@ -161,6 +161,7 @@ SIGNATURES = {
     "dataset_retain": (H, [H]),
     "dataset_release": (None, [H]),
     "dataset_kcore": (c_int32, [H, c_int64, c_int64, OUT, ERR]),
+    "dataset_join": (c_int32, [POINTER(H), c_int64, c_int32, OUT, ERR]),
     "dataset_describe": (c_int32, [H, POINTER(DatasetStats), ERR]),
     "dataset_sequence": (c_int32, [H, c_int64, I64P, POINTER(I64P), POINTER(I64P), I64P, ERR]),
     "dataset_items": (c_int32, [H, I64P, c_int64, I64P, ERR]),

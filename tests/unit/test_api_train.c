@@ -251,6 +251,7 @@ static double valid_metric(const train_world *w, const char *name, int64_t cutof
 typedef struct epoch_log {
     int64_t epochs, best;
     double best_metric;
+    int falls; /* 1: lower is better */
 } epoch_log;
 
 static int32_t log_epoch(void *context, const seqrec_epoch_stats *stats)
@@ -259,7 +260,8 @@ static int32_t log_epoch(void *context, const seqrec_epoch_stats *stats)
     ck_assert_int_eq(stats->epoch, ++log->epochs);
     ck_assert_int_gt(stats->targets, 0);
     ck_assert(stats->loss > 0 && stats->seconds >= 0);
-    const int better = log->best == 0 || stats->metric > log->best_metric;
+    const int better =
+        log->best == 0 || (log->falls ? stats->metric < log->best_metric : stats->metric > log->best_metric);
     ck_assert_int_eq(stats->improved, better);
     if (!better) return 0;
     log->best = stats->epoch;
@@ -269,11 +271,16 @@ static int32_t log_epoch(void *context, const seqrec_epoch_stats *stats)
 
 static const struct {
     const char *kind, *cutoff, *name, *average;
-} metrics[] = {{"ndcg", "10", "ndcg@10", "0"}, {"hr", "5", "hr@5", "3"}, {"mrr", "10", "mrr", "0"}};
+    int falls;
+} metrics[] = {{"ndcg", "10", "ndcg@10", "0", 0},
+               {"hr", "5", "hr@5", "3", 0},
+               {"mrr", "10", "mrr", "0", 0},
+               {"coverage", "3", "coverage@3", "0", 0},
+               {"gini", "5", "gini@5", "2", 1}};
 
 START_TEST(the_weights_of_the_best_epoch_are_published)
 {
-    epoch_log log = {0};
+    epoch_log log = {.falls = metrics[_i].falls};
     const seqrec_fit how = {.struct_size = sizeof how, .epoch = log_epoch, .epoch_context = &log};
     train_world w =
         world_open((world_options){"epochs", "9", "learning_rate", "0.05", "metric_kind", metrics[_i].kind,
@@ -285,6 +292,26 @@ START_TEST(the_weights_of_the_best_epoch_are_published)
     ck_assert_double_eq(stats.best_metric, log.best_metric);
     ck_assert_double_eq(valid_metric(&w, metrics[_i].name, atoi(metrics[_i].cutoff)), stats.best_metric);
     ck_assert(stats.seconds_per_epoch > 0 && stats.tokens_per_second > 0);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(another_metric_begins_the_search_for_the_best_anew)
+{
+    train_world w = world_open((world_options){"learning_rate", "0.05"}, 0);
+    ck_assert_double_gt(world_fit(&w, NULL).best_metric, 0);
+    set(&w, "metric_kind", "ndcg");
+    ck_assert_int_gt(world_fit(&w, NULL).best_epoch, 0);
+    set(&w, "metric_kind", "gini");
+    const seqrec_fit_stats none = world_fit(&w, NULL);
+    ck_assert_int_eq(none.best_epoch, 0);
+    ck_assert_double_nan(none.best_metric);
+    set(&w, "epochs", "4");
+    const seqrec_fit_stats stats = world_fit(&w, NULL);
+    ck_assert_int_eq(stats.best_epoch, 4);
+    ck_assert_double_eq(valid_metric(&w, "gini@10", 10), stats.best_metric);
+    ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_kind", "novelty", &api.error), SEQREC_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini"));
     world_close(&w);
 }
 END_TEST
@@ -841,6 +868,7 @@ static void add_fits(Suite *suite)
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_loop_test(tests, any_number_of_threads_fits_the_same_bits, 0, RECIPES);
     tcase_add_loop_test(tests, the_weights_of_the_best_epoch_are_published, 0, sizeof metrics / sizeof *metrics);
+    tcase_add_test(tests, another_metric_begins_the_search_for_the_best_anew);
     tcase_add_test(tests, patience_ends_a_fit_that_no_longer_improves);
     tcase_add_test(tests, without_validation_the_last_weights_are_published);
     tcase_add_test(tests, the_epoch_callback_ends_a_fit_in_good_order);
