@@ -49,7 +49,7 @@ static int32_t slots_of(seqrec_trainer *t, const seqrec_batch *batch, int64_t b,
 {
     *n = 0;
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
-        int32_t slot = sq_catalogue_find(t->catalogue, batch->items[i]);
+        int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
         SQ_CHECK(slot >= 0 || t->options.unknown_items == SQ_UNKNOWN_ITEM_SKIP, error, SEQREC_E_NOT_FOUND,
                  "event %lld of sequence %lld: the model has no item %lld", (long long)(i - batch->offsets[b]), (long long)b,
                  (long long)batch->items[i]);
@@ -117,9 +117,9 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
     SQ_CHECK(counts || n == 0, error, SEQREC_E_ARGUMENT, "counts is NULL for n = %lld", (long long)n);
     SQ_TRY(sq_trainer_sync(trainer, error));
     double *by_slot = sq_alloc_zero(&trainer->context->memory, (size_t)sq_trainer_slots(trainer), sizeof *by_slot);
-    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->live_count);
+    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->items.live_count);
     for (int64_t i = 0; i < n && status == SEQREC_OK; i++) {
-        int32_t slot = sq_catalogue_find(trainer->catalogue, ids[i]);
+        int32_t slot = sq_catalogue_find(trainer->items.catalogue, ids[i]);
         if (slot < 0)
             status = sq_fail(error, SEQREC_E_NOT_FOUND, "counts[%lld]: the model has no item %lld", (long long)i, (long long)ids[i]);
         else if (!(counts[i] >= 0 && counts[i] <= 1e15))

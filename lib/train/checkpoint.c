@@ -234,7 +234,7 @@ static int32_t gather(save_job *j, seqrec_error *error)
     sq_trainer *t = j->t;
     const sq_memory *memory = &t->context->memory;
     const sq_layout *l = &t->model->layout;
-    size_t n = (size_t)parameter_count(l), chunks = (size_t)t->chunks;
+    size_t n = (size_t)parameter_count(l), chunks = (size_t)t->items.chunks;
     j->m = sq_alloc(memory, n, sizeof *j->m);
     j->v = sq_alloc(memory, n, sizeof *j->v);
     j->chunks_m = sq_alloc(memory, chunks, sizeof *j->chunks_m);
@@ -243,8 +243,8 @@ static int32_t gather(save_job *j, seqrec_error *error)
     flatten(l, t->m, j->m);
     flatten(l, t->v, j->v);
     for (size_t c = 0; c < chunks; c++) {
-        j->chunks_m[c] = t->state[c]->m;
-        j->chunks_v[c] = t->state[c]->v;
+        j->chunks_m[c] = t->items.state[c]->m;
+        j->chunks_v[c] = t->items.state[c]->v;
     }
     for (int i = 0; i < 2; i++) SQ_TRY(gather_kept(j, &j->kept[i], error));
     return SEQREC_OK;
@@ -274,11 +274,11 @@ static int32_t add_counts(save_job *j, seqrec_error *error)
 {
     const sq_trainer *t = j->t;
     double sum = 0;
-    j->counts = sq_alloc(&t->context->memory, (size_t)t->live_count, sizeof *j->counts);
-    SQ_CHECK(j->counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->live_count);
-    for (int64_t i = 0; i < t->live_count; i++) sum += j->counts[i] = t->popularity[t->live[i]];
+    j->counts = sq_alloc(&t->context->memory, (size_t)t->items.live_count, sizeof *j->counts);
+    SQ_CHECK(j->counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->items.live_count);
+    for (int64_t i = 0; i < t->items.live_count; i++) sum += j->counts[i] = t->popularity[t->items.live[i]];
     if (sum == 0) return SEQREC_OK;
-    return sq_tensor_writer_add(j->writer, COUNTS, SQ_F64, 1, &t->live_count, j->counts, error);
+    return sq_tensor_writer_add(j->writer, COUNTS, SQ_F64, 1, &t->items.live_count, j->counts, error);
 }
 
 static int32_t describe(save_job *j, seqrec_error *error)
@@ -333,12 +333,11 @@ static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chu
     const sq_memory *memory = &t->context->memory;
     SQ_TRY(read_parameters(memory, file, "opt.m", &t->model->layout, t->m, -FLT_MAX, error));
     SQ_TRY(read_parameters(memory, file, "opt.v", &t->model->layout, t->v, 0, error));
-    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->m;
-    SQ_TRY(read_rows(file, "opt.items.m", t->catalogue, t->live, chunks, -FLT_MAX, error));
-    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->v;
-    SQ_TRY(read_rows(file, "opt.items.v", t->catalogue, t->live, chunks, 0, error));
-    for (int32_t c = 0; c < t->chunks; c++)
-        for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = t->step;
+    for (int32_t c = 0; c < t->items.chunks; c++) chunks[c] = t->items.state[c]->m;
+    SQ_TRY(read_rows(file, "opt.items.m", t->items.catalogue, t->items.live, chunks, -FLT_MAX, error));
+    for (int32_t c = 0; c < t->items.chunks; c++) chunks[c] = t->items.state[c]->v;
+    SQ_TRY(read_rows(file, "opt.items.v", t->items.catalogue, t->items.live, chunks, 0, error));
+    sq_trained_set_current(&t->items, t->step);
     return SEQREC_OK;
 }
 
@@ -347,14 +346,15 @@ static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *
                          sq_snapshot **out, seqrec_error *error)
 {
     if (!sq_tensor_file_find(file, items) && !sq_tensor_file_find(file, parameters)) return SEQREC_OK;
-    SQ_TRY(sq_step_own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
+    /* What the trainer still shares with the model is not the snapshot's to write. */
+    SQ_TRY(sq_trained_own_rows(&t->items, error));
     SQ_TRY(sq_trainer_snapshot(t, out, error));
-    SQ_TRY(sq_step_own_rows(t, error)); /* from here on the snapshot's rows are its own */
+    SQ_TRY(sq_trained_own_rows(&t->items, error)); /* from here on the snapshot's rows are its own */
     const sq_catalogue *catalogue = (*out)->catalogue;
-    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = catalogue->rows[c]->at;
+    for (int32_t c = 0; c < t->items.chunks; c++) chunks[c] = catalogue->rows[c]->at;
     SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, -FLT_MAX,
                            error));
-    return read_rows(file, items, catalogue, t->live, chunks, -FLT_MAX, error);
+    return read_rows(file, items, catalogue, t->items.live, chunks, -FLT_MAX, error);
 }
 
 static int32_t check_counts(const double *counts, int64_t n, seqrec_error *error)
@@ -370,15 +370,15 @@ static int32_t read_counts(const sq_tensor_file *file, sq_trainer *t, seqrec_err
     const sq_memory *memory = &t->context->memory;
     const sq_tensor *tensor;
     if (!sq_tensor_file_find(file, COUNTS)) return SEQREC_OK;
-    SQ_TRY(sq_tensor_file_expect(file, COUNTS, SQ_F64, 1, &t->live_count, &tensor, error));
-    double *counts = sq_alloc(memory, (size_t)t->live_count, sizeof *counts);
+    SQ_TRY(sq_tensor_file_expect(file, COUNTS, SQ_F64, 1, &t->items.live_count, &tensor, error));
+    double *counts = sq_alloc(memory, (size_t)t->items.live_count, sizeof *counts);
     double *by_slot = sq_alloc_zero(memory, (size_t)sq_trainer_slots(t), sizeof *by_slot);
     int32_t status = SEQREC_OK;
     if (!counts || !by_slot)
-        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->live_count);
+        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->items.live_count);
     if (status == SEQREC_OK) status = sq_tensor_read(file, tensor, counts, error);
-    if (status == SEQREC_OK) status = check_counts(counts, t->live_count, error);
-    for (int64_t i = 0; status == SEQREC_OK && i < t->live_count; i++) by_slot[t->live[i]] = counts[i];
+    if (status == SEQREC_OK) status = check_counts(counts, t->items.live_count, error);
+    for (int64_t i = 0; status == SEQREC_OK && i < t->items.live_count; i++) by_slot[t->items.live[i]] = counts[i];
     if (status == SEQREC_OK) status = sq_trainer_set_popularity(t, by_slot, error);
     sq_free(memory, counts);
     sq_free(memory, by_slot);
@@ -388,8 +388,8 @@ static int32_t read_counts(const sq_tensor_file *file, sq_trainer *t, seqrec_err
 static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
 {
     int32_t has_best = sq_tensor_file_find(file, "train.best.items") != NULL;
-    float **chunks = sq_alloc(&t->context->memory, (size_t)t->chunks, sizeof *chunks);
-    SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)t->chunks);
+    float **chunks = sq_alloc(&t->context->memory, (size_t)t->items.chunks, sizeof *chunks);
+    SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)t->items.chunks);
     int32_t status = read_counters(file, t, has_best, error);
     if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
     if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);

@@ -36,14 +36,14 @@ typedef struct job {
 static int32_t map_items(job *j, seqrec_error *error)
 {
     SQ_TRY(sq_trainer_sync(j->t, error));
-    if (j->slot_of && j->mapped == j->t->catalogue->version) return SEQREC_OK;
+    if (j->slot_of && j->mapped == j->t->items.catalogue->version) return SEQREC_OK;
     if (!j->slot_of) j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
     for (int64_t i = 0; i < j->data->items; i++)
-        j->slot_of[i] = sq_match_item(j->t->catalogue, now->names, j->data, i);
+        j->slot_of[i] = sq_match_item(j->t->items.catalogue, now->names, j->data, i);
     sq_snapshot_release(j->t->model, now);
-    j->mapped = j->t->catalogue->version;
+    j->mapped = j->t->items.catalogue->version;
     return SEQREC_OK;
 }
 

@@ -220,8 +220,8 @@ static void commit(sq_trainer *t, double norm)
 static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 {
     if (t->options.sampler != SQ_SAMPLER_POPULARITY || t->options.loss == SQ_LOSS_SOFTMAX) return SEQREC_OK;
-    for (int64_t i = 0; i < t->live_count; i++)
-        if (t->popularity[t->live[i]] > 0) return SEQREC_OK;
+    for (int64_t i = 0; i < t->items.live_count; i++)
+        if (t->popularity[t->items.live[i]] > 0) return SEQREC_OK;
     return sq_fail(error, SEQREC_E_STATE,
                    "sampler = popularity needs training counts: fit to a dataset or call seqrec_trainer_set_popularity");
 }
@@ -234,7 +234,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(check_sampler(t, error));
     SQ_CHECK(t->options.schedule != SQ_SCHEDULE_COSINE || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
              "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
-    SQ_TRY(sq_step_own_rows(t, error));
+    SQ_TRY(sq_trained_own_rows(&t->items, error));
     SQ_TRY(reserve(t, error));
     t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : sq_trainer_shares(t) ? 1 : 1 + (size_t)t->options.negatives;
     SQ_TRY(reserve_workers(t, error));

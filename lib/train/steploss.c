@@ -8,7 +8,7 @@ static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.neg
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
     size_t dp = (size_t)t->model->layout.dp;
-    if (t->options.loss == SQ_LOSS_SOFTMAX) return sq_softmax_scratch((size_t)t->live_count, dp);
+    if (t->options.loss == SQ_LOSS_SOFTMAX) return sq_softmax_scratch((size_t)t->items.live_count, dp);
     return sq_trainer_shares(t) ? tokens * shared_width(t) : 0;
 }
 
@@ -58,9 +58,9 @@ static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, c
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
     size_t dp = (size_t)t->model->layout.dp;
-    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->compact[t->plan.targets[m->first_token + i]];
+    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->items.compact[t->plan.targets[m->first_token + i]];
     sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.d};
-    o.items = (size_t)t->live_count;
+    o.items = (size_t)t->items.live_count;
     o.weight = 1.0f / (float)t->plan.tokens;
     o.u = u;
     o.target = s->target;
@@ -76,7 +76,7 @@ static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scrat
 {
     size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.dp;
     const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * (int64_t)c;
-    size_t offset = sq_output_offset(t->catalogue);
+    size_t offset = sq_output_offset(t->items.catalogue);
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
         if (t->options.score != SQ_SCORE_COSINE) continue;
@@ -150,7 +150,7 @@ static void table_row(sq_trainer *t, size_t row, int32_t slot)
 {
     size_t dp = (size_t)t->model->layout.dp;
     float *to = t->table + row * dp;
-    const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->catalogue);
+    const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
         float norm = sqrtf(t->kernels->dot(dp, from, from));
         t->kernels->scale(dp, norm > 0 ? 1.0f / norm : 0, from, to);
@@ -164,7 +164,7 @@ static void table_panel(void *arg, int32_t panel, int32_t worker)
     sq_trainer *t = arg;
     size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.dp;
     (void)worker;
-    for (size_t r = first; r < first + 64 && r < (size_t)t->live_count; r++) table_row(t, r, t->live[r]);
+    for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++) table_row(t, r, t->items.live[r]);
     sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.d, (size_t)panel, t->panels);
 }
 
@@ -197,7 +197,7 @@ int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
 {
     size_t dp = (size_t)t->model->layout.dp, k = shared_width(t);
     if (t->options.loss == SQ_LOSS_SOFTMAX) {
-        size_t rows = ((size_t)t->live_count + 63) / 64 * 64;
+        size_t rows = ((size_t)t->items.live_count + 63) / 64 * 64;
         SQ_TRY(reserve_table(t, rows, error));
         sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
     } else if (sq_trainer_shares(t)) {

@@ -29,9 +29,9 @@ sq_adam sq_trainer_rule(const sq_trainer *t, int64_t step)
  * everywhere and whose second is too stays as it is: the replay stops there. */
 static void replay_row(const sq_trainer *t, int32_t slot)
 {
-    sq_row_state *state = t->state[slot / SQ_CHUNK_ROWS];
+    sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
     int32_t r = slot % SQ_CHUNK_ROWS;
-    size_t stride = (size_t)t->catalogue->stride, at = (size_t)r * stride;
+    size_t stride = (size_t)t->items.catalogue->stride, at = (size_t)r * stride;
     int decays = t->options.weight_decay > 0;
     for (int64_t step = state->last[r] + 1; step <= t->step; step++) {
         if (!decays && t->kernels->max_abs(stride, state->m + at) == 0 && t->kernels->max_abs(stride, state->v + at) == 0)
@@ -62,28 +62,14 @@ static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
     sq_trainer *t = arg;
     (void)worker;
     for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
-        if (t->catalogue->slots[chunk]->live[r]) replay_row(t, chunk * SQ_CHUNK_ROWS + r);
+        if (t->items.catalogue->slots[chunk]->live[r]) replay_row(t, chunk * SQ_CHUNK_ROWS + r);
 }
 
 int32_t sq_trainer_catch_up(sq_trainer *t, seqrec_error *error)
 {
     if (!sq_trainer_exact(t)) return SEQREC_OK;
-    SQ_TRY(sq_step_own_rows(t, error));
-    sq_parallel(t->context->pool, t->chunks, replay_chunk, t);
-    return SEQREC_OK;
-}
-
-/* ---- copies ----------------------------------------------------------------------------------------------------------- */
-
-int32_t sq_step_own_rows(sq_trainer *t, seqrec_error *error)
-{
-    for (int32_t c = 0; c < t->chunks; c++) {
-        if (atomic_load_explicit(&t->rows[c]->references, memory_order_acquire) == 1) continue;
-        sq_rows *own = sq_rows_create(&t->context->memory, t->catalogue->stride, t->rows[c]);
-        SQ_CHECK(own, error, SEQREC_E_MEMORY, "no memory for the trainer's copy of %d rows", SQ_CHUNK_ROWS);
-        sq_rows_release(&t->context->memory, t->rows[c]);
-        t->rows[c] = own;
-    }
+    SQ_TRY(sq_trained_own_rows(&t->items, error));
+    sq_parallel(t->context->pool, t->items.chunks, replay_chunk, t);
     return SEQREC_OK;
 }
 
@@ -140,7 +126,7 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
 {
     size_t dp = (size_t)t->model->layout.dp, c = t->candidates, tokens = (size_t)t->plan.tokens;
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
-    int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->catalogue->tables == 1;
+    int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
     memset(g->input, 0, dp * sizeof(float));
     memset(g->output, 0, dp * sizeof(float));
@@ -156,12 +142,12 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
             push_table(t, &table, e - tokens * (1 + c), g->table);
         }
     }
-    if (t->options.loss == SQ_LOSS_SOFTMAX) push_table(t, &table, (size_t)t->compact[slot], g->table);
+    if (t->options.loss == SQ_LOSS_SOFTMAX) push_table(t, &table, (size_t)t->items.compact[slot], g->table);
     flush(t, &in, g->input);
     flush(t, &out, g->output);
     flush(t, &table, g->table);
     if (cosine) {
-        const float *vector = sq_trainer_row(t, slot) + sq_output_offset(t->catalogue);
+        const float *vector = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
         cosine_project(t, vector, 0, g->output);
         cosine_project(t, vector, 1, g->table);
     }
@@ -186,7 +172,7 @@ static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, 
         if (!all) slot = (int64_t)e->keys[i];
         size_t from = i;
         while (i < end && e->keys[i] == (uint64_t)slot) i++;
-        if (!all || t->compact[slot] >= 0) {
+        if (!all || t->items.compact[slot] >= 0) {
             row_gradient(t, (int32_t)slot, e->order + from, i - from, &g);
             call(t, (int32_t)slot, &g, arg, norm);
         }
@@ -200,7 +186,7 @@ static void add_norm(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, 
     (void)slot;
     (void)arg;
     *norm += (double)t->kernels->dot(dp, g->input, g->input);
-    if (t->catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, g->output, g->output);
+    if (t->items.catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, g->output, g->output);
 }
 
 static void norm_part(void *arg, int32_t part, int32_t worker)
@@ -222,12 +208,12 @@ double sq_step_row_norm(sq_trainer *t)
 static void update(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
 {
     const sq_adam *rule = arg;
-    sq_row_state *state = t->state[slot / SQ_CHUNK_ROWS];
-    size_t dp = (size_t)t->model->layout.dp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->catalogue->stride;
+    sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
+    size_t dp = (size_t)t->model->layout.dp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
     float *row = sq_trainer_row(t, slot);
     (void)norm;
     t->kernels->adam(dp, rule, g->input, row, state->m + at, state->v + at);
-    if (t->catalogue->tables == 2) t->kernels->adam(dp, rule, g->output, row + dp, state->m + at + dp, state->v + at + dp);
+    if (t->items.catalogue->tables == 2) t->kernels->adam(dp, rule, g->output, row + dp, state->m + at + dp, state->v + at + dp);
     state->last[r] = t->step + 1;
 }
 

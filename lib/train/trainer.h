@@ -7,12 +7,7 @@
 #include "optim/schedule.h"
 #include "sampler/sampler.h"
 #include "train/plan.h"
-
-/* Adam state of one chunk of rows. */
-typedef struct sq_row_state {
-    float *m, *v;                 /* [SQ_CHUNK_ROWS][stride] */
-    int64_t last[SQ_CHUNK_ROWS];  /* step up to which the row is current */
-} sq_row_state;
+#include "train/trainedtable.h"
 
 #define SQ_RULES 1024 /* Adam constants of the latest steps, kept for replays */
 
@@ -41,13 +36,7 @@ struct seqrec_trainer {
     float *weights, *transposed, *m, *v; /* parameter blocks */
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
 
-    sq_catalogue *catalogue; /* membership the rows belong to; retained */
-    sq_rows **rows;          /* [catalogue->chunks] own references */
-    sq_row_state **state;    /* [catalogue->chunks] */
-    int32_t chunks;
-    int32_t *live;     /* [count] live slots, rising */
-    int32_t *compact;  /* [slots] index in live, or -1 */
-    int64_t live_count;
+    sq_trained items;
     sq_sampler sampler;
     double *popularity; /* [slots] training counts, for sampler = popularity */
     sq_adam rules[SQ_RULES];
@@ -99,19 +88,15 @@ int32_t sq_trainer_notes(const sq_trainer *trainer, const sq_notes *base, sq_not
 /* Training counts by slot, for sampler = popularity; counts [slots] is copied. */
 int32_t sq_trainer_set_popularity(sq_trainer *trainer, const double *counts, seqrec_error *error);
 
-static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot)
-{
-    return t->rows[slot / SQ_CHUNK_ROWS]->at + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)t->catalogue->stride;
-}
+static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot) { return sq_trained_row(&t->items, slot); }
 static inline int32_t sq_trainer_exact(const sq_trainer *t)
 {
     if (t->options.item_updates != SQ_ROWS_AUTO) return t->options.item_updates == SQ_ROWS_EXACT;
     return t->options.loss != SQ_LOSS_SAMPLED_SOFTMAX;
 }
-static inline int64_t sq_trainer_slots(const sq_trainer *t) { return (int64_t)t->chunks * SQ_CHUNK_ROWS; }
+static inline int64_t sq_trainer_slots(const sq_trainer *t) { return sq_trained_slots(&t->items); }
 
 /* steprows.c: the item rows' share of a step. */
-int32_t sq_step_own_rows(sq_trainer *trainer, seqrec_error *error); /* copies chunks that a snapshot shares */
 void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
 double sq_step_row_norm(sq_trainer *trainer);                       /* squared norm of all row gradients */
 void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
