@@ -27,6 +27,7 @@ static inline void sq_token_scores(const sq_sampled *o, size_t t, float *scores)
         for (size_t j = 0; j < c; j++)
             scores[j] = rows[j] ? o->kernels->dot(o->width, o->u + t * o->width, rows[j]) : 0;
     for (size_t j = 0; j < c && o->inverse_norm; j++) scores[j] *= o->inverse_norm[t * c + j];
+    for (size_t j = 0; j < c && o->bias; j++) scores[j] += o->bias[t];
 }
 
 /* du = sum_j g_j * row_j, where g gets the factor of the cosine first; g_j = 0 where a row is left out. */
@@ -36,8 +37,10 @@ static inline void sq_token_gradient(const sq_sampled *o, size_t t, float *g, fl
     const float *const *rows = o->rows + t * c;
     int whole = 1;
     memset(du, 0, o->width * sizeof *du);
+    if (o->bias) o->dbias[t] = 0;
     for (size_t j = 0; j < c; j++) {
         if (!rows[j]) g[j] = 0, whole = 0;
+        if (o->bias) o->dbias[t] += g[j];
         if (o->inverse_norm) g[j] *= o->inverse_norm[t * c + j];
     }
     if (whole)

@@ -16,6 +16,8 @@ typedef struct sq_sampled {
     float *coefficient;         /* [n][1 + k] */
     float *du;                  /* [n][width] */
     const float *inverse_norm;  /* NULL, or [n][1 + k]: scores are <u, row> * inverse_norm (cosine) */
+    const float *bias;          /* NULL, or [n]: added to all scores of a token (what its user adds whatever the item) */
+    float *dbias;               /* [n], with bias: its gradient */
 } sq_sampled;
 
 /* -log s(x+) - sum_j log(1 - s(x-_j)) (SASRec, eq. 7, with k negatives). */

@@ -35,10 +35,14 @@ double sq_shared_negatives(const sq_sampled *o, const sq_shared *s)
         float *logits = s->logits + t * s->k, *g = o->coefficient + t;
         float target = o->kernels->dot(o->width, o->u + t * o->width, o->rows[t]);
         if (o->inverse_norm) target *= o->inverse_norm[t];
+        if (o->bias) target += o->bias[t];
+        for (size_t j = 0; j < s->live && o->bias; j++) logits[j] += o->bias[t];
         for (size_t j = 0; j < s->live; j++)
             if (s->masked[t * s->k + j]) logits[j] = -INFINITY;
         for (size_t j = s->live; j < s->k; j++) logits[j] = 0;
         loss += s->bce ? bce_token(o, s, target, logits, g) : softmax_token(o, s, target, logits, g);
+        if (o->bias) o->dbias[t] = *g;
+        for (size_t j = 0; j < s->live && o->bias; j++) o->dbias[t] += logits[j];
         if (o->inverse_norm) *g *= o->inverse_norm[t];
     }
     sq_gemm(o->kernels, o->n, o->width, s->live, s->logits, s->k, 1, s->negatives, o->width, o->du, o->width, 0);

@@ -113,6 +113,15 @@ static void sampled_close(sampled *s)
     free(s);
 }
 
+static void fill_rest(sq_sampled *o, sampled *s, const float *const *rows)
+{
+    o->u = s->u;
+    o->rows = rows;
+    o->coefficient = s->coefficient;
+    o->du = s->du;
+    o->inverse_norm = s->cosine ? s->inverse : NULL;
+}
+
 static double run_own(const sq_kernels *kernels, sampled *s)
 {
     const float *rows[MOST_TOKENS * MOST_CANDIDATES];
@@ -121,8 +130,8 @@ static double run_own(const sq_kernels *kernels, sampled *s)
         rows[t * c] = s->targets + t * LD;
         for (size_t j = 0; j < s->k; j++) rows[t * c + 1 + j] = s->left_out[t][j] ? NULL : s->negatives + j * LD;
     }
-    sq_sampled o = {kernels, s->tokens, s->k,           LD,    0.5f,
-                    s->u,    rows,      s->coefficient, s->du, s->cosine ? s->inverse : NULL};
+    sq_sampled o = {.kernels = kernels, .n = s->tokens, .k = s->k, .width = LD, .weight = 0.5f};
+    fill_rest(&o, s, rows);
     return s->bce ? sq_bce(&o) : sq_sampled_softmax(&o);
 }
 
@@ -136,7 +145,8 @@ static double run_shared(const sq_kernels *kernels, sampled *s)
         memcpy(masked + t * s->padded, s->left_out[t], s->k);
     }
     kernels->transpose(s->padded, LD, s->negatives, LD, transposed, s->padded);
-    sq_sampled o = {kernels, s->tokens, 0, LD, 0.5f, s->u, rows, s->coefficient, s->du, s->cosine ? s->inverse : NULL};
+    sq_sampled o = {.kernels = kernels, .n = s->tokens, .width = LD, .weight = 0.5f};
+    fill_rest(&o, s, rows);
     sq_shared shared = {.negatives = s->negatives, .transposed = transposed, .k = s->padded, .live = s->k};
     shared.masked = masked;
     shared.dnegatives = s->dnegatives;
