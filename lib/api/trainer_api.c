@@ -58,6 +58,17 @@ static int32_t slots_of(seqrec_trainer *t, const seqrec_batch *batch, int64_t b,
     return SEQREC_OK;
 }
 
+/* Slot of the user of sequence b, -1 for the default vector. */
+static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b, int32_t *out, seqrec_error *error)
+{
+    *out = -1;
+    if (!sq_trainer_personal(t)) return SEQREC_OK;
+    *out = sq_catalogue_find(t->users.catalogue, batch->users[b]);
+    SQ_CHECK(*out >= 0 || t->options.unknown_users == SQ_UNKNOWN_USER_DEFAULT, error, SEQREC_E_NOT_FOUND,
+             "sequence %lld: the model has no user %lld", (long long)b, (long long)batch->users[b]);
+    return SEQREC_OK;
+}
+
 static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
@@ -66,6 +77,7 @@ static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *
         int64_t n = batch->offsets[b + 1] - batch->offsets[b];
         SQ_TRY(sq_grow(memory, (void **)&t->sequence, &t->sequence_capacity, 0, (size_t)n, sizeof *t->sequence, error));
         SQ_TRY(slots_of(t, batch, b, &n, error));
+        SQ_TRY(user_of(t, batch, b, &t->plan.user, error));
         SQ_TRY(sq_plan_add(&t->plan, memory, t->sequence, n, t->options.max_length, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
@@ -79,6 +91,8 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
     SQ_CHECK(!b.weights, error, SEQREC_E_UNSUPPORTED, "batch.weights: no loss of this version uses weights of events");
+    SQ_CHECK(b.users || !sq_trainer_personal(trainer) || b.sequences == 0, error, SEQREC_E_ARGUMENT,
+             "batch.users is NULL: a model with users trains their vectors");
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));
     SQ_TRY(sq_trainer_sync(trainer, error));
     SQ_TRY(plan(trainer, &b, error));

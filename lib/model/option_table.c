@@ -37,6 +37,11 @@ const sq_option sq_option_table[] = {
     CHOICE(M, init, "xavier", "xavier|normal",
            "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
     REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
+    CHOICE(M, user_embedding, "none", "none|added|concatenated|prefix",
+           "How a user's own vector enters the model: not at all, added to every event, concatenated to every event's vector "
+           "and to the items' at the output (SSE-PT), or as a token in front of the window."),
+    INTEGER(M, user_dim, "0", 0, 4096,
+            "Length of a user's vector with user_embedding = concatenated; 0 = dim, which it is in the other cases."),
 
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax",
            "Binary cross-entropy with sampled negatives, cross-entropy over the whole catalogue, or over the target and "
@@ -76,6 +81,13 @@ const sq_option sq_option_table[] = {
     INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
     CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
+    CHOICE(T, unknown_users, "error", "error|default",
+           "User ids of a training batch that the model does not have: refused, or trained with the default vector."),
+    REAL(T, user_default_share, "0.1", 0, 1,
+         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained."),
+    REAL(T, sse_item, "0", 0, 1,
+         "Stochastic shared embeddings: probability that an event of a training sequence becomes a random item."),
+    REAL(T, sse_user, "0", 0, 1, "Probability that the user of a training sequence becomes a random one."),
 
     INTEGER(T, micro_batch, "512", 32, 65536,
             "Tokens that one worker takes through the network at a time; sums of gradients follow it, so it is part of a run."),

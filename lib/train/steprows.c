@@ -25,52 +25,69 @@ sq_adam sq_trainer_rule(const sq_trainer *t, int64_t step)
 
 /* ---- replay --------------------------------------------------------------------------------------------------------- */
 
+/* A table whose rows are to be brought up to t->step: those of the entries, or all. */
+typedef struct replay_job {
+    const sq_trainer *t;
+    sq_trained *table;
+    const sq_row_entries *entries;
+} replay_job;
+
 /* Takes a row through the steps it missed, up to t->step, with a zero gradient. Without decay a row whose first moment is zero
  * everywhere and whose second is too stays as it is: the replay stops there. */
-static void replay_row(const sq_trainer *t, int32_t slot)
+static void replay_row(const replay_job *job, int32_t slot)
 {
-    sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
+    const sq_trainer *t = job->t;
+    sq_row_state *state = job->table->state[slot / SQ_CHUNK_ROWS];
     int32_t r = slot % SQ_CHUNK_ROWS;
-    size_t stride = (size_t)t->items.catalogue->stride, at = (size_t)r * stride;
+    size_t stride = (size_t)job->table->catalogue->stride, at = (size_t)r * stride;
     int decays = t->options.weight_decay > 0;
     for (int64_t step = state->last[r] + 1; step <= t->step; step++) {
         if (!decays && t->kernels->max_abs(stride, state->m + at) == 0 && t->kernels->max_abs(stride, state->v + at) == 0)
             break;
         sq_adam rule = sq_trainer_rule(t, step);
-        t->kernels->adam(stride, &rule, NULL, sq_trainer_row(t, slot), state->m + at, state->v + at);
+        t->kernels->adam(stride, &rule, NULL, sq_trained_row(job->table, slot), state->m + at, state->v + at);
     }
     state->last[r] = t->step;
 }
 
 static void replay_part(void *arg, int32_t part, int32_t worker)
 {
-    sq_trainer *t = arg;
-    const sq_row_entries *e = &t->entries;
+    const replay_job *job = arg;
+    const sq_row_entries *e = job->entries;
     (void)worker;
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
-        if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(t, (int32_t)e->keys[i]);
+        if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(job, (int32_t)e->keys[i]);
 }
 
 void sq_step_replay(sq_trainer *t)
 {
-    if (sq_trainer_exact(t) && t->options.loss != SQ_LOSS_SOFTMAX)
-        sq_parallel(t->context->pool, t->entries.parts, replay_part, t);
+    replay_job items = {t, &t->items, &t->entries}, users = {t, &t->users, &t->user_entries};
+    if (!sq_trainer_exact(t)) return;
+    if (t->options.loss != SQ_LOSS_SOFTMAX) sq_parallel(t->context->pool, t->entries.parts, replay_part, &items);
+    if (sq_trainer_personal(t)) sq_parallel(t->context->pool, t->user_entries.parts, replay_part, &users);
 }
 
 static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
 {
-    sq_trainer *t = arg;
+    const replay_job *job = arg;
     (void)worker;
     for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
-        if (t->items.catalogue->slots[chunk]->live[r]) replay_row(t, chunk * SQ_CHUNK_ROWS + r);
+        if (job->table->catalogue->slots[chunk]->live[r]) replay_row(job, chunk * SQ_CHUNK_ROWS + r);
+}
+
+static int32_t catch_up(sq_trainer *t, sq_trained *table, seqrec_error *error)
+{
+    replay_job job = {t, table, NULL};
+    SQ_TRY(sq_trained_own_rows(table, error));
+    sq_parallel(t->context->pool, table->chunks, replay_chunk, &job);
+    return SEQREC_OK;
 }
 
 int32_t sq_trainer_catch_up(sq_trainer *t, seqrec_error *error)
 {
     if (!sq_trainer_exact(t)) return SEQREC_OK;
-    SQ_TRY(sq_trained_own_rows(&t->items, error));
-    sq_parallel(t->context->pool, t->items.chunks, replay_chunk, t);
-    return SEQREC_OK;
+    SQ_TRY(catch_up(t, &t->items, error));
+    return catch_up(t, &t->users, error);
 }
 
 /* ---- gradient ----------------------------------------------------------------------------------------------------------- */
@@ -84,7 +101,7 @@ typedef struct pending {
 
 static void flush(const sq_trainer *t, pending *p, float *sum)
 {
-    if (p->n) t->kernels->gather_axpy(p->n, (size_t)t->model->layout.dp, p->factor, p->row, sum);
+    if (p->n) t->kernels->gather_axpy(p->n, (size_t)t->model->layout.vp, p->factor, p->row, sum);
     p->n = 0;
 }
 
@@ -98,7 +115,7 @@ static void push(const sq_trainer *t, pending *p, float factor, const float *row
 /* sum over the gradient slots of row j of the shared table. */
 static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
         if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1])
             push(t, p, 1, t->dtable + (s * t->table_rows + row) * dp, sum);
@@ -106,7 +123,7 @@ static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
 
 static void cosine_project(const sq_trainer *t, const float *vector, int from_unit, float *g)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     float square = t->kernels->dot(dp, vector, vector);
     if (square <= 0) {
         memset(g, 0, dp * sizeof *g);
@@ -124,7 +141,7 @@ typedef struct row_sums {
 /* Gradient of the row's input vector and output vector; tied: both in `input`. entries[n] are its contributions. */
 static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
 {
-    size_t dp = (size_t)t->model->layout.dp, c = t->candidates, tokens = (size_t)t->plan.tokens;
+    size_t dp = (size_t)t->model->layout.vp, c = t->candidates, tokens = (size_t)t->plan.tokens;
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
@@ -182,7 +199,7 @@ static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, 
 
 static void add_norm(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     (void)slot;
     (void)arg;
     *norm += (double)t->kernels->dot(dp, g->input, g->input);
@@ -209,7 +226,7 @@ static void update(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, do
 {
     const sq_adam *rule = arg;
     sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
-    size_t dp = (size_t)t->model->layout.dp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
+    size_t dp = (size_t)t->model->layout.vp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
     float *row = sq_trainer_row(t, slot);
     (void)norm;
     t->kernels->adam(dp, rule, g->input, row, state->m + at, state->v + at);

@@ -2,6 +2,7 @@
 #ifndef SQ_TRAINEDTABLE_H
 #define SQ_TRAINEDTABLE_H
 #include "model/catalogue.h"
+#include "tensor/kernels.h"
 
 /* Adam state of one chunk of rows. */
 typedef struct sq_row_state {
@@ -46,6 +47,15 @@ int32_t sq_trained_merge(const sq_catalogue *from, const sq_catalogue *next, sq_
 
 /* Copies row chunks that a snapshot shares, so that they may be written. */
 int32_t sq_trained_own_rows(sq_trained *table, seqrec_error *error);
+/* One Adam step of a row of one vector, with gradient g, which makes it current at `step`. */
+static inline void sq_trained_update(sq_trained *table, const sq_kernels *kernels, const sq_adam *rule, int32_t slot,
+                                     const float *g, int64_t step)
+{
+    sq_row_state *state = table->state[slot / SQ_CHUNK_ROWS];
+    size_t width = (size_t)table->catalogue->padded, at = (size_t)(slot % SQ_CHUNK_ROWS) * width;
+    kernels->adam(width, rule, g, sq_trained_row(table, slot), state->m + at, state->v + at);
+    state->last[slot % SQ_CHUNK_ROWS] = step;
+}
 /* Every row counts as current at `step`. */
 void sq_trained_set_current(sq_trained *table, int64_t step);
 #endif

@@ -8,7 +8,7 @@
 
 /* What a sync makes before it touches the trainer. */
 typedef struct draft {
-    sq_trained items;
+    sq_trained items, users;
     double *popularity;
     sq_sampler sampler;
     sq_snapshot *best, *average;
@@ -45,6 +45,7 @@ static void drop_draft(const sq_trainer *t, draft *d)
 {
     const sq_memory *memory = &t->context->memory;
     sq_trained_drop(&t->items, &d->items);
+    sq_trained_drop(&t->users, &d->users);
     sq_free(memory, d->popularity);
     sq_sampler_free(&d->sampler, memory);
     sq_snapshot_release(t->model, d->best);
@@ -61,14 +62,17 @@ static int32_t rebase(const sq_trainer *t, const sq_snapshot *kept, const sq_sna
     s->references = 1;
     s->weights = sq_weights_retain(kept->weights);
     s->names = sq_item_names_retain(kept->names);
+    s->user_names = sq_item_names_retain(next->user_names); /* not kept's: nobody forgotten stays in it */
     s->notes = sq_notes_retain(kept->notes);
     *out = s;
+    SQ_TRY(sq_trained_merge(kept->users, next->users, &s->users, error));
     return sq_trained_merge(kept->catalogue, next->catalogue, &s->catalogue, error);
 }
 
 static int32_t make_draft(const sq_trainer *t, const sq_snapshot *next, draft *d, seqrec_error *error)
 {
     SQ_TRY(sq_trained_draft(&t->items, next->catalogue, t->step, &d->items, error));
+    SQ_TRY(sq_trained_draft(&t->users, next->users, t->step, &d->users, error));
     SQ_TRY(draft_popularity(t, &d->items, &d->popularity, error));
     SQ_TRY(draft_sampler(t, d->items.live, d->items.live_count, d->popularity, &d->sampler, error));
     SQ_TRY(rebase(t, t->fit.best, next, &d->best, error));
@@ -79,6 +83,7 @@ static void take_draft(sq_trainer *t, draft *d)
 {
     const sq_memory *memory = &t->context->memory;
     sq_trained_take(&t->items, &d->items, t->step);
+    sq_trained_take(&t->users, &d->users, t->step);
     sq_free(memory, t->popularity);
     sq_sampler_free(&t->sampler, memory);
     t->popularity = d->popularity;
@@ -104,7 +109,9 @@ int32_t sq_trainer_sync(sq_trainer *t, seqrec_error *error)
 {
     sq_snapshot *s = sq_snapshot_acquire(t->model);
     int32_t status = SEQREC_OK;
-    if (!t->items.catalogue || s->catalogue->version != t->items.catalogue->version) status = follow(t, s, error);
+    if (!t->items.catalogue || s->catalogue->version != t->items.catalogue->version ||
+        s->users->version != t->users.catalogue->version)
+        status = follow(t, s, error);
     sq_snapshot_release(t->model, s);
     return status;
 }
@@ -165,7 +172,10 @@ int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqre
         return status;
     }
     /* Rows that lazy updates left behind count as current: exact updates replay the steps from now on only. */
-    if (!exact && sq_trainer_exact(t)) sq_trained_set_current(&t->items, t->step);
+    if (!exact && sq_trainer_exact(t)) {
+        sq_trained_set_current(&t->items, t->step);
+        sq_trained_set_current(&t->users, t->step);
+    }
     sq_sampler_free(&t->sampler, &t->context->memory);
     t->sampler = sampler;
     return SEQREC_OK;
@@ -177,6 +187,7 @@ void sq_trainer_free(sq_trainer *t)
     const sq_memory *memory = &t->context->memory;
     seqrec_model *model = t->model;
     sq_trained_free(&t->items);
+    sq_trained_free(&t->users);
     sq_free(memory, t->popularity);
     sq_sampler_free(&t->sampler, memory);
     sq_snapshot_release(model, t->fit.best);
@@ -184,9 +195,10 @@ void sq_trainer_free(sq_trainer *t)
     for (int32_t w = 0; t->arenas && w < t->workers; w++) sq_arena_free(&t->arenas[w], memory);
     sq_plan_free(&t->plan, memory);
     sq_row_entries_free(&t->entries, memory);
+    sq_row_entries_free(&t->user_entries, memory);
     void *blocks[] = {t->weights, t->transposed, t->m,  t->v,  t->grads,       t->table,  t->panels,
                       t->dtable,  t->arenas,     t->u,  t->dx, t->coefficient, t->losses, t->unfit,
-                      t->sequence};
+                      t->sequence, t->duser};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     sq_free(memory, t);
     sq_model_release(model);
@@ -212,6 +224,7 @@ int32_t sq_trainer_snapshot(sq_trainer *t, sq_snapshot **out, seqrec_error *erro
     if (s) {
         s->references = 1;
         s->names = sq_item_names_retain(now->names);
+        s->user_names = sq_item_names_retain(now->user_names);
         s->notes = sq_notes_retain(now->notes);
         s->weights = sq_weights_create(memory, t->model->layout.floats);
     }
@@ -222,6 +235,7 @@ int32_t sq_trainer_snapshot(sq_trainer *t, sq_snapshot **out, seqrec_error *erro
     }
     memcpy(s->weights->at, t->weights, t->model->layout.floats * sizeof(float));
     int32_t status = sq_catalogue_with_rows(t->items.catalogue, t->items.rows, &s->catalogue, error);
+    if (status == SEQREC_OK) status = sq_catalogue_with_rows(t->users.catalogue, t->users.rows, &s->users, error);
     if (status == SEQREC_OK)
         *out = s;
     else
@@ -253,12 +267,14 @@ int32_t sq_trainer_publish_snapshot(sq_trainer *t, sq_snapshot *snapshot, seqrec
     sq_change change = {0};
     sq_lock_take(&t->model->writing);
     int32_t status = sq_trained_merge(snapshot->catalogue, t->model->current->catalogue, &change.catalogue, error);
+    if (status == SEQREC_OK) status = sq_trained_merge(snapshot->users, t->model->current->users, &change.users, error);
     if (status == SEQREC_OK) status = sq_trainer_notes(t, t->model->current->notes, &change.notes, error);
     if (status == SEQREC_OK) {
         change.weights = sq_weights_retain(snapshot->weights);
         status = sq_model_publish(t->model, change, error);
     } else {
         sq_catalogue_release(change.catalogue);
+        sq_catalogue_release(change.users);
     }
     sq_lock_give(&t->model->writing);
     return status;

@@ -36,14 +36,14 @@ struct seqrec_trainer {
     float *weights, *transposed, *m, *v; /* parameter blocks */
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
 
-    sq_trained items;
+    sq_trained items, users; /* users: empty with user_embedding = none */
     sq_sampler sampler;
     double *popularity; /* [slots] training counts, for sampler = popularity */
     sq_adam rules[SQ_RULES];
 
     /* full softmax and shared negatives: the output vectors in one piece */
-    float *table, *panels; /* [padded live][dp] and its transpose in panels */
-    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][dp] */
+    float *table, *panels; /* [padded live][vp] and its transpose in panels */
+    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][vp] */
     size_t table_rows;
 
     sq_plan plan;
@@ -51,9 +51,12 @@ struct seqrec_trainer {
     size_t sequence_capacity;
     sq_row_entries entries;
     size_t candidates; /* entries per token behind the inputs: 1 + k, 1, or 0 */
-    float *u, *dx;     /* [tokens][dp] of the batch */
+    float *u, *dx;     /* [tokens][vp] of the batch */
     float *coefficient; /* [tokens][candidates] */
     size_t u_capacity, dx_capacity, coefficient_capacity;
+    sq_row_entries user_entries; /* entry s: the user of sequence s */
+    float *duser;                /* [sequences][up] gradient of their vectors */
+    size_t duser_capacity;
     double *losses;    /* [micro-batches] */
     int32_t *unfit;    /* [micro-batches] 1: something was not finite */
     size_t losses_capacity, unfit_capacity;
@@ -103,12 +106,24 @@ void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
 sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);
 sq_schedule sq_trainer_schedule(const sq_trainer *trainer);
 
+static inline int32_t sq_trainer_personal(const sq_trainer *t)
+{
+    return t->options.user_embedding != SQ_USER_NONE;
+}
+/* stepusers.c */
+void sq_step_share(sq_trainer *trainer);                          /* stochastic shared embeddings, on the plan */
+int32_t sq_step_users(sq_trainer *trainer, seqrec_error *error); /* this step's users as row entries */
+double sq_step_user_norm(sq_trainer *trainer);                    /* squared norm of the users' gradients */
+void sq_step_update_users(sq_trainer *trainer, const sq_adam *rule);
+
 /* stepnegatives.c: draws this step's candidates into entries. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
-    float *du;           /* [tokens][dp] */
+    float *du;           /* [tokens][vp], from the loss */
+    float *out, *dout;   /* [tokens of the network][dp]; out NULL: it goes to u, and dout is du */
+    float *bias, *dbias; /* [tokens] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
     const float **rows;  /* [tokens][1 + k] */
@@ -121,6 +136,15 @@ typedef struct sq_step_scratch {
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
+/* stepinput.c, in the order of their use; e is the embedding of the step. */
+void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* from out->out on */
+sq_micro_batch sq_step_embed(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch);
+/* Where scratch->out is there: user vectors u [tokens][vp] and bias out of it, and dout out of du and dbias. */
+void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch, float *u);
+void sq_step_join(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch);
+/* From dout: gradients of positions and the default user to grads, of items to dx, of users to duser. */
+void sq_step_embed_bwd(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+                       float *grads);
 /* Materialises the output vectors for softmax and shared negatives. */
 int32_t sq_step_table(sq_trainer *trainer, seqrec_error *error);
 static inline int32_t sq_trainer_shares(const sq_trainer *t)

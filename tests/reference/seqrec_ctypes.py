@@ -59,7 +59,8 @@ class Batch(Sized):
 
 class Filter(Sized):
     _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
-                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P)]
+                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P),
+                ("strangers", I64P)]
 
 
 class Reader(Sized):
