@@ -172,7 +172,7 @@ typedef struct seqrec_batch {
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
     const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL; training refuses them for now */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
-    const int64_t *users;         /**< [B] user ids, or NULL */
+    const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
     const int64_t *request_times; /**< [B] seconds, or NULL */
 } seqrec_batch;
 
@@ -262,7 +262,7 @@ typedef struct seqrec_filter {
     int64_t *strangers; /**< out, may be NULL: sequences whose user has no row in a model with users (0 in others) */
 } seqrec_filter;
 
-/** Scores candidates for each sequence from its raw history (users need not have been trained).
+/** Scores candidates for each sequence from its raw history (users need not have been trained, and batch->users may be NULL).
  * With candidate_offsets NULL, all B sequences get the same `n` candidates and scores is [B][n]; otherwise sequence b gets
  * candidates[candidate_offsets[b]..candidate_offsets[b+1]) and scores has the same layout (n is ignored).
  * An unknown candidate is E_NOT_FOUND. An empty history scores with the zero vector: every score is 0.
@@ -444,7 +444,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, 
 /** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
 SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
 /** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
- * are E_NOT_FOUND unless option unknown_items is skip. E_NUMERIC leaves weights and optimiser untouched. After the first
+ * are E_NOT_FOUND unless option unknown_items is skip. A model with users needs batch->users (E_ARGUMENT); an unknown user is
+ * E_NOT_FOUND unless option unknown_users is default. E_NUMERIC leaves weights and optimiser untouched. After the first
  * steps it allocates nothing. Rule C. */
 SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
                                        seqrec_error *error);
@@ -499,8 +500,9 @@ typedef struct seqrec_fit_stats {
 } seqrec_fit_stats;
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
- * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
- * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added; the
+ * hash in the model's notes. Items of the dataset the model lacks are added first; in a model with users also users with two
+ * training events, unless the trainer was fitted before (who was forgotten since stays so). Continues where a resumed trainer was.
+ * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but rows that were added; the
  * steps committed so far stay in the trainer and another call goes on from them. E_STATE: the trainer was fitted to other data
  * or under another split before. Callbacks must not call functions of this trainer. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,

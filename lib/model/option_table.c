@@ -125,6 +125,16 @@ static void sampled_softmax(sq_options *o)
     o->seen = SQ_SEEN_EXCLUDE_TARGET;
 }
 
+/* SSE-PT (Wu et al., RecSys 2020) as its code runs on ml-1m: 50 + 50, L 200, ids kept with probability .08 (users) and .9
+ * (items). */
+static void sse_pt(sq_options *o)
+{
+    original(o);
+    o->user_embedding = SQ_USER_CONCATENATED;
+    o->sse_user = 0.92;
+    o->sse_item = 0.1;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -133,6 +143,7 @@ static const struct {
     {"sasrec-original", original},
     {"sasrec-softmax", softmax},
     {"sasrec-sampled-softmax", sampled_softmax},
+    {"sse-pt", sse_pt},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 
