@@ -304,7 +304,8 @@ SEQREC_API int32_t seqrec_users_update(seqrec_model *model, const int64_t *ids, 
  * files written from now on. A call that runs meanwhile may still use the old rows; their memory is zeroed when the last such
  * call ends. A trainer of the model drops its own rows, optimiser state and kept weights of them at its next call (step, fit,
  * publish, save) or with seqrec_trainer_release; a fit that runs in another thread does so before its next epoch. Not undone:
- * files written before, and what the weights that all users share have learned from them. W. */
+ * files written before, what the weights that all users share have learned from them, and what calls left in working memory,
+ * which later calls overwrite. W. */
 SEQREC_API int32_t seqrec_users_forget(seqrec_model *model, const int64_t *ids, int64_t n, seqrec_error *error);
 /** Copies the vectors of n users to out [n][width]. E_NOT_FOUND names the first missing id. Rule R. */
 SEQREC_API int32_t seqrec_users_get(const seqrec_model *model, const int64_t *ids, int64_t n, float *out,

@@ -60,7 +60,7 @@ sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, 
 /* ---- output --------------------------------------------------------------------------------------------------------- */
 
 /* Score of SSE-PT: <h, [E[i]; user_scale * U]> = <u, E[i]> + bias, u = the first vd floats of h. */
-void sq_step_split(const sq_trainer *t, const sq_micro *m, sq_embedding *e, sq_step_scratch *s, float *u)
+void sq_step_split(const sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *u)
 {
     const sq_layout *l = &t->model->layout;
     size_t dp = (size_t)l->dp, vd = (size_t)l->vd, vp = (size_t)l->vp;

@@ -4,9 +4,12 @@
 
 /* ---- row state ---------------------------------------------------------------------------------------------------- */
 
-static void free_state(const sq_memory *memory, sq_row_state *s)
+/* wiped: nothing of it stays in free memory. */
+static void free_state(const sq_memory *memory, int32_t wiped, sq_row_state *s)
 {
     if (!s) return;
+    if (wiped && s->m) memset(s->m, 0, sq_block_bytes(s->m));
+    if (wiped && s->v) memset(s->v, 0, sq_block_bytes(s->v));
     sq_free(memory, s->m);
     sq_free(memory, s->v);
     sq_free(memory, s);
@@ -21,7 +24,7 @@ static sq_row_state *create_state(const sq_memory *memory, int32_t stride, int64
     s->v = sq_alloc_zero(memory, SQ_CHUNK_ROWS * (size_t)stride, sizeof *s->v);
     for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) s->last[r] = step;
     if (s->m && s->v) return s;
-    free_state(memory, s);
+    free_state(memory, 0, s);
     return NULL;
 }
 
@@ -89,7 +92,7 @@ static void release(sq_trained *t, int32_t kept_state)
     const sq_memory *memory = &t->catalogue->context->memory;
     for (int32_t c = 0; t->rows && t->state && c < t->chunks; c++) {
         sq_rows_release(memory, t->rows[c]);
-        if (c >= kept_state) free_state(memory, t->state[c]);
+        if (c >= kept_state) free_state(memory, t->catalogue->kind->wiped, t->state[c]);
     }
     sq_free(memory, t->rows);
     sq_free(memory, t->state);

@@ -140,7 +140,8 @@ double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq
 void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* from out->out on */
 sq_micro_batch sq_step_embed(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch);
 /* Where scratch->out is there: user vectors u [tokens][vp] and bias out of it, and dout out of du and dbias. */
-void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch, float *u);
+void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+                   float *u);
 void sq_step_join(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch);
 /* From dout: gradients of positions and the default user to grads, of items to dx, of users to duser. */
 void sq_step_embed_bwd(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
