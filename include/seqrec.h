@@ -172,7 +172,7 @@ typedef struct seqrec_batch {
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
     const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL: of each event as a target of training */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
-    const int64_t *users;         /**< [B] user ids, or NULL */
+    const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
     const int64_t *request_times; /**< [B] seconds, or NULL */
 } seqrec_batch;
 
@@ -260,9 +260,10 @@ typedef struct seqrec_filter {
     const int64_t *deny; /**< never these ids, or NULL */
     int64_t deny_count;
     int64_t *skipped; /**< out, may be NULL: how many ids of histories and lists were unknown and skipped */
+    int64_t *strangers; /**< out, may be NULL: sequences whose user has no row in a model with users (0 in others) */
 } seqrec_filter;
 
-/** Scores candidates for each sequence from its raw history (users need not have been trained).
+/** Scores candidates for each sequence from its raw history (users need not have been trained, and batch->users may be NULL).
  * With candidate_offsets NULL, all B sequences get the same `n` candidates and scores is [B][n]; otherwise sequence b gets
  * candidates[candidate_offsets[b]..candidate_offsets[b+1]) and scores has the same layout (n is ignored).
  * An unknown candidate is E_NOT_FOUND. An empty history scores with the zero vector: every score is 0.
@@ -283,6 +284,45 @@ SEQREC_API int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *
 /* ======================================================================================================================
  * EXPERIMENTAL from here on: exported under the symbol version SEQREC_EXPERIMENTAL, outside the ABI promise for now.
  * ====================================================================================================================== */
+
+/** @}
+ * @name Users (experimental)
+ * The vectors of users by the host's user ids, on a live model whose option `user_embedding` is not none (SSE-PT, Wu et al.,
+ * RecSys 2020). Rows behave as those of items do. A vector has seqrec_users_width() floats: `dim`, or `user_dim` when
+ * concatenated. Whoever has no row, or comes without an id, gets the model's default vector, which training learns.
+ * seqrec_topk, seqrec_score and seqrec_encode take the users from batch->users. With user_embedding = concatenated their scores
+ * leave out the user's own part, which is the same for every item.
+ * @{ */
+
+/** Adds n users. vectors [n][width], or NULL to start them as training does, from (seed, id). All or nothing: E_EXISTS names the
+ * first id that is there already, E_ARGUMENT one that occurs twice, a vector that is not finite, or a model without users. W. */
+SEQREC_API int32_t seqrec_users_put(seqrec_model *model, const int64_t *ids, int64_t n, const float *vectors,
+                                    seqrec_error *error);
+/** Overwrites the vectors of n users that exist (E_NOT_FOUND otherwise); optimiser state of the rows starts anew. W. */
+SEQREC_API int32_t seqrec_users_update(seqrec_model *model, const int64_t *ids, int64_t n, const float *vectors,
+                                       seqrec_error *error);
+/** Forgets n users (E_NOT_FOUND otherwise; all or nothing): vector and name are gone from what readers see from now on, and from
+ * files written from now on. A call that runs meanwhile may still use the old rows; their memory is zeroed when the last such
+ * call ends. A trainer of the model drops its own rows, optimiser state and kept weights of them at its next call (step, fit,
+ * publish, save) or with seqrec_trainer_release; a fit that runs in another thread does so before its next epoch. Not undone:
+ * files written before, what the weights that all users share have learned from them, and what calls left in working memory,
+ * which later calls overwrite. W. */
+SEQREC_API int32_t seqrec_users_forget(seqrec_model *model, const int64_t *ids, int64_t n, seqrec_error *error);
+/** Copies the vectors of n users to out [n][width]. E_NOT_FOUND names the first missing id. Rule R. */
+SEQREC_API int32_t seqrec_users_get(const seqrec_model *model, const int64_t *ids, int64_t n, float *out,
+                                    seqrec_error *error);
+/** Where a user lives: slot (int32) and generation, which changes when a slot is reused. Rule R. */
+SEQREC_API int32_t seqrec_users_locate(const seqrec_model *model, int64_t id, int32_t *slot, int32_t *generation,
+                                       seqrec_error *error);
+/** Number of users with a row; -1 for a NULL model. Rule R. */
+SEQREC_API int64_t seqrec_users_count(const seqrec_model *model);
+/** Floats per user vector; -1 for a NULL model. Rule R. */
+SEQREC_API int64_t seqrec_users_width(const seqrec_model *model);
+/** Iterates over ids in slot order, as seqrec_items_next. Rule R. */
+SEQREC_API int32_t seqrec_users_next(const seqrec_model *model, int64_t *cursor, int64_t *ids, int64_t capacity,
+                                     int64_t *n, seqrec_error *error);
+/** The id of the user whom a dataset of texts calls `name`; E_NOT_FOUND. Rule R. */
+SEQREC_API int32_t seqrec_users_find(const seqrec_model *model, const char *name, int64_t *id, seqrec_error *error);
 
 /** @}
  * @name Datasets (experimental)
@@ -416,7 +456,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, 
 /** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
 SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
 /** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
- * are E_NOT_FOUND unless option unknown_items is skip. batch->weights (or with event_weights = values batch->values) weigh the
+ * are E_NOT_FOUND unless option unknown_items is skip. A model with users needs batch->users (E_ARGUMENT); an unknown user is
+ * E_NOT_FOUND unless option unknown_users is default. batch->weights (or with event_weights = values batch->values) weigh the
  * events as targets: the loss is the weighted mean; a weight that is negative or not finite is E_ARGUMENT. With option
  * accumulate = n the batch waits (its loss is NaN, stats->waiting says how many do) until n are there, and the n-th call makes
  * one step of them all; events whose items were removed meanwhile are passed over. E_NUMERIC leaves weights and optimiser
@@ -499,8 +540,9 @@ typedef struct seqrec_fit_stats {
 } seqrec_fit_stats;
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
- * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
- * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added. The
+ * hash in the model's notes. Items of the dataset the model lacks are added first; in a model with users also users with two
+ * training events, unless the trainer was fitted before (who was forgotten since stays so). Continues where a resumed trainer was.
+ * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but rows that were added. The
  * steps committed so far and the best weights stay in the trainer: seqrec_trainer_publish_best shows those weights to readers,
  * seqrec_trainer_save keeps everything, and another call goes on from where this one stopped. E_STATE: the trainer was fitted to other data
  * or under another split before. Callbacks must not call functions of this trainer. C. */

@@ -65,7 +65,7 @@ static int32_t check_items(const seqrec_trainer *t, const seqrec_batch *batch, s
 {
     for (int64_t b = 0; b < batch->sequences; b++)
         for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++)
-            SQ_CHECK(sq_catalogue_find(t->catalogue, batch->items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
+            SQ_CHECK(sq_catalogue_find(t->items.catalogue, batch->items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
                      "event %lld of sequence %lld: the model has no item %lld", (long long)(i - batch->offsets[b]),
                      (long long)b, (long long)batch->items[i]);
     return SEQREC_OK;
@@ -81,11 +81,22 @@ static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const
     SQ_TRY(sq_grow(memory, (void **)&t->sequence_weights, &t->sequence_weights_capacity, 0, n, sizeof(float), error));
     *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, 0};
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
-        int32_t slot = sq_catalogue_find(t->catalogue, batch->items[i]);
+        int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
         if (slot < 0) continue;
         if (weights) t->sequence_weights[out->n] = weights[i];
         t->sequence[out->n++] = slot;
     }
+    return SEQREC_OK;
+}
+
+/* Slot of the user of sequence b, -1 for the default vector. */
+static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b, int32_t *out, seqrec_error *error)
+{
+    *out = -1;
+    if (!sq_trainer_personal(t)) return SEQREC_OK;
+    *out = sq_catalogue_find(t->users.catalogue, batch->users[b]);
+    SQ_CHECK(*out >= 0 || t->options.unknown_users == SQ_UNKNOWN_USER_DEFAULT, error, SEQREC_E_NOT_FOUND,
+             "sequence %lld: the model has no user %lld", (long long)b, (long long)batch->users[b]);
     return SEQREC_OK;
 }
 
@@ -96,6 +107,7 @@ static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *w
     sq_plan_clear(&t->plan);
     for (int64_t b = 0; b < batch->sequences; b++) {
         SQ_TRY(read_sequence(t, batch, weights, b, &sequence, error));
+        SQ_TRY(user_of(t, batch, b, &t->plan.user, error));
         SQ_TRY(sq_plan_add(&t->plan, memory, &sequence, t->options.max_length, t->options.position_decay, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
@@ -118,7 +130,7 @@ static int32_t accumulate(seqrec_trainer *t, const seqrec_batch *batch, const fl
     stats->loss = NAN;
     stats->waiting = w->batches;
     if (w->batches < t->options.accumulate) return SEQREC_OK;
-    seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items};
+    seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items, .users = w->users};
     int32_t status = run(t, &all, w->weights, stats, error);
     sq_waiting_rewind(w, status == SEQREC_OK ? &(sq_waiting){0} : &before);
     stats->waiting = 0;
@@ -134,6 +146,8 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
     SQ_TRY(event_weights(trainer, &b, &weights, error));
+    SQ_CHECK(b.users || !sq_trainer_personal(trainer) || b.sequences == 0, error, SEQREC_E_ARGUMENT,
+             "batch.users is NULL: a model with users trains their vectors");
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));
     SQ_TRY(sq_trainer_sync(trainer, error));
     if (trainer->options.unknown_items == SQ_UNKNOWN_ITEM_ERROR) SQ_TRY(check_items(trainer, &b, error));
@@ -181,9 +195,9 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
     SQ_TRY(sq_ids_check(ids, n, error));
     SQ_TRY(sq_trainer_sync(trainer, error));
     double *by_slot = sq_alloc_zero(&trainer->context->memory, (size_t)sq_trainer_slots(trainer), sizeof *by_slot);
-    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->live_count);
+    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->items.live_count);
     for (int64_t i = 0; i < n && status == SEQREC_OK; i++) {
-        int32_t slot = sq_catalogue_find(trainer->catalogue, ids[i]);
+        int32_t slot = sq_catalogue_find(trainer->items.catalogue, ids[i]);
         if (slot < 0)
             status = sq_fail(error, SEQREC_E_NOT_FOUND, "counts[%lld]: the model has no item %lld", (long long)i, (long long)ids[i]);
         else if (counts && !(counts[i] >= 0 && counts[i] <= 1e15))

@@ -52,6 +52,8 @@ typedef struct sq_sampled {
     float *coefficient;       /* [n][m + k] */
     float *du;                /* [n][width] */
     const float *inverse_norm; /* NULL, or [n][m + k]: scores are <u, row> * inverse_norm (cosine) */
+    const float *bias;         /* NULL, or [n]: added to all scores of a token (what its user adds whatever the item) */
+    float *dbias;              /* [n], with bias: its gradient */
     const float *log_expected; /* NULL, or [n][m + k]: log of how often the proposal draws the candidate (logQ) */
     size_t hardest;            /* 0, or: of the k only so many with the highest scores take part */
     float *scratch;            /* sq_sampled_scratch floats */

@@ -21,6 +21,7 @@ static void scores_of(const sq_sampled *o, size_t t, size_t first, size_t n, flo
             scores[j] = rows[j] ? o->rule->kernels->dot(o->width, o->u + t * o->width, rows[j]) : -INFINITY;
     for (size_t j = 0; j < n && o->inverse_norm; j++)
         if (rows[j]) scores[j] *= o->inverse_norm[t * c + first + j];
+    for (size_t j = 0; j < n && o->bias; j++) scores[j] += o->bias[t];
 }
 
 static void correct(const sq_sampled *o, size_t t, size_t first, size_t n, float *scores)
@@ -57,8 +58,10 @@ static void gradient_of(const sq_sampled *o, size_t t, float *g)
     float *du = o->du + t * o->width;
     int whole = 1;
     memset(du, 0, o->width * sizeof *du);
+    if (o->bias) o->dbias[t] = 0;
     for (size_t j = 0; j < c; j++) {
         whole &= rows[j] != NULL;
+        if (o->bias) o->dbias[t] += g[j];
         if (o->inverse_norm) g[j] *= o->inverse_norm[t * c + j];
     }
     if (whole)

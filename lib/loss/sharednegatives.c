@@ -9,18 +9,28 @@ static void target_scores(const sq_sampled *o, size_t t, float *scores)
     for (size_t p = 0; p < o->m; p++) {
         scores[p] = rows[p] ? o->rule->kernels->dot(o->width, o->u + t * o->width, rows[p]) : -INFINITY;
         if (rows[p] && o->inverse_norm) scores[p] *= o->inverse_norm[t * o->m + p];
+        if (o->bias) scores[p] += o->bias[t];
         if (o->log_expected && o->rule->corrects == SQ_LOGQ_CLASSIC) scores[p] -= o->log_expected[t * o->m + p];
     }
+}
+
+static float sum_of(size_t n, const float *x)
+{
+    float sum = 0;
+    for (size_t j = 0; j < n; j++) sum += x[j];
+    return sum;
 }
 
 static double token_loss(const sq_sampled *o, const sq_shared *s, size_t t)
 {
     float *logits = s->logits + t * s->k, *g = o->coefficient + t * o->m;
+    for (size_t j = 0; j < s->live && o->bias; j++) logits[j] += o->bias[t];
     for (size_t j = 0; j < s->live && s->log_expected; j++) logits[j] -= s->log_expected[j];
     for (size_t j = 0; j < s->live; j++)
         if (s->masked[t * s->k + j]) logits[j] = -INFINITY;
     target_scores(o, t, g);
     double loss = o->loss(o->rule, o->weight[t], o->m, g, s->live, logits);
+    if (o->bias) o->dbias[t] = sum_of(o->m, g) + sum_of(s->live, logits);
     for (size_t p = 0; p < o->m && o->inverse_norm; p++) g[p] *= o->inverse_norm[t * o->m + p];
     for (size_t j = s->live; j < s->k; j++) logits[j] = 0;
     return (double)o->weight[t] * loss;

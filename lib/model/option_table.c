@@ -37,6 +37,11 @@ const sq_option sq_option_table[] = {
     CHOICE(M, init, "xavier", "xavier|normal",
            "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
     REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
+    CHOICE(M, user_embedding, "none", "none|added|concatenated|prefix",
+           "How a user's own vector enters the model: not at all, added to every event, concatenated to every event's vector "
+           "and to the items' at the output (SSE-PT), or as a token in front of the window."),
+    INTEGER(M, user_dim, "0", 0, 4096,
+            "Length of a user's vector with user_embedding = concatenated; 0 = dim, which it is in the other cases."),
 
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max",
            "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
@@ -97,6 +102,13 @@ const sq_option sq_option_table[] = {
     INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr has none."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
     CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
+    CHOICE(T, unknown_users, "error", "error|default",
+           "User ids of a training batch that the model does not have: refused, or trained with the default vector."),
+    REAL(T, user_default_share, "0.1", 0, 1,
+         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained."),
+    REAL(T, sse_item, "0", 0, 1,
+         "Stochastic shared embeddings: probability that an event of a training sequence becomes a random item."),
+    REAL(T, sse_user, "0", 0, 1, "Probability that the user of a training sequence becomes a random one."),
 
     INTEGER(T, micro_batch, "512", 32, 65536,
             "Tokens that one worker takes through the network at a time; sums of gradients follow it, so it is part of a run."),
@@ -151,6 +163,16 @@ static void gsasrec(sq_options *o)
     o->valid_every = 2;
 }
 
+/* SSE-PT (Wu et al., RecSys 2020) as its code runs on ml-1m: 50 + 50, L 200, ids kept with probability .08 (users) and .9
+ * (items). */
+static void sse_pt(sq_options *o)
+{
+    original(o);
+    o->user_embedding = SQ_USER_CONCATENATED;
+    o->sse_user = 0.92;
+    o->sse_item = 0.1;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -160,6 +182,7 @@ static const struct {
     {"sasrec-softmax", softmax},
     {"sasrec-sampled-softmax", sampled_softmax},
     {"gsasrec", gsasrec},
+    {"sse-pt", sse_pt},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

@@ -168,10 +168,24 @@ static int32_t check_loss(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_users(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(o->user_dim == 0 || o->user_embedding == SQ_USER_CONCATENATED, error, SEQREC_E_ARGUMENT,
+             "user_dim = %lld needs user_embedding = concatenated: otherwise a user's vector has dim floats",
+             (long long)o->user_dim);
+    SQ_CHECK(o->score == SQ_SCORE_DOT || o->user_embedding != SQ_USER_CONCATENATED, error, SEQREC_E_ARGUMENT,
+             "score = cosine and user_embedding = concatenated: the user's part would change the length of every item");
+    SQ_CHECK(o->sse_user == 0 || o->user_embedding != SQ_USER_NONE, error, SEQREC_E_ARGUMENT,
+             "sse_user = %g replaces users, but user_embedding = none has none", o->sse_user);
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
-    SQ_CHECK(options->dim % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide dim = %lld",
-             (long long)options->heads, (long long)options->dim);
+    const int64_t width = sq_options_width(options);
+    SQ_CHECK(width % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
+             (long long)options->heads, width == options->dim ? "dim" : "dim + user_dim", (long long)width);
+    SQ_TRY(check_users(options, error));
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);

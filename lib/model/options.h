@@ -7,6 +7,7 @@ enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
+enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
 enum { /* rows of losstable.c */
     SQ_LOSS_BCE,
@@ -34,6 +35,7 @@ enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
 enum { SQ_ROWS_AUTO, SQ_ROWS_EXACT, SQ_ROWS_LAZY };
 enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE };
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
+enum { SQ_UNKNOWN_USER_ERROR, SQ_UNKNOWN_USER_DEFAULT };
 
 enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING, SQ_SCOPE_RUNTIME };
 enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
@@ -46,6 +48,7 @@ typedef struct sq_options {
     double temperature, norm_epsilon;
     int64_t init;
     double init_std;
+    int64_t user_embedding, user_dim;
     /* training */
     int64_t loss;
     double calibration, label_smoothing, score_penalty;
@@ -62,7 +65,8 @@ typedef struct sq_options {
     int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;
-    int64_t unknown_items;
+    int64_t unknown_items, unknown_users;
+    double user_default_share, sse_item, sse_user;
     int64_t micro_batch;
 } sq_options;
 
@@ -97,6 +101,15 @@ int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *e
 void sq_options_take_training(sq_options *to, const sq_options *from);
 /* Text of the option's value; returns its length without the terminator (it may be cut to fit). */
 size_t sq_option_text(const sq_options *options, const sq_option *option, char *out, size_t out_bytes);
+/* Width of the network: dim, and with concatenated users their vector behind it. */
+static inline int64_t sq_options_user_dim(const sq_options *options)
+{
+    return options->user_dim > 0 ? options->user_dim : options->dim;
+}
+static inline int64_t sq_options_width(const sq_options *options)
+{
+    return options->dim + (options->user_embedding == SQ_USER_CONCATENATED ? sq_options_user_dim(options) : 0);
+}
 /* Rules between options, e.g. heads must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);
 

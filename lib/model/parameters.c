@@ -105,13 +105,17 @@ static void attention_output(builder *b, sq_block_at *at)
 
 static void widths(sq_layout *l, const sq_options *o)
 {
-    l->d = (int32_t)o->dim;
-    l->dp = round16(o->dim);
+    l->d = (int32_t)sq_options_width(o);
+    l->dp = round16(l->d);
+    l->vd = (int32_t)o->dim;
+    l->vp = round16(o->dim);
+    l->ud = (int32_t)sq_options_user_dim(o);
+    l->up = round16(l->ud);
     l->heads = (int32_t)o->heads;
-    l->dh = (int32_t)(o->dim / o->heads);
+    l->dh = l->d / l->heads;
     l->dhp = round16(l->dh);
     l->hp = l->heads * l->dhp;
-    l->f = (int32_t)(o->ffn_dim ? o->ffn_dim : o->dim);
+    l->f = o->ffn_dim ? (int32_t)o->ffn_dim : l->d;
     l->fp = round16(l->f);
     l->blocks = (int32_t)o->blocks;
     l->length = (int32_t)o->max_length;
@@ -139,6 +143,7 @@ static void build(sq_layout *l, const sq_options *o)
     }
     b.block = -1;
     norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+    if (o->user_embedding != SQ_USER_NONE) l->user_default = vector(&b, "users.default", l->ud, 0);
 }
 
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)

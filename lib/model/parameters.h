@@ -29,11 +29,13 @@ typedef struct sq_block_at {
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
     int32_t d, dp;           /* model width */
+    int32_t vd, vp;          /* an item's vector: d, or without a concatenated user's */
+    int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
-    size_t position, final_gain, final_bias, floats;
+    size_t position, final_gain, final_bias, user_default, floats;
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;

@@ -19,6 +19,8 @@ typedef struct job {
     sq_division division;
     int32_t *slot_of;  /* [items] slot of each dense item; -1: it was removed meanwhile */
     uint64_t mapped;   /* version of the catalogue that slot_of belongs to */
+    int32_t *user_of;  /* [users] slot of each user; -1: the default vector */
+    uint64_t users_mapped;
     int64_t *users;    /* [count] users with a target */
     int64_t *order;    /* [count] this epoch's order of them */
     int64_t count;
@@ -37,15 +39,37 @@ typedef struct job {
 static int32_t map_items(job *j, seqrec_error *error)
 {
     SQ_TRY(sq_trainer_sync(j->t, error));
-    if (j->slot_of && j->mapped == j->t->catalogue->version) return SEQREC_OK;
+    if (j->slot_of && j->mapped == j->t->items.catalogue->version) return SEQREC_OK;
     if (!j->slot_of) j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
     for (int64_t i = 0; i < j->data->items; i++)
-        j->slot_of[i] = sq_match_item(j->t->catalogue, now->names, j->data, i);
+        j->slot_of[i] = sq_match_item(j->t->items.catalogue, now->names, j->data, i);
     sq_snapshot_release(j->t->model, now);
-    j->mapped = j->t->catalogue->version;
+    j->mapped = j->t->items.catalogue->version;
     return SEQREC_OK;
+}
+
+/* The same for users, in a model that has some. */
+static int32_t map_users(job *j, seqrec_error *error)
+{
+    const sq_catalogue *users = j->t->users.catalogue;
+    if (!sq_trainer_personal(j->t) || (j->user_of && j->users_mapped == users->version)) return SEQREC_OK;
+    if (!j->user_of) j->user_of = sq_alloc(&j->t->context->memory, (size_t)j->data->users, sizeof *j->user_of);
+    SQ_CHECK(j->user_of, error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
+    sq_snapshot *now = sq_snapshot_acquire(j->t->model);
+    for (int64_t u = 0; u < j->data->users; u++)
+        j->user_of[u] = sq_match_user(users, now->user_names, j->data, u);
+    sq_snapshot_release(j->t->model, now);
+    j->users_mapped = users->version;
+    return SEQREC_OK;
+}
+
+/* Follows the model's tables. */
+static int32_t follow(job *j, seqrec_error *error)
+{
+    SQ_TRY(map_items(j, error));
+    return map_users(j, error);
 }
 
 /* Slots of the first n events of a user, without items that are no longer there; returns how many. */
@@ -157,6 +181,14 @@ static int32_t check_values(const job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Users who have something to train on get rows when the trainer is new to the data: who comes without is served better by the
+ * default vector, and who was forgotten since the first fit stays forgotten. */
+static int32_t add_users(job *j, seqrec_error *error)
+{
+    if (j->t->fit.data_hash != 0) return SEQREC_OK;
+    return sq_match_add_users(j->t->model, j->data, j->users, j->count, error);
+}
+
 static int32_t prepare(job *j, seqrec_error *error)
 {
     const char *split = j->fit->split ? j->fit->split : "leave-one-out";
@@ -168,6 +200,8 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
     SQ_TRY(set_schedule(j, error));
+    if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
+    SQ_TRY(follow(j, error));
     j->t->fit.data_hash = j->data->hash;
     snprintf(j->t->fit.split, sizeof j->t->fit.split, "%s", split);
     return SEQREC_OK;
@@ -177,6 +211,7 @@ static void drop(job *j)
 {
     const sq_memory *memory = &j->t->context->memory;
     sq_free(memory, j->slot_of);
+    sq_free(memory, j->user_of);
     sq_free(memory, j->users);
     sq_free(memory, j->order);
     sq_free(memory, j->sequence);
@@ -218,6 +253,7 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
         sq_division_user(&j->division, j->data, u, &train, &valid);
         sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train)};
         s.n = slots_of(j, u, train, j->sequence);
+        if (j->user_of) t->plan.user = j->user_of[u];
         SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, &s, t->options.max_length, t->options.position_decay, error));
     }
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
@@ -234,7 +270,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
     int64_t batches = batches_of(j, j->count);
-    SQ_TRY(map_items(j, error));
+    SQ_TRY(follow(j, error));
     shuffle(j);
     j->partial = 0;
     for (double start = sq_seconds(); f->done < j->count && !j->cancelled; start = sq_seconds()) {

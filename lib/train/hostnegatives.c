@@ -14,7 +14,7 @@ static int32_t reserve(sq_trainer *t, size_t draws, seqrec_error *error)
 
 static int64_t id_of(const sq_trainer *t, int32_t slot)
 {
-    return t->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+    return t->items.catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
 }
 
 /* Log probabilities become the log of expected draws. */
@@ -33,7 +33,7 @@ static int32_t check_probabilities(sq_trainer *t, size_t draws, seqrec_error *er
 static int32_t check_items(const sq_trainer *t, size_t draws, seqrec_error *error)
 {
     for (size_t i = 0; i < draws; i++)
-        SQ_CHECK(sq_catalogue_find(t->catalogue, t->host_items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
+        SQ_CHECK(sq_catalogue_find(t->items.catalogue, t->host_items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
                  "items[%zu] of the host's negatives: the model has no item %lld", i, (long long)t->host_items[i]);
     return SEQREC_OK;
 }

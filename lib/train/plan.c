@@ -2,7 +2,11 @@
 #include "train/plan.h"
 #include <string.h>
 
-void sq_plan_clear(sq_plan *p) { p->tokens = p->sequences = p->seen_count = p->micro_count = p->longest = p->most_tokens = 0; }
+void sq_plan_clear(sq_plan *p)
+{
+    p->tokens = p->sequences = p->seen_count = p->micro_count = p->longest = p->most_tokens = 0;
+    p->user = -1;
+}
 
 #define GROW(array, used, count)                                                                                       \
     sq_grow(memory, (void **)&p->array, &p->array##_capacity, (size_t)(used), (size_t)(count), sizeof *p->array, error)
@@ -27,10 +31,12 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
     SQ_TRY(GROW(targets, p->tokens, p->tokens + t));
     SQ_TRY(GROW(weights, p->tokens, p->tokens + t));
     SQ_TRY(GROW(seen, p->seen_count, p->seen_count + n));
+    SQ_TRY(GROW(users, p->sequences, p->sequences + 1));
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
     memcpy(p->targets + p->tokens, slots + n - t, (size_t)t * sizeof *slots);
     weigh(sequence, t, decay, p->weights + p->tokens);
     memcpy(p->seen + p->seen_count, slots, (size_t)n * sizeof *slots);
+    p->users[p->sequences] = p->user;
     p->starts[p->sequences] = p->tokens;
     p->seen_starts[p->sequences] = p->seen_count;
     p->sequences++;
@@ -94,6 +100,7 @@ void sq_plan_free(sq_plan *p, const sq_memory *memory)
     sq_free(memory, p->targets);
     sq_free(memory, p->weights);
     sq_free(memory, p->seen);
+    sq_free(memory, p->users);
     sq_free(memory, p->micro);
     memset(p, 0, sizeof *p);
 }

@@ -22,9 +22,12 @@ typedef struct sq_plan {
     int32_t *targets;      /* [tokens] slots */
     float *weights;        /* [tokens] share of each target in the loss; after sq_plan_finish they add up to 1 */
     int32_t *seen;         /* slots of whole histories */
+    int32_t user;          /* of the sequences added from here on: a slot of the user table, or -1 */
+    int32_t *users;        /* [sequences] */
     sq_micro *micro;       /* [micro_count] */
     int64_t slot_starts[SQ_GRADIENT_SLOTS + 1]; /* micro-batches of each gradient slot */
-    size_t starts_capacity, seen_starts_capacity, inputs_capacity, targets_capacity, weights_capacity, seen_capacity, micro_capacity;
+    size_t starts_capacity, seen_starts_capacity, inputs_capacity, targets_capacity, weights_capacity, seen_capacity,
+        users_capacity, micro_capacity;
 } sq_plan;
 
 void sq_plan_clear(sq_plan *plan);

@@ -32,32 +32,13 @@ static sq_network network_of(const sq_trainer *t)
     return n;
 }
 
-/* Embeds every sequence of the micro-batch into x[0]. */
-static void embed(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s)
-{
-    const sq_plan *p = &t->plan;
-    for (int32_t i = 0; i < m->tokens; i++) s->items[i] = sq_trainer_row(t, p->inputs[m->first_token + i]);
-    for (int32_t i = 0; i <= m->sequences; i++)
-        s->starts[i] = (int32_t)(p->starts[m->first_sequence + i] - m->first_token);
-    for (int32_t i = 0; i < m->sequences; i++)
-        sq_embed_fwd(e, s->items + s->starts[i], s->starts[i + 1] - s->starts[i],
-                     (uint64_t)(m->first_token + s->starts[i]), s->work.x[0] + (size_t)s->starts[i] * e->width);
-}
-
-static void embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *grads)
-{
-    float *dpositions = e->positions ? grads + t->model->layout.position : NULL;
-    for (int32_t i = 0; i < m->sequences; i++)
-        sq_embed_bwd(e, s->starts[i + 1] - s->starts[i], (uint64_t)(m->first_token + s->starts[i]),
-                     s->du + (size_t)s->starts[i] * e->width, dpositions);
-    memcpy(t->dx + (size_t)m->first_token * e->width, s->du, (size_t)m->tokens * e->width * sizeof *s->du);
-}
-
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
 {
-    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->tokens * dp, first = (size_t)m->first_token * dp;
+    size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, first = (size_t)m->first_token * vp;
+    size_t up = sq_trainer_personal(t) ? (size_t)t->model->layout.up : 0;
     size_t c = (size_t)m->tokens * t->candidates;
     int32_t bad = !(t->kernels->max_abs(n, t->u + first) < LARGEST) || !(t->kernels->max_abs(n, t->dx + first) < LARGEST);
+    bad |= up && !(t->kernels->max_abs((size_t)m->sequences * up, t->duser + (size_t)m->first_sequence * up) < LARGEST);
     for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[(size_t)m->first_token * t->candidates + i]) < LARGEST);
     return bad;
 }
@@ -67,15 +48,16 @@ static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratc
     const sq_micro *m = &t->plan.micro[index];
     const sq_layout *l = &t->model->layout;
     sq_network net = network_of(t);
-    float *grads = t->grads + (size_t)slot * l->floats, *u = t->u + (size_t)m->first_token * (size_t)l->dp;
-    sq_micro_batch batch = {m->tokens, m->sequences, m->longest, s->starts, m->first_token};
+    float *grads = t->grads + (size_t)slot * l->floats, *u = t->u + (size_t)m->first_token * (size_t)l->vp;
     sq_embedding e = sq_embedding_of(t->model, t->weights);
     e.dropout = net.embedding;
-    embed(t, m, &e, s);
-    sq_network_fwd(&net, &batch, &s->work, u);
+    sq_micro_batch batch = sq_step_embed(t, m, &e, s);
+    sq_network_fwd(&net, &batch, &s->work, s->out ? s->out : u);
+    if (s->out) sq_step_split(t, m, &e, s, u);
     t->losses[index] = sq_step_loss(t, m, slot, s);
-    sq_network_bwd(&net, &batch, &s->work, s->du, grads);
-    embed_bwd(t, m, &e, s, grads);
+    if (s->out) sq_step_join(t, m, &e, s);
+    sq_network_bwd(&net, &batch, &s->work, s->dout, grads);
+    sq_step_embed_bwd(t, m, &e, s, grads);
     t->unfit[index] = not_fit(t, m);
 }
 
@@ -83,13 +65,13 @@ static void run_slot(void *arg, int32_t slot, int32_t worker)
 {
     sq_trainer *t = arg;
     int64_t from = t->plan.slot_starts[slot], to = t->plan.slot_starts[slot + 1];
-    size_t floats = t->model->layout.floats, dp = (size_t)t->model->layout.dp;
+    size_t floats = t->model->layout.floats, vp = (size_t)t->model->layout.vp;
     sq_step_scratch scratch;
     if (from == to) return;
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
     memset(t->grads + (size_t)slot * floats, 0, floats * sizeof *t->grads);
-    if (t->dtable) memset(t->dtable + (size_t)slot * t->table_rows * dp, 0, t->table_rows * dp * sizeof *t->dtable);
+    if (t->dtable) memset(t->dtable + (size_t)slot * t->table_rows * vp, 0, t->table_rows * vp * sizeof *t->dtable);
     for (int64_t i = from; i < to; i++) run_micro(t, i, slot, &scratch);
 }
 
@@ -149,7 +131,7 @@ static void commit_piece(void *arg, int32_t piece, int32_t worker)
 static int32_t reserve(sq_trainer *t, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t n = (size_t)t->plan.tokens * (size_t)t->model->layout.dp, micro = (size_t)t->plan.micro_count;
+    size_t n = (size_t)t->plan.tokens * (size_t)t->model->layout.vp, micro = (size_t)t->plan.micro_count;
     SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, n, sizeof *t->u, error));
     SQ_TRY(sq_grow(memory, (void **)&t->dx, &t->dx_capacity, 0, n, sizeof *t->dx, error));
     SQ_TRY(sq_grow(memory, (void **)&t->losses, &t->losses_capacity, 0, micro, sizeof *t->losses, error));
@@ -198,6 +180,7 @@ static int32_t check(sq_trainer *t, double *loss, double *norm, seqrec_error *er
             size_t from = piece_start(t, p), n = piece_end(t, p) - from;
             *norm += (double)t->kernels->dot(n, g + from, g + from);
         }
+        *norm += sq_step_user_norm(t);
         *norm = sqrt(*norm + sq_step_row_norm(t));
     }
     return SEQREC_OK;
@@ -210,6 +193,7 @@ static void commit(sq_trainer *t, double norm)
     sq_adam rule = sq_schedule_rule(&schedule, t->step + 1, clip);
     commit_job job = {t, &rule};
     sq_step_update_rows(t, &rule);
+    sq_step_update_users(t, &rule);
     sq_parallel(t->context->pool, PIECES, commit_piece, &job);
     t->step++;
     rule.clip = 1;
@@ -218,8 +202,8 @@ static void commit(sq_trainer *t, double norm)
 
 static int32_t has_weights(const sq_trainer *t)
 {
-    for (int64_t i = 0; i < t->live_count; i++)
-        if (t->popularity[t->live[i]] > 0) return 1;
+    for (int64_t i = 0; i < t->items.live_count; i++)
+        if (t->popularity[t->items.live[i]] > 0) return 1;
     return 0;
 }
 
@@ -245,11 +229,14 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(check_sampler(t, error));
     SQ_CHECK(t->options.schedule != SQ_SCHEDULE_COSINE || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
              "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
-    SQ_TRY(sq_step_own_rows(t, error));
+    SQ_TRY(sq_trained_own_rows(&t->items, error));
+    SQ_TRY(sq_trained_own_rows(&t->users, error));
     SQ_TRY(reserve(t, error));
+    sq_step_share(t);
     t->candidates = sq_trainer_candidates(t);
     SQ_TRY(reserve_workers(t, error));
     SQ_TRY(sq_step_negatives(t, error));
+    SQ_TRY(sq_step_users(t, error));
     sq_step_replay(t);
     SQ_TRY(sq_step_table(t, error));
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);

@@ -7,14 +7,14 @@ static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.neg
 
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
-    if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->live_count, (size_t)t->model->layout.dp);
+    if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->items.live_count, (size_t)t->model->layout.vp);
     if (sq_trainer_shares(t)) return tokens * shared_width(t);
     return sq_sampled_scratch((size_t)t->options.targets, (size_t)sq_trainer_draws(t));
 }
 
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
-    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.dp, c = t->candidates;
+    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, c = t->candidates;
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
     out->du = SQ_TAKE(arena, float, n * dp);
@@ -27,14 +27,14 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
     out->masked = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? n * shared_width(t) : 0);
     out->starts = SQ_TAKE(arena, int32_t, n + 1);
-    sq_workspace_take(arena, &t->model->layout, &t->options, (int32_t)n, (int32_t)t->plan.longest, 1, &out->work);
+    sq_step_input_take(arena, t, out);
 }
 
 /* ---- cosine: u becomes u / (|u| temperature) ---------------------------------------------------------------------- */
 
 static void normalise_users(const sq_trainer *t, size_t n, float *u, float *unit)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     for (size_t i = 0; i < n; i++) {
         float norm = sqrtf(t->kernels->dot(dp, u + i * dp, u + i * dp));
         unit[i] = norm > 0 ? 1.0f / (norm * (float)t->options.temperature) : 0;
@@ -45,7 +45,7 @@ static void normalise_users(const sq_trainer *t, size_t n, float *u, float *unit
 /* du of the normalised vector becomes that of the vector: unit * (du - v <v, du>), v = u of length one. */
 static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, const float *unit, float *du)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     float square = (float)(t->options.temperature * t->options.temperature);
     for (size_t i = 0; i < n; i++) {
         float along = t->kernels->dot(dp, u + i * dp, du + i * dp) * square;
@@ -58,10 +58,10 @@ static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, c
 
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.dp;
-    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->compact[t->plan.targets[m->first_token + i]];
-    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.d};
-    o.items = (size_t)t->live_count;
+    size_t dp = (size_t)t->model->layout.vp;
+    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->items.compact[t->plan.targets[m->first_token + i]];
+    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.vd};
+    o.items = (size_t)t->items.live_count;
     o.smoothing = (float)t->options.label_smoothing;
     o.weight = t->plan.weights + m->first_token;
     o.u = u;
@@ -77,9 +77,9 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 /* Vectors of the candidates of a micro-batch, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.dp;
+    size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.vp;
     const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * (int64_t)c;
-    size_t offset = sq_output_offset(t->catalogue);
+    size_t offset = sq_output_offset(t->items.catalogue);
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
         if (t->options.score != SQ_SCORE_COSINE) continue;
@@ -126,7 +126,7 @@ static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch 
 
 static double shared_loss(sq_trainer *t, const sq_micro *m, int32_t slot, const sq_sampled *o, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     mask_shared(t, m, s);
     sq_shared shared = {.negatives = t->table, .transposed = t->panels, .k = shared_width(t)};
     shared.live = (size_t)t->options.negatives;
@@ -140,7 +140,7 @@ static double shared_loss(sq_trainer *t, const sq_micro *m, int32_t slot, const 
 /* gBCE, eq. 14: beta = alpha (t (1 - 1 / alpha) + 1 / alpha), alpha = k / (V - 1). */
 static double calibrated(const sq_trainer *t)
 {
-    double alpha = (double)t->options.negatives / (double)(t->live_count > 1 ? t->live_count - 1 : 1);
+    double alpha = (double)t->options.negatives / (double)(t->items.live_count > 1 ? t->items.live_count - 1 : 1);
     return t->options.calibration * (alpha - 1) + 1;
 }
 
@@ -161,7 +161,7 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->tokens};
     o.m = (size_t)t->options.targets;
     o.k = t->candidates - o.m;
-    o.width = (size_t)t->model->layout.dp;
+    o.width = (size_t)t->model->layout.vp;
     o.weight = t->plan.weights + m->first_token;
     o.u = u;
     o.rows = s->rows;
@@ -170,6 +170,8 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     o.scratch = s->loss;
     if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
     if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
+    o.bias = s->bias;
+    o.dbias = s->dbias;
     if (t->options.logq != SQ_LOGQ_NONE) {
         candidate_expected(t, m, s);
         o.log_expected = s->expected;
@@ -179,7 +181,7 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
-    float *u = t->u + (size_t)m->first_token * (size_t)t->model->layout.dp;
+    float *u = t->u + (size_t)m->first_token * (size_t)t->model->layout.vp;
     int cosine = t->options.score == SQ_SCORE_COSINE;
     if (cosine) normalise_users(t, (size_t)m->tokens, u, s->unit);
     double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
@@ -191,9 +193,9 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
 
 static void table_row(sq_trainer *t, size_t row, int32_t slot)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     float *to = t->table + row * dp;
-    const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->catalogue);
+    const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
         float norm = sqrtf(t->kernels->dot(dp, from, from));
         t->kernels->scale(dp, norm > 0 ? 1.0f / norm : 0, from, to);
@@ -205,17 +207,17 @@ static void table_row(sq_trainer *t, size_t row, int32_t slot)
 static void table_panel(void *arg, int32_t panel, int32_t worker)
 {
     sq_trainer *t = arg;
-    size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.dp;
+    size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.vp;
     (void)worker;
-    for (size_t r = first; r < first + 64 && r < (size_t)t->live_count; r++) table_row(t, r, t->live[r]);
-    sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.d, (size_t)panel, t->panels);
+    for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++) table_row(t, r, t->items.live[r]);
+    sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.vd, (size_t)panel, t->panels);
 }
 
 /* table [rows][dp], its transpose, and the gradient slots. */
 static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t floats = rows * (size_t)t->model->layout.dp;
+    size_t floats = rows * (size_t)t->model->layout.vp;
     if (t->table && t->table_rows == rows) return SEQREC_OK;
     float *table = sq_alloc_zero(memory, floats, sizeof *table);
     float *panels = sq_alloc_zero(memory, floats, sizeof *panels);
@@ -248,7 +250,7 @@ static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_e
 
 static int32_t shared_table(sq_trainer *t, seqrec_error *error)
 {
-    size_t dp = (size_t)t->model->layout.dp, k = shared_width(t);
+    size_t dp = (size_t)t->model->layout.vp, k = shared_width(t);
     const int32_t *negatives = t->entries.slots + t->plan.tokens * (int64_t)(1 + t->candidates);
     SQ_TRY(reserve_table(t, k, error));
     SQ_TRY(shared_expected(t, negatives, error));
@@ -261,7 +263,7 @@ int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
 {
     if (sq_trainer_shares(t)) return shared_table(t, error);
     if (!sq_trainer_is_full(t)) return SEQREC_OK;
-    size_t rows = ((size_t)t->live_count + 63) / 64 * 64;
+    size_t rows = ((size_t)t->items.live_count + 63) / 64 * 64;
     SQ_TRY(reserve_table(t, rows, error));
     sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
     return SEQREC_OK;

@@ -51,7 +51,7 @@ static int32_t draw(const token *o, uint64_t key, uint64_t counter)
 /* What the host brought, or -1 where the rules forbid it: it is not asked again. */
 static int32_t brought(const token *o, int64_t at)
 {
-    int32_t slot = sq_catalogue_find(o->t->catalogue, o->t->host_items[at]);
+    int32_t slot = sq_catalogue_find(o->t->items.catalogue, o->t->host_items[at]);
     return refused(o, slot) ? -1 : kept(o, slot);
 }
 
@@ -107,7 +107,7 @@ static void draw_shared(sq_trainer *t)
     int32_t *out = t->entries.slots + t->plan.tokens * (int64_t)(1 + t->candidates);
     int host = sq_sampler_kind_at(t->options.sampler)->host;
     for (int64_t j = 0; j < t->options.negatives; j++)
-        out[j] = host ? sq_catalogue_find(t->catalogue, t->host_items[j])
+        out[j] = host ? sq_catalogue_find(t->items.catalogue, t->host_items[j])
                       : sq_sampler_draw(&t->sampler, stream(t), (uint64_t)j * ATTEMPTS);
 }
 
@@ -120,7 +120,7 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
         int32_t slot = t->plan.targets[i];
         SQ_CHECK(t->log_expected[slot] > -INFINITY, error, SEQREC_E_STATE,
                  "logq: by its counts the sampler never draws item %lld, which is a target of the batch",
-                 (long long)t->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS]);
+                 (long long)t->items.catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS]);
     }
     return SEQREC_OK;
 }

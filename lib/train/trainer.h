@@ -7,13 +7,8 @@
 #include "optim/schedule.h"
 #include "sampler/sampler.h"
 #include "train/plan.h"
+#include "train/trainedtable.h"
 #include "train/waiting.h"
-
-/* Adam state of one chunk of rows. */
-typedef struct sq_row_state {
-    float *m, *v;                 /* [SQ_CHUNK_ROWS][stride] */
-    int64_t last[SQ_CHUNK_ROWS];  /* step up to which the row is current */
-} sq_row_state;
 
 #define SQ_RULES 1024 /* Adam constants of the latest steps, kept for replays */
 
@@ -42,13 +37,7 @@ struct seqrec_trainer {
     float *weights, *transposed, *m, *v; /* parameter blocks */
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
 
-    sq_catalogue *catalogue; /* membership the rows belong to; retained */
-    sq_rows **rows;          /* [catalogue->chunks] own references */
-    sq_row_state **state;    /* [catalogue->chunks] */
-    int32_t chunks;
-    int32_t *live;     /* [count] live slots, rising */
-    int32_t *compact;  /* [slots] index in live, or -1 */
-    int64_t live_count;
+    sq_trained items, users; /* users: empty with user_embedding = none */
     sq_sampler sampler;
     double *popularity; /* [slots] training counts, or the host's weights, for samplers that have them */
     float *log_expected; /* [slots] log of the draws expected of each item for one target; NULL without logq */
@@ -61,8 +50,8 @@ struct seqrec_trainer {
     sq_adam rules[SQ_RULES];
 
     /* full softmax and shared negatives: the output vectors in one piece */
-    float *table, *panels; /* [padded live][dp] and its transpose in panels */
-    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][dp] */
+    float *table, *panels; /* [padded live][vp] and its transpose in panels */
+    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][vp] */
     size_t table_rows;
 
     sq_plan plan;
@@ -72,9 +61,12 @@ struct seqrec_trainer {
     size_t sequence_capacity, sequence_weights_capacity;
     sq_row_entries entries;
     size_t candidates; /* entries per token behind the inputs: targets and the draws of its own; 0 in a full softmax */
-    float *u, *dx;     /* [tokens][dp] of the batch */
+    float *u, *dx;     /* [tokens][vp] of the batch */
     float *coefficient; /* [tokens][candidates] */
     size_t u_capacity, dx_capacity, coefficient_capacity;
+    sq_row_entries user_entries; /* entry s: the user of sequence s */
+    float *duser;                /* [sequences][up] gradient of their vectors */
+    size_t duser_capacity;
     double *losses;    /* [micro-batches] */
     int32_t *unfit;    /* [micro-batches] 1: something was not finite */
     size_t losses_capacity, unfit_capacity;
@@ -109,16 +101,13 @@ int32_t sq_trainer_notes(const sq_trainer *trainer, const sq_notes *base, sq_not
 /* Training counts by slot, for sampler = popularity; counts [slots] is copied. */
 int32_t sq_trainer_set_popularity(sq_trainer *trainer, const double *counts, seqrec_error *error);
 
-static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot)
-{
-    return t->rows[slot / SQ_CHUNK_ROWS]->at + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)t->catalogue->stride;
-}
+static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot) { return sq_trained_row(&t->items, slot); }
 static inline int32_t sq_trainer_exact(const sq_trainer *t)
 {
     if (t->options.item_updates != SQ_ROWS_AUTO) return t->options.item_updates == SQ_ROWS_EXACT;
     return !sq_loss_kind_at(t->options.loss)->lazy;
 }
-static inline int64_t sq_trainer_slots(const sq_trainer *t) { return (int64_t)t->chunks * SQ_CHUNK_ROWS; }
+static inline int64_t sq_trainer_slots(const sq_trainer *t) { return sq_trained_slots(&t->items); }
 
 static inline int32_t sq_trainer_is_full(const sq_trainer *t) { return sq_loss_kind_at(t->options.loss)->scores == NULL; }
 static inline int32_t sq_trainer_shares(const sq_trainer *t)
@@ -137,12 +126,21 @@ static inline size_t sq_trainer_candidates(const sq_trainer *t)
 }
 
 /* steprows.c: the item rows' share of a step. */
-int32_t sq_step_own_rows(sq_trainer *trainer, seqrec_error *error); /* copies chunks that a snapshot shares */
 void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
 double sq_step_row_norm(sq_trainer *trainer);                       /* squared norm of all row gradients */
 void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
 sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);
 sq_schedule sq_trainer_schedule(const sq_trainer *trainer);
+
+static inline int32_t sq_trainer_personal(const sq_trainer *t)
+{
+    return t->options.user_embedding != SQ_USER_NONE;
+}
+/* stepusers.c */
+void sq_step_share(sq_trainer *trainer);                          /* stochastic shared embeddings, on the plan */
+int32_t sq_step_users(sq_trainer *trainer, seqrec_error *error); /* this step's users as row entries */
+double sq_step_user_norm(sq_trainer *trainer);                    /* squared norm of the users' gradients */
+void sq_step_update_users(sq_trainer *trainer, const sq_adam *rule);
 
 /* stepnegatives.c: draws this step's candidates into entries. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
@@ -157,7 +155,9 @@ static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t 
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
-    float *du;           /* [tokens][dp] */
+    float *du;           /* [tokens][vp], from the loss */
+    float *out, *dout;   /* [tokens of the network][dp]; out NULL: it goes to u, and dout is du */
+    float *bias, *dbias; /* [tokens] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
     const float **rows;  /* [tokens][candidates] */
@@ -171,6 +171,16 @@ typedef struct sq_step_scratch {
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
+/* stepinput.c, in the order of their use; e is the embedding of the step. */
+void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* from out->out on */
+sq_micro_batch sq_step_embed(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch);
+/* Where scratch->out is there: user vectors u [tokens][vp] and bias out of it, and dout out of du and dbias. */
+void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+                   float *u);
+void sq_step_join(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch);
+/* From dout: gradients of positions and the default user to grads, of items to dx, of users to duser. */
+void sq_step_embed_bwd(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+                       float *grads);
 /* Materialises the output vectors for softmax and shared negatives. */
 int32_t sq_step_table(sq_trainer *trainer, seqrec_error *error);
 #endif

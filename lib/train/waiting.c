@@ -10,10 +10,12 @@ int32_t sq_waiting_add(sq_waiting *w, const sq_memory *memory, const seqrec_batc
 {
     int64_t n = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
     SQ_TRY(GROW(offsets, w->sequences ? w->sequences + 1 : 0, w->sequences + batch->sequences + 1));
+    SQ_TRY(GROW(users, w->sequences, w->sequences + batch->sequences));
     SQ_TRY(GROW(items, w->events, w->events + n));
     SQ_TRY(GROW(weights, w->events, w->events + n));
     w->offsets[w->sequences] = w->events;
     for (int64_t b = 0; b < batch->sequences; b++) w->offsets[w->sequences + b + 1] = w->events + batch->offsets[b + 1];
+    for (int64_t b = 0; b < batch->sequences; b++) w->users[w->sequences + b] = batch->users ? batch->users[b] : 0;
     if (n > 0) memcpy(w->items + w->events, batch->items, (size_t)n * sizeof *w->items);
     for (int64_t i = 0; i < n; i++) w->weights[w->events + i] = weights ? weights[i] : 1;
     w->sequences += batch->sequences;
@@ -27,5 +29,6 @@ void sq_waiting_free(sq_waiting *w, const sq_memory *memory)
     sq_free(memory, w->offsets);
     sq_free(memory, w->items);
     sq_free(memory, w->weights);
+    sq_free(memory, w->users);
     *w = (sq_waiting){0};
 }

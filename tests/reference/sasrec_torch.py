@@ -29,6 +29,28 @@ class Options:
     temperature: float = 1.0  # divides cosines
     position: str = "start"
     norm_eps: float = 1e-8
+    users: int = 0  # rows of the user table
+    user_embedding: str = "none"  # or "added", "concatenated" (SSE-PT), "prefix"
+    user_dim: int = 0  # of a concatenated vector; 0: as dim
+
+    def user_width(self):
+        return self.user_dim or self.dim
+
+    def width(self):
+        """Of the network."""
+        return self.dim + (self.user_width() if self.user_embedding == "concatenated" else 0)
+
+
+class Users(nn.Module):
+    """User vectors, and the one of users without a row."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(options.users, options.user_width()) * 0.02)
+        self.default = nn.Parameter(torch.zeros(options.user_width()))
+
+    def forward(self, row):
+        return self.default if row is None else self.weight[row]
 
 
 class Table(nn.Module):
@@ -47,7 +69,8 @@ class Table(nn.Module):
 class Block(nn.Module):
     def __init__(self, options):
         super().__init__()
-        dim, inner = options.dim, options.ffn_dim or options.dim
+        dim = options.width()
+        inner = options.ffn_dim or dim
         self.options = options
         self.attention_norm = nn.LayerNorm(dim, eps=options.norm_eps)
         self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
@@ -92,22 +115,34 @@ class SASRec(nn.Module):
         self.options = options
         self.items = Table(options)
         if options.position != "none":
-            self.position = nn.Embedding(options.max_length, options.dim)
+            self.position = nn.Embedding(options.max_length, options.width())
+        if options.user_embedding != "none":
+            self.users = Users(options)
         self.blocks = nn.ModuleList([Block(options) for _ in range(options.blocks)])
-        self.final_norm = nn.LayerNorm(options.dim, eps=options.norm_eps)
+        self.final_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
 
-    def forward(self, rows):
-        """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window."""
+    def forward(self, rows, user=None):
+        """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window; `user` is
+        the row of the sequence's user. A concatenated user's part of the score is left out: it is the same for all items."""
         rows = torch.as_tensor(rows, dtype=torch.long)[-self.options.max_length:]
         x = self.items.weight[rows]
         if self.options.scale_embeddings:
             x = x * math.sqrt(self.options.dim)
+        how = self.options.user_embedding
+        if how != "none":
+            vector = self.users(user) * (math.sqrt(self.options.user_width()) if self.options.scale_embeddings else 1)
+        if how == "added":
+            x = x + vector
+        elif how == "concatenated":
+            x = torch.cat([x, vector.expand(len(rows), -1)], dim=1)
         if self.options.position != "none":
             places = torch.arange(len(rows))
             x = x + self.position(places if self.options.position == "start" else len(rows) - 1 - places)
+        if how == "prefix":
+            x = torch.cat([vector.unsqueeze(0), x])
         for block in self.blocks:
             x = block(x)
-        return self.final_norm(x)
+        return self.final_norm(x)[-len(rows):, :self.options.dim]
 
     def scores(self, users, rows=None):
         """Scores [..., items] of user vectors, for all items or for the rows of a tensor shaped [..., k]."""

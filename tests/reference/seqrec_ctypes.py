@@ -59,7 +59,8 @@ class Batch(Sized):
 
 class Filter(Sized):
     _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
-                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P)]
+                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P),
+                ("strangers", I64P)]
 
 
 class Reader(Sized):
@@ -156,6 +157,15 @@ SIGNATURES = {
     "score": (c_int32, [H, POINTER(Batch), I64P, I64P, c_int64, POINTER(Filter), F32P, ERR]),
     "topk": (c_int32, [H, POINTER(Batch), c_int64, POINTER(Filter), I64P, F32P, I64P, ERR]),
     "encode": (c_int32, [H, POINTER(Batch), POINTER(Filter), F32P, ERR]),
+    "users_put": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "users_update": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "users_forget": (c_int32, [H, I64P, c_int64, ERR]),
+    "users_get": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "users_locate": (c_int32, [H, c_int64, I32P, I32P, ERR]),
+    "users_count": (c_int64, [H]),
+    "users_width": (c_int64, [H]),
+    "users_next": (c_int32, [H, I64P, I64P, c_int64, I64P, ERR]),
+    "users_find": (c_int32, [H, c_char_p, I64P, ERR]),
     "dataset_create": (c_int32, [H, POINTER(Batch), OUT, ERR]),
     "dataset_read": (c_int32, [H, c_char_p, POINTER(Reader), OUT, ERR]),
     "dataset_retain": (H, [H]),
@@ -245,12 +255,15 @@ def pointer(array):
     return array.ctypes.data_as(POINTER(kind))
 
 
-def batch_of(sequences):
-    """A Batch of lists of item ids; it keeps the arrays it points into."""
+def batch_of(sequences, users=None):
+    """A Batch of lists of item ids, and of a user id for each; it keeps the arrays it points into."""
     offsets = int64s(np.cumsum([0] + [len(sequence) for sequence in sequences]))
     items = int64s(np.concatenate([int64s(sequence) for sequence in sequences]) if sequences else [])
     batch = Batch(sequences=len(sequences), offsets=pointer(offsets), items=pointer(items))
     batch.kept = (offsets, items)
+    if users is not None:
+        ids = int64s(users)
+        batch.users, batch.kept = pointer(ids), batch.kept + (ids,)
     return batch
 
 
@@ -269,9 +282,9 @@ def config(preset=None, **options):
     return handle
 
 
-def score(model, sequences, candidates):
+def score(model, sequences, candidates, users=None):
     """Scores [sequences][candidates]."""
-    batch, ids = batch_of(sequences), int64s(candidates)
+    batch, ids = batch_of(sequences, users), int64s(candidates)
     out = np.zeros((len(sequences), len(ids)), np.float32)
     call("score", model, byref(batch), pointer(ids), None, len(ids), None, pointer(out))
     return out

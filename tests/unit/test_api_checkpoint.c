@@ -277,9 +277,10 @@ static void expect_refused(const train_world *w, size_t size, const char *what, 
     ck_assert_int_eq(atomic_load(&api.memory.blocks), blocks);
 }
 
+/* With users, so that there is everything a checkpoint can have. */
 static train_world open_with_checkpoint(void)
 {
-    train_world w = world_open(recipes[7], 0);
+    train_world w = world_open(recipes[13], 0);
     world_fit_steps(&w, 12);
     world_checkpoint(&w, "state");
     return w;
@@ -332,7 +333,14 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
                                           "train.best.parameters",
                                           "train.best.items",
                                           "train.average.parameters",
-                                          "train.average.items"};
+                                          "train.average.items",
+                                          "users.weight",
+                                          "users.default",
+                                          "opt.users.m",
+                                          "opt.users.v",
+                                          "train.best.users",
+                                          "train.average.users"};
+    const int32_t slots[] = {5, 5};
     const float nan = NAN, negative = -1;
     seqrec_trainer *trainer = NULL;
     seqrec_model *model = NULL;
@@ -356,6 +364,14 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
     REFUSED(SEQREC_E_FORMAT, "opt.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_values(scratch_path("state"), wrong, "opt.items.v", 5, &negative, sizeof negative);
     REFUSED(SEQREC_E_FORMAT, "opt.items.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_values(scratch_path("state"), wrong, "opt.users.v", 5, &negative, sizeof negative);
+    REFUSED(SEQREC_E_FORMAT, "opt.users.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_values(scratch_path("state"), wrong, "users.slot", 5, slots, sizeof slots);
+    REFUSED(SEQREC_E_FORMAT, "stored user", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_without(scratch_path("state"), wrong, "users.id");
+    REFUSED(SEQREC_E_FORMAT, "users.id", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_text(scratch_path("state"), wrong, "model.user_embedding", "none");
+    REFUSED(SEQREC_E_FORMAT, "sse_user", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_text(scratch_path("state"), wrong, "train.loss", "nan");
     REFUSED(SEQREC_E_FORMAT, "train.loss", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     ck_assert(trainer == NULL && model == NULL);

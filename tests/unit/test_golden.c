@@ -237,10 +237,10 @@ START_TEST(gradients_are_those_of_pytorch)
         check_gradient(at, tensor_of(p->name), flat, p->rows * p->cols, largest);
     }
     for (int32_t i = 0; i < GOLDEN_ITEMS; i++) {
-        const float *m = t->state[0]->m + i * t->catalogue->stride;
+        const float *m = t->items.state[0]->m + i * t->items.catalogue->stride;
         double size = fmax(sqrt(g->gradients[0][1]), 0.01 * largest);
         memcpy(rows[0] + i * g->dim, m, (size_t)g->dim * sizeof *m);
-        if (!g->tied_output) memcpy(rows[1] + i * g->dim, m + t->catalogue->padded, (size_t)g->dim * sizeof *m);
+        if (!g->tied_output) memcpy(rows[1] + i * g->dim, m + t->items.catalogue->padded, (size_t)g->dim * sizeof *m);
         expect_near(at, "item", i, digest_of(m, g->dim).first, g->item_gradients[i], size);
     }
     for (int32_t n = 0; n < (g->tied_output ? 1 : 2); n++)

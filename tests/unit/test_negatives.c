@@ -249,9 +249,9 @@ START_TEST(a_hard_pool_uses_the_draws_that_score_highest)
     small_model s = small_open(&o, 0, ITEMS);
     small_train(&s, &o);
     small_batch b = long_histories();
-    float *rows = malloc(ITEMS * (size_t)s.trainer->catalogue->stride * sizeof *rows);
-    size_t stride = (size_t)s.trainer->catalogue->stride, dp = (size_t)s.model->layout.dp;
-    memcpy(rows, s.trainer->rows[0]->at, ITEMS * stride * sizeof *rows);
+    float *rows = malloc(ITEMS * (size_t)s.trainer->items.catalogue->stride * sizeof *rows);
+    size_t stride = (size_t)s.trainer->items.catalogue->stride, dp = (size_t)s.model->layout.dp;
+    memcpy(rows, s.trainer->items.rows[0]->at, ITEMS * stride * sizeof *rows);
     small_step(s.trainer, &b);
     const sq_trainer *t = s.trainer;
     for (int64_t i = 0; i < t->plan.tokens; i++) {

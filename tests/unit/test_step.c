@@ -91,8 +91,8 @@ END_TEST
 /* Row gradients of the latest step by the definition, from its entries: [slots][stride]. Own negatives, scores by dot. */
 static void naive_gradients(const sq_trainer *t, float *g)
 {
-    size_t dp = (size_t)t->model->layout.dp, stride = (size_t)t->catalogue->stride, c = t->candidates;
-    size_t tokens = (size_t)t->plan.tokens, output = sq_output_offset(t->catalogue);
+    size_t dp = (size_t)t->model->layout.dp, stride = (size_t)t->items.catalogue->stride, c = t->candidates;
+    size_t tokens = (size_t)t->plan.tokens, output = sq_output_offset(t->items.catalogue);
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     float *out = calloc((size_t)sq_trainer_slots(t) * dp, sizeof *out);
     memset(g, 0, (size_t)sq_trainer_slots(t) * stride * sizeof *g);
@@ -109,12 +109,12 @@ static void naive_gradients(const sq_trainer *t, float *g)
 /* Dense Adam over all rows beside the trainer. */
 static void follow_densely(sq_trainer *t, trainer_state *dense, float *g)
 {
-    size_t stride = (size_t)t->catalogue->stride;
+    size_t stride = (size_t)t->items.catalogue->stride;
     sq_schedule schedule = sq_trainer_schedule(t);
     sq_adam rule = sq_schedule_rule(&schedule, t->step, 1);
     naive_gradients(t, g);
-    for (int64_t i = 0; i < t->live_count; i++) {
-        size_t at = (size_t)t->live[i] * stride;
+    for (int64_t i = 0; i < t->items.live_count; i++) {
+        size_t at = (size_t)t->items.live[i] * stride;
         t->kernels->adam(stride, &rule, g + at, dense->rows + at, dense->row_m + at, dense->row_v + at);
     }
 }
@@ -195,7 +195,7 @@ typedef struct oracle {
 
 static const float *output_of(const oracle *o, int32_t slot)
 {
-    return o->rows + (size_t)slot * o->stride + sq_output_offset(o->t->catalogue);
+    return o->rows + (size_t)slot * o->stride + sq_output_offset(o->t->items.catalogue);
 }
 
 static double product(const oracle *o, const float *a, const float *b)
@@ -220,8 +220,8 @@ static size_t candidates_of(const oracle *o, int64_t i, int64_t sequence, int32_
     size_t n = 1;
     out[0] = p->targets[i];
     if (t->options.loss == SQ_LOSS_SOFTMAX) {
-        for (int64_t j = 0; j < t->live_count; j++)
-            if (t->live[j] != out[0]) out[n++] = t->live[j];
+        for (int64_t j = 0; j < t->items.live_count; j++)
+            if (t->items.live[j] != out[0]) out[n++] = t->items.live[j];
         return n;
     }
     for (int64_t j = 0; j < t->options.negatives; j++) {
@@ -255,7 +255,7 @@ static void oracle_token(oracle *o, int64_t i, int64_t sequence)
         double positive = j == 0, length = length_of(o, slots[j]);
         double g = weight * ((bce ? 1 / (1 + exp(-score[j])) : exp(score[j] - top) / sum) - positive) / length;
         double along = o->t->options.score == SQ_SCORE_COSINE ? score[j] / length : 0;
-        double *to = o->g + (size_t)slots[j] * o->stride + sq_output_offset(o->t->catalogue);
+        double *to = o->g + (size_t)slots[j] * o->stride + sq_output_offset(o->t->items.catalogue);
         const float *row = output_of(o, slots[j]);
         for (size_t d = 0; d < o->dp; d++) to[d] += g * ((double)u[d] - along * (double)row[d]);
     }
@@ -289,13 +289,13 @@ START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
     small_draw(&b, 41, 12, 1, 30, items);
     double loss = small_step(s.trainer, &b), square = 0;
     oracle o = {.t = s.trainer, .rows = before.rows, .dp = (size_t)s.model->layout.dp};
-    o.stride = (size_t)s.trainer->catalogue->stride;
+    o.stride = (size_t)s.trainer->items.catalogue->stride;
     o.g = calloc(before.row_floats, sizeof *o.g);
     oracle_step(&o);
     ck_assert_msg(fabs(loss - o.loss) < 1e-6 * o.loss, "loss %.9g, not %.9g", loss, o.loss);
     for (size_t i = 0; i < before.row_floats; i++) square += o.g[i] * o.g[i];
     for (size_t i = 0; i < before.row_floats; i++) {
-        double found = (double)s.trainer->state[0]->m[i];
+        double found = (double)s.trainer->items.state[0]->m[i];
         ck_assert_msg(fabs(found - o.g[i]) < 1e-6 * sqrt(square), "row %zu, element %zu: %.9g, not %.9g (of %g)",
                       i / o.stride, i % o.stride, found, o.g[i], sqrt(square));
     }
@@ -316,7 +316,7 @@ START_TEST(lazy_rows_without_gradient_stay_as_they_are)
     o.optimizer = SQ_OPTIMIZER_ADAMW;
     small_model s = small_open(&o, 0, ITEMS);
     small_train(&s, &o);
-    size_t stride = (size_t)s.trainer->catalogue->stride, bytes = stride * sizeof(float);
+    size_t stride = (size_t)s.trainer->items.catalogue->stride, bytes = stride * sizeof(float);
     int64_t untouched = 0;
     for (int step = 0; step < 5; step++) {
         trainer_state before = state_of(s.trainer);
@@ -351,7 +351,7 @@ static float *place_of(sq_trainer *t, const small_batch *b, int place)
                        l->final_bias};
     if (place < 5) return t->weights + places[place];
     if (place == 5) return sq_trainer_row(t, b->slots[b->offsets[1] - 2]) + 1;                  /* an input */
-    return sq_trainer_row(t, b->slots[b->offsets[1] - 1]) + sq_output_offset(t->catalogue) + 1; /* a target */
+    return sq_trainer_row(t, b->slots[b->offsets[1] - 1]) + sq_output_offset(t->items.catalogue) + 1; /* a target */
 }
 
 START_TEST(a_step_that_is_not_finite_changes_nothing)
