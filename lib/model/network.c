@@ -10,7 +10,7 @@ typedef const float *weight;
 size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 {
     if ((int64_t)length * layout->heads > LONGEST_KEPT) return 0;
-    return (size_t)layout->heads * sq_head_kept((size_t)length);
+    return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional);
 }
 
 /* ---- working memory --------------------------------------------------------------------------------------------- */
@@ -21,7 +21,7 @@ static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
     int32_t limit = LONGEST_KEPT / l->heads;
     size_t length = (size_t)(longest < limit ? longest : limit);
     if (length == 0) return 0;
-    size_t per_token = (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
+    size_t per_token = l->bidirectional ? length + 16 : (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
     return (size_t)l->heads * per_token * (size_t)tokens;
 }
 
@@ -185,6 +185,7 @@ static sq_head head_of(const at *a, int32_t sequence, int32_t head)
                  .width = (size_t)a->l->dh,
                  .padded = (size_t)a->l->dhp,
                  .ld = 3 * a->hp,
+                 .bidirectional = a->l->bidirectional,
                  .q = q,
                  .k = q + a->hp,
                  .v = q + 2 * a->hp,

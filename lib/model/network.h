@@ -1,7 +1,7 @@
 /* model: the self-attention blocks over one micro-batch of packed sequences, forward and backward. */
 #ifndef SQ_NETWORK_H
 #define SQ_NETWORK_H
-#include "attention/causal.h"
+#include "attention/attention.h"
 #include "model/parameters.h"
 
 /* What a pass computes with. */

@@ -27,6 +27,8 @@ const sq_option sq_option_table[] = {
            "norm on the query only and residual from the normalised tensor."),
     BOOLEAN(M, attention_output, "true", "Linear projection behind the attention heads."),
     CHOICE(M, activation, "relu", "relu|gelu", "Activation of the feed-forward layer."),
+    CHOICE(M, mask, "causal", "causal|bidirectional",
+           "What an event sees in attention: itself and what came before, or its whole sequence."),
     CHOICE(M, position, "end", "end|start|none",
            "Learned absolute positions counted from the window's end (0 = newest event) or start, or none."),
     BOOLEAN(M, scale_embeddings, "true", "Multiply item vectors by sqrt(dim) at the input."),

@@ -5,6 +5,7 @@
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
@@ -26,6 +27,7 @@ typedef struct sq_options {
     int64_t dim, blocks, heads, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
     double temperature, norm_epsilon;
+    int64_t mask;
     int64_t init;
     double init_std;
     /* training */

@@ -115,6 +115,7 @@ static void widths(sq_layout *l, const sq_options *o)
     l->fp = round16(l->f);
     l->blocks = (int32_t)o->blocks;
     l->length = (int32_t)o->max_length;
+    l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
 }
 
 static void build(sq_layout *l, const sq_options *o)

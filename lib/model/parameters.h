@@ -33,6 +33,7 @@ typedef struct sq_layout {
     int32_t hp;              /* heads * dhp: width of q, k and v */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
+    int32_t bidirectional;   /* attention sees the whole sequence */
     size_t position, final_gain, final_bias, floats;
     sq_block_at *block;
     sq_parameter *parameters;

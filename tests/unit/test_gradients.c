@@ -169,13 +169,20 @@ static void gradient_embedding(problem *p)
 #define HEAD 10
 #define PADDED 16
 
+typedef struct attention {
+    double dropout;
+    int32_t bidirectional;
+} attention;
+
 static sq_head head_of(const problem *p)
 {
+    const attention *row = p->row;
     sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
+    h.bidirectional = row->bidirectional;
     h.q = p->in[0].x;
     h.k = p->in[1].x;
     h.v = p->in[2].x;
-    h.dropout = pass_dropout(*(const double *)p->row, 21);
+    h.dropout = pass_dropout(row->dropout, 21);
     return h;
 }
 
@@ -184,7 +191,7 @@ static void open_attention(problem *p)
     for (int i = 0; i < 3; i++) add_input(p, LENGTH, PADDED, HEAD, 1.5f);
     p->extra[0] = zeros(LENGTH * PADDED);
     p->extra[1] = zeros(LENGTH * PADDED);
-    p->extra[2] = zeros(sq_head_kept(LENGTH));
+    p->extra[2] = zeros(sq_head_kept(LENGTH, 1));
     size_t ld = (LENGTH + 15) / 16 * 16;
     sq_head_scratch *s = p->state = calloc(1, sizeof *s);
     *s = (sq_head_scratch){zeros(PADDED * ld),
@@ -439,7 +446,7 @@ static void gradient_softmax(problem *p)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const double no_dropout = 0, some_dropout = 0.3;
+static const attention plain = {0, 0}, dropped = {0.3, 0}, both_ways = {0, 1}, both_ways_dropped = {0.3, 1};
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1},
                     original = {SQ_WIRING_ORIGINAL, 2, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0},
                     original_output = {SQ_WIRING_ORIGINAL, 1, 1};
@@ -458,8 +465,11 @@ static const struct pair {
     {"gelu", NULL, open_plain, value_gelu, gradient_gelu, NULL},
     {"relu with dropout", NULL, open_plain, value_relu, gradient_relu, NULL},
     {"embedding with dropout", NULL, open_embedding, value_embedding, gradient_embedding, NULL},
-    {"attention", &no_dropout, open_attention, value_attention, gradient_attention, close_attention},
-    {"attention with dropout", &some_dropout, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention", &plain, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention with dropout", &dropped, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention both ways", &both_ways, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention both ways with dropout", &both_ways_dropped, open_attention, value_attention, gradient_attention,
+     close_attention},
     {"post-norm network", &post_norm, open_network, value_network, gradient_network, close_network},
     {"pre-norm network", &pre_norm, open_network, value_network, gradient_network, close_network},
     {"original network", &original, open_network, value_network, gradient_network, close_network},
