@@ -232,7 +232,8 @@ void sq_item_start_fill(void *start, int64_t id, float *row)
     int32_t tables = s->model->options.tied_output ? 1 : 2;
     for (int32_t t = 0; t < tables; t++)
         for (int32_t i = 0; i < l->d; i++)
-            row[t * l->dp + i] = (float)(s->deviation * sq_random_normal(key, (uint64_t)(t * l->d + i)));
+            row[t * l->dp + i] =
+                (float)sq_start_value(&s->model->options, s->deviation, key, (uint64_t)(t * l->d + i));
 }
 
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)

@@ -36,9 +36,10 @@ const sq_option sq_option_table[] = {
     CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
     REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores."),
     REAL(M, norm_epsilon, "1e-08", 1e-12, 1e-1, "Added to the variance in layer norms."),
-    CHOICE(M, init, "xavier", "xavier|normal",
-           "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
-    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
+    CHOICE(M, init, "xavier", "xavier|normal|truncated_normal",
+           "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std, or that "
+           "with values beyond two deviations drawn again."),
+    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal and truncated_normal."),
 
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax",
            "Binary cross-entropy with sampled negatives, cross-entropy over the whole catalogue, or over the target and "
@@ -54,6 +55,9 @@ const sq_option sq_option_table[] = {
     REAL(T, dropout_attention, "-1", -1, 0.99, "Dropout on attention probabilities; -1 = dropout."),
     REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers; -1 = dropout."),
     CHOICE(T, optimizer, "adam", "adam|adamw", "Adam with L2 decay in the gradient, or with decoupled decay."),
+    BOOLEAN(T, bias_correction, "true", "Adam's correction of the moments for their start at zero."),
+    CHOICE(T, decayed, "all", "all|matrices",
+           "What weight_decay holds for: all parameters, or matrices and tables only, not biases and norms."),
     CHOICE(T, item_updates, "auto", "auto|exact|lazy",
            "Rows without gradient: exact replays their steps (equals dense Adam bit for bit), lazy leaves them as they "
            "are; auto = lazy for sampled_softmax, exact otherwise."),
@@ -63,10 +67,11 @@ const sq_option sq_option_table[] = {
     REAL(T, epsilon, "1e-08", 1e-30, 1, "Added to the root of the second moment."),
     REAL(T, weight_decay, "0", 0, 10, "Weight decay."),
     REAL(T, clip_norm, "0", 0, 1e30, "Largest norm of all gradients together; 0 = no clipping."),
-    CHOICE(T, schedule, "constant", "constant|cosine", "Learning rate after the warm-up."),
+    CHOICE(T, schedule, "constant", "constant|cosine|linear",
+           "Learning rate after the warm-up: as it is, or to 0 by a cosine or a line."),
     INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
     INTEGER(T, schedule_steps, "0", 0, 1e12,
-            "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
+            "Step at which schedule = cosine and linear reach 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),

@@ -8,14 +8,15 @@ enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
-enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
+enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
 enum { SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX };
 enum { SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY };
 enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
 enum { SQ_SHARE_POSITION, SQ_SHARE_BATCH };
 enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
 enum { SQ_ROWS_AUTO, SQ_ROWS_EXACT, SQ_ROWS_LAZY };
-enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE };
+enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE, SQ_SCHEDULE_LINEAR };
+enum { SQ_DECAYED_ALL, SQ_DECAYED_MATRICES };
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
 
 enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING, SQ_SCOPE_RUNTIME };
@@ -34,7 +35,7 @@ typedef struct sq_options {
     int64_t loss, negatives, negative_sharing, sampler, seen;
     double sampler_alpha;
     double dropout, dropout_embedding, dropout_attention, dropout_ffn;
-    int64_t optimizer, item_updates;
+    int64_t optimizer, bias_correction, decayed, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
     int64_t epochs, batch, valid_every, patience, average_epochs;

@@ -142,6 +142,16 @@ static void build(sq_layout *l, const sq_options *o)
     norm(&b, "final_norm", &l->final_gain, &l->final_bias);
 }
 
+/* Rows and vectors begin at multiples of 16, so that no line of 16 is shared. */
+static void mark_matrices(sq_layout *l)
+{
+    for (int32_t i = 0; i < l->count; i++) {
+        const sq_parameter *p = &l->parameters[i];
+        for (int64_t r = 0; p->rank == 2 && r < p->rows; r++)
+            for (int64_t c = 0; c < p->cols; c++) l->is_matrix[sq_parameter_index(p, r, c) / 16] = 1;
+    }
+}
+
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
 {
     memset(out, 0, sizeof *out);
@@ -153,6 +163,12 @@ int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
     }
     build(out, options);
+    out->is_matrix = sq_alloc_zero(memory, out->floats / 16 + 1, sizeof *out->is_matrix);
+    if (!out->is_matrix) {
+        sq_layout_free(memory, out);
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
+    }
+    mark_matrices(out);
     return SEQREC_OK;
 }
 
@@ -160,6 +176,7 @@ void sq_layout_free(const sq_memory *memory, sq_layout *layout)
 {
     sq_free(memory, layout->block);
     sq_free(memory, layout->parameters);
+    sq_free(memory, layout->is_matrix);
     memset(layout, 0, sizeof *layout);
 }
 
@@ -170,6 +187,16 @@ static uint64_t name_key(const char *name)
     return h;
 }
 
+#define DRAWS 16 /* of a value; all beyond two deviations: one case in 10^21, cut to two */
+
+double sq_start_value(const sq_options *o, double deviation, uint64_t key, uint64_t counter)
+{
+    double z = 3;
+    if (o->init != SQ_INIT_TRUNCATED_NORMAL) return deviation * sq_random_normal(key, counter);
+    for (uint64_t i = 0; i < DRAWS && fabs(z) > 2; i++) z = sq_random_normal(key, counter * DRAWS + i);
+    return deviation * (z > 2 ? 2 : z < -2 ? -2 : z);
+}
+
 static void initialise_one(const sq_parameter *p, const sq_options *o, float *values)
 {
     uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_INIT, name_key(p->name));
@@ -178,7 +205,7 @@ static void initialise_one(const sq_parameter *p, const sq_options *o, float *va
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t c = 0; c < p->cols; c++)
             values[sq_parameter_index(p, r, c)] =
-                p->rank == 2 ? (float)(deviation * sq_random_normal(key, (uint64_t)(r * p->cols + c))) : p->start;
+                p->rank == 2 ? (float)sq_start_value(o, deviation, key, (uint64_t)(r * p->cols + c)) : p->start;
 }
 
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values)

@@ -38,6 +38,7 @@ typedef struct sq_layout {
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;
+    uint8_t *is_matrix; /* [floats / 16]: 1 where a line of 16 belongs to a matrix or table, not to a bias or norm */
 } sq_layout;
 
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
@@ -50,6 +51,8 @@ static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_
     return p->offset + (size_t)row * p->ld + (size_t)col;
 }
 
+/* A normal value of this deviation, with init = truncated_normal drawn again while it is beyond two deviations. */
+double sq_start_value(const sq_options *options, double deviation, uint64_t key, uint64_t counter);
 /* Start values from (seed, parameter name, element); padding stays zero. values [floats], zeroed. */
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values);
 /* Dimensions of the parameter in files; rank 1 fills shape[0] only. */

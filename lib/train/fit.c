@@ -111,11 +111,11 @@ static int32_t check_same(const job *j, const char *split, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. */
+/* A schedule without an end of its own ends with the fit: from the first fit on that is part of the run. */
 static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
-    if (o->schedule != SQ_SCHEDULE_COSINE || o->schedule_steps > 0) return SEQREC_OK;
+    if (o->schedule == SQ_SCHEDULE_CONSTANT || o->schedule_steps > 0) return SEQREC_OK;
     int64_t steps = o->epochs * ((j->count + o->batch - 1) / o->batch);
     SQ_CHECK(steps > o->warmup_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)steps,

@@ -135,13 +135,30 @@ typedef struct commit_job {
     const sq_adam *rule;
 } commit_job;
 
+/* Where the run of decayed, or not decayed, lines of 16 parameters that begins at `from` ends. */
+static size_t run_end(const sq_trainer *t, size_t from, size_t end)
+{
+    const uint8_t *is_matrix = t->model->layout.is_matrix;
+    size_t to = from + 16;
+    if (t->options.decayed == SQ_DECAYED_ALL) return end;
+    while (to < end && is_matrix[to / 16] == is_matrix[from / 16]) to += 16;
+    return to;
+}
+
 static void commit_piece(void *arg, int32_t piece, int32_t worker)
 {
     commit_job *job = arg;
     sq_trainer *t = job->trainer;
-    size_t from = piece_start(t, piece), n = piece_end(t, piece) - from;
+    const int all = t->options.decayed == SQ_DECAYED_ALL;
+    sq_adam undecayed = *job->rule;
+    undecayed.decay = 1;
+    undecayed.l2 = 0;
     (void)worker;
-    t->kernels->adam(n, job->rule, summed(t) + from, t->weights + from, t->m + from, t->v + from);
+    for (size_t at = piece_start(t, piece), end = piece_end(t, piece), to; at < end; at = to) {
+        const sq_adam *rule = all || t->model->layout.is_matrix[at / 16] ? job->rule : &undecayed;
+        to = run_end(t, at, end);
+        t->kernels->adam(to - at, rule, summed(t) + at, t->weights + at, t->m + at, t->v + at);
+    }
 }
 
 /* ---- the step ------------------------------------------------------------------------------------------------------- */
@@ -232,8 +249,9 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     int64_t tokens = t->plan.tokens;
     SQ_CHECK(tokens > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(check_sampler(t, error));
-    SQ_CHECK(t->options.schedule != SQ_SCHEDULE_COSINE || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
-             "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
+    SQ_CHECK(t->options.schedule == SQ_SCHEDULE_CONSTANT || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
+             "schedule = %s on the host's batches needs schedule_steps: only a fit knows how many there will be",
+             t->options.schedule == SQ_SCHEDULE_COSINE ? "cosine" : "linear");
     SQ_TRY(sq_step_own_rows(t, error));
     SQ_TRY(reserve(t, error));
     t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : sq_trainer_shares(t) ? 1 : 1 + (size_t)t->options.negatives;

@@ -12,7 +12,8 @@ sq_schedule sq_trainer_schedule(const sq_trainer *t)
     const sq_options *o = &t->options;
     return (sq_schedule){.learning_rate = o->learning_rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon,
                          .weight_decay = o->weight_decay, .decoupled = o->optimizer == SQ_OPTIMIZER_ADAMW,
-                         .cosine = o->schedule == SQ_SCHEDULE_COSINE, .warmup = o->warmup_steps, .steps = o->schedule_steps};
+                         .uncorrected = !o->bias_correction, .cosine = o->schedule == SQ_SCHEDULE_COSINE,
+                         .linear = o->schedule == SQ_SCHEDULE_LINEAR, .warmup = o->warmup_steps, .steps = o->schedule_steps};
 }
 
 /* The constants that step had (no clipping: a replayed gradient is zero). */
