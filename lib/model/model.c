@@ -239,10 +239,24 @@ void sq_item_start_fill(void *start, int64_t id, float *row)
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
 {
     const sq_options *o = &model->options;
-    sq_embedding e = {.kernels = model->kernels, .scale = 1, .width = (size_t)model->layout.dp};
+    sq_embedding e = {.kernels = model->kernels, .scale = 1, .d = (size_t)model->layout.d};
+    e.width = (size_t)model->layout.dp;
     if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
     if (o->position != SQ_POSITION_NONE) e.positions = weights + model->layout.position;
     e.rule = o->position == SQ_POSITION_START ? sq_position_from_start : sq_position_from_end;
+    if (o->embedding_norm) e.gain = weights + model->layout.embedding_gain;
+    if (o->embedding_norm) e.bias = weights + model->layout.embedding_bias;
+    e.epsilon = (float)o->norm_epsilon;
     e.dropout.scale = 1;
     return e;
+}
+
+sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads)
+{
+    const sq_options *o = &model->options;
+    sq_embedding_grads g = {0};
+    if (o->position != SQ_POSITION_NONE) g.positions = grads + model->layout.position;
+    if (o->embedding_norm) g.gain = grads + model->layout.embedding_gain;
+    if (o->embedding_norm) g.bias = grads + model->layout.embedding_bias;
+    return g;
 }

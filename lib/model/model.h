@@ -88,6 +88,8 @@ void sq_item_start_fill(void *start, int64_t id, float *row);
 /* Pieces of the network that depend on options. */
 /* The input embedding without dropout. */
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights);
+/* Where its gradients lie in a parameter block. */
+sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads);
 /* Where an item's output vector begins inside its row: 0 when tied. */
 static inline size_t sq_output_offset(const sq_catalogue *c) { return c->tables == 2 ? (size_t)c->padded : 0; }
 #endif

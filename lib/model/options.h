@@ -6,6 +6,7 @@
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
+enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
@@ -28,13 +29,13 @@ typedef struct sq_options {
     int64_t dim, blocks, heads, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
     double temperature, norm_epsilon;
-    int64_t mask;
+    int64_t mask, embedding_norm, final_norm, head;
     int64_t init;
     double init_std;
     /* training */
     int64_t loss, negatives, negative_sharing, sampler, seen;
     double sampler_alpha;
-    double dropout, dropout_embedding, dropout_attention, dropout_ffn;
+    double dropout, dropout_embedding, dropout_attention, dropout_ffn, dropout_residual;
     int64_t optimizer, bias_correction, decayed, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;

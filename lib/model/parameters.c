@@ -116,19 +116,28 @@ static void widths(sq_layout *l, const sq_options *o)
     l->blocks = (int32_t)o->blocks;
     l->length = (int32_t)o->max_length;
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    l->final_norm = (int32_t)o->final_norm;
+    l->transform = o->head == SQ_HEAD_TRANSFORM;
+}
+
+/* A table of vectors; each starts as a position does. */
+static size_t table(builder *b, const char *name, int64_t rows)
+{
+    sq_parameter *p = append(b, name, 2, rows, b->layout->d);
+    p->table = 1;
+    p->ld = (size_t)b->layout->dp;
+    p->offset = reserve(b, (size_t)rows * p->ld);
+    p->fan_in = b->layout->length;
+    p->fan_out = b->layout->d;
+    return p->offset;
 }
 
 static void build(sq_layout *l, const sq_options *o)
 {
     builder b = {l, -1};
-    if (o->position != SQ_POSITION_NONE) {
-        sq_parameter *p = append(&b, "position.weight", 2, l->length, l->d);
-        p->table = 1;
-        p->ld = (size_t)l->dp;
-        p->offset = l->position = reserve(&b, (size_t)l->length * p->ld);
-        p->fan_in = l->length;
-        p->fan_out = l->d;
-    }
+    if (o->position != SQ_POSITION_NONE) l->position = table(&b, "position.weight", l->length);
+    if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
+    if (o->embedding_norm) norm(&b, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
     for (b.block = 0; b.block < l->blocks; b.block++) {
         sq_block_at *at = &l->block[b.block];
         norm(&b, "attention_norm", &at->norm1_gain, &at->norm1_bias);
@@ -139,7 +148,10 @@ static void build(sq_layout *l, const sq_options *o)
         linear(&b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
     }
     b.block = -1;
-    norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+    if (l->final_norm) norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+    if (!l->transform) return;
+    linear(&b, "head", l->d, l->d, &l->head, &l->head_bias);
+    norm(&b, "head_norm", &l->head_norm_gain, &l->head_norm_bias);
 }
 
 /* Rows and vectors begin at multiples of 16, so that no line of 16 is shared. */
@@ -157,7 +169,7 @@ int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_
     memset(out, 0, sizeof *out);
     widths(out, options);
     out->block = sq_alloc_zero(memory, (size_t)options->blocks + 1, sizeof *out->block);
-    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * 16 + 8, sizeof *out->parameters);
+    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * 16 + SQ_OTHER_PARAMETERS, sizeof *out->parameters);
     if (!out->block || !out->parameters) {
         sq_layout_free(memory, out);
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");

@@ -24,7 +24,8 @@ typedef struct sq_block_at {
 } sq_block_at;
 
 #define SQ_MOST_BLOCKS 64
-#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 16 + 8)
+#define SQ_OTHER_PARAMETERS 16 /* at most, outside blocks */
+#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 16 + SQ_OTHER_PARAMETERS)
 
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
@@ -34,7 +35,9 @@ typedef struct sq_layout {
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
     int32_t bidirectional;   /* attention sees the whole sequence */
-    size_t position, final_gain, final_bias, floats;
+    int32_t final_norm, transform; /* 1: there is one */
+    size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
+        head_norm_bias, floats;
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;

@@ -12,6 +12,7 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const float *weights, const 
     encoder.network.options = &model->options;
     encoder.network.weights = weights;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
+    encoder.network.attention_output = encoder.network.ffn_output = none;
     return encoder;
 }
 
@@ -45,7 +46,7 @@ void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, sq_en
         return;
     }
     for (int32_t t = 0; t < window; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[first + t]);
-    sq_embed_fwd(&encoder->embedding, scratch->rows, window, 0, scratch->work.x[0]);
+    sq_embed_fwd(&encoder->embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
     sq_network_last(network, window, &scratch->work, out);
     if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
 }

@@ -28,7 +28,10 @@ static sq_network network_of(const sq_trainer *t)
     n.transposed = t->transposed;
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
-    n.ffn = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
+    n.ffn = n.ffn_output = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
+    n.attention_output = dropout_of(0, 0, 0);
+    if (o->dropout_residual >= 0)
+        n.attention_output = n.ffn_output = dropout_of(o->dropout_residual, 0, sq_mix64(key ^ 4));
     return n;
 }
 
@@ -39,18 +42,24 @@ static void embed(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_st
     for (int32_t i = 0; i < m->tokens; i++) s->items[i] = sq_trainer_row(t, p->inputs[m->first_token + i]);
     for (int32_t i = 0; i <= m->sequences; i++)
         s->starts[i] = (int32_t)(p->starts[m->first_sequence + i] - m->first_token);
-    for (int32_t i = 0; i < m->sequences; i++)
+    for (int32_t i = 0; i < m->sequences; i++) {
+        sq_embedding_saved saved = sq_embedding_saved_at(e, &s->work.embedded, s->starts[i]);
         sq_embed_fwd(e, s->items + s->starts[i], s->starts[i + 1] - s->starts[i],
-                     (uint64_t)(m->first_token + s->starts[i]), s->work.x[0] + (size_t)s->starts[i] * e->width);
+                     (uint64_t)(m->first_token + s->starts[i]), &saved,
+                     s->work.x[0] + (size_t)s->starts[i] * e->width);
+    }
 }
 
-static void embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *grads)
+/* dx: gradient of x[0] on entry. */
+static void embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *dx, float *grads)
 {
-    float *dpositions = e->positions ? grads + t->model->layout.position : NULL;
-    for (int32_t i = 0; i < m->sequences; i++)
-        sq_embed_bwd(e, s->starts[i + 1] - s->starts[i], (uint64_t)(m->first_token + s->starts[i]),
-                     s->du + (size_t)s->starts[i] * e->width, dpositions);
-    memcpy(t->dx + (size_t)m->first_token * e->width, s->du, (size_t)m->tokens * e->width * sizeof *s->du);
+    sq_embedding_grads g = sq_embedding_grads_of(t->model, grads);
+    for (int32_t i = 0; i < m->sequences; i++) {
+        sq_embedding_saved saved = sq_embedding_saved_at(e, &s->work.embedded, s->starts[i]);
+        sq_embed_bwd(e, s->starts[i + 1] - s->starts[i], (uint64_t)(m->first_token + s->starts[i]), &saved,
+                     dx + (size_t)s->starts[i] * e->width, &g);
+    }
+    memcpy(t->dx + (size_t)m->first_token * e->width, dx, (size_t)m->tokens * e->width * sizeof *dx);
 }
 
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
@@ -72,10 +81,12 @@ static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratc
     sq_embedding e = sq_embedding_of(t->model, t->weights);
     e.dropout = net.embedding;
     embed(t, m, &e, s);
-    sq_network_fwd(&net, &batch, &s->work, u);
+    sq_network_fwd(&net, &batch, &s->work, s->states);
+    sq_network_read(&net, (size_t)m->tokens, s->states, &s->work, u);
     t->losses[index] = sq_step_loss(t, m, slot, s);
-    sq_network_bwd(&net, &batch, &s->work, s->du, grads);
-    embed_bwd(t, m, &e, s, grads);
+    sq_network_read_bwd(&net, (size_t)m->tokens, s->states, &s->work, s->du, s->dstates, grads);
+    sq_network_bwd(&net, &batch, &s->work, s->dstates, grads);
+    embed_bwd(t, m, &e, s, s->dstates, grads);
     t->unfit[index] = not_fit(t, m);
 }
 

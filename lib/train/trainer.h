@@ -123,6 +123,7 @@ int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
+    float *states, *dstates; /* [tokens][dp]: the network's output */
     float *du;           /* [tokens][dp] */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */

@@ -3,6 +3,7 @@
 
 typedef struct shape {
     int64_t wiring, dim, heads, attention_output, activation, mask;
+    int64_t bert; /* norm on the embedding, residual dropout, a head and no final norm */
 } shape;
 
 #define CAUSAL SQ_MASK_CAUSAL
@@ -10,17 +11,19 @@ typedef struct shape {
 
 /* Heads of whole and of odd width; dimensions that are and are not multiples of 16. */
 static const shape shapes[] = {
-    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL},
-    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL},
-    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL},
-    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL},
-    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL},
-    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL},
-    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL},
-    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
+    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0},
+    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
+    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0},
+    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1},
+    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 #define RUNS (3 * SHAPES) /* with each table of kernels */
@@ -35,6 +38,10 @@ static sq_options options_of(const shape *h)
     o.attention_output = h->attention_output;
     o.activation = h->activation;
     o.mask = h->mask;
+    o.embedding_norm = h->bert;
+    o.final_norm = !h->bert;
+    o.head = h->bert ? SQ_HEAD_TRANSFORM : SQ_HEAD_NONE;
+    o.dropout_residual = h->bert ? 0.3 : -1;
     o.max_length = 1000;
     o.seen = SQ_SEEN_EXCLUDE_TARGET;
     return o;
