@@ -66,7 +66,7 @@ static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *
         int64_t n = batch->offsets[b + 1] - batch->offsets[b];
         SQ_TRY(sq_grow(memory, (void **)&t->sequence, &t->sequence_capacity, 0, (size_t)n, sizeof *t->sequence, error));
         SQ_TRY(slots_of(t, batch, b, &n, error));
-        SQ_TRY(sq_plan_add(&t->plan, memory, t->sequence, n, t->options.max_length, error));
+        SQ_TRY(sq_trainer_plan_add(t, t->sequence, n, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
 }

@@ -12,7 +12,8 @@ enum {
     SQ_STREAM_DROPOUT = 4,
     SQ_STREAM_EVALUATE = 5, /* evaluation negatives and users */
     SQ_STREAM_BOOTSTRAP = 6,
-    SQ_STREAM_SYNTH = 7
+    SQ_STREAM_SYNTH = 7,
+    SQ_STREAM_CLOZE = 8 /* which events are masked */
 };
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014): a bijection with full avalanche. */

@@ -10,6 +10,7 @@ enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
+enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE };
 enum { SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX };
 enum { SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY };
 enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
@@ -33,6 +34,8 @@ typedef struct sq_options {
     int64_t init;
     double init_std;
     /* training */
+    int64_t objective, maskings;
+    double mask_probability, mask_last_share;
     int64_t loss, negatives, negative_sharing, sampler, seen;
     double sampler_alpha;
     double dropout, dropout_embedding, dropout_attention, dropout_ffn, dropout_residual;

@@ -16,15 +16,16 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const float *weights, const 
 /* Working memory of one thread. */
 typedef struct sq_encode_scratch {
     sq_workspace work;
-    const float **rows; /* [window] */
+    const float **rows; /* [tokens] */
 } sq_encode_scratch;
 
-/* For windows of up to sq_encode_window(model, longest history) events. */
+/* For passes of up to sq_encode_window(model, longest history) tokens. */
 void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t window, sq_encode_scratch *out);
-/* Events of a history of n that the model sees. */
+/* Tokens of the pass for a history of n events: its last ones, and with mask = bidirectional [MASK] behind them. */
 int32_t sq_encode_window(const seqrec_model *model, int64_t n);
 
-/* The user vector after the items in slots[n], oldest first, to out [padded d]: zero when n is 0, with score = cosine divided
+/* The user vector after the items in slots[n], oldest first: what the network makes of the newest event, or with mask =
+ * bidirectional of the [MASK] behind it (BERT4Rec, section 3.6). To out [padded d]: zero when n is 0, with score = cosine divided
  * by its length and the temperature. Its bits depend on weights and slots alone. */
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, sq_encode_scratch *scratch, float *out);
 #endif

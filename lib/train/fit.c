@@ -20,8 +20,8 @@ typedef struct job {
     int32_t *slot_of;  /* [items] slot of each dense item; -1: it was removed meanwhile */
     uint64_t mapped;   /* version of the catalogue that slot_of belongs to */
     int64_t *users;    /* [count] users with a target */
-    int64_t *order;    /* [count] this epoch's order of them */
-    int64_t count;
+    int64_t *order;    /* [samples] this epoch's order of them */
+    int64_t count, samples; /* objective = cloze has a user more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
     double *seconds;   /* of this call's epochs */
     size_t seconds_capacity;
@@ -71,13 +71,14 @@ static int32_t list_users(job *j, seqrec_error *error)
     int64_t train, valid, longest = 0, validated = 0;
     double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
     j->users = sq_alloc(memory, (size_t)j->data->users, sizeof *j->users);
-    j->order = sq_alloc(memory, (size_t)j->data->users, sizeof *j->order);
     for (int64_t u = 0; counts && j->users && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         if (train > longest) longest = train;
         if (train >= 2) j->users[j->count++] = u;
         validated += train > 0 && train < valid;
     }
+    j->samples = j->count * (j->t->options.objective == SQ_OBJECTIVE_CLOZE ? j->t->options.maskings : 1);
+    j->order = sq_alloc(memory, (size_t)j->samples, sizeof *j->order);
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
@@ -116,7 +117,7 @@ static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
     if (o->schedule == SQ_SCHEDULE_CONSTANT || o->schedule_steps > 0) return SEQREC_OK;
-    int64_t steps = o->epochs * ((j->count + o->batch - 1) / o->batch);
+    int64_t steps = o->epochs * ((j->samples + o->batch - 1) / o->batch);
     SQ_CHECK(steps > o->warmup_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)steps,
              (long long)o->warmup_steps);
@@ -151,12 +152,12 @@ static void drop(job *j)
 
 /* ---- an epoch --------------------------------------------------------------------------------------------------------- */
 
-/* The order of users in epoch e is a function of (seed, e): Fisher and Yates on counters. */
+/* The order of samples in epoch e is a function of (seed, e): Fisher and Yates on counters. */
 static void shuffle(job *j)
 {
     uint64_t key = sq_random_key((uint64_t)j->t->options.seed, SQ_STREAM_SHUFFLE, (uint64_t)j->t->fit.epoch);
-    memcpy(j->order, j->users, (size_t)j->count * sizeof *j->order);
-    for (int64_t i = j->count - 1; i > 0; i--) {
+    for (int64_t i = 0; i < j->samples; i++) j->order[i] = j->users[i % j->count];
+    for (int64_t i = j->samples - 1; i > 0; i--) {
         int64_t k = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)i + 1), swap = j->order[i];
         j->order[i] = j->order[k];
         j->order[k] = swap;
@@ -171,7 +172,7 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
         int64_t u = j->order[i], train, valid;
         sq_division_user(&j->division, j->data, u, &train, &valid);
         train = slots_of(j, u, train, j->sequence);
-        SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, j->sequence, train, t->options.max_length, error));
+        SQ_TRY(sq_trainer_plan_add(t, j->sequence, train, error));
     }
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
 }
@@ -186,14 +187,14 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
-    int64_t batches = (j->count + t->options.batch - 1) / t->options.batch;
+    int64_t batches = (j->samples + t->options.batch - 1) / t->options.batch;
     SQ_TRY(map_items(j, error));
     shuffle(j);
     j->partial = 0;
     for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
         int64_t first = f->batch * t->options.batch, last = first + t->options.batch;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
-        SQ_TRY(plan_batch(j, first, last < j->count ? last : j->count, error));
+        SQ_TRY(plan_batch(j, first, last < j->samples ? last : j->samples, error));
         if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
         f->loss += stats.loss * (double)stats.targets;
         f->targets += stats.targets;
@@ -316,7 +317,7 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     while (t->fit.epoch < t->options.epochs && !stop && !j->cancelled) {
         double seconds = 0;
         SQ_TRY(run_epoch(j, &seconds, error));
-        if (j->cancelled && t->fit.batch * t->options.batch < j->count) break;
+        if (j->cancelled && t->fit.batch * t->options.batch < j->samples) break;
         SQ_TRY(end_epoch(j, seconds, &stop, error));
         if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
             SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));

@@ -39,7 +39,10 @@ static sq_network network_of(const sq_trainer *t)
 static void embed(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
-    for (int32_t i = 0; i < m->tokens; i++) s->items[i] = sq_trainer_row(t, p->inputs[m->first_token + i]);
+    for (int32_t i = 0; i < m->tokens; i++) {
+        int32_t slot = p->inputs[m->first_token + i];
+        s->items[i] = slot < 0 ? t->weights + t->model->layout.mask : sq_trainer_row(t, slot);
+    }
     for (int32_t i = 0; i <= m->sequences; i++)
         s->starts[i] = (int32_t)(p->starts[m->first_sequence + i] - m->first_token);
     for (int32_t i = 0; i < m->sequences; i++) {
@@ -59,15 +62,47 @@ static void embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, s
         sq_embed_bwd(e, s->starts[i + 1] - s->starts[i], (uint64_t)(m->first_token + s->starts[i]), &saved,
                      dx + (size_t)s->starts[i] * e->width, &g);
     }
+    for (int32_t i = 0; i < m->tokens; i++)
+        if (t->plan.inputs[m->first_token + i] < 0)
+            t->kernels->axpy(e->width, e->scale, dx + (size_t)i * e->width, grads + t->model->layout.mask);
     memcpy(t->dx + (size_t)m->first_token * e->width, dx, (size_t)m->tokens * e->width * sizeof *dx);
+}
+
+/* States of the tokens that have a target: all of them in next-item training. */
+static const float *chosen(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+{
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp;
+    if (m->targets == m->tokens) return s->states;
+    for (int32_t i = 0; i < m->targets; i++)
+        memcpy(s->chosen + (size_t)i * dp, s->states + (size_t)(tokens[i] - m->first_token) * dp, dp * sizeof *s->chosen);
+    return s->chosen;
+}
+
+/* Loss and its way back to the states: s->dstates. */
+static double learn(sq_trainer *t, const sq_network *net, const sq_micro *m, int32_t slot, sq_step_scratch *s, float *grads)
+{
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
+    const float *x = chosen(t, m, s);
+    float *dx = m->targets == m->tokens ? s->dstates : s->states;
+    sq_network_read(net, n, x, &s->work, t->u + (size_t)m->first_target * dp);
+    double loss = sq_step_loss(t, m, slot, s);
+    sq_network_read_bwd(net, n, x, &s->work, s->du, dx, grads);
+    if (dx == s->dstates) return loss;
+    memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
+    for (size_t i = 0; i < n; i++)
+        memcpy(s->dstates + (size_t)(tokens[i] - m->first_token) * dp, dx + i * dp, dp * sizeof *dx);
+    return loss;
 }
 
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
 {
-    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->tokens * dp, first = (size_t)m->first_token * dp;
-    size_t c = (size_t)m->tokens * t->candidates;
-    int32_t bad = !(t->kernels->max_abs(n, t->u + first) < LARGEST) || !(t->kernels->max_abs(n, t->dx + first) < LARGEST);
-    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[(size_t)m->first_token * t->candidates + i]) < LARGEST);
+    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->tokens * dp, targets = (size_t)m->targets;
+    size_t c = targets * t->candidates, first = (size_t)m->first_target;
+    int32_t bad = !(t->kernels->max_abs(targets * dp, t->u + first * dp) < LARGEST) ||
+                  !(t->kernels->max_abs(n, t->dx + (size_t)m->first_token * dp) < LARGEST);
+    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[first * t->candidates + i]) < LARGEST);
     return bad;
 }
 
@@ -76,15 +111,13 @@ static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratc
     const sq_micro *m = &t->plan.micro[index];
     const sq_layout *l = &t->model->layout;
     sq_network net = network_of(t);
-    float *grads = t->grads + (size_t)slot * l->floats, *u = t->u + (size_t)m->first_token * (size_t)l->dp;
+    float *grads = t->grads + (size_t)slot * l->floats;
     sq_micro_batch batch = {m->tokens, m->sequences, m->longest, s->starts, m->first_token};
     sq_embedding e = sq_embedding_of(t->model, t->weights);
     e.dropout = net.embedding;
     embed(t, m, &e, s);
     sq_network_fwd(&net, &batch, &s->work, s->states);
-    sq_network_read(&net, (size_t)m->tokens, s->states, &s->work, u);
-    t->losses[index] = sq_step_loss(t, m, slot, s);
-    sq_network_read_bwd(&net, (size_t)m->tokens, s->states, &s->work, s->du, s->dstates, grads);
+    t->losses[index] = learn(t, &net, m, slot, s, grads);
     sq_network_bwd(&net, &batch, &s->work, s->dstates, grads);
     embed_bwd(t, m, &e, s, s->dstates, grads);
     t->unfit[index] = not_fit(t, m);
@@ -172,13 +205,26 @@ static void commit_piece(void *arg, int32_t piece, int32_t worker)
     }
 }
 
+/* ---- the plan ------------------------------------------------------------------------------------------------------- */
+
+int32_t sq_trainer_plan_add(sq_trainer *t, const int32_t *slots, int64_t n, seqrec_error *error)
+{
+    const sq_options *o = &t->options;
+    const sq_memory *memory = &t->context->memory;
+    if (o->objective == SQ_OBJECTIVE_NEXT) return sq_plan_add(&t->plan, memory, slots, n, o->max_length, error);
+    sq_cloze cloze = {.probability = o->mask_probability, .last_share = o->mask_last_share};
+    cloze.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CLOZE, (uint64_t)t->step);
+    return sq_plan_add_cloze(&t->plan, memory, slots, n, o->max_length, &cloze, error);
+}
+
 /* ---- the step ------------------------------------------------------------------------------------------------------- */
 
 static int32_t reserve(sq_trainer *t, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t n = (size_t)t->plan.tokens * (size_t)t->model->layout.dp, micro = (size_t)t->plan.micro_count;
-    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, n, sizeof *t->u, error));
+    size_t dp = (size_t)t->model->layout.dp, n = (size_t)t->plan.tokens * dp, micro = (size_t)t->plan.micro_count;
+    size_t targets = (size_t)t->plan.most_targets * dp;
+    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, targets, sizeof *t->u, error));
     SQ_TRY(sq_grow(memory, (void **)&t->dx, &t->dx_capacity, 0, n, sizeof *t->dx, error));
     SQ_TRY(sq_grow(memory, (void **)&t->losses, &t->losses_capacity, 0, micro, sizeof *t->losses, error));
     SQ_TRY(sq_grow(memory, (void **)&t->unfit, &t->unfit_capacity, 0, micro, sizeof *t->unfit, error));
@@ -257,8 +303,8 @@ static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
 {
     double loss = 0, norm = 0;
-    int64_t tokens = t->plan.tokens;
-    SQ_CHECK(tokens > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
+    int64_t targets = t->plan.target_count;
+    SQ_CHECK(targets > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(check_sampler(t, error));
     SQ_CHECK(t->options.schedule == SQ_SCHEDULE_CONSTANT || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
              "schedule = %s on the host's batches needs schedule_steps: only a fit knows how many there will be",
@@ -276,8 +322,8 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     commit(t, norm);
     if (stats) {
         stats->step = t->step;
-        stats->targets = tokens;
-        stats->loss = loss / (double)tokens;
+        stats->targets = targets;
+        stats->loss = loss / (double)targets;
         stats->grad_norm = norm;
         sq_schedule schedule = sq_trainer_schedule(t);
         stats->learning_rate = sq_schedule_rate(&schedule, t->step);

@@ -19,6 +19,7 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
     out->states = SQ_TAKE(arena, float, n * dp);
     out->dstates = SQ_TAKE(arena, float, n * dp);
+    out->chosen = SQ_TAKE(arena, float, n * dp);
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);
@@ -60,10 +61,10 @@ static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, c
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
     size_t dp = (size_t)t->model->layout.dp;
-    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->compact[t->plan.targets[m->first_token + i]];
-    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.d};
+    for (int32_t i = 0; i < m->targets; i++) s->target[i] = t->compact[t->plan.targets[m->first_target + i]];
+    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->targets, .width = dp, .d = (size_t)t->model->layout.d};
     o.items = (size_t)t->live_count;
-    o.weight = 1.0f / (float)t->plan.tokens;
+    o.weight = 1.0f / (float)t->plan.target_count;
     o.u = u;
     o.target = s->target;
     o.rows = t->table;
@@ -76,8 +77,8 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 
 static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.dp;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * (int64_t)c;
+    size_t c = t->candidates, count = (size_t)m->targets * c, dp = (size_t)t->model->layout.dp;
+    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * (int64_t)c;
     size_t offset = sq_output_offset(t->catalogue);
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
@@ -91,15 +92,15 @@ static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scrat
 static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
-    const int32_t *negatives = t->entries.slots + 2 * p->tokens;
+    const int32_t *negatives = t->entries.slots + p->tokens + p->target_count;
     size_t k = shared_width(t), live = (size_t)t->options.negatives;
     int history = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     int target = t->options.seen != SQ_SEEN_KEEP || t->options.loss != SQ_LOSS_BCE;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
         for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++)
             s->bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
-        for (int64_t i = p->starts[q]; i < p->starts[q + 1]; i++) {
-            uint8_t *masked = s->masked + (size_t)(i - m->first_token) * k;
+        for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++) {
+            uint8_t *masked = s->masked + (size_t)(i - m->first_target) * k;
             for (size_t j = 0; j < live; j++)
                 masked[j] = (target && negatives[j] == p->targets[i]) |
                             (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
@@ -124,12 +125,12 @@ static double shared_loss(sq_trainer *t, const sq_micro *m, int32_t slot, const 
 static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
     candidate_rows(t, m, s);
-    sq_sampled o = {.kernels = t->kernels, .n = (size_t)m->tokens, .k = t->candidates - 1};
+    sq_sampled o = {.kernels = t->kernels, .n = (size_t)m->targets, .k = t->candidates - 1};
     o.width = (size_t)t->model->layout.dp;
-    o.weight = 1.0f / (float)t->plan.tokens;
+    o.weight = 1.0f / (float)t->plan.target_count;
     o.u = u;
     o.rows = s->rows;
-    o.coefficient = t->coefficient + (size_t)m->first_token * t->candidates;
+    o.coefficient = t->coefficient + (size_t)m->first_target * t->candidates;
     o.du = s->du;
     if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
     if (sq_trainer_shares(t)) return shared_loss(t, m, slot, &o, s);
@@ -138,11 +139,11 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
-    float *u = t->u + (size_t)m->first_token * (size_t)t->model->layout.dp;
+    float *u = t->u + (size_t)m->first_target * (size_t)t->model->layout.dp;
     int cosine = t->options.score == SQ_SCORE_COSINE;
-    if (cosine) normalise_users(t, (size_t)m->tokens, u, s->unit);
+    if (cosine) normalise_users(t, (size_t)m->targets, u, s->unit);
     double loss = t->options.loss == SQ_LOSS_SOFTMAX ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
-    if (cosine) normalise_users_bwd(t, (size_t)m->tokens, u, s->unit, s->du);
+    if (cosine) normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
     return loss;
 }
 
@@ -204,7 +205,7 @@ int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
         sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
     } else if (sq_trainer_shares(t)) {
         SQ_TRY(reserve_table(t, k, error));
-        const int32_t *negatives = t->entries.slots + 2 * t->plan.tokens;
+        const int32_t *negatives = t->entries.slots + t->plan.tokens + t->plan.target_count;
         for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);
         t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
     }

@@ -50,7 +50,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
     int exclude = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
         if (exclude) mark(p, s, bits, 1);
-        for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
+        for (int64_t i = p->target_starts[s]; i < p->target_starts[s + 1]; i++) {
             int32_t *out = t->entries.slots + p->tokens + i * (int64_t)c;
             out[0] = p->targets[i];
             for (size_t j = 1; j < c; j++)
@@ -63,23 +63,23 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
 /* One set for the batch, behind the targets. */
 static void draw_shared(sq_trainer *t)
 {
-    int32_t *out = t->entries.slots + 2 * t->plan.tokens;
+    int32_t *out = t->entries.slots + t->plan.tokens + t->plan.target_count;
     for (int64_t j = 0; j < t->options.negatives; j++)
         out[j] = sq_sampler_draw(&t->sampler, stream(t), (uint64_t)j * ATTEMPTS);
 }
 
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
-    int64_t n = t->plan.tokens, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
+    int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
     t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : shared ? 1 : 1 + (size_t)t->options.negatives;
-    size_t count = (size_t)n * (1 + t->candidates) + (size_t)shared;
-    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, count, error));
+    size_t most = (size_t)t->plan.most_targets * t->candidates;
+    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, (size_t)n + most + (size_t)shared, error));
     SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0,
-                   (size_t)n * t->candidates + 16, sizeof *t->coefficient, error));
-    t->entries.count = count;
+                   most + 16, sizeof *t->coefficient, error));
+    t->entries.count = (size_t)n + (size_t)targets * t->candidates + (size_t)shared;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);
     if (shared) {
-        memcpy(t->entries.slots + n, t->plan.targets, (size_t)n * sizeof *t->plan.targets);
+        memcpy(t->entries.slots + n, t->plan.targets, (size_t)targets * sizeof *t->plan.targets);
         draw_shared(t);
     } else if (t->candidates) {
         sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);

@@ -140,6 +140,7 @@ typedef struct row_sums {
 static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
 {
     size_t dp = (size_t)t->model->layout.dp, c = t->candidates, tokens = (size_t)t->plan.tokens;
+    size_t own = tokens + (size_t)t->plan.target_count * c; /* entries of tokens and targets; the shared ones follow */
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
@@ -150,11 +151,11 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
         size_t e = entries[i];
         if (e < tokens) {
             push(t, &in, scale, t->dx + e * dp, g->input);
-        } else if (e < tokens * (1 + c)) {
+        } else if (e < own) {
             e -= tokens;
             push(t, &out, t->coefficient[e], t->u + e / c * dp, g->output);
         } else {
-            push_table(t, &table, e - tokens * (1 + c), g->table);
+            push_table(t, &table, e - own, g->table);
         }
     }
     if (t->options.loss == SQ_LOSS_SOFTMAX) push_table(t, &table, (size_t)t->compact[slot], g->table);

@@ -61,9 +61,9 @@ struct seqrec_trainer {
     int32_t *sequence; /* slots of one sequence of the host's batch */
     size_t sequence_capacity;
     sq_row_entries entries;
-    size_t candidates; /* entries per token behind the inputs: 1 + k, 1, or 0 */
-    float *u, *dx;     /* [tokens][dp] of the batch */
-    float *coefficient; /* [tokens][candidates] */
+    size_t candidates; /* entries per target behind the inputs: 1 + k, 1, or 0 */
+    float *u, *dx;     /* [targets][dp], [tokens][dp] of the batch */
+    float *coefficient; /* [targets][candidates] */
     size_t u_capacity, dx_capacity, coefficient_capacity;
     double *losses;    /* [micro-batches] */
     int32_t *unfit;    /* [micro-batches] 1: something was not finite */
@@ -84,6 +84,8 @@ void sq_trainer_free(sq_trainer *trainer);
 int32_t sq_trainer_sync(sq_trainer *trainer, seqrec_error *error);
 /* Changes an option of training or runtime scope. */
 int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value, seqrec_error *error);
+/* Adds a sequence of n slots to trainer->plan, shifted or masked as `objective` says; masks follow (seed, step, place in plan). */
+int32_t sq_trainer_plan_add(sq_trainer *trainer, const int32_t *slots, int64_t n, seqrec_error *error);
 /* One step on trainer->plan. */
 int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
 /* Brings all rows up to the current step (item_updates = exact). */
@@ -124,12 +126,13 @@ int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
 typedef struct sq_step_scratch {
     sq_workspace work;
     float *states, *dstates; /* [tokens][dp]: the network's output */
-    float *du;           /* [tokens][dp] */
+    float *chosen;       /* [targets][dp]: those of its rows that have a target */
+    float *du;           /* [targets][dp] */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
-    const float **rows;  /* [tokens][1 + k] */
-    float *inverse_norm; /* cosine: [tokens][1 + k] */
-    int32_t *target;     /* softmax: [tokens] compact */
+    const float **rows;  /* [targets][1 + k] */
+    float *inverse_norm; /* cosine: [targets][1 + k] */
+    int32_t *target;     /* softmax: [targets] compact */
     float *loss;         /* scratch of the loss */
     uint8_t *masked;     /* shared negatives */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */

@@ -271,6 +271,7 @@ static void open_network(problem *p)
     o.ffn_dim = 44;
     o.norm_epsilon = 1e-5;
     o.mask = w->mask;
+    o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     o.embedding_norm = w->embedding_norm;
     o.final_norm = !w->without_final_norm;
     o.head = w->head;

@@ -207,6 +207,10 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "softmax", "average_epochs", "3", "item_updates", "lazy", "valid_every", "0"},
     (world_options){"loss", "sampled_softmax", "schedule", "cosine", "item_updates", "exact"},
     (world_options){"loss", "sampled_softmax", "average_epochs", "2", "item_updates", "lazy"},
+    (world_options){"loss", "softmax", "mask", "bidirectional", "objective", "cloze", "mask_last_share", "0.3", "maskings", "2"},
+    (world_options){"loss", "sampled_softmax", "mask", "bidirectional", "objective", "cloze", "embedding_norm", "true",
+                    "final_norm", "false", "head", "transform", "optimizer", "adamw", "weight_decay", "0.01", "decayed",
+                    "matrices", "bias_correction", "false", "schedule", "linear"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 
