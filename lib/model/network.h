@@ -57,7 +57,7 @@ void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_w
  * sq_network_fwd and sq_network_read give it without dropout. */
 void sq_network_last(const sq_network *network, int32_t length, sq_workspace *work, float *out);
 
-/* u [n][dp]: user vectors of n states x, and the way back, as in readout.h. */
+/* u [n][dp]: user vectors of n states x (one at a time without training), and the way back, as in readout.h. */
 void sq_network_read(const sq_network *network, size_t n, const float *x, sq_workspace *work, float *u);
 void sq_network_read_bwd(const sq_network *network, size_t n, const float *x, sq_workspace *work, const float *du, float *dx,
                          float *grads);
