@@ -21,7 +21,8 @@ const sq_option sq_option_table[] = {
     INTEGER(M, blocks, "2", 0, 64, "Number of self-attention blocks."),
     INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
     INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
-    INTEGER(M, max_length, "200", 1, 65536, "Most recent events of a history that the model sees (L); with mask = bidirectional one fewer, and [MASK] behind them."),
+    INTEGER(M, max_length, "200", 1, 65536,
+            "Most recent events of a history that the model sees (L); with mask = bidirectional one fewer, and [MASK] behind them."),
     CHOICE(M, wiring, "post_norm", "post_norm|pre_norm|original",
            "Place of the layer norms: after each residual (SASRec.pytorch), before each sub-layer, or the 2018 paper's: "
            "norm on the query only and residual from the normalised tensor."),
