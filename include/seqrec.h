@@ -455,7 +455,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, 
                                                            seqrec_trainer **out, seqrec_error *error);
 /** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
 SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
-/** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
+/** One optimiser step on whole sequences. Each is cut and prepared here: to its last max_length + 1 events, shifted by one, or
+ * with objective = cloze to its last max_length events, of which mask_probability are masked (one masking a call). Unknown ids
  * are E_NOT_FOUND unless option unknown_items is skip. A model with users needs batch->users (E_ARGUMENT); an unknown user is
  * E_NOT_FOUND unless option unknown_users is default. batch->weights (or with event_weights = values batch->values) weigh the
  * events as targets: the loss is the weighted mean; a weight that is negative or not finite is E_ARGUMENT. With option

@@ -108,7 +108,7 @@ static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *w
     for (int64_t b = 0; b < batch->sequences; b++) {
         SQ_TRY(read_sequence(t, batch, weights, b, &sequence, error));
         SQ_TRY(user_of(t, batch, b, &t->plan.user, error));
-        SQ_TRY(sq_plan_add(&t->plan, memory, &sequence, t->options.max_length, t->options.position_decay, error));
+        SQ_TRY(sq_trainer_plan_add(t, &sequence, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
 }

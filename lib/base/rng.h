@@ -13,6 +13,7 @@ enum {
     SQ_STREAM_EVALUATE = 5, /* evaluation negatives and users */
     SQ_STREAM_BOOTSTRAP = 6,
     SQ_STREAM_SYNTH = 7,
+    SQ_STREAM_CLOZE = 8,     /* which events are masked */
     SQ_STREAM_USER_INIT = 16, /* user initialisation */
     SQ_STREAM_SHARE = 17      /* stochastic shared embeddings, and which users count as unknown */
 };

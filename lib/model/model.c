@@ -234,14 +234,14 @@ sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after)
 {
     const sq_layout *l = &model->layout;
     return (sq_item_start){(uint64_t)model->options.seed, SQ_STREAM_INIT, start_deviation(model, items_after, l->vd),
-                           model->options.tied_output ? 1 : 2, l->vd, l->vp};
+                           model->options.tied_output ? 1 : 2, l->vd, l->vp, model->options.init};
 }
 
 sq_item_start sq_user_start_of(const seqrec_model *model, int64_t users_after)
 {
     const sq_layout *l = &model->layout;
     return (sq_item_start){(uint64_t)model->options.seed, SQ_STREAM_USER_INIT,
-                           start_deviation(model, users_after, l->ud), 1, l->ud, l->up};
+                           start_deviation(model, users_after, l->ud), 1, l->ud, l->up, model->options.init};
 }
 
 void sq_item_start_fill(void *start, int64_t id, float *row)
@@ -250,16 +250,20 @@ void sq_item_start_fill(void *start, int64_t id, float *row)
     uint64_t key = sq_random_key(s->seed, s->stream, sq_mix64((uint64_t)id) | 1);
     for (int32_t t = 0; t < s->tables; t++)
         for (int32_t i = 0; i < s->dim; i++)
-            row[t * s->padded + i] = (float)(s->deviation * sq_random_normal(key, (uint64_t)(t * s->dim + i)));
+            row[t * s->padded + i] = (float)sq_start_value(s->init, s->deviation, key, (uint64_t)(t * s->dim + i));
 }
 
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
 {
     const sq_options *o = &model->options;
-    sq_embedding e = {.kernels = model->kernels, .scale = 1, .width = (size_t)model->layout.dp};
+    sq_embedding e = {.kernels = model->kernels, .scale = 1, .d = (size_t)model->layout.d};
+    e.width = (size_t)model->layout.dp;
     if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
     if (o->position != SQ_POSITION_NONE) e.positions = weights + model->layout.position;
     e.rule = o->position == SQ_POSITION_START ? sq_position_from_start : sq_position_from_end;
+    if (o->embedding_norm) e.gain = weights + model->layout.embedding_gain;
+    if (o->embedding_norm) e.bias = weights + model->layout.embedding_bias;
+    e.epsilon = (float)o->norm_epsilon;
     e.dropout.scale = 1;
     e.place = (int32_t)o->user_embedding; /* the choices stand in the same order */
     if (o->user_embedding == SQ_USER_NONE) return e;
@@ -268,4 +272,14 @@ sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
     e.item_width = (size_t)model->layout.vd;
     e.user_width = (size_t)model->layout.ud;
     return e;
+}
+
+sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads)
+{
+    const sq_options *o = &model->options;
+    sq_embedding_grads g = {0};
+    if (o->position != SQ_POSITION_NONE) g.positions = grads + model->layout.position;
+    if (o->embedding_norm) g.gain = grads + model->layout.embedding_gain;
+    if (o->embedding_norm) g.bias = grads + model->layout.embedding_bias;
+    return g;
 }

@@ -87,6 +87,7 @@ typedef struct sq_item_start {
     uint64_t seed, stream;
     double deviation;
     int32_t tables, dim, padded;
+    int64_t init;
 } sq_item_start;
 sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after);
 sq_item_start sq_user_start_of(const seqrec_model *model, int64_t users_after);
@@ -95,6 +96,8 @@ void sq_item_start_fill(void *start, int64_t id, float *row);
 /* Pieces of the network that depend on options. */
 /* The input embedding without dropout, for a user without a row. */
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights);
+/* Where its gradients lie in a parameter block. */
+sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads);
 /* Where an item's output vector begins inside its row: 0 when tied. */
 static inline size_t sq_output_offset(const sq_catalogue *c) { return c->tables == 2 ? (size_t)c->padded : 0; }
 #endif

@@ -186,6 +186,21 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(width % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
              (long long)options->heads, width == options->dim ? "dim" : "dim + user_dim", (long long)width);
     SQ_TRY(check_users(options, error));
+    int32_t both_ways = options->mask == SQ_MASK_BIDIRECTIONAL, cloze = options->objective == SQ_OBJECTIVE_CLOZE;
+    SQ_CHECK(both_ways || !cloze, error, SEQREC_E_ARGUMENT,
+             "objective = cloze needs mask = bidirectional, not causal: what follows a masked event must be seen");
+    SQ_CHECK(cloze || !both_ways, error, SEQREC_E_ARGUMENT,
+             "mask = bidirectional needs objective = cloze, not next: an event would see the one it is to predict");
+    SQ_CHECK(options->max_length > 1 || !both_ways, error, SEQREC_E_ARGUMENT,
+             "mask = bidirectional needs max_length of at least 2, not %lld: one place is that of [MASK]",
+             (long long)options->max_length);
+    SQ_CHECK(!cloze || options->user_embedding == SQ_USER_NONE, error, SEQREC_E_ARGUMENT,
+             "objective = cloze has no place for users' vectors: user_embedding must be none");
+    SQ_CHECK(!cloze || options->sse_item == 0, error, SEQREC_E_ARGUMENT,
+             "sse_item = %g replaces events and the targets that follow from them, which objective = cloze does not have",
+             options->sse_item);
+    SQ_CHECK(!cloze || options->targets == 1, error, SEQREC_E_ARGUMENT,
+             "targets = %lld: with objective = cloze a masked event is its own and only target", (long long)options->targets);
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);

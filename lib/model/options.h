@@ -5,10 +5,13 @@
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
+enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
-enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
+enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
+enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE };
 enum { /* rows of losstable.c */
     SQ_LOSS_BCE,
     SQ_LOSS_SOFTMAX,
@@ -33,7 +36,8 @@ enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
 enum { SQ_SHARE_POSITION, SQ_SHARE_BATCH };
 enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
 enum { SQ_ROWS_AUTO, SQ_ROWS_EXACT, SQ_ROWS_LAZY };
-enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE };
+enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE, SQ_SCHEDULE_LINEAR };
+enum { SQ_DECAYED_ALL, SQ_DECAYED_MATRICES };
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
 enum { SQ_UNKNOWN_USER_ERROR, SQ_UNKNOWN_USER_DEFAULT };
 
@@ -46,10 +50,13 @@ typedef struct sq_options {
     int64_t dim, blocks, heads, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
     double temperature, norm_epsilon;
+    int64_t mask, embedding_norm, final_norm, head;
     int64_t init;
     double init_std;
     int64_t user_embedding, user_dim;
     /* training */
+    int64_t objective, maskings;
+    double mask_probability, mask_last_share;
     int64_t loss;
     double calibration, label_smoothing, score_penalty;
     int64_t targets, target_form;
@@ -58,8 +65,8 @@ typedef struct sq_options {
     int64_t negatives, negative_sharing, sampler, seen;
     double sampler_alpha, mixed_share;
     int64_t hard_pool, logq;
-    double dropout, dropout_embedding, dropout_attention, dropout_ffn;
-    int64_t optimizer, item_updates;
+    double dropout, dropout_embedding, dropout_attention, dropout_ffn, dropout_residual;
+    int64_t optimizer, bias_correction, decayed, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
     int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;

@@ -15,12 +15,14 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
     encoder.network.options = &model->options;
     encoder.network.weights = weights;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
+    encoder.network.attention_output = encoder.network.ffn_output = none;
     return encoder;
 }
 
 int32_t sq_encode_window(const seqrec_model *model, int64_t n)
 {
-    return n < model->layout.length ? (int32_t)n : model->layout.length;
+    const int64_t tokens = n + model->layout.bidirectional;
+    return tokens < model->layout.length ? (int32_t)tokens : model->layout.length;
 }
 
 void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t window, sq_encode_scratch *out)
@@ -53,15 +55,17 @@ void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32
 {
     const sq_network *network = &encoder->network;
     sq_embedding embedding = encoder->embedding;
-    const int64_t most = network->layout->length, first = n > most ? n - most : 0;
-    const int32_t window = (int32_t)(n - first);
-    if (window == 0) {
+    const int32_t asks = network->layout->bidirectional; /* [MASK] stands where the next event will */
+    const int64_t most = network->layout->length - asks, first = n > most ? n - most : 0;
+    const int32_t events = (int32_t)(n - first), window = events + asks;
+    if (events == 0) {
         memset(out, 0, (size_t)network->layout->vp * sizeof *out);
         return;
     }
-    for (int32_t t = 0; t < window; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[first + t]);
+    for (int32_t t = 0; t < events; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[first + t]);
+    if (asks) scratch->rows[events] = network->weights + network->layout->mask;
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
-    sq_embed_fwd(&embedding, scratch->rows, window, 0, scratch->work.x[0]);
+    sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
     sq_network_last(network, sq_embed_tokens(&embedding, window), &scratch->work, scratch->joined ? scratch->joined : out);
     if (scratch->joined) item_part(network->layout, scratch->joined, out);
     if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);

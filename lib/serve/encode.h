@@ -21,14 +21,15 @@ typedef struct sq_encode_scratch {
     float *joined;      /* [padded d] of the network when a user's part stands behind the item's, else NULL */
 } sq_encode_scratch;
 
-/* For windows of up to sq_encode_window(model, longest history) events. */
+/* For passes of up to sq_encode_window(model, longest history) tokens. */
 void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t window, sq_encode_scratch *out);
-/* Events of a history of n that the model sees. */
+/* Tokens of the pass for a history of n events: its last ones, and with mask = bidirectional [MASK] behind them. */
 int32_t sq_encode_window(const seqrec_model *model, int64_t n);
 
-/* The user vector after the items in slots[n], oldest first, to out [padded length of an item's]: zero when n is 0, with
- * score = cosine divided by its length and the temperature. user: slot of the user table, or -1 for a user without a row (any
- * in a model without users). Its bits depend on weights, slots and user alone. */
+/* The user vector after the items in slots[n], oldest first: what the network makes of the newest event, or with mask =
+ * bidirectional of the [MASK] behind it (BERT4Rec, section 3.6). To out [padded length of an item's]: zero when n is 0, with score =
+ * cosine divided by its length and the temperature. user: slot of the user table, or -1 for a user without a row (any in a model
+ * without users). Its bits depend on weights, slots and user alone. */
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
                float *out);
 #endif

@@ -356,10 +356,10 @@ static void gelu_bwd(size_t n, size_t width, size_t ld, const float *x, float *d
         }
 }
 
-/* ---- causal softmax --------------------------------------------------------------------------------------------- */
+/* ---- softmax of attention ---------------------------------------------------------------------------------------- */
 
 /* s = exp(factor * s - largest) over the first `valid` columns, 0 up to `end` (a multiple of 16); returns 1 / sum. */
-SQ_INLINE float causal_exp(size_t valid, size_t end, float factor, float *s)
+SQ_INLINE float attend_exp(size_t valid, size_t end, float factor, float *s)
 {
     float top = max(valid, s) * factor;
     sixteen sum = {{{0}}};
@@ -374,25 +374,25 @@ SQ_INLINE float causal_exp(size_t valid, size_t end, float factor, float *s)
     return 1.0f / sum_lanes(&sum);
 }
 
-SQ_INLINE void causal_place(float *s, float *kept, veci keep, float inverse, float keep_scale)
+SQ_INLINE void attend_place(float *s, float *kept, veci keep, float inverse, float keep_scale)
 {
     vec p = load(s) * inverse;
     if (kept) store(kept, blend(keep, p, -p));
     store(s, blend(keep, p * keep_scale, (vec){0}));
 }
 
-SQ_INLINE void causal_row(size_t valid, size_t width, float factor, const sq_dropout *o, uint64_t row, float *s,
+SQ_INLINE void attend_row(size_t valid, size_t width, float factor, const sq_dropout *o, uint64_t row, float *s,
                           float *kept)
 {
     size_t end = (valid + 15) / 16 * 16;
-    float inverse = causal_exp(valid, end, factor, s);
+    float inverse = attend_exp(valid, end, factor, s);
     for (size_t j = 0; j < end; j += 32)
         for (int l = 0; l < 16; l += LANES) {
             size_t at = j + (size_t)l;
             vecn h = {0};
             if (o->threshold) h = hash(row * 2048 + j / 32, l, o->key);
-            causal_place(s + at, kept ? kept + at : NULL, keep_low(h, o), inverse, o->scale);
-            if (j + 16 < end) causal_place(s + at + 16, kept ? kept + at + 16 : NULL, keep_high(h, o), inverse, o->scale);
+            attend_place(s + at, kept ? kept + at : NULL, keep_low(h, o), inverse, o->scale);
+            if (j + 16 < end) attend_place(s + at + 16, kept ? kept + at + 16 : NULL, keep_high(h, o), inverse, o->scale);
         }
     for (size_t j = end; j < width; j += LANES) {
         store(s + j, (vec){0});
@@ -400,15 +400,15 @@ SQ_INLINE void causal_row(size_t valid, size_t width, float factor, const sq_dro
     }
 }
 
-static void causal_fwd(size_t n, size_t i0, size_t width, size_t ld, float factor, const sq_dropout *o,
+static void attend_fwd(size_t n, size_t seen, size_t more, size_t width, size_t ld, float factor, const sq_dropout *o,
                        uint64_t mask_row, float *s, float *kept)
 {
     for (size_t r = 0; r < n; r++)
-        causal_row(i0 + r + 1, width, factor, o, mask_row + i0 + r, s + r * ld, kept ? kept + r * ld : NULL);
+        attend_row(seen + r * more, width, factor, o, mask_row + r, s + r * ld, kept ? kept + r * ld : NULL);
 }
 
 /* ds = q (mask * dp - delta) with q = |kept| and mask = keep_scale where kept > 0. */
-static void causal_bwd(size_t n, size_t width, size_t ld, size_t ldd, float factor, float keep_scale, const float *kept,
+static void attend_bwd(size_t n, size_t width, size_t ld, size_t ldd, float factor, float keep_scale, const float *kept,
                        const float *delta, float *p, float *d)
 {
     for (size_t r = 0; r < n; r++)
@@ -474,8 +474,8 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .relu_bwd = relu_bwd,
     .gelu_fwd = gelu_fwd,
     .gelu_bwd = gelu_bwd,
-    .causal_fwd = causal_fwd,
-    .causal_bwd = causal_bwd,
+    .attend_fwd = attend_fwd,
+    .attend_bwd = attend_bwd,
     .exp_shift = exp_shift,
     .exp = exp_rows,
     .logistic = logistic,

@@ -12,7 +12,7 @@
 
 /* A dropout mask: element e of row r is kept when 16 hashed bits of (key, r, e) are at or above `threshold`. Every table draws the
  * same bits. The row's length is part of r for the kernels on rows: masks of different `width` (rounded up to 32) are not cuts of
- * one another; those of causal_fwd do not depend on the width and repeat in the next row from key 65536 on. */
+ * one another; those of attend_fwd do not depend on the width and repeat in the next row from key 65536 on. */
 typedef struct sq_dropout {
     uint64_t key;       /* of (seed, step, place) */
     uint32_t threshold; /* round(p * 65536); 0 = keep all */
@@ -74,16 +74,16 @@ typedef struct sq_kernels {
     void (*gelu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
     void (*gelu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
 
-    /* Causal softmax of rows i0 .. i0+n-1 of one sequence and head, in place, over `width` columns (width >= i0 + n):
-     * p_ij = softmax_j<=i(scale * s_ij), zero for j > i. s becomes p after dropout; kept (if not NULL, same ld) becomes p with
-     * the sign turned where dropout drops it. Mask row of i: mask_row + i. Scores of j > i may be anything, a score of -Inf closes
-     * its key (not all of a row's), and scale > 0, |scale * s| < 1e8 of the others; NaN or +Inf makes its row NaN, up to column
-     * round16(i + 1). */
-    void (*causal_fwd)(size_t n, size_t i0, size_t width, size_t ld, float scale, const sq_dropout *dropout,
-                       uint64_t mask_row, float *s, float *kept);
+    /* Softmax of n rows of one sequence and head, in place, over `width` columns. Row r sees the first v = seen + r * more keys
+     * (0 < v <= width; more = 1: causal rows, one key further each; 0: all see the same): p_rj = softmax_j<v(scale * s_rj), zero
+     * for j >= v. s becomes p after dropout; kept (if not NULL, same ld) becomes p with the sign turned where dropout drops it.
+     * Mask row of r: mask_row + r. Scores of j >= v may be anything, a score of -Inf closes its key (not all of a row's), and
+     * scale > 0, |scale * s| < 1e8 of the others; NaN or +Inf makes its row NaN, up to column round16(v). */
+    void (*attend_fwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, float scale,
+                       const sq_dropout *dropout, uint64_t mask_row, float *s, float *kept);
     /* From kept [n][ld] (as above), dp = dO V^T in `d` [n][ldd] and delta [n] = <dO, O>: p (may be NULL) = p after dropout
-     * [n][ldd], d = ds * scale. dp is finite for j > i too. */
-    void (*causal_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
+     * [n][ldd], d = ds * scale. dp is finite for keys that a row does not see, too. */
+    void (*attend_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
                        const float *kept, const float *delta, float *p, float *d);
 
     /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */

@@ -22,8 +22,8 @@ typedef struct job {
     int32_t *user_of;  /* [users] slot of each user; -1: the default vector */
     uint64_t users_mapped;
     int64_t *users;    /* [count] users with a target */
-    int64_t *order;    /* [count] this epoch's order of them */
-    int64_t count;
+    int64_t *order;    /* [samples] this epoch's order of them */
+    int64_t count, samples; /* objective = cloze has a user more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
     float *weights;    /* [longest] of its events as targets */
     double *seconds;   /* of this call's epochs */
@@ -96,13 +96,14 @@ static int32_t list_users(job *j, seqrec_error *error)
     int64_t train, valid, longest = 0, validated = 0;
     double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
     j->users = sq_alloc(memory, (size_t)j->data->users, sizeof *j->users);
-    j->order = sq_alloc(memory, (size_t)j->data->users, sizeof *j->order);
     for (int64_t u = 0; counts && j->users && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         if (train > longest) longest = train;
         if (train >= 2) j->users[j->count++] = u;
         validated += train > 0 && train < valid;
     }
+    j->samples = j->count * (j->t->options.objective == SQ_OBJECTIVE_CLOZE ? j->t->options.maskings : 1);
+    j->order = sq_alloc(memory, (size_t)j->samples, sizeof *j->order);
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
@@ -149,19 +150,19 @@ static int64_t steps_left(const job *j)
     const sq_progress_state *f = &j->t->fit;
     int64_t epochs = j->t->options.epochs - f->epoch;
     if (epochs <= 0) return 0;
-    return (epochs - 1) * batches_of(j, j->count) + (f->done < j->count ? batches_of(j, j->count - f->done) : 0);
+    return (epochs - 1) * batches_of(j, j->samples) + (f->done < j->samples ? batches_of(j, j->samples - f->done) : 0);
 }
 
-/* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. Steps beyond its end
+/* A schedule without an end of its own ends with the fit: from the first fit on that is part of the run. Steps beyond its end
  * would have rate 0, and are refused before the first. */
 static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
     int64_t left = steps_left(j), last = j->t->step + left;
-    if (o->schedule != SQ_SCHEDULE_COSINE || left == 0) return SEQREC_OK;
+    if (o->schedule == SQ_SCHEDULE_CONSTANT || left == 0) return SEQREC_OK;
     SQ_CHECK(o->schedule_steps == 0 || last <= o->schedule_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs end with step %lld, but the rate is 0 from step schedule_steps = %lld on: set schedule_steps to "
-             "where the cosine shall end (0: with the last epoch), or epochs to fewer",
+             "where the schedule shall end (0: with the last epoch), or epochs to fewer",
              (long long)o->epochs, (long long)last, (long long)o->schedule_steps);
     SQ_CHECK(o->schedule_steps > 0 || last > o->warmup_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)last,
@@ -221,12 +222,12 @@ static void drop(job *j)
 
 /* ---- an epoch --------------------------------------------------------------------------------------------------------- */
 
-/* The order of users in epoch e is a function of (seed, e): Fisher and Yates on counters. */
+/* The order of samples in epoch e is a function of (seed, e): Fisher and Yates on counters. */
 static void shuffle(job *j)
 {
     uint64_t key = sq_random_key((uint64_t)j->t->options.seed, SQ_STREAM_SHUFFLE, (uint64_t)j->t->fit.epoch);
-    memcpy(j->order, j->users, (size_t)j->count * sizeof *j->order);
-    for (int64_t i = j->count - 1; i > 0; i--) {
+    for (int64_t i = 0; i < j->samples; i++) j->order[i] = j->users[i % j->count];
+    for (int64_t i = j->samples - 1; i > 0; i--) {
         int64_t k = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)i + 1), swap = j->order[i];
         j->order[i] = j->order[k];
         j->order[k] = swap;
@@ -254,7 +255,7 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
         sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train)};
         s.n = slots_of(j, u, train, j->sequence);
         if (j->user_of) t->plan.user = j->user_of[u];
-        SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, &s, t->options.max_length, t->options.position_decay, error));
+        SQ_TRY(sq_trainer_plan_add(t, &s, error));
     }
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
 }
@@ -269,12 +270,12 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
-    int64_t batches = batches_of(j, j->count);
+    int64_t batches = batches_of(j, j->samples);
     SQ_TRY(follow(j, error));
     shuffle(j);
     j->partial = 0;
-    for (double start = sq_seconds(); f->done < j->count && !j->cancelled; start = sq_seconds()) {
-        int64_t last = f->done + users_of_step(j) < j->count ? f->done + users_of_step(j) : j->count;
+    for (double start = sq_seconds(); f->done < j->samples && !j->cancelled; start = sq_seconds()) {
+        int64_t last = f->done + users_of_step(j) < j->samples ? f->done + users_of_step(j) : j->samples;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         SQ_TRY(plan_batch(j, f->done, last, error));
         if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
@@ -412,7 +413,7 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     while (t->fit.epoch < t->options.epochs && !stop && !j->cancelled) {
         double seconds = 0;
         SQ_TRY(run_epoch(j, &seconds, error));
-        if (j->cancelled && t->fit.done < j->count) break;
+        if (j->cancelled && t->fit.done < j->samples) break;
         SQ_TRY(end_epoch(j, seconds, &stop, error));
         if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
             SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));

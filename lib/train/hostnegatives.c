@@ -6,7 +6,7 @@
 static int32_t reserve(sq_trainer *t, size_t draws, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t tokens = (size_t)t->plan.tokens;
+    size_t tokens = (size_t)t->plan.target_count;
     SQ_TRY(sq_grow(memory, (void **)&t->host_items, &t->host_items_capacity, 0, draws, sizeof *t->host_items, error));
     SQ_TRY(sq_grow(memory, (void **)&t->host_log, &t->host_log_capacity, 0, draws, sizeof *t->host_log, error));
     return sq_grow(memory, (void **)&t->host_targets, &t->host_targets_capacity, 0, tokens, sizeof *t->host_targets, error);
@@ -40,13 +40,13 @@ static int32_t check_items(const sq_trainer *t, size_t draws, seqrec_error *erro
 
 int32_t sq_step_ask_host(sq_trainer *t, seqrec_error *error)
 {
-    int64_t rows = sq_trainer_shares(t) ? 1 : t->plan.tokens, k = sq_trainer_draws(t);
+    int64_t rows = sq_trainer_shares(t) ? 1 : t->plan.target_count, k = sq_trainer_draws(t);
     size_t draws = (size_t)(rows * k);
     SQ_TRY(reserve(t, draws, error));
-    for (int64_t i = 0; i < t->plan.tokens; i++) t->host_targets[i] = id_of(t, t->plan.targets[i]);
+    for (int64_t i = 0; i < t->plan.target_count; i++) t->host_targets[i] = id_of(t, t->plan.targets[i]);
     for (size_t i = 0; i < draws; i++) t->host_items[i] = t->host_targets[0];
     memset(t->host_log, 0, draws * sizeof *t->host_log);
-    seqrec_negatives request = {.struct_size = sizeof request, .tokens = t->plan.tokens, .rows = rows, .k = k};
+    seqrec_negatives request = {.struct_size = sizeof request, .tokens = t->plan.target_count, .rows = rows, .k = k};
     request.targets = t->host_targets;
     request.items = t->host_items;
     request.log_probabilities = t->host_log;

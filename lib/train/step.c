@@ -28,18 +28,63 @@ static sq_network network_of(const sq_trainer *t)
     n.transposed = t->transposed;
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
-    n.ffn = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
+    n.ffn = n.ffn_output = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
+    n.attention_output = dropout_of(0, 0, 0);
+    if (o->dropout_residual >= 0)
+        n.attention_output = n.ffn_output = dropout_of(o->dropout_residual, 0, sq_mix64(key ^ 4));
     return n;
+}
+
+/* States of the tokens that have a target: all of them in next-item training. */
+static const float *chosen(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+{
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp;
+    if (m->targets == m->tokens) return s->states;
+    for (int32_t i = 0; i < m->targets; i++)
+        memcpy(s->chosen + (size_t)i * dp, s->states + (size_t)(tokens[i] - m->first_token) * dp, dp * sizeof *s->chosen);
+    return s->chosen;
+}
+
+/* Loss and its way back to the states: s->dstates. */
+static double learn(sq_trainer *t, const sq_network *net, const sq_micro *m, int32_t slot, sq_step_scratch *s, float *grads)
+{
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
+    const float *x = chosen(t, m, s);
+    float *dx = m->targets == m->tokens ? s->dstates : s->states;
+    sq_network_read(net, n, x, &s->work, t->u + (size_t)m->first_target * dp);
+    double loss = sq_step_loss(t, m, slot, s);
+    sq_network_read_bwd(net, n, x, &s->work, s->du, dx, grads);
+    if (dx == s->dstates) return loss;
+    memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
+    for (size_t i = 0; i < n; i++)
+        memcpy(s->dstates + (size_t)(tokens[i] - m->first_token) * dp, dx + i * dp, dp * sizeof *dx);
+    return loss;
+}
+
+/* The same where the network's output is more than the user vectors: a prefix, or a user's part behind the item's. */
+static double learn_split(sq_trainer *t, const sq_network *net, const sq_micro *m, const sq_micro_batch *batch,
+                          const sq_embedding *e, int32_t slot, sq_step_scratch *s, float *grads)
+{
+    size_t n = (size_t)batch->tokens;
+    sq_network_read(net, n, s->states, &s->work, s->out);
+    sq_step_split(t, m, e, s, t->u + (size_t)m->first_target * (size_t)t->model->layout.vp);
+    double loss = sq_step_loss(t, m, slot, s);
+    sq_step_join(t, m, e, s);
+    sq_network_read_bwd(net, n, s->states, &s->work, s->dout, s->dstates, grads);
+    return loss;
 }
 
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
 {
-    size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, first = (size_t)m->first_token * vp;
+    size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, targets = (size_t)m->targets;
     size_t up = sq_trainer_personal(t) ? (size_t)t->model->layout.up : 0;
-    size_t c = (size_t)m->tokens * t->candidates;
-    int32_t bad = !(t->kernels->max_abs(n, t->u + first) < LARGEST) || !(t->kernels->max_abs(n, t->dx + first) < LARGEST);
+    size_t c = targets * t->candidates, first = (size_t)m->first_target;
+    int32_t bad = !(t->kernels->max_abs(targets * vp, t->u + first * vp) < LARGEST) ||
+                  !(t->kernels->max_abs(n, t->dx + (size_t)m->first_token * vp) < LARGEST);
     bad |= up && !(t->kernels->max_abs((size_t)m->sequences * up, t->duser + (size_t)m->first_sequence * up) < LARGEST);
-    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[(size_t)m->first_token * t->candidates + i]) < LARGEST);
+    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[first * t->candidates + i]) < LARGEST);
     return bad;
 }
 
@@ -48,15 +93,14 @@ static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratc
     const sq_micro *m = &t->plan.micro[index];
     const sq_layout *l = &t->model->layout;
     sq_network net = network_of(t);
-    float *grads = t->grads + (size_t)slot * l->floats, *u = t->u + (size_t)m->first_token * (size_t)l->vp;
+    float *grads = t->grads + (size_t)slot * l->floats;
     sq_embedding e = sq_embedding_of(t->model, t->weights);
     e.dropout = net.embedding;
     sq_micro_batch batch = sq_step_embed(t, m, &e, s);
-    sq_network_fwd(&net, &batch, &s->work, s->out ? s->out : u);
-    if (s->out) sq_step_split(t, m, &e, s, u);
-    t->losses[index] = sq_step_loss(t, m, slot, s);
-    if (s->out) sq_step_join(t, m, &e, s);
-    sq_network_bwd(&net, &batch, &s->work, s->dout, grads);
+    sq_network_fwd(&net, &batch, &s->work, s->states);
+    t->losses[index] =
+        s->out ? learn_split(t, &net, m, &batch, &e, slot, s, grads) : learn(t, &net, m, slot, s, grads);
+    sq_network_bwd(&net, &batch, &s->work, s->dstates, grads);
     sq_step_embed_bwd(t, m, &e, s, grads);
     t->unfit[index] = not_fit(t, m);
 }
@@ -117,13 +161,43 @@ typedef struct commit_job {
     const sq_adam *rule;
 } commit_job;
 
+/* Where the run of decayed, or not decayed, lines of 16 parameters that begins at `from` ends. */
+static size_t run_end(const sq_trainer *t, size_t from, size_t end)
+{
+    const uint8_t *is_matrix = t->model->layout.is_matrix;
+    size_t to = from + 16;
+    if (t->options.decayed == SQ_DECAYED_ALL) return end;
+    while (to < end && is_matrix[to / 16] == is_matrix[from / 16]) to += 16;
+    return to;
+}
+
 static void commit_piece(void *arg, int32_t piece, int32_t worker)
 {
     commit_job *job = arg;
     sq_trainer *t = job->trainer;
-    size_t from = piece_start(t, piece), n = piece_end(t, piece) - from;
+    const int all = t->options.decayed == SQ_DECAYED_ALL;
+    sq_adam undecayed = *job->rule;
+    undecayed.decay = 1;
+    undecayed.l2 = 0;
     (void)worker;
-    t->kernels->adam(n, job->rule, summed(t) + from, t->weights + from, t->m + from, t->v + from);
+    for (size_t at = piece_start(t, piece), end = piece_end(t, piece), to; at < end; at = to) {
+        const sq_adam *rule = all || t->model->layout.is_matrix[at / 16] ? job->rule : &undecayed;
+        to = run_end(t, at, end);
+        t->kernels->adam(to - at, rule, summed(t) + at, t->weights + at, t->m + at, t->v + at);
+    }
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------------- */
+
+int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *sequence, seqrec_error *error)
+{
+    const sq_options *o = &t->options;
+    const sq_memory *memory = &t->context->memory;
+    if (o->objective == SQ_OBJECTIVE_NEXT) 
+        return sq_plan_add(&t->plan, memory, sequence, o->max_length, o->position_decay, error);
+    sq_cloze cloze = {.probability = o->mask_probability, .last_share = o->mask_last_share};
+    cloze.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CLOZE, (uint64_t)t->step);
+    return sq_plan_add_cloze(&t->plan, memory, sequence, o->max_length, o->position_decay, &cloze, error);
 }
 
 /* ---- the step ------------------------------------------------------------------------------------------------------- */
@@ -131,8 +205,9 @@ static void commit_piece(void *arg, int32_t piece, int32_t worker)
 static int32_t reserve(sq_trainer *t, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t n = (size_t)t->plan.tokens * (size_t)t->model->layout.vp, micro = (size_t)t->plan.micro_count;
-    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, n, sizeof *t->u, error));
+    size_t dp = (size_t)t->model->layout.vp, n = (size_t)t->plan.tokens * dp, micro = (size_t)t->plan.micro_count;
+    size_t targets = (size_t)t->plan.most_targets * dp;
+    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, targets, sizeof *t->u, error));
     SQ_TRY(sq_grow(memory, (void **)&t->dx, &t->dx_capacity, 0, n, sizeof *t->dx, error));
     SQ_TRY(sq_grow(memory, (void **)&t->losses, &t->losses_capacity, 0, micro, sizeof *t->losses, error));
     SQ_TRY(sq_grow(memory, (void **)&t->unfit, &t->unfit_capacity, 0, micro, sizeof *t->unfit, error));
@@ -224,11 +299,12 @@ static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
 {
     double loss = 0, norm = 0;
-    int64_t tokens = t->plan.tokens;
-    SQ_CHECK(tokens > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
+    int64_t targets = t->plan.target_count;
+    SQ_CHECK(targets > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(check_sampler(t, error));
-    SQ_CHECK(t->options.schedule != SQ_SCHEDULE_COSINE || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
-             "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
+    SQ_CHECK(t->options.schedule == SQ_SCHEDULE_CONSTANT || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
+             "schedule = %s on the host's batches needs schedule_steps: only a fit knows how many there will be",
+             t->options.schedule == SQ_SCHEDULE_COSINE ? "cosine" : "linear");
     SQ_TRY(sq_trained_own_rows(&t->items, error));
     SQ_TRY(sq_trained_own_rows(&t->users, error));
     SQ_TRY(reserve(t, error));
@@ -245,7 +321,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     commit(t, norm);
     if (stats) {
         stats->step = t->step;
-        stats->targets = tokens;
+        stats->targets = targets;
         stats->loss = loss;
         stats->grad_norm = norm;
         sq_schedule schedule = sq_trainer_schedule(t);

@@ -15,9 +15,12 @@ void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *o
 {
     const sq_layout *l = &t->model->layout;
     size_t n = (size_t)t->plan.most_tokens, tokens = prefixed(t) ? 2 * n : n; /* a sequence has at least one event */
-    size_t joined = is_plain(t) ? 0 : tokens * (size_t)l->dp, bias = l->d > l->vd ? n : 0;
+    size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->vd ? n : 0;
+    out->states = SQ_TAKE(arena, float, states);
+    out->dstates = SQ_TAKE(arena, float, states);
+    out->chosen = SQ_TAKE(arena, float, t->options.objective == SQ_OBJECTIVE_CLOZE ? n * (size_t)l->dp : 0);
     out->out = joined ? SQ_TAKE(arena, float, joined) : NULL;
-    out->dout = joined ? SQ_TAKE(arena, float, joined) : out->du;
+    out->dout = joined ? SQ_TAKE(arena, float, joined) : NULL;
     out->bias = bias ? SQ_TAKE(arena, float, bias) : NULL;
     out->dbias = bias ? SQ_TAKE(arena, float, bias) : NULL;
     sq_workspace_take(arena, l, &t->options, (int32_t)tokens, (int32_t)t->plan.longest + prefixed(t), 1, &out->work);
@@ -45,13 +48,17 @@ sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, 
     int32_t extra = prefixed(t), first;
     sq_micro_batch batch = {m->tokens + extra * m->sequences, m->sequences, m->longest + extra, s->starts,
                             m->first_token + extra * (int64_t)m->first_sequence};
-    for (int32_t i = 0; i < m->tokens; i++) s->items[i] = sq_trainer_row(t, p->inputs[m->first_token + i]);
+    for (int32_t i = 0; i < m->tokens; i++) {
+        int32_t slot = p->inputs[m->first_token + i];
+        s->items[i] = slot < 0 ? t->weights + t->model->layout.mask : sq_trainer_row(t, slot);
+    }
     s->starts[m->sequences] = batch.tokens;
     for (int32_t i = 0; i < m->sequences; i++) {
         int32_t n = events_of(t, m, i, &first);
         s->starts[i] = first + extra * i;
         if (e->place != SQ_EMBED_PLAIN) e->user = user_of(t, m->first_sequence + i);
-        sq_embed_fwd(e, s->items + first, n, (uint64_t)(batch.first + s->starts[i]),
+        sq_embedding_saved saved = sq_embedding_saved_at(e, &s->work.embedded, s->starts[i]);
+        sq_embed_fwd(e, s->items + first, n, (uint64_t)(batch.first + s->starts[i]), &saved,
                      s->work.x[0] + (size_t)s->starts[i] * e->width);
     }
     return batch;
@@ -144,16 +151,20 @@ static void keep_user(sq_trainer *t, const sq_embedding *e, int64_t sequence, in
 
 void sq_step_embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *grads)
 {
-    float *dpositions = e->positions ? grads + t->model->layout.position : NULL;
+    sq_embedding_grads g = sq_embedding_grads_of(t->model, grads);
     int32_t first;
     for (int32_t i = 0; i < m->sequences; i++) {
         int32_t n = events_of(t, m, i, &first);
         int64_t sequence = m->first_sequence + i;
-        float *d = s->dout + (size_t)s->starts[i] * e->width;
+        float *d = s->dstates + (size_t)s->starts[i] * e->width;
+        sq_embedding_saved saved = sq_embedding_saved_at(e, &s->work.embedded, s->starts[i]);
         uint64_t mask = (uint64_t)(m->first_token + (prefixed(t) ? m->first_sequence : 0) + s->starts[i]);
-        sq_embed_bwd(e, n, mask, d, dpositions);
+        sq_embed_bwd(e, n, mask, &saved, d, &g);
         if (e->place != SQ_EMBED_PLAIN) keep_user(t, e, sequence, n, d, grads);
         keep_items(t, e, n, d + (size_t)sq_embed_first(e) * e->width,
                    t->dx + (size_t)(m->first_token + first) * (size_t)t->model->layout.vp);
     }
+    for (int32_t i = 0; i < m->tokens; i++)
+        if (t->plan.inputs[m->first_token + i] < 0)
+            t->kernels->axpy(e->width, e->scale, s->dstates + (size_t)i * e->width, grads + t->model->layout.mask);
 }

@@ -17,6 +17,9 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, c = t->candidates;
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
+    out->states = SQ_TAKE(arena, float, n * dp);
+    out->dstates = SQ_TAKE(arena, float, n * dp);
+    out->chosen = SQ_TAKE(arena, float, n * dp);
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);
@@ -59,11 +62,11 @@ static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, c
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->items.compact[t->plan.targets[m->first_token + i]];
-    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.vd};
+    for (int32_t i = 0; i < m->targets; i++) s->target[i] = t->items.compact[t->plan.targets[m->first_target + i]];
+    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->targets, .width = dp, .d = (size_t)t->model->layout.vd};
     o.items = (size_t)t->items.live_count;
     o.smoothing = (float)t->options.label_smoothing;
-    o.weight = t->plan.weights + m->first_token;
+    o.weight = t->plan.weights + m->first_target;
     o.u = u;
     o.target = s->target;
     o.rows = t->table;
@@ -77,8 +80,8 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 /* Vectors of the candidates of a micro-batch, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.vp;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * (int64_t)c;
+    size_t c = t->candidates, count = (size_t)m->targets * c, dp = (size_t)t->model->layout.vp;
+    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * (int64_t)c;
     size_t offset = sq_output_offset(t->items.catalogue);
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
@@ -91,13 +94,13 @@ static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scrat
 static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     int64_t c = (int64_t)t->candidates, targets = t->options.targets;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * c;
-    for (int64_t i = 0; i < m->tokens; i++)
+    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * c;
+    for (int64_t i = 0; i < m->targets; i++)
         for (int64_t j = 0; j < c; j++) {
             int target = j < targets;
             s->expected[i * c + j] = target && !t->log_expected
                                          ? 0
-                                         : sq_step_expected(t, slots[i * c + j], m->first_token + i, target ? 0 : j - targets);
+                                         : sq_step_expected(t, slots[i * c + j], m->first_target + i, target ? 0 : j - targets);
         }
 }
 
@@ -105,16 +108,16 @@ static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_s
 static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
-    const int32_t *negatives = t->entries.slots + p->tokens * (int64_t)(1 + t->candidates);
+    const int32_t *negatives = t->entries.slots + p->tokens + p->target_count * (int64_t)t->candidates;
     size_t k = shared_width(t), live = (size_t)t->options.negatives, c = t->candidates;
     int history = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     int target = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
         for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++)
             s->bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
-        for (int64_t i = p->starts[q]; i < p->starts[q + 1]; i++) {
+        for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++) {
             const int32_t *targets = t->entries.slots + p->tokens + i * (int64_t)c;
-            uint8_t *masked = s->masked + (size_t)(i - m->first_token) * k;
+            uint8_t *masked = s->masked + (size_t)(i - m->first_target) * k;
             for (size_t j = 0; j < live; j++)
                 masked[j] = (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
             for (size_t a = 0; a < c && target; a++)
@@ -158,14 +161,14 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 {
     sq_loss_rule rule = rule_of(t);
     candidate_rows(t, m, s);
-    sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->tokens};
+    sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->targets};
     o.m = (size_t)t->options.targets;
     o.k = t->candidates - o.m;
     o.width = (size_t)t->model->layout.vp;
-    o.weight = t->plan.weights + m->first_token;
+    o.weight = t->plan.weights + m->first_target;
     o.u = u;
     o.rows = s->rows;
-    o.coefficient = t->coefficient + (size_t)m->first_token * t->candidates;
+    o.coefficient = t->coefficient + (size_t)m->first_target * t->candidates;
     o.du = s->du;
     o.scratch = s->loss;
     if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
@@ -181,11 +184,11 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
-    float *u = t->u + (size_t)m->first_token * (size_t)t->model->layout.vp;
+    float *u = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
     int cosine = t->options.score == SQ_SCORE_COSINE;
-    if (cosine) normalise_users(t, (size_t)m->tokens, u, s->unit);
+    if (cosine) normalise_users(t, (size_t)m->targets, u, s->unit);
     double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
-    if (cosine) normalise_users_bwd(t, (size_t)m->tokens, u, s->unit, s->du);
+    if (cosine) normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
     return loss;
 }
 
@@ -251,7 +254,7 @@ static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_e
 static int32_t shared_table(sq_trainer *t, seqrec_error *error)
 {
     size_t dp = (size_t)t->model->layout.vp, k = shared_width(t);
-    const int32_t *negatives = t->entries.slots + t->plan.tokens * (int64_t)(1 + t->candidates);
+    const int32_t *negatives = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
     SQ_TRY(reserve_table(t, k, error));
     SQ_TRY(shared_expected(t, negatives, error));
     for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);

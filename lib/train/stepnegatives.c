@@ -91,10 +91,10 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
     int exclude = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
         if (exclude) mark(p, s, scratch.bits, 1);
-        for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
+        for (int64_t i = p->target_starts[s]; i < p->target_starts[s + 1]; i++) {
             int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
             token o = {t, out, (size_t)t->options.targets, scratch.bits};
-            list_targets(t, i, p->starts[s + 1], out);
+            list_targets(t, i, p->target_starts[s + 1], out);
             if (!sq_trainer_shares(t)) draw_token(&o, key, i, out + o.m);
         }
         if (exclude) mark(p, s, scratch.bits, 0);
@@ -104,7 +104,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
 /* One set for the batch, behind the candidates of the tokens; what a token may not have of it is masked later. */
 static void draw_shared(sq_trainer *t)
 {
-    int32_t *out = t->entries.slots + t->plan.tokens * (int64_t)(1 + t->candidates);
+    int32_t *out = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
     int host = sq_sampler_kind_at(t->options.sampler)->host;
     for (int64_t j = 0; j < t->options.negatives; j++)
         out[j] = host ? sq_catalogue_find(t->items.catalogue, t->host_items[j])
@@ -116,7 +116,7 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
 {
     int needed = t->options.logq == SQ_LOGQ_CLASSIC || sq_sampler_kind_at(t->options.sampler)->from_batch;
     if (!needed || !t->log_expected) return SEQREC_OK;
-    for (int64_t i = 0; i < t->plan.tokens; i++) {
+    for (int64_t i = 0; i < t->plan.target_count; i++) {
         int32_t slot = t->plan.targets[i];
         SQ_CHECK(t->log_expected[slot] > -INFINITY, error, SEQREC_E_STATE,
                  "logq: by its counts the sampler never draws item %lld, which is a target of the batch",
@@ -127,17 +127,17 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
 
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
-    int64_t n = t->plan.tokens, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
+    int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
     t->candidates = sq_trainer_candidates(t);
-    size_t count = (size_t)n * (1 + t->candidates) + (size_t)shared;
+    size_t most = (size_t)t->plan.most_targets * t->candidates;
     SQ_TRY(check_targets(t, error));
-    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, count, error));
-    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, (size_t)n * t->candidates,
-                   sizeof *t->coefficient, error));
+    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, (size_t)n + most + (size_t)shared, error));
+    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, most, sizeof *t->coefficient,
+                   error));
     if (t->candidates && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
-    t->sampler.batch_count = n;
-    t->entries.count = count;
+    t->sampler.batch_count = targets;
+    t->entries.count = (size_t)n + (size_t)targets * t->candidates + (size_t)shared;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);
     if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
     if (shared) draw_shared(t);

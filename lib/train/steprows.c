@@ -12,7 +12,8 @@ sq_schedule sq_trainer_schedule(const sq_trainer *t)
     const sq_options *o = &t->options;
     return (sq_schedule){.learning_rate = o->learning_rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon,
                          .weight_decay = o->weight_decay, .decoupled = o->optimizer == SQ_OPTIMIZER_ADAMW,
-                         .cosine = o->schedule == SQ_SCHEDULE_COSINE, .warmup = o->warmup_steps, .steps = o->schedule_steps};
+                         .uncorrected = !o->bias_correction, .cosine = o->schedule == SQ_SCHEDULE_COSINE,
+                         .linear = o->schedule == SQ_SCHEDULE_LINEAR, .warmup = o->warmup_steps, .steps = o->schedule_steps};
 }
 
 /* The constants that step had (no clipping: a replayed gradient is zero). */
@@ -142,6 +143,7 @@ typedef struct row_sums {
 static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
 {
     size_t dp = (size_t)t->model->layout.vp, c = t->candidates, tokens = (size_t)t->plan.tokens;
+    size_t own = tokens + (size_t)t->plan.target_count * c; /* entries of tokens and targets; the shared ones follow */
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
@@ -152,11 +154,11 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
         size_t e = entries[i];
         if (e < tokens) {
             push(t, &in, scale, t->dx + e * dp, g->input);
-        } else if (e < tokens * (1 + c)) {
+        } else if (e < own) {
             e -= tokens;
             push(t, &out, t->coefficient[e], t->u + e / c * dp, g->output);
         } else {
-            push_table(t, &table, e - tokens * (1 + c), g->table);
+            push_table(t, &table, e - own, g->table);
         }
     }
     if (sq_trainer_is_full(t)) push_table(t, &table, (size_t)t->items.compact[slot], g->table);

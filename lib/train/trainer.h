@@ -60,9 +60,9 @@ struct seqrec_trainer {
     float *sequence_weights; /* of its events as targets */
     size_t sequence_capacity, sequence_weights_capacity;
     sq_row_entries entries;
-    size_t candidates; /* entries per token behind the inputs: targets and the draws of its own; 0 in a full softmax */
-    float *u, *dx;     /* [tokens][vp] of the batch */
-    float *coefficient; /* [tokens][candidates] */
+    size_t candidates; /* entries per target behind the inputs: targets and the draws of its own; 0 in a full softmax */
+    float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
+    float *coefficient; /* [targets][candidates] */
     size_t u_capacity, dx_capacity, coefficient_capacity;
     sq_row_entries user_entries; /* entry s: the user of sequence s */
     float *duser;                /* [sequences][up] gradient of their vectors */
@@ -86,6 +86,8 @@ void sq_trainer_free(sq_trainer *trainer);
 int32_t sq_trainer_sync(sq_trainer *trainer, seqrec_error *error);
 /* Changes an option of training or runtime scope. */
 int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value, seqrec_error *error);
+/* Adds a sequence to trainer->plan, shifted or masked as `objective` says; masks follow (seed, step, place in plan). */
+int32_t sq_trainer_plan_add(sq_trainer *trainer, const sq_plan_sequence *sequence, seqrec_error *error);
 /* One step on trainer->plan. */
 int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
 /* Brings all rows up to the current step (item_updates = exact). */
@@ -155,15 +157,17 @@ static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t 
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
-    float *du;           /* [tokens][vp], from the loss */
-    float *out, *dout;   /* [tokens of the network][dp]; out NULL: it goes to u, and dout is du */
-    float *bias, *dbias; /* [tokens] a concatenated user's part of all scores, else NULL */
+    float *states, *dstates; /* [tokens of the network][dp]: its output before the readout */
+    float *chosen;       /* [targets][dp]: those of its rows that have a target */
+    float *du;           /* [targets][vp], from the loss */
+    float *out, *dout;   /* [tokens of the network][dp] behind the readout; NULL where it goes to u and comes from du */
+    float *bias, *dbias; /* [targets] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
-    const float **rows;  /* [tokens][candidates] */
-    float *inverse_norm; /* cosine: [tokens][candidates] */
-    float *expected;     /* logq: [tokens][candidates] */
-    int32_t *target;     /* softmax: [tokens] compact */
+    const float **rows;  /* [targets][candidates] */
+    float *inverse_norm; /* cosine: [targets][candidates] */
+    float *expected;     /* logq: [targets][candidates] */
+    int32_t *target;     /* softmax: [targets] compact */
     float *loss;         /* scratch of the loss */
     uint8_t *masked;     /* shared negatives */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */

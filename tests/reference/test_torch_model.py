@@ -18,7 +18,7 @@ if not os.environ.get("SEQREC_LIBRARY"):
 import losses_torch
 import safetensors_numpy
 import seqrec_ctypes as seqrec
-from sasrec_torch import Block, Options, SASRec, training_pairs
+from sasrec_torch import Block, Options, SASRec, masked_pairs, training_pairs
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "seqrec.h")
 ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
@@ -26,8 +26,8 @@ ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
 NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim", "max_length": "max_length",
          "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
          "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output", "score": "score",
-         "temperature": "temperature", "norm_epsilon": "norm_eps", "user_embedding": "user_embedding",
-         "user_dim": "user_dim"}
+         "temperature": "temperature", "norm_epsilon": "norm_eps", "mask": "mask", "embedding_norm": "embedding_norm",
+         "final_norm": "final_norm", "head": "head", "user_embedding": "user_embedding", "user_dim": "user_dim"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -39,6 +39,11 @@ VARIANTS = [
     ("sasrec", {"dim": 16, "blocks": 1, "position": "none", "scale_embeddings": False, "attention_output": False}),
     ("sasrec-original", {"dim": 50, "heads": 5, "activation": "gelu", "tied_output": False, "score": "cosine"}),
     ("sasrec", {"dim": 33, "blocks": 0, "norm_epsilon": 1e-5}),
+    ("sasrec", {"dim": 20, "embedding_norm": True, "final_norm": False, "head": "transform"}),
+    ("bert4rec", {}),
+    ("bert4rec", {"dim": 18, "max_length": 9, "position": "end", "wiring": "pre_norm", "final_norm": True,
+                  "embedding_norm": False, "scale_embeddings": True, "norm_epsilon": 1e-8}),
+    ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none"}),
 ]
 # The same with users.
 USER_IDS = [5, -3, 10 ** 12, 7]
@@ -140,7 +145,7 @@ def user_rows(tensors):
 def torch_scores(model, rows, sequences, users=None):
     """Scores [sequences][ITEM_IDS] and user vectors."""
     with torch.no_grad():
-        users = torch.stack([model([rows[id] for id in sequence], user)[-1]
+        users = torch.stack([model.user([rows[id] for id in sequence], user)
                              for sequence, user in zip(sequences, users or [None] * len(sequences))])
         return model.scores(users)[:, [rows[id] for id in ITEM_IDS]].numpy(), users.numpy()
 
@@ -157,13 +162,17 @@ def randomise(model, seed):
 
 
 def train_in_torch(model, rows, sequences, steps, by=None, **adam):
-    """Full-softmax steps on whole sequences, as the library takes them; returns the loss of each."""
-    optimizer, lost = torch.optim.Adam(model.parameters(), **adam), []
+    """Full-softmax steps on whole sequences, as the library takes them, in Cloze training with mask_last_share = 1; returns
+    the loss of each."""
+    optimizer, lost, length = torch.optim.Adam(model.parameters(), **adam), [], model.options.max_length
+    causal = model.options.mask == "causal"
     for _ in range(steps):
-        pairs = [training_pairs([rows[id] for id in sequence], model.options.max_length)
-                 for sequence in sequences if len(sequence) > 1]
+        pairs = [training_pairs(events, length) if causal else
+                 masked_pairs(events, length, [min(len(events), length) - 1])
+                 for events in ([rows[id] for id in sequence] for sequence in sequences) if len(events) > 1]
         owners = [user for sequence, user in zip(sequences, by or [None] * len(sequences)) if len(sequence) > 1]
-        users = torch.cat([model(inputs, user) for (inputs, _), user in zip(pairs, owners)])
+        users = torch.cat([model(inputs, user)[slice(None) if causal else slice(-1, None)]
+                           for (inputs, _), user in zip(pairs, owners)])
         loss = losses_torch.softmax(model.scores(users), torch.tensor(sum((targets for _, targets in pairs), [])))
         optimizer.zero_grad()
         loss.backward()
@@ -222,7 +231,7 @@ class TorchModel(unittest.TestCase):
     def test_softmax_steps_with_adam_give_the_weights_that_pytorch_gives(self):
         # A large epsilon keeps gradients that are nearly 0 from becoming steps of full size.
         training = {"loss": "softmax", "dropout": 0, "learning_rate": 0.01, "beta2": 0.98, "epsilon": 0.001,
-                    "item_updates": "exact"}
+                    "item_updates": "exact", "dropout_residual": -1, "mask_last_share": 1}
         for preset, options in VARIANTS:
             with self.subTest(preset=preset, **options), Library() as library:
                 model = library.model(preset, dict(options, **training))

@@ -81,6 +81,11 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"sse-pt", "sse_item", "0.1"},
         {"sse-pt", "loss", "bce"},
         {"sasrec", "user_embedding", "none"},
+        {"bert4rec", "mask", "bidirectional"},
+        {"bert4rec", "objective", "cloze"},
+        {"bert4rec", "dim", "64"},
+        {"bert4rec", "heads", "2"},
+        {"bert4rec", "mask_probability", "0.2"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         EXPECT(SEQREC_OK, seqrec_config_preset(api.config, rows[i].preset, &api.error));

@@ -132,18 +132,34 @@ static int32_t from_end(int32_t t, int32_t n)
     return n - 1 - t;
 }
 
+/* The norm's gain and bias are rows of input 2. */
 static sq_embedding embedding_of(const problem *p)
 {
-    sq_embedding e = {.kernels = p->k, .scale = 7, .positions = p->in[1].x, .rule = from_end, .width = LD};
+    sq_embedding e = {.kernels = p->k, .scale = 7, .positions = p->in[1].x, .rule = from_end, .d = D, .width = LD};
     e.dropout = pass_dropout(0.3, 8);
+    if (p->inputs < 3) return e;
+    e.gain = p->in[2].x;
+    e.bias = p->in[2].x + LD;
+    e.epsilon = 1e-5f;
     return e;
+}
+
+static sq_embedding_saved embedding_saved(const problem *p)
+{
+    return (sq_embedding_saved){p->extra[1], p->extra[2], p->extra[3]};
 }
 
 static void open_embedding(problem *p)
 {
     add_input(p, ROWS, LD, D, 1);
     add_input(p, ROWS, LD, D, 1);
-    p->extra[0] = zeros(ROWS * LD);
+    for (int i = 0; i < 4; i++) p->extra[i] = zeros(ROWS * LD);
+}
+
+static void open_normed_embedding(problem *p)
+{
+    open_embedding(p);
+    add_input(p, 2, LD, D, 1);
 }
 
 static double value_embedding(problem *p)
@@ -151,7 +167,8 @@ static double value_embedding(problem *p)
     const float *rows[ROWS];
     for (size_t r = 0; r < ROWS; r++) rows[r] = p->in[0].x + r * LD;
     sq_embedding e = embedding_of(p);
-    sq_embed_fwd(&e, rows, ROWS, 4, p->extra[0]);
+    sq_embedding_saved saved = embedding_saved(p);
+    sq_embed_fwd(&e, rows, ROWS, 4, &saved, p->extra[0]);
     return weighted(ROWS, LD, D, p->extra[0]);
 }
 
@@ -159,7 +176,11 @@ static void gradient_embedding(problem *p)
 {
     sq_embedding e = embedding_of(p);
     cotangent(ROWS, LD, D, p->in[0].g);
-    sq_embed_bwd(&e, ROWS, 4, p->in[0].g, p->in[1].g);
+    sq_embedding_saved saved = embedding_saved(p);
+    sq_embedding_grads grads = {.positions = p->in[1].g};
+    if (e.gain) grads.gain = p->in[2].g;
+    if (e.gain) grads.bias = p->in[2].g + LD;
+    sq_embed_bwd(&e, ROWS, 4, &saved, p->in[0].g, &grads);
     p->k->scale(ROWS * LD, e.scale, p->in[0].g, p->in[0].g);
 }
 
@@ -169,13 +190,20 @@ static void gradient_embedding(problem *p)
 #define HEAD 10
 #define PADDED 16
 
+typedef struct attention {
+    double dropout;
+    int32_t bidirectional;
+} attention;
+
 static sq_head head_of(const problem *p)
 {
+    const attention *row = p->row;
     sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
+    h.bidirectional = row->bidirectional;
     h.q = p->in[0].x;
     h.k = p->in[1].x;
     h.v = p->in[2].x;
-    h.dropout = pass_dropout(*(const double *)p->row, 21);
+    h.dropout = pass_dropout(row->dropout, 21);
     return h;
 }
 
@@ -184,7 +212,7 @@ static void open_attention(problem *p)
     for (int i = 0; i < 3; i++) add_input(p, LENGTH, PADDED, HEAD, 1.5f);
     p->extra[0] = zeros(LENGTH * PADDED);
     p->extra[1] = zeros(LENGTH * PADDED);
-    p->extra[2] = zeros(sq_head_kept(LENGTH));
+    p->extra[2] = zeros(sq_head_kept(LENGTH, 1));
     size_t ld = (LENGTH + 15) / 16 * 16;
     sq_head_scratch *s = p->state = calloc(1, sizeof *s);
     *s = (sq_head_scratch){zeros(PADDED * ld),
@@ -222,6 +250,7 @@ static void close_attention(problem *p)
 
 typedef struct wiring {
     int64_t wiring, heads, attention_output;
+    int64_t mask, embedding_norm, without_final_norm, head, residual;
 } wiring;
 
 typedef struct network {
@@ -241,6 +270,12 @@ static void open_network(problem *p)
     o.activation = SQ_ACTIVATION_GELU;
     o.ffn_dim = 44;
     o.norm_epsilon = 1e-5;
+    o.mask = w->mask;
+    o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
+    o.embedding_norm = w->embedding_norm;
+    o.final_norm = !w->without_final_norm;
+    o.head = w->head;
+    o.dropout_residual = w->residual ? 0.2 : -1;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -252,7 +287,6 @@ static void open_network(problem *p)
     const sq_layout *l = &n->model.model->layout;
     size_t tokens = (size_t)n->pass->batch.tokens, dp = (size_t)l->dp;
     float *items = add_input(p, tokens, dp, (size_t)l->d, 0.4f);
-    for (size_t t = 0; t < tokens; t++) n->pass->items[t] = items + t * dp;
     p->in[1] = (input){.n = l->floats, .live = calloc(l->floats, 1), .g = zeros(l->floats), .x = zeros(l->floats)};
     memcpy(p->in[1].x, n->pass->net.weights, l->floats * sizeof(float));
     for (int32_t i = 0; i < l->count; i++)
@@ -261,6 +295,13 @@ static void open_network(problem *p)
                 p->in[1].live[sq_parameter_index(&l->parameters[i], r, c)] = 1;
     n->pass->net.weights = p->in[1].x;
     n->pass->embedding.positions = p->in[1].x + l->position;
+    if (w->embedding_norm) n->pass->embedding.gain = p->in[1].x + l->embedding_gain;
+    if (w->embedding_norm) n->pass->embedding.bias = p->in[1].x + l->embedding_bias;
+    for (size_t t = 0; t < tokens; t++)
+        n->pass->items[t] = l->bidirectional && t % 3 == 0 ? p->in[1].x + l->mask : items + t * dp;
+    p->in[0].live = calloc(tokens * dp, 1);
+    for (size_t j = 0; j < tokens * dp; j++)
+        p->in[0].live[j] = j % dp < (size_t)l->d && !(l->bidirectional && j / dp % 3 == 0);
     p->inputs = 2;
 }
 
@@ -278,6 +319,8 @@ static void gradient_network(problem *p)
     cotangent((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, n->pass->dx);
     pass_backward(n->pass);
     p->k->scale(p->in[0].n, n->pass->embedding.scale, n->pass->dx, p->in[0].g);
+    for (size_t j = 0; j < p->in[0].n; j++)
+        if (!p->in[0].live[j] && j % (size_t)l->dp < (size_t)l->d) p->in[0].g[j] = 0; /* the input there is [MASK] */
     memcpy(p->in[1].g, n->pass->grads, l->floats * sizeof(float));
 }
 
@@ -463,10 +506,14 @@ static void gradient_softmax(problem *p)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const double no_dropout = 0, some_dropout = 0.3;
-static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1},
-                    original = {SQ_WIRING_ORIGINAL, 2, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0},
-                    original_output = {SQ_WIRING_ORIGINAL, 1, 1};
+static const attention plain = {0, 0}, dropped = {0.3, 0}, both_ways = {0, 1}, both_ways_dropped = {0.3, 1};
+#define OLD 0, 0, 0, 0, 0
+static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
+                    original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
+                    original_output = {SQ_WIRING_ORIGINAL, 1, 1, OLD};
+static const wiring bert = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1},
+                    bert_pre_norm = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, SQ_HEAD_NONE, 1},
+                    original_residual = {SQ_WIRING_ORIGINAL, 2, 0, SQ_MASK_CAUSAL, 0, 1, SQ_HEAD_TRANSFORM, 1};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
                      softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
@@ -496,14 +543,21 @@ static const struct pair {
     {"gelu", NULL, open_plain, value_gelu, gradient_gelu, NULL},
     {"relu with dropout", NULL, open_plain, value_relu, gradient_relu, NULL},
     {"embedding with dropout", NULL, open_embedding, value_embedding, gradient_embedding, NULL},
-    {"attention", &no_dropout, open_attention, value_attention, gradient_attention, close_attention},
-    {"attention with dropout", &some_dropout, open_attention, value_attention, gradient_attention, close_attention},
+    {"embedding with norm and dropout", NULL, open_normed_embedding, value_embedding, gradient_embedding, NULL},
+    {"attention", &plain, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention with dropout", &dropped, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention both ways", &both_ways, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention both ways with dropout", &both_ways_dropped, open_attention, value_attention, gradient_attention,
+     close_attention},
     {"post-norm network", &post_norm, open_network, value_network, gradient_network, close_network},
     {"pre-norm network", &pre_norm, open_network, value_network, gradient_network, close_network},
     {"original network", &original, open_network, value_network, gradient_network, close_network},
     {"network without output projection", &plain_heads, open_network, value_network, gradient_network, close_network},
     {"original network with projection", &original_output, open_network, value_network, gradient_network,
      close_network},
+    {"bert network", &bert, open_network, value_network, gradient_network, close_network},
+    {"pre-norm bert network", &bert_pre_norm, open_network, value_network, gradient_network, close_network},
+    {"original network with a head", &original_residual, open_network, value_network, gradient_network, close_network},
     SAMPLED("bce", bce_dot),
     SAMPLED("bce, cosine", bce_cosine),
     SAMPLED("bce, several targets", bce_several),

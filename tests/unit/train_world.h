@@ -231,6 +231,10 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "bce", "user_embedding", "concatenated", "user_dim", "6", "sse_item", "0.1"},
     (world_options){"loss", "softmax", "user_embedding", "prefix", "average_epochs", "3", "valid_every", "2"},
     (world_options){"loss", "sampled_softmax", "user_embedding", "concatenated", "item_updates", "lazy"},
+    (world_options){"loss", "softmax", "mask", "bidirectional", "objective", "cloze", "mask_last_share", "0.3", "maskings", "2"},
+    (world_options){"loss", "sampled_softmax", "mask", "bidirectional", "objective", "cloze", "embedding_norm", "true",
+                    "final_norm", "false", "head", "transform", "optimizer", "adamw", "weight_decay", "0.01", "decayed",
+                    "matrices", "bias_correction", "false", "schedule", "linear"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 
