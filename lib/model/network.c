@@ -130,8 +130,7 @@ static sq_dropout mask(sq_dropout base, int32_t block, uint32_t place)
 static void linear(const at *a, size_t rows, const float *x, size_t ldx, size_t inputs, weight w, size_t ldw, weight b,
                    float *y, size_t cols, size_t ldy)
 {
-    a->k->fill_rows(rows, cols, b, y, ldy);
-    sq_gemm(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, y, ldy, 1);
+    sq_gemm_from(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, b, y, ldy);
 }
 
 /* The weights' share of a linear layer's gradient: dW += x^T dy, db += column sums of dy. */

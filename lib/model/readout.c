@@ -22,8 +22,7 @@ void sq_readout_fwd(const sq_kernels *k, const sq_layout *l, float epsilon, cons
         if (u != x) memcpy(u, x, n * dp * sizeof *u);
         return;
     }
-    k->fill_rows(n, dp, weights + l->head_bias, saved->before, dp);
-    sq_gemm(k, n, dp, d, x, dp, 1, weights + l->head, dp, saved->before, dp, 1);
+    sq_gemm_from(k, n, dp, d, x, dp, 1, weights + l->head, dp, weights + l->head_bias, saved->before, dp);
     k->gelu_fwd(n, dp, dp, saved->before, saved->active);
     k->norm_fwd(n, d, dp, epsilon, saved->active, weights + l->head_norm_gain, weights + l->head_norm_bias, u, saved->mean,
                 saved->rstd);

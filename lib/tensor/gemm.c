@@ -45,6 +45,17 @@ void sq_gemm(const sq_kernels *kernels, size_t M, size_t N, size_t K, const floa
         sq_gemm_blis(M, N, K, A, rs, cs, B, ldb, C, ldc, accumulate);
 }
 
+void sq_gemm_from(const sq_kernels *kernels, size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs,
+                  const float *B, size_t ldb, const float *start, float *C, size_t ldc)
+{
+    if (kernels->fused) {
+        kernels->product_from(M, N, K, A, rs, cs, B, ldb, start, C, ldc);
+        return;
+    }
+    kernels->fill_rows(M, N, start, C, ldc);
+    sq_gemm_blis(M, N, K, A, rs, cs, B, ldb, C, ldc, 1);
+}
+
 const char *sq_blis_version(void) { return bli_info_get_version_str(); }
 
 const char *sq_blis_kernels(void)

@@ -93,12 +93,36 @@ static float max_abs(size_t width, const float *x)
     return top >= 0x7f800000 ? INFINITY : value;
 }
 
+typedef float vec8 __attribute__((vector_size(32)));
+typedef float vec8u __attribute__((vector_size(32), aligned(4), may_alias));
+
+/* Eight rows of eight: pairs of rows are woven, then pairs of those, then halves. */
+SQ_INLINE void transpose8(const float *from, size_t ld_from, float *to, size_t ld_to)
+{
+    vec8 r[8], t[8], u[8];
+    for (size_t i = 0; i < 8; i++) r[i] = *(const vec8u *)(from + i * ld_from);
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            u[i + 2 * k] = __builtin_shufflevector(t[i + k], t[i + 2 + k], 0, 1, 8, 9, 4, 5, 12, 13);
+            u[i + 2 * k + 1] = __builtin_shufflevector(t[i + k], t[i + 2 + k], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (size_t c = 0; c < 4; c++) {
+        *(vec8u *)(to + c * ld_to) = __builtin_shufflevector(u[c], u[c + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        *(vec8u *)(to + (c + 4) * ld_to) = __builtin_shufflevector(u[c], u[c + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
 static void transpose(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to)
 {
-    size_t whole = rows / 16 * 16, padded = (rows + 15) / 16 * 16;
-    for (size_t r = 0; r < whole; r += 16)
-        for (size_t c = 0; c < cols; c++)
-            for (size_t i = 0; i < 16; i++) to[c * ld_to + r + i] = from[(r + i) * ld_from + c];
+    size_t whole = rows / 16 * 16, padded = (rows + 15) / 16 * 16, eights = cols / 8 * 8;
+    for (size_t r = 0; r < whole; r += 8)
+        for (size_t c = 0; c < eights; c += 8) transpose8(from + r * ld_from + c, ld_from, to + c * ld_to + r, ld_to);
+    for (size_t c = eights; c < cols; c++)
+        for (size_t r = 0; r < whole; r++) to[c * ld_to + r] = from[r * ld_from + c];
     for (size_t c = 0; c < cols; c++)
         for (size_t r = whole; r < padded; r++) to[c * ld_to + r] = r < rows ? from[r * ld_from + c] : 0;
 }
@@ -455,6 +479,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .fused = 1,
 #endif
     .product = SQ_NAME(sq_product),
+    .product_from = SQ_NAME(sq_product_from),
     .dots = dots,
     .gather_dots = gather_dots,
     .gather_axpy = gather_axpy,

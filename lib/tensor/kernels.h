@@ -35,6 +35,9 @@ typedef struct sq_kernels {
     /* C [M][N] (=, or += with accumulate) A [M][K] * B [K][N]; A(i,k) at i * rs + k * cs; N a multiple of 16. */
     void (*product)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
                     float *C, size_t ldc, int accumulate);
+    /* C [M][N] = A * B + start, a row [N] that every row of C begins with: the bits of fill_rows and accumulate. */
+    void (*product_from)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
+                         const float *start, float *C, size_t ldc);
 
     /* out[r] = <u, rows + r * stride> over width, r < n. */
     void (*dots)(size_t n, size_t width, const float *u, const float *rows, size_t stride, float *out);

@@ -127,15 +127,15 @@ class SASRec(nn.Module):
         if options.mask == "bidirectional":
             self.mask = nn.Embedding(1, options.dim)
         if options.embedding_norm:
-            self.embedding_norm = nn.LayerNorm(options.dim, eps=options.norm_eps)
+            self.embedding_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
         if options.user_embedding != "none":
             self.users = Users(options)
         self.blocks = nn.ModuleList([Block(options) for _ in range(options.blocks)])
         if options.final_norm:
             self.final_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
         if options.head == "transform":
-            self.head = nn.Linear(options.dim, options.dim)
-            self.head_norm = nn.LayerNorm(options.dim, eps=options.norm_eps)
+            self.head = nn.Linear(options.width(), options.width())
+            self.head_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
 
     def forward(self, rows, user=None):
         """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window; `user` is

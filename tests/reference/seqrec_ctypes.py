@@ -89,7 +89,7 @@ class Ceiling(Sized):
 
 class StepStats(Sized):
     _fields_ = [("struct_size", c_size_t), ("step", c_int64), ("targets", c_int64), ("loss", c_double),
-                ("grad_norm", c_double), ("learning_rate", c_double)]
+                ("grad_norm", c_double), ("learning_rate", c_double), ("waiting", c_int64)]
 
 
 class EpochStats(Sized):
@@ -99,6 +99,14 @@ class EpochStats(Sized):
 
 
 EPOCH = CFUNCTYPE(c_int32, c_void_p, POINTER(EpochStats))
+
+
+class Negatives(Sized):
+    _fields_ = [("struct_size", c_size_t), ("tokens", c_int64), ("rows", c_int64), ("k", c_int64), ("targets", I64P),
+                ("items", I64P), ("log_probabilities", F32P)]
+
+
+NEGATIVES = CFUNCTYPE(c_int32, c_void_p, POINTER(Negatives))
 
 
 class Fit(Sized):
@@ -115,7 +123,9 @@ class FitStats(Sized):
 class Evaluation(Sized):
     _fields_ = [("struct_size", c_size_t), ("protocol", c_char_p), ("split", c_char_p), ("division", c_char_p),
                 ("cutoffs", I64P), ("cutoff_count", c_int64), ("bootstrap", c_int64), ("baselines", c_int32),
-                ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p)]
+                ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p),
+                ("users", I64P), ("user_count", c_int64), ("beyond", c_int32), ("breakdown", c_int32),
+                ("cold_events", c_int64), ("last_items", c_int64)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
@@ -185,10 +195,12 @@ SIGNATURES = {
     "trainer_publish_best": (c_int32, [H, ERR]),
     "trainer_set": (c_int32, [H, c_char_p, c_char_p, ERR]),
     "trainer_set_popularity": (c_int32, [H, I64P, F64P, c_int64, ERR]),
+    "trainer_set_negatives": (c_int32, [H, NEGATIVES, c_void_p, ERR]),
     "trainer_fit": (c_int32, [H, H, POINTER(Fit), POINTER(FitStats), ERR]),
     "trainer_save": (c_int32, [H, c_char_p, ERR]),
     "trainer_load": (c_int32, [H, c_char_p, OUT, OUT, ERR]),
     "evaluate": (c_int32, [H, H, H, POINTER(Evaluation), OUT, ERR]),
+    "compare": (c_int32, [H, H, H, H, POINTER(Evaluation), OUT, ERR]),
     "report_release": (None, [H]),
     "report_get": (c_int32, [H, c_char_p, c_char_p, F64P, F64P, F64P, ERR]),
     "report_metric": (c_char_p, [H, c_char_p, c_int32]),
