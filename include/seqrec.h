@@ -549,7 +549,8 @@ typedef struct seqrec_fit_stats {
  * or under another split before. Callbacks must not call functions of this trainer. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                                       seqrec_fit_stats *stats, seqrec_error *error);
-/** Saves model, optimiser state, counters and best weights so far; atomic as seqrec_model_save. Rule C. */
+/** Saves model, optimiser state, counters and best weights so far; atomic as seqrec_model_save. Batches that wait for their step
+ * (option accumulate) and functions of the host are not in it. Rule C. */
 SEQREC_API int32_t seqrec_trainer_save(seqrec_trainer *trainer, const char *path, seqrec_error *error);
 /** Restores a trainer and its model from such a file: training goes on bit for bit as if it had not stopped.
  * The caller releases both handles. */

@@ -134,7 +134,9 @@ function tables(    i, j, n, theirs) {
         for (i = 1; i <= train_count; i++) {
             theirs = trained[i]
             sub(/^softmax-/, "softmax-padded-", theirs)
+            sub(/^gbce-/, "gbce-published-", theirs)
             train_line(trained[i], theirs)
+            if (sub(/gbce-published-/, "gbce-plain-", theirs) && torch[theirs] != "") train_line(trained[i], theirs)
             if (sub(/-padded-/, "-unpadded-", theirs) && torch[theirs] != "") train_line(trained[i], theirs)
         }
     }
@@ -192,6 +194,15 @@ function promises(    i, n, most, flat, warm, large) {
             "least", 8, "x")
     promise("softmax d 64, times PyTorch without padding", times("softmax-unpadded-d64-p0.2", "softmax-d64-p0.2"),
             "least", 4, "x")
+    promise("gBCE d 128, 256 negatives, times gSASRec's code", times("gbce-published-d128-p0.5", "gbce-d128-p0.5"), "least", 40,
+            "x")
+    promise("gBCE d 128, 256 negatives, memory", rss["gbce-d128-p0.5"] == "" ? "" : rss["gbce-d128-p0.5"] / 1e6, "most", 600,
+            " MB")
+    promise("BERT4Rec d 64, times PyTorch", times("cloze-d64-p0.2", "cloze-d64-p0.2"), "least", 8, "x")
+    promise("sampled softmax, 256 shared negatives, times BCE, d 128",
+            ratio(seconds["sampled-shared-d128-p0.2"], seconds["bce-d128-p0.2"]), "most", 1.3, "x")
+    promise("sampled softmax, 256 shared negatives, times BCE, d 64",
+            ratio(seconds["sampled-same-d64-p0.2"], seconds["bce-d64-p0.2"]), "most", 1.45, "x")
     for (i = 1; i <= train_count; i++) {
         n = trained[i]
         if (n ~ /^(bce|softmax)-d64/) promise(n ", share of the multiply-add peak", share(n), "least", 45, "%")

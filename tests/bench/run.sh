@@ -38,7 +38,7 @@ rows() {
 }
 
 part_peak() { rows peak; }
-part_train() { rows bce- softmax- sampled-; }
+part_train() { rows bce- softmax- sampled- gbce- cloze-; }
 part_flat() { rows flat-; }
 part_evaluate() { rows evaluate-; }
 part_read() { rows read-; }
@@ -48,7 +48,8 @@ part_torch() {
     python=/usr/bin/python3 # Debian's is the one that has torch
     [ -x $python ] || python=python3
     variants=$(printf '%s,' bce-d50-p0.2 bce-d50-p0 bce-d64-p0.2 bce-d64-p0 softmax-padded-d64-p0.2 \
-        softmax-padded-d64-p0 softmax-unpadded-d64-p0.2 softmax-unpadded-d64-p0)predict-d50
+        softmax-padded-d64-p0 softmax-unpadded-d64-p0.2 softmax-unpadded-d64-p0 cloze-d64-p0.2 gbce-plain-d128-p0.5 \
+        gbce-published-d128-p0.5)predict-d50
     "$python" tests/reference/bench_torch.py --data "$data" --threads $THREADS --steps $torch_steps --blas auto \
         --variants "$variants"
 }

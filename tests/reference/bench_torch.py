@@ -7,9 +7,13 @@ its own, so that its peak memory is its own, and prints one JSON object on one l
 
     bench_torch.py --data ml-1m.txt --threads 2 --steps 5 [--blas auto] [--variants bce-d50-p0.2,predict-d50]
 
-Variants: bce | softmax-padded | softmax-unpadded | predict, then -d<width>, then -p<dropout> (not for predict).
-softmax-padded computes logits of every padded position over V + 1 rows and lets the cross-entropy ignore the padding;
-softmax-unpadded drops the padding positions before the product with the items. predict scores all items for one user.
+Variants: bce | softmax-padded | softmax-unpadded | gbce-published | gbce-plain | cloze | predict, then -d<width>, then
+-p<dropout> (not for predict). softmax-padded computes logits of every padded position over V + 1 rows and lets the
+cross-entropy ignore the padding; softmax-unpadded drops the padding positions before the product with the items. The gbce
+variants are gSASRec (its block, a separate output table, 256 negatives a position): gbce-published does what its published
+code does (257 rows gathered for every padded position, the positive logit calibrated in double precision), gbce-plain the
+same loss with the padding dropped first and in single precision. cloze is BERT4Rec: right-padded, attention both ways with
+a key padding mask, a fifth of the events masked, logits of the masked events alone. predict scores all items for one user.
 """
 import argparse
 import glob
@@ -22,7 +26,9 @@ import sys
 import time
 
 VARIANTS = ("bce-d50-p0.2,bce-d50-p0,bce-d64-p0.2,bce-d64-p0,softmax-padded-d64-p0.2,softmax-padded-d64-p0,"
-            "softmax-unpadded-d64-p0.2,softmax-unpadded-d64-p0,predict-d50")
+            "softmax-unpadded-d64-p0.2,softmax-unpadded-d64-p0,gbce-plain-d128-p0.5,cloze-d64-p0.2,gbce-published-d128-p0.5,"
+            "predict-d50")
+NEGATIVES, CALIBRATION, MASKED = 256, 0.75, 0.2
 TRIAL = "bce-d64-p0"
 BLAS_FOLDERS = "/usr/lib/*-linux-gnu*/%s"
 # Package folder and BLIS_ARCH_TYPE. BLIS 0.9 takes a processor newer than itself for "generic" and is then half as fast
@@ -165,7 +171,111 @@ def build_model(torch, items, dim, length, dropout, blocks=2, heads=1):
     return network
 
 
-def loss_of(torch, kind, network, inputs, positives, negatives):
+def build_gsasrec(torch, items, dim, length, dropout, blocks=2):
+    """gSASRec's network: query normed and residual from it, no output projection, second table for the output."""
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
+            self.inner, self.outer = nn.Linear(dim, dim), nn.Linear(dim, dim)
+            self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
+            self.drop = nn.Dropout(dropout)
+
+        def forward(self, x, real, closed):
+            y = self.first(x)
+            scores = self.query(y) @ self.key(x).transpose(1, 2) / math.sqrt(dim)
+            shares = torch.softmax(scores.masked_fill(closed, -math.inf), dim=-1).nan_to_num()
+            z = self.second(self.drop(shares) @ self.value(x) + y)
+            return (self.drop(self.outer(self.drop(torch.relu(self.inner(z))))) + z) * real
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.items, self.output = nn.Embedding(items + 2, dim), nn.Embedding(items + 2, dim)
+            self.positions = nn.Embedding(length, dim)
+            self.blocks = nn.ModuleList([Block() for _ in range(blocks)])
+            self.final, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
+
+        def forward(self, inputs):
+            real, width = (inputs != 0).unsqueeze(-1), inputs.shape[1]
+            x = self.drop(self.items(inputs) + self.positions(torch.arange(width))) * real
+            future = ~torch.tril(torch.ones(width, width, dtype=torch.bool))
+            closed = future | (inputs == 0).unsqueeze(1)
+            for block in self.blocks:
+                x = block(x, real, closed)
+            return self.final(x)
+
+    return Network()
+
+
+def build_bert4rec(torch, items, dim, length, dropout, blocks=2, heads=2):
+    """BERT4Rec at width `dim`: post-norm blocks with GELU of width 4 d, a dense layer before the tied table."""
+    nn = torch.nn
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.items, self.positions = nn.Embedding(items + 2, dim, padding_idx=0), nn.Embedding(length, dim)
+            self.norm, self.drop = nn.LayerNorm(dim, eps=1e-12), nn.Dropout(dropout)
+            self.blocks = nn.ModuleList([nn.TransformerEncoderLayer(dim, heads, 4 * dim, dropout, "gelu", 1e-12, True)
+                                         for _ in range(blocks)])
+            self.head, self.head_norm = nn.Linear(dim, dim), nn.LayerNorm(dim, eps=1e-12)
+
+        def forward(self, inputs, masked):
+            x = self.drop(self.norm(self.items(inputs) + self.positions(torch.arange(inputs.shape[1]))))
+            for block in self.blocks:
+                x = block(x, src_key_padding_mask=inputs == 0)
+            return self.head_norm(nn.functional.gelu(self.head(x[masked])))
+
+    return Network()
+
+
+def gbce_published(torch, network, inputs, positives, items):
+    """gBCE as gSASRec computes it: the positive logit becomes the one whose probability is sigma(s)^beta."""
+    alpha = NEGATIVES / (items - 1)
+    beta = alpha * (CALIBRATION * (1 - 1 / alpha) + 1 / alpha)
+    negatives = torch.randint(1, items + 1, (*positives.shape, NEGATIVES))
+    rows = network.output(torch.cat([positives.unsqueeze(-1), negatives], -1))
+    logits = torch.einsum("bsd,bsnd->bsn", network(inputs), rows)
+    tiny, huge = 1e-10, torch.finfo(torch.float64).max
+    positive = torch.sigmoid(logits[..., :1].double()).clamp(tiny, 1 - tiny).pow(-beta).clamp(1 + tiny, huge)
+    positive = (1 / (positive - 1)).clamp(tiny, huge).log()
+    logits = torch.cat([positive, logits[..., 1:].double()], -1)
+    truth = torch.zeros_like(logits)
+    truth[..., 0] = 1
+    each = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(-1)
+    valid = (positives != 0).double()
+    return (each * valid).sum() / valid.sum()
+
+
+def gbce_plain(torch, network, inputs, positives, items):
+    valid, alpha, softplus = positives != 0, NEGATIVES / (items - 1), torch.nn.functional.softplus
+    beta, vectors = CALIBRATION * (alpha - 1) + 1, network(inputs)[valid]
+    negatives = torch.randint(1, items + 1, (len(vectors), NEGATIVES))
+    plus = (vectors * network.output(positives[valid])).sum(-1)
+    minus = (network.output(negatives) @ vectors.unsqueeze(-1)).squeeze(-1)
+    return ((beta * softplus(-plus) + softplus(minus).sum(-1)) / (NEGATIVES + 1)).mean()
+
+
+def cloze(torch, network, inputs, items):
+    """Windows turned to the left, a fifth of their events masked."""
+    length = inputs.shape[1]
+    real = (inputs != 0).sum(1, keepdim=True)
+    turned = (torch.arange(length) + length - real) % length
+    windows = inputs.gather(1, turned)
+    masked = (torch.rand(windows.shape) < MASKED) & (windows != 0)
+    masked[:, 0] |= ~masked.any(1)
+    logits = network(windows.masked_fill(masked, items + 1), masked) @ network.items.weight[1:items + 1].T
+    return torch.nn.functional.cross_entropy(logits, windows[masked] - 1)
+
+
+def loss_of(torch, kind, network, inputs, positives, negatives, items):
+    if kind.startswith("gbce"):
+        return (gbce_published if kind == "gbce-published" else gbce_plain)(torch, network, inputs, positives, items)
+    if kind == "cloze":
+        return cloze(torch, network, inputs, items)
     vectors, valid = network(inputs), positives != 0
     if kind == "bce":
         rule = torch.nn.BCEWithLogitsLoss()
@@ -179,7 +289,7 @@ def loss_of(torch, kind, network, inputs, positives, negatives):
     return torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), positives.view(-1), ignore_index=0)
 
 
-def time_steps(torch, kind, network, batches, warmup):
+def time_steps(torch, kind, network, batches, warmup, items):
     """Seconds of each train step after `warmup` untimed ones, and the last loss."""
     adam = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.9, 0.98))
     seconds = []
@@ -187,7 +297,7 @@ def time_steps(torch, kind, network, batches, warmup):
         tensors = [torch.from_numpy(array) for array in batch]
         start = time.perf_counter()
         adam.zero_grad()
-        loss = loss_of(torch, kind, network, *tensors)
+        loss = loss_of(torch, kind, network, *tensors, items)
         loss.backward()
         adam.step()
         if at >= warmup:
@@ -227,14 +337,15 @@ def child(arguments):
     import numpy as np
     import torch
 
-    match = re.fullmatch(r"(bce|softmax-padded|softmax-unpadded|predict)-d(\d+)(?:-p([0-9.]+))?", arguments.child)
+    match = re.fullmatch(r"(bce|softmax-padded|softmax-unpadded|gbce-published|gbce-plain|cloze|predict)-d(\d+)(?:-p([0-9.]+))?", arguments.child)
     if not match:
         sys.exit("bench_torch: unknown variant '%s'" % arguments.child)
     kind, dim, dropout = match.group(1), int(match.group(2)), float(match.group(3) or 0)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     histories, items = read_histories(arguments.data)
-    network = build_model(torch, items, dim, arguments.length, dropout)
+    build = build_gsasrec if kind.startswith("gbce") else build_bert4rec if kind == "cloze" else build_model
+    network = build(torch, items, dim, arguments.length, dropout)
     result = {"variant": arguments.child, "threads": arguments.threads, "torch": torch.__version__}
     if kind == "predict":
         longest = max(histories, key=len)
@@ -243,7 +354,7 @@ def child(arguments):
                       p99_seconds=float(np.percentile(seconds, 99)))
     else:
         batches = make_batches(histories, items, arguments.warmup + arguments.steps, arguments.batch, arguments.length)
-        seconds, loss = time_steps(torch, kind, network, batches, arguments.warmup)
+        seconds, loss = time_steps(torch, kind, network, batches, arguments.warmup, items)
         per_step, steps = float(np.median(seconds)), math.ceil(len(histories) / arguments.batch)
         result.update(steps=len(seconds), seconds_per_step=per_step, fastest_step=min(seconds), loss=loss,
                       steps_per_epoch=steps, seconds_per_epoch=per_step * steps)
