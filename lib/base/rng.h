@@ -12,7 +12,10 @@ enum {
     SQ_STREAM_DROPOUT = 4,
     SQ_STREAM_EVALUATE = 5, /* evaluation negatives and users */
     SQ_STREAM_BOOTSTRAP = 6,
-    SQ_STREAM_SYNTH = 7
+    SQ_STREAM_SYNTH = 7,
+    SQ_STREAM_GATES = 12,   /* gates drawn in a step */
+    SQ_STREAM_JACOBIAN = 13, /* directions of the Jacobian term */
+    SQ_STREAM_NOISE = 14    /* training events replaced at random */
 };
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014): a bijection with full avalanche. */

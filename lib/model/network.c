@@ -40,6 +40,7 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
     s->mean2 = SQ_TAKE(arena, float, n);
     s->rstd2 = SQ_TAKE(arena, float, n);
     s->kept = kept ? SQ_TAKE(arena, float, kept) : NULL;
+    s->sides = SQ_TAKE(arena, float, n * 2 * (size_t)l->rp);
 }
 
 void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o, int32_t tokens, int32_t longest,
@@ -74,6 +75,9 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
     }
     sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, &out->head);
+    if (!l->rp) return;
+    sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
+    out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
 }
 
 /* ---- pieces ----------------------------------------------------------------------------------------------------- */
@@ -194,33 +198,93 @@ static sq_head head_of(const at *a, int32_t sequence, int32_t head)
     return h;
 }
 
+static void project_sides(const at *a)
+{
+    size_t both = 2 * (size_t)a->l->rp;
+    if (both)
+        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, param(a, a->offset->gate_sides), both, a->s->sides, both, 0);
+}
+
+static sq_content_gates content_gates_of(const at *a, int32_t sequence)
+{
+    int32_t start = a->batch->starts[sequence];
+    sq_content_gates g = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
+                          .rank = (size_t)a->l->rank,
+                          .padded = (size_t)a->l->rp,
+                          .sides = a->s->sides + (size_t)start * 2 * (size_t)a->l->rp,
+                          .bias = *param(a, a->offset->gate_open),
+                          .drawn = a->net->draws_gates,
+                          .key = mask((sq_dropout){.key = a->net->gate_key}, a->block, 3).key,
+                          .row = (uint64_t)a->batch->first + (uint64_t)start};
+    return g;
+}
+
+/* The gates of tokens `from` on of a sequence, in `to`; NULL when the model has none. grads: for the backward pass, or NULL. */
+static const sq_gates *gates_of(const at *a, int32_t sequence, size_t from, float *grads, sq_gates *to)
+{
+    int32_t length = a->batch->starts[sequence + 1] - a->batch->starts[sequence];
+    if (a->l->rp) {
+        sq_content_gates g = content_gates_of(a, sequence);
+        *to = grads ? sq_content_gates_again(a->k, &g, &a->work->gates)
+                    : sq_content_gates_fwd(a->k, &g, from, &a->work->gates);
+        return to;
+    }
+    if (!a->net->gates) return NULL;
+    *to = sq_gate_table_view(a->net->gates, a->l, a->net->options, a->block, length, a->net->learns_gates ? grads : NULL);
+    return to;
+}
+
 static void attend(const at *a, size_t from)
 {
     float *kept = a->s->kept;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
+        sq_gates values;
+        const sq_gates *gates = gates_of(a, i, from, NULL, &values);
         size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            head.gates = gates;
             sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
     }
 }
 
-static void attend_bwd(const at *a)
+/* The heads of a sequence have left the gradient of its gates in the scratch. */
+static void content_gates_bwd(const at *a, int32_t sequence, float *grads)
+{
+    sq_content_gates g = content_gates_of(a, sequence);
+    float *dsides = a->work->dsides + (size_t)a->batch->starts[sequence] * 2 * g.padded;
+    sq_content_gates_bwd(a->k, &g, a->net->gate_l0, &a->work->gates, dsides, grads + a->offset->gate_open);
+}
+
+/* dx += the share of the gates' sides, grads += that of their projections. */
+static void sides_bwd(const at *a, float *dx, float *grads)
+{
+    size_t both = 2 * (size_t)a->l->rp, w = a->offset->gate_sides;
+    if (!both) return;
+    sq_gemm(a->k, a->d, both, a->n, key_input(a), 1, a->dp, a->work->dsides, both, grads + w, both, 1);
+    sq_gemm(a->k, a->n, a->dp, both, a->work->dsides, both, 1, a->net->transposed + w, a->dp, dx, a->dp, 1);
+}
+
+static void attend_bwd(const at *a, float *grads)
 {
     const float *kept = a->s->kept;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
+        sq_gates values;
+        const sq_gates *gates = gates_of(a, i, 0, grads, &values);
         size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
+            head.gates = gates;
             sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
                         dq + a->hp, dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
+        if (a->l->rp) content_gates_bwd(a, i, grads);
     }
 }
 
@@ -349,6 +413,7 @@ static void block_fwd(const at *a, size_t from)
     size_t rows = a->n - from;
     if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
     project_qkv(a);
+    project_sides(a);
     attend(a, from);
     attention_out(a, from, rows);
     if (a->wiring == SQ_WIRING_POST_NORM) {
@@ -381,9 +446,10 @@ static void post_norm_bwd(const at *a, float *dx, float *grads)
     ffn_bwd(a, dx, dx, 1, grads);
     norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a);
+    attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
+    sides_bwd(a, dx, grads);
 }
 
 static void pre_norm_bwd(const at *a, float *dx, float *grads)
@@ -392,9 +458,10 @@ static void pre_norm_bwd(const at *a, float *dx, float *grads)
     ffn_bwd(a, dx, t, 0, grads);
     norm2_bwd(a, a->s->middle, t, dx, 1, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a);
+    attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, t, 0);
+    sides_bwd(a, t, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
@@ -405,11 +472,12 @@ static void original_bwd(const at *a, float *dx, float *grads)
     ffn_bwd(a, dx, dx, 1, grads);
     norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a);
+    attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     memcpy(t, dx, a->n * a->dp * sizeof *t);
     qkv_input_bwd(a, 0, heads, t, 1);
     qkv_input_bwd(a, heads, 2 * heads, dx, 0);
+    sides_bwd(a, dx, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
@@ -467,6 +535,7 @@ void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_opti
         const sq_block_at *p = &l->block[b];
         k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
         if (o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
+        if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
         k->transpose(dp, fp, w + p->ffn_in, fp, to + p->ffn_in, dp);
         k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
     }

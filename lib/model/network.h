@@ -2,7 +2,8 @@
 #ifndef SQ_NETWORK_H
 #define SQ_NETWORK_H
 #include "attention/causal.h"
-#include "model/parameters.h"
+#include "attention/contentgates.h"
+#include "model/gatetable.h"
 
 /* What a pass computes with. */
 typedef struct sq_network {
@@ -12,6 +13,11 @@ typedef struct sq_network {
     const float *weights;    /* parameter block */
     const float *transposed; /* the matrices transposed, at the same offsets; for the backward pass */
     sq_dropout embedding, attention, ffn; /* of block 0; block b and place p derive their keys from these */
+    const sq_gate_table *gates; /* of position gates: their values */
+    int32_t learns_gates;       /* 1: the backward pass leaves dz of position gates in the place of their parameters */
+    int32_t draws_gates;        /* 1: content gates have noise, from gate_key */
+    uint64_t gate_key;
+    float gate_l0;              /* of content gates, for each sequence; position gates get theirs from the trainer */
 } sq_network;
 
 /* Packed sequences: sequence s has tokens starts[s] .. starts[s + 1] - 1. */
@@ -26,6 +32,7 @@ typedef struct sq_saved {
     float *norm1, *qkv, *heads, *middle, *norm2, *hidden, *before; /* before: input of GELU */
     float *mean1, *rstd1, *mean2, *rstd2;
     float *kept; /* attention probabilities of short sequences */
+    float *sides; /* content gates: [tokens][2 * rp] */
 } sq_saved;
 
 /* All working memory of one micro-batch. */
@@ -37,6 +44,8 @@ typedef struct sq_workspace {
     float *mean, *rstd;
     float *t1, *t2, *dqkv, *dheads, *dhidden; /* backward */
     sq_head_scratch head;
+    sq_content_scratch gates; /* content gates */
+    float *dsides;            /* [tokens][2 * rp] */
 } sq_workspace;
 
 /* Carves a workspace for micro-batches of up to `tokens` tokens with sequences up to `longest`. */

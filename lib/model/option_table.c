@@ -37,6 +37,13 @@ const sq_option sq_option_table[] = {
     CHOICE(M, init, "xavier", "xavier|normal",
            "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
     REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
+    CHOICE(M, gates, "none", "none|position|content",
+           "Learned gates on attention probabilities: one for each pair of positions, shared by all histories "
+           "(Rec-Denoiser), or of the two events' vectors; need max_length of at most 1024."),
+    CHOICE(M, gate_estimator, "arm", "arm|ar|hard_concrete",
+           "How gates are learned, and so what their parameters mean: binary by augment-REINFORCE-merge (two forward passes) "
+           "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
+    INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
 
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax",
            "Binary cross-entropy with sampled negatives, cross-entropy over the whole catalogue, or over the target and "
@@ -65,6 +72,7 @@ const sq_option sq_option_table[] = {
     INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
     INTEGER(T, schedule_steps, "0", 0, 1e12,
             "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
+    REAL(T, gate_l0, "0.01", 0, 1e6, "Weight of the expected number of open gates in the objective."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),
@@ -113,6 +121,14 @@ static void sampled_softmax(sq_options *o)
     o->seen = SQ_SEEN_EXCLUDE_TARGET;
 }
 
+/* The published setting for MovieLens on top of SASRec's. */
+static void rec_denoiser(sq_options *o)
+{
+    o->max_length = 50;
+    o->heads = 2;
+    o->gates = SQ_GATES_POSITION;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -121,6 +137,7 @@ static const struct {
     {"sasrec-original", original},
     {"sasrec-softmax", softmax},
     {"sasrec-sampled-softmax", sampled_softmax},
+    {"rec-denoiser", rec_denoiser},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

@@ -1,5 +1,6 @@
 /* model: reading, writing and checking options through the table. */
 #include "model/options.h"
+#include "attention/gates.h"
 #include "base/text.h"
 #include <stdio.h>
 #include <string.h>
@@ -153,5 +154,11 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
+    SQ_CHECK(options->gates == SQ_GATES_NONE || options->max_length <= SQ_GATED_LENGTH, error, SEQREC_E_ARGUMENT,
+             "gates need max_length of at most %d, not %lld: there is one for each pair of events", SQ_GATED_LENGTH,
+             (long long)options->max_length);
+    SQ_CHECK(options->gates != SQ_GATES_CONTENT || options->gate_estimator == SQ_GATES_BY_HARD_CONCRETE, error,
+             SEQREC_E_ARGUMENT, "gates = content needs gate_estimator = hard_concrete: arm and ar estimate gates whose "
+             "parameters do not depend on other gates");
     return SEQREC_OK;
 }

@@ -8,6 +8,8 @@ enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
+enum { SQ_GATES_NONE, SQ_GATES_POSITION, SQ_GATES_CONTENT };
+enum { SQ_GATES_BY_ARM, SQ_GATES_BY_AR, SQ_GATES_BY_HARD_CONCRETE };
 enum { SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX };
 enum { SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY };
 enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
@@ -28,6 +30,7 @@ typedef struct sq_options {
     double temperature, norm_epsilon;
     int64_t init;
     double init_std;
+    int64_t gates, gate_estimator, gate_rank;
     /* training */
     int64_t loss, negatives, negative_sharing, sampler, seen;
     double sampler_alpha;
@@ -35,6 +38,7 @@ typedef struct sq_options {
     int64_t optimizer, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
+    double gate_l0;
     int64_t epochs, batch, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;

@@ -13,7 +13,7 @@ typedef struct sq_parameter {
     int64_t rows, cols;
     int64_t row_group, row_group_ld, col_group, col_group_ld;
     size_t offset, ld;
-    int32_t fan_in, fan_out; /* for init = xavier; 0 = starts at `start` */
+    int32_t fan_in, fan_out; /* of what starts at random; 0 = starts at `start` */
     float start;
 } sq_parameter;
 
@@ -21,10 +21,12 @@ typedef struct sq_parameter {
 typedef struct sq_block_at {
     size_t norm1_gain, norm1_bias, qkv, qkv_bias, output, output_bias, norm2_gain, norm2_bias, ffn_in, ffn_in_bias,
         ffn_out, ffn_out_bias;
+    size_t gates;                         /* gates = position: [length][lp] */
+    size_t gate_sides, gate_open;         /* gates = content: [dp][2 * rp], and their common logit */
 } sq_block_at;
 
 #define SQ_MOST_BLOCKS 64
-#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 16 + 8)
+#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 19 + 8)
 
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
@@ -33,6 +35,8 @@ typedef struct sq_layout {
     int32_t hp;              /* heads * dhp: width of q, k and v */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
+    int32_t lp;              /* gates = position: row of gates, else 0 */
+    int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
     size_t position, final_gain, final_bias, floats;
     sq_block_at *block;
     sq_parameter *parameters;

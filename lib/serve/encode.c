@@ -3,14 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-sq_encoder sq_encoder_of(const seqrec_model *model, const float *weights, const sq_catalogue *catalogue)
+sq_encoder sq_encoder_of(const seqrec_model *model, const sq_weights *weights, const sq_catalogue *catalogue)
 {
     const sq_dropout none = {.scale = 1};
-    sq_encoder encoder = {.embedding = sq_embedding_of(model, weights), .catalogue = catalogue};
+    sq_encoder encoder = {.embedding = sq_embedding_of(model, weights->at), .catalogue = catalogue};
     encoder.network.kernels = model->kernels;
     encoder.network.layout = &model->layout;
     encoder.network.options = &model->options;
-    encoder.network.weights = weights;
+    encoder.network.weights = weights->at;
+    encoder.network.gates = weights->gates.z ? &weights->gates : NULL;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
     return encoder;
 }

@@ -10,8 +10,8 @@ typedef struct sq_encoder {
     const sq_catalogue *catalogue;
 } sq_encoder;
 
-/* weights: a parameter block of the model, catalogue: the item vectors that belong to it. */
-sq_encoder sq_encoder_of(const seqrec_model *model, const float *weights, const sq_catalogue *catalogue);
+/* weights: settled weights of the model, catalogue: the item vectors that belong to it. */
+sq_encoder sq_encoder_of(const seqrec_model *model, const sq_weights *weights, const sq_catalogue *catalogue);
 
 /* Working memory of one thread. */
 typedef struct sq_encode_scratch {

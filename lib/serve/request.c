@@ -14,7 +14,7 @@ int32_t sq_request_open(sq_request *request, const seqrec_model *model, const se
     request->batch = batch;
     SQ_TRY(sq_pool_check(model->context->pool, error));
     request->snapshot = sq_snapshot_acquire(model);
-    request->encoder = sq_encoder_of(model, request->snapshot->weights->at, request->snapshot->catalogue);
+    request->encoder = sq_encoder_of(model, request->snapshot->weights, request->snapshot->catalogue);
     request->scoring = sq_scoring_of(model, request->snapshot->catalogue);
     return SEQREC_OK;
 }

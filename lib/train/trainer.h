@@ -40,6 +40,7 @@ struct seqrec_trainer {
 
     float *weights, *transposed, *m, *v; /* parameter blocks */
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
+    sq_gate_table gates;                 /* position gates as drawn for this step */
 
     sq_catalogue *catalogue; /* membership the rows belong to; retained */
     sq_rows **rows;          /* [catalogue->chunks] own references */
@@ -117,6 +118,16 @@ double sq_step_row_norm(sq_trainer *trainer);                       /* squared n
 void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
 sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);
 sq_schedule sq_trainer_schedule(const sq_trainer *trainer);
+
+/* stepgates.c: draws this step's position gates; antithetic: the other ones that the arm estimator compares them with. */
+void sq_step_gates(sq_trainer *trainer, int32_t antithetic);
+/* Puts the gradient of the gates' parameters in their place in grads, the summed parameter block. loss: mean loss of the step;
+ * other: that of the antithetic gates. */
+void sq_step_gate_gradient(sq_trainer *trainer, double loss, double other, float *grads);
+static inline int32_t sq_trainer_gates_twice(const sq_trainer *t)
+{
+    return t->gates.z && t->options.gate_estimator == SQ_GATES_BY_ARM;
+}
 
 /* stepnegatives.c: draws this step's candidates into entries. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);

@@ -1,8 +1,8 @@
 /* unit: every backward pass and gradient of the engine against finite differences, from one table. */
 #include "network_pass.h"
 
-#define MOST_INPUTS 3
-#define STEP 2e-3
+#define MOST_INPUTS 4
+#define STEP 1e-3
 #define TOLERANCE 2e-3 /* of the gradient's norm: float32 values, differences of second order */
 
 /* One input of a pair: rows of ld floats, the first d of each true, or those marked in `live`. */
@@ -168,6 +168,7 @@ static void gradient_embedding(problem *p)
 #define LENGTH 61
 #define HEAD 10
 #define PADDED 16
+#define GATES_LD 96
 
 static sq_head head_of(const problem *p)
 {
@@ -177,6 +178,12 @@ static sq_head head_of(const problem *p)
     h.v = p->in[2].x;
     h.dropout = pass_dropout(*(const double *)p->row, 21);
     return h;
+}
+
+/* Gates of a window in which the sequence begins at slot 5. */
+static sq_gates gates_in(const problem *p)
+{
+    return (sq_gates){.z = p->in[3].x + 5 * GATES_LD + 5, .dz = p->in[3].g + 5 * GATES_LD + 5, .ld = GATES_LD, .first = 5};
 }
 
 static void open_attention(problem *p)
@@ -210,6 +217,33 @@ static void gradient_attention(problem *p)
     sq_head_bwd(p->k, &h, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
 }
 
+static void open_gated(problem *p)
+{
+    open_attention(p);
+    add_input(p, LENGTH + 6, GATES_LD, GATES_LD, 1);
+    p->in[3].live = calloc(p->in[3].n, 1);
+    for (size_t i = 5; i < LENGTH + 5; i++)
+        for (size_t j = 5; j <= i; j++) p->in[3].live[i * GATES_LD + j] = 1;
+}
+
+static double value_gated(problem *p)
+{
+    sq_head h = head_of(p);
+    sq_gates g = gates_in(p);
+    h.gates = &g;
+    sq_head_fwd(p->k, &h, 0, p->extra[0], PADDED, p->extra[2], p->state);
+    return weighted(LENGTH, PADDED, HEAD, p->extra[0]);
+}
+
+static void gradient_gated(problem *p)
+{
+    sq_head h = head_of(p);
+    sq_gates g = gates_in(p);
+    h.gates = &g;
+    cotangent(LENGTH, PADDED, HEAD, p->extra[1]);
+    sq_head_bwd(p->k, &h, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
+}
+
 static void close_attention(problem *p)
 {
     sq_head_scratch *s = p->state;
@@ -221,7 +255,7 @@ static void close_attention(problem *p)
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 
 typedef struct wiring {
-    int64_t wiring, heads, attention_output;
+    int64_t wiring, heads, attention_output, gates;
 } wiring;
 
 typedef struct network {
@@ -241,6 +275,8 @@ static void open_network(problem *p)
     o.activation = SQ_ACTIVATION_GELU;
     o.ffn_dim = 44;
     o.norm_epsilon = 1e-5;
+    o.gates = w->gates;
+    o.gate_estimator = SQ_GATES_BY_HARD_CONCRETE;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -249,6 +285,8 @@ static void open_network(problem *p)
     n->model.model->kernels = p->k;
     small_weights(&n->model);
     n->pass = pass_open(n->model.model, &b, 0.2, 0, 1);
+    n->pass->net.draws_gates = 1;
+    n->pass->net.gate_key = 31;
     const sq_layout *l = &n->model.model->layout;
     size_t tokens = (size_t)n->pass->batch.tokens, dp = (size_t)l->dp;
     float *items = add_input(p, tokens, dp, (size_t)l->d, 0.4f);
@@ -440,9 +478,12 @@ static void gradient_softmax(problem *p)
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const double no_dropout = 0, some_dropout = 0.3;
-static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1},
-                    original = {SQ_WIRING_ORIGINAL, 2, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0},
-                    original_output = {SQ_WIRING_ORIGINAL, 1, 1};
+static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, 0}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, 0},
+                    original = {SQ_WIRING_ORIGINAL, 2, 0, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, 0},
+                    original_output = {SQ_WIRING_ORIGINAL, 1, 1, 0},
+                    post_content = {SQ_WIRING_POST_NORM, 2, 1, SQ_GATES_CONTENT},
+                    pre_content = {SQ_WIRING_PRE_NORM, 3, 1, SQ_GATES_CONTENT},
+                    original_content = {SQ_WIRING_ORIGINAL, 2, 0, SQ_GATES_CONTENT};
 static const sampled bce_dot = {1, 0}, bce_cosine = {1, 1}, softmax_dot = {0, 0}, softmax_cosine = {0, 1};
 static const size_t small_catalogue = 75, blocked_catalogue = 5100;
 
@@ -460,6 +501,11 @@ static const struct pair {
     {"embedding with dropout", NULL, open_embedding, value_embedding, gradient_embedding, NULL},
     {"attention", &no_dropout, open_attention, value_attention, gradient_attention, close_attention},
     {"attention with dropout", &some_dropout, open_attention, value_attention, gradient_attention, close_attention},
+    {"attention with gates", &no_dropout, open_gated, value_gated, gradient_gated, close_attention},
+    {"attention with gates and dropout", &some_dropout, open_gated, value_gated, gradient_gated, close_attention},
+    {"post-norm network, content gates", &post_content, open_network, value_network, gradient_network, close_network},
+    {"pre-norm network, content gates", &pre_content, open_network, value_network, gradient_network, close_network},
+    {"original network, content gates", &original_content, open_network, value_network, gradient_network, close_network},
     {"post-norm network", &post_norm, open_network, value_network, gradient_network, close_network},
     {"pre-norm network", &pre_norm, open_network, value_network, gradient_network, close_network},
     {"original network", &original, open_network, value_network, gradient_network, close_network},

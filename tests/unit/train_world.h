@@ -207,6 +207,9 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "softmax", "average_epochs", "3", "item_updates", "lazy", "valid_every", "0"},
     (world_options){"loss", "sampled_softmax", "schedule", "cosine", "item_updates", "exact"},
     (world_options){"loss", "sampled_softmax", "average_epochs", "2", "item_updates", "lazy"},
+    (world_options){"gates", "position", "gate_l0", "0.001"},
+    (world_options){"gates", "position", "gate_estimator", "hard_concrete", "average_epochs", "2", "position", "start"},
+    (world_options){"gates", "content", "gate_estimator", "hard_concrete", "loss", "softmax"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 
