@@ -4,12 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
+static size_t round16(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
 
 void sq_content_scratch_take(sq_arena *arena, size_t longest, size_t padded, int32_t training, sq_content_scratch *out)
 {
     size_t ld = round16(longest), square = longest * ld;
-    out->keys = SQ_TAKE(arena, float, padded * ld);
+    out->keys = SQ_TAKE(arena, float, padded *ld);
     out->z = SQ_TAKE(arena, float, square);
     out->phi = SQ_TAKE(arena, float, square);
     out->slope = SQ_TAKE(arena, float, training ? square : 0);
@@ -19,7 +22,10 @@ void sq_content_scratch_take(sq_arena *arena, size_t longest, size_t padded, int
     out->open = SQ_TAKE(arena, uint64_t, longest);
 }
 
-static float inverse_root(const sq_content_gates *g) { return 1.0f / sqrtf((float)g->rank); }
+static float inverse_root(const sq_content_gates *g)
+{
+    return 1.0f / sqrtf((float)g->rank);
+}
 
 /* Gates of token t from the inner products in its row of phi, which become logits. */
 static void gate_row(const sq_kernels *k, const sq_content_gates *g, size_t t, sq_content_scratch *s, float *slope)
@@ -75,8 +81,8 @@ static double slope_row(const sq_content_gates *g, float l0, size_t t, sq_conten
     return sum;
 }
 
-void sq_content_gates_bwd(const sq_kernels *k, const sq_content_gates *g, float l0, sq_content_scratch *s, float *dsides,
-                          float *dbias)
+void sq_content_gates_bwd(const sq_kernels *k, const sq_content_gates *g, float l0, sq_content_scratch *s,
+                          float *dsides, float *dbias)
 {
     size_t n = g->length, ld = round16(n), p = g->padded;
     double sum = 0;

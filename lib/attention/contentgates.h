@@ -16,11 +16,11 @@ typedef struct sq_content_gates {
 
 /* Working memory of one thread for sequences of up to `longest` tokens; ld = round16(longest). */
 typedef struct sq_content_scratch {
-    float *keys;           /* [padded][ld] key sides transposed */
-    float *z, *phi;        /* [longest][ld] */
-    float *slope, *dz;     /* [longest][ld], in training */
-    float *u, *work;       /* [ld] */
-    uint64_t *open;        /* [longest] */
+    float *keys;       /* [padded][ld] key sides transposed */
+    float *z, *phi;    /* [longest][ld] */
+    float *slope, *dz; /* [longest][ld], in training */
+    float *u, *work;   /* [ld] */
+    uint64_t *open;    /* [longest] */
 } sq_content_scratch;
 void sq_content_scratch_take(sq_arena *arena, size_t longest, size_t padded, int32_t training, sq_content_scratch *out);
 
@@ -31,6 +31,6 @@ sq_gates sq_content_gates_fwd(const sq_kernels *kernels, const sq_content_gates 
 sq_gates sq_content_gates_again(const sq_kernels *kernels, const sq_content_gates *gates, sq_content_scratch *scratch);
 /* After the heads have added to that gradient: dsides [length][2 * padded] is overwritten, *dbias +=. l0: weight of the
  * probability that a gate is open, summed over the gates. */
-void sq_content_gates_bwd(const sq_kernels *kernels, const sq_content_gates *gates, float l0, sq_content_scratch *scratch,
-                          float *dsides, float *dbias);
+void sq_content_gates_bwd(const sq_kernels *kernels, const sq_content_gates *gates, float l0,
+                          sq_content_scratch *scratch, float *dsides, float *dbias);
 #endif

@@ -10,7 +10,10 @@ uint64_t sq_gate_panels(size_t n, const float *z)
     return open;
 }
 
-static const float *row_of(const sq_gates *g, size_t i) { return g->z + i * g->ld; }
+static const float *row_of(const sq_gates *g, size_t i)
+{
+    return g->z + i * g->ld;
+}
 
 void sq_gates_fwd(const sq_kernels *k, const sq_gates *g, size_t i, size_t rows, size_t width, float *s)
 {
@@ -31,7 +34,10 @@ static uint64_t open_panels(const sq_gates *g, size_t i, size_t rows)
     return open;
 }
 
-int sq_gates_closed(const sq_gates *g, size_t i, size_t rows) { return open_panels(g, i, rows) == 0; }
+int sq_gates_closed(const sq_gates *g, size_t i, size_t rows)
+{
+    return open_panels(g, i, rows) == 0;
+}
 
 /* One product for each run of open panels: the chain over the keys goes on from one to the next. */
 void sq_gates_values(const sq_kernels *k, const sq_gates *g, size_t i, size_t rows, size_t end, const float *s,
@@ -55,7 +61,10 @@ void sq_gates_values(const sq_kernels *k, const sq_gates *g, size_t i, size_t ro
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
-double sq_gate_logistic(double phi) { return 1.0 / (1.0 + exp(-phi)); }
+double sq_gate_logistic(double phi)
+{
+    return 1.0 / (1.0 + exp(-phi));
+}
 
 float sq_gate_settled(float phi)
 {
@@ -67,10 +76,14 @@ float sq_gate_settled(float phi)
 #define STRETCH 1.2f
 #define SHARPNESS 1.5f /* 1 / temperature */
 
-static float cut(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
+static float cut(float x)
+{
+    return x < 0 ? 0 : x > 1 ? 1 : x;
+}
 
 /* s = 1 / (1 + ((1 - u) / u)^1.5 exp(-1.5 phi)) is the logistic of (log u - log(1 - u) + phi) * 1.5. */
-void sq_gates_concrete(const sq_kernels *k, size_t n, const float *phi, const float *u, float *z, float *slope, float *work)
+void sq_gates_concrete(const sq_kernels *k, size_t n, const float *phi, const float *u, float *z, float *slope,
+                       float *work)
 {
     for (size_t j = 0; j < n; j++) work[j] = -SHARPNESS * phi[j];
     k->exp(n, work, work);

@@ -12,8 +12,9 @@ typedef struct sq_gates {
     const float *z;
     float *dz; /* gradient, += , as z; NULL: not wanted */
     size_t ld;
-    const uint64_t *open; /* [length] as sq_gate_panels gives it, from panel 0 of the window on; NULL: nothing is skipped */
-    size_t first;         /* column of the window at which key 0 stands */
+    const uint64_t
+        *open;    /* [length] as sq_gate_panels gives it, from panel 0 of the window on; NULL: nothing is skipped */
+    size_t first; /* column of the window at which key 0 stands */
 } sq_gates;
 
 /* Bit p: one of the gates 16 p .. 16 p + 15 of z[n] is not 0. */
@@ -22,13 +23,14 @@ uint64_t sq_gate_panels(size_t n, const float *z);
 /* Rows i .. i + rows - 1: s *= z over `width` columns; s [rows][width]. */
 void sq_gates_fwd(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t width, float *s);
 /* d = gradient of the gated probabilities on entry, of the probabilities on exit; kept as causal_fwd leaves it. */
-void sq_gates_bwd(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t width, float keep_scale,
-                  const float *kept, float *d);
+void sq_gates_bwd(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t width,
+                  float keep_scale, const float *kept, float *d);
 /* 1: no gate of these rows is open. */
 int sq_gates_closed(const sq_gates *gates, size_t i, size_t rows);
 /* out [rows][padded] = s [rows][width] times rows 0 .. end - 1 of v, over open panels only. */
-void sq_gates_values(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t end, const float *s,
-                     size_t width, const float *v, size_t ld_v, size_t padded, float *out, size_t ld_out);
+void sq_gates_values(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t end,
+                     const float *s, size_t width, const float *v, size_t ld_v, size_t padded, float *out,
+                     size_t ld_out);
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
@@ -47,5 +49,8 @@ void sq_gates_concrete_settled(const sq_kernels *kernels, size_t n, const float 
 #define SQ_CONCRETE_SHIFT 1.5985968487f /* -2/3 log(0.1 / 1.1) */
 
 /* Uniform in (0, 1) on a grid of 2^-24, for the counter generator's 64 bits. */
-static inline float sq_gate_uniform(uint64_t bits) { return ((float)(bits >> 41) + 0.5f) * 0x1p-23f; }
+static inline float sq_gate_uniform(uint64_t bits)
+{
+    return ((float)(bits >> 41) + 0.5f) * 0x1p-23f;
+}
 #endif

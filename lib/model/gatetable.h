@@ -32,8 +32,8 @@ static inline int32_t sq_gate_first(const sq_layout *l, const sq_options *o, int
     return o->position == SQ_POSITION_START ? 0 : l->length - length;
 }
 /* The gates of a sequence of `length` events. grads: the parameter block that takes their gradient, or NULL. */
-sq_gates sq_gate_table_view(const sq_gate_table *table, const sq_layout *layout, const sq_options *options, int32_t block,
-                            int32_t length, float *grads);
+sq_gates sq_gate_table_view(const sq_gate_table *table, const sq_layout *layout, const sq_options *options,
+                            int32_t block, int32_t length, float *grads);
 
 /* The values without noise, which all reads use. */
 void sq_gate_table_settle(const sq_kernels *kernels, const sq_layout *layout, const sq_options *options,

@@ -1,5 +1,6 @@
 /* model: the self-attention blocks, forward and backward, for the three wirings. */
 #include "model/network.h"
+#include "base/rng.h"
 #include <string.h>
 
 /* Longest sequence (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
@@ -73,6 +74,12 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->dqkv = SQ_TAKE(arena, float, n * 3 * (size_t)l->hp);
         out->dheads = SQ_TAKE(arena, float, n * (size_t)l->hp);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
+    }
+    if (training && o->gate_jacobian > 0) {
+        take_saved(arena, l, o, n, most_kept(l, tokens, longest), &out->near);
+        out->near_x = SQ_TAKE(arena, float, n * dp);
+        out->near_y = SQ_TAKE(arena, float, n * dp);
+        out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
     sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, &out->head);
     if (!l->rp) return;
@@ -202,7 +209,8 @@ static void project_sides(const at *a)
 {
     size_t both = 2 * (size_t)a->l->rp;
     if (both)
-        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, param(a, a->offset->gate_sides), both, a->s->sides, both, 0);
+        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, param(a, a->offset->gate_sides), both, a->s->sides,
+                both, 0);
 }
 
 static sq_content_gates content_gates_of(const at *a, int32_t sequence)
@@ -230,7 +238,8 @@ static const sq_gates *gates_of(const at *a, int32_t sequence, size_t from, floa
         return to;
     }
     if (!a->net->gates) return NULL;
-    *to = sq_gate_table_view(a->net->gates, a->l, a->net->options, a->block, length, a->net->learns_gates ? grads : NULL);
+    *to =
+        sq_gate_table_view(a->net->gates, a->l, a->net->options, a->block, length, a->net->learns_gates ? grads : NULL);
     return to;
 }
 
@@ -481,6 +490,52 @@ static void original_bwd(const at *a, float *dx, float *grads)
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
+static void block_bwd(const at *a, float *dx, float *grads)
+{
+    if (a->wiring == SQ_WIRING_POST_NORM)
+        post_norm_bwd(a, dx, grads);
+    else if (a->wiring == SQ_WIRING_PRE_NORM)
+        pre_norm_bwd(a, dx, grads);
+    else
+        original_bwd(a, dx, grads);
+}
+
+/* ---- the Jacobian term ------------------------------------------------------------------------------------------ */
+
+#define NUDGE 0.03125f
+
+/* to = x + NUDGE * signs, those of (key, block, token, element). */
+static void nudge(const at *a, float *to)
+{
+    uint64_t key = sq_mix64(a->net->jacobian_key + (uint64_t)(uint32_t)a->block), words = (a->d + 63) / 64;
+    memcpy(to, a->x, a->n * a->dp * sizeof *to);
+    for (size_t t = 0; t < a->n; t++)
+        for (size_t i = 0; i < a->d; i += 64) {
+            uint64_t signs = sq_random64(key, ((uint64_t)a->batch->first + t) * words + i / 64);
+            for (size_t e = i; e < a->d && e < i + 64; e++, signs >>= 1)
+                to[t * a->dp + e] += signs & 1 ? NUDGE : -NUDGE;
+        }
+}
+
+/* The way back through the block beside its input; leaves the gradient of that input in near_dx and takes the term's share of the
+ * block's own output to dy. */
+static void jacobian_bwd(const at *a, float *dy, float *grads)
+{
+    sq_workspace *w = a->work;
+    at near = *a;
+    near.s = &w->near;
+    near.x = w->near_x;
+    near.next = w->near_y;
+    nudge(a, near.x);
+    block_fwd(&near, 0);
+    a->k->axpy(a->n * a->dp, -1, a->next, w->near_y);
+    for (size_t t = 0; t < a->n; t++)
+        w->stretch += (double)a->k->dot(a->dp, w->near_y + t * a->dp, w->near_y + t * a->dp) / (double)(NUDGE * NUDGE);
+    a->k->scale(a->n * a->dp, 2 * a->net->jacobian / (NUDGE * NUDGE), w->near_y, w->near_dx);
+    a->k->axpy(a->n * a->dp, -1, w->near_dx, dy);
+    block_bwd(&near, w->near_dx, grads);
+}
+
 /* ---- the whole stack -------------------------------------------------------------------------------------------- */
 
 void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *out)
@@ -498,17 +553,15 @@ void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_works
 void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *dout, float *grads)
 {
     const sq_layout *l = net->layout;
+    work->stretch = 0;
     net->kernels->norm_bwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
                            net->weights + l->final_gain, work->mean, work->rstd, dout, dout, 0, grads + l->final_gain,
                            grads + l->final_bias);
     for (int32_t b = l->blocks - 1; b >= 0; b--) {
         at a = block_at(net, batch, work, b);
-        if (a.wiring == SQ_WIRING_POST_NORM)
-            post_norm_bwd(&a, dout, grads);
-        else if (a.wiring == SQ_WIRING_PRE_NORM)
-            pre_norm_bwd(&a, dout, grads);
-        else
-            original_bwd(&a, dout, grads);
+        if (net->jacobian > 0) jacobian_bwd(&a, dout, grads);
+        block_bwd(&a, dout, grads);
+        if (net->jacobian > 0) a.k->add(a.n * a.dp, work->near_dx, dout);
     }
 }
 

@@ -73,6 +73,8 @@ const sq_option sq_option_table[] = {
     INTEGER(T, schedule_steps, "0", 0, 1e12,
             "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
     REAL(T, gate_l0, "0.01", 0, 1e6, "Weight of the expected number of open gates in the objective."),
+    REAL(T, gate_jacobian, "0", 0, 1e6,
+         "Weight of the blocks' squared Jacobian norms in the objective; with or without gates. More than 0 doubles a step."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),
@@ -127,6 +129,7 @@ static void rec_denoiser(sq_options *o)
     o->max_length = 50;
     o->heads = 2;
     o->gates = SQ_GATES_POSITION;
+    o->gate_jacobian = 0.001;
 }
 
 static const struct {

@@ -158,7 +158,8 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              "gates need max_length of at most %d, not %lld: there is one for each pair of events", SQ_GATED_LENGTH,
              (long long)options->max_length);
     SQ_CHECK(options->gates != SQ_GATES_CONTENT || options->gate_estimator == SQ_GATES_BY_HARD_CONCRETE, error,
-             SEQREC_E_ARGUMENT, "gates = content needs gate_estimator = hard_concrete: arm and ar estimate gates whose "
+             SEQREC_E_ARGUMENT,
+             "gates = content needs gate_estimator = hard_concrete: arm and ar estimate gates whose "
              "parameters do not depend on other gates");
     return SEQREC_OK;
 }

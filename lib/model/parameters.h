@@ -21,8 +21,8 @@ typedef struct sq_parameter {
 typedef struct sq_block_at {
     size_t norm1_gain, norm1_bias, qkv, qkv_bias, output, output_bias, norm2_gain, norm2_bias, ffn_in, ffn_in_bias,
         ffn_out, ffn_out_bias;
-    size_t gates;                         /* gates = position: [length][lp] */
-    size_t gate_sides, gate_open;         /* gates = content: [dp][2 * rp], and their common logit */
+    size_t gates;                 /* gates = position: [length][lp] */
+    size_t gate_sides, gate_open; /* gates = content: [dp][2 * rp], and their common logit */
 } sq_block_at;
 
 #define SQ_MOST_BLOCKS 64

@@ -30,6 +30,8 @@ static sq_network network_of(const sq_trainer *t)
     n.learns_gates = o->gate_estimator == SQ_GATES_BY_HARD_CONCRETE;
     n.draws_gates = 1;
     n.gate_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_GATES, (uint64_t)t->step);
+    n.jacobian = (float)(o->gate_jacobian / (double)t->plan.tokens);
+    n.jacobian_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_JACOBIAN, (uint64_t)t->step);
     n.gate_l0 = (float)(o->gate_l0 / (double)t->plan.sequences);
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
@@ -106,7 +108,8 @@ static void weigh_slot(void *arg, int32_t slot, int32_t worker)
     pass p;
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
-    for (int64_t i = t->plan.slot_starts[slot]; i < t->plan.slot_starts[slot + 1]; i++) run_forward(t, i, slot, &scratch, &p);
+    for (int64_t i = t->plan.slot_starts[slot]; i < t->plan.slot_starts[slot + 1]; i++)
+        run_forward(t, i, slot, &scratch, &p);
 }
 
 static void run_slot(void *arg, int32_t slot, int32_t worker)
@@ -218,8 +221,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
     SQ_CHECK(isfinite(*loss) && !unfit, error, SEQREC_E_NUMERIC,
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
-    if (t->gates.z)
-        sq_step_gate_gradient(t, *loss / (double)t->plan.tokens, other / (double)t->plan.tokens, summed(t));
+    if (t->gates.z) sq_step_gate_gradient(t, *loss / (double)t->plan.tokens, other / (double)t->plan.tokens, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
     if (t->options.clip_norm > 0) {

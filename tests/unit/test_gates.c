@@ -229,7 +229,10 @@ static float all_open(int32_t query, int32_t key)
     return 80;
 }
 
-static float own_only(int32_t query, int32_t key) { return query == key ? 80 : -80; }
+static float own_only(int32_t query, int32_t key)
+{
+    return query == key ? 80 : -80;
+}
 
 /* Names of parameters give their start values: the two models differ by the gates alone. */
 START_TEST(open_gates_give_the_bits_of_a_model_without)
@@ -418,7 +421,8 @@ START_TEST(the_sparsity_term_is_the_slope_of_the_expected_number_of_open_gates)
     float *with = malloc(n * sizeof *with), *w = s.trainer->weights;
     for (int32_t k = 0; k < l->blocks; k++)
         for (int32_t i = 0; i < l->length; i++)
-            for (int32_t j = 0; j <= i; j++) w[l->block[k].gates + (size_t)(i * l->lp + j)] = 2 * wave(8, k * 999 + i * 30 + j);
+            for (int32_t j = 0; j <= i; j++)
+                w[l->block[k].gates + (size_t)(i * l->lp + j)] = 2 * wave(8, k * 999 + i * 30 + j);
     EXPECT_OK(sq_trainer_set(s.trainer, "gate_l0", "0.25", error));
     loss_at(s.trainer, &b, 0);
     memcpy(with, summed_gradient(s.trainer), n * sizeof *with);
@@ -447,7 +451,10 @@ END_TEST
 /* A window of two events has three gates. */
 enum { DRAWS = 6000 };
 
-static size_t gate_at(const sq_layout *l, int gate) { return l->block[0].gates + (size_t)(gate > 0 ? l->lp : 0) + (gate == 2); }
+static size_t gate_at(const sq_layout *l, int gate)
+{
+    return l->block[0].gates + (size_t)(gate > 0 ? l->lp : 0) + (gate == 2);
+}
 
 /* Expected loss over the eight settings of the gates, where gate `fixed` is `value`. */
 static double expected_loss(small_model *s, const small_batch *b, const double *p, int fixed, int value)
@@ -495,8 +502,8 @@ START_TEST(estimates_of_binary_gates_have_the_mean_of_the_exact_gradient)
     double most = 0;
     for (int g = 0; g < 3; g++) {
         double mean = sum[g] / DRAWS, error = sqrt((squares[g] / DRAWS - mean * mean) / DRAWS);
-        ck_assert_msg(fabs(mean - exact[g]) < 4 * error, "gate %d: mean %g, exact %g, standard error %g", g, mean, exact[g],
-                      error);
+        ck_assert_msg(fabs(mean - exact[g]) < 4 * error, "gate %d: mean %g, exact %g, standard error %g", g, mean,
+                      exact[g], error);
         if (fabs(exact[g]) / error > most) most = fabs(exact[g]) / error;
     }
     ck_assert_msg(most > (_i ? 0 : 10), "the draws tell nothing: %g standard errors", most);
@@ -509,12 +516,14 @@ END_TEST
 #define KINDS 8
 static sq_options kind_of(int index)
 {
-    sq_options o = gated(index < 6 ? SQ_GATES_POSITION : SQ_GATES_CONTENT, index < 6 ? index % 3 : SQ_GATES_BY_HARD_CONCRETE);
+    sq_options o =
+        gated(index < 6 ? SQ_GATES_POSITION : SQ_GATES_CONTENT, index < 6 ? index % 3 : SQ_GATES_BY_HARD_CONCRETE);
     o.loss = index % 2 ? SQ_LOSS_SOFTMAX : SQ_LOSS_BCE;
     o.position = index / 3 % 2;
     o.dropout = 0.2;
     o.learning_rate = 0.01;
     o.gate_l0 = 1e-4;
+    o.gate_jacobian = index % 4 == 3 ? 0.001 : 0;
     return o;
 }
 
@@ -553,7 +562,8 @@ START_TEST(avx2_and_avx512_train_to_the_same_bits)
     sq_options o = kind_of(_i);
     double loss;
     if (!sq_kernels_variant(1) || !sq_kernels_variant(2)) return;
-    trainer_state v3 = trained(&o, sq_kernels_variant(1), 1, 6, &loss), v4 = trained(&o, sq_kernels_variant(2), 1, 6, &loss);
+    trainer_state v3 = trained(&o, sq_kernels_variant(1), 1, 6, &loss),
+                  v4 = trained(&o, sq_kernels_variant(2), 1, 6, &loss);
     same_state(&v3, &v4);
     state_free(&v3);
     state_free(&v4);
@@ -630,6 +640,81 @@ START_TEST(a_warm_step_allocates_nothing)
 }
 END_TEST
 
+/* ---- the Jacobian term ------------------------------------------------------------------------------------------- */
+
+/* The mean over many draws of the signs is the sum of the squared slopes, found here one input at a time. */
+START_TEST(the_jacobian_term_has_the_mean_of_the_squared_norm)
+{
+    sq_options o = gated(SQ_GATES_NONE, SQ_GATES_BY_ARM);
+    o.blocks = 1;
+    o.gate_jacobian = 1;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_weights(&s);
+    small_batch b;
+    small_draw(&b, 5, 1, 5, 5, ITEMS);
+    network_pass *p = pass_open(s.model, &b, 0, 0, 1);
+    const size_t d = 14, dp = (size_t)s.model->layout.dp, n = 5 * dp;
+    float *base = malloc(n * sizeof *base), *side = malloc(n * sizeof *side);
+    double exact = 0, sum = 0, squares = 0;
+    pass_forward(p);
+    memcpy(base, p->work.x[0], n * sizeof *base);
+    for (size_t i = 0; i < n; i++) {
+        if (i % dp >= d) continue;
+        memcpy(p->work.x[0], base, n * sizeof *base);
+        p->work.x[0][i] = base[i] + 1e-2f;
+        sq_network_fwd(&p->net, &p->batch, &p->work, p->u);
+        memcpy(side, p->work.x[1], n * sizeof *side);
+        p->work.x[0][i] = base[i] - 1e-2f;
+        sq_network_fwd(&p->net, &p->batch, &p->work, p->u);
+        for (size_t j = 0; j < n; j++) exact += pow((double)(side[j] - p->work.x[1][j]) / 2e-2, 2);
+    }
+    pass_forward(p);
+    p->net.jacobian = 1;
+    for (int i = 0; i < 2000; i++) {
+        p->net.jacobian_key = sq_mix64((uint64_t)i + 1);
+        memset(p->dx, 0, n * sizeof *p->dx);
+        pass_backward(p);
+        sum += p->work.stretch;
+        squares += p->work.stretch * p->work.stretch;
+    }
+    double mean = sum / 2000, error = sqrt((squares / 2000 - mean * mean) / 2000);
+    ck_assert_msg(fabs(mean - exact) < 4 * error + 0.01 * exact, "mean %g, exact %g, standard error %g", mean, exact, error);
+    ck_assert_msg(error < 0.05 * exact, "the draws tell nothing");
+    free(base);
+    free(side);
+    pass_close(p);
+    small_close(&s);
+}
+END_TEST
+
+/* Two models from one seed: the one whose objective has the term ends with the lower one. */
+START_TEST(training_with_the_term_lowers_it)
+{
+    double stretch[2];
+    for (int with = 0; with < 2; with++) {
+        sq_options o = kind_of(_i);
+        o.dropout = 0;
+        o.gate_jacobian = with ? 1 : 1e-9; /* working memory for it in both */
+        small_model s = small_open(&o, 0, ITEMS);
+        small_train(&s, &o);
+        small_batch b;
+        small_draw(&b, 5, 10, 2, 12, ITEMS);
+        for (int i = 0; i < 60; i++) small_step(s.trainer, &b);
+        EXPECT_OK(sq_trainer_publish(s.trainer, error));
+        s.model->options.gate_jacobian = 1;
+        network_pass *p = pass_open(s.model, &b, 0, 0, 1);
+        p->net.jacobian = 1;
+        p->net.draws_gates = 1;
+        pass_forward(p);
+        pass_backward(p);
+        stretch[with] = p->work.stretch;
+        pass_close(p);
+        small_close(&s);
+    }
+    ck_assert_msg(stretch[1] < 0.9 * stretch[0], "%g with the term, %g without", stretch[1], stretch[0]);
+}
+END_TEST
+
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(options_that_make_no_gates_are_refused_by_their_rule)
@@ -672,6 +757,8 @@ int main(void)
     tcase_add_loop_test(tests, every_kind_of_gate_learns, 0, KINDS);
     tcase_add_loop_test(tests, a_strong_sparsity_term_closes_gates, 0, KINDS);
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, KINDS);
+    tcase_add_test(tests, the_jacobian_term_has_the_mean_of_the_squared_norm);
+    tcase_add_loop_test(tests, training_with_the_term_lowers_it, 0, KINDS);
     tcase_add_test(tests, options_that_make_no_gates_are_refused_by_their_rule);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
