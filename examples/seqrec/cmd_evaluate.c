@@ -34,6 +34,7 @@ static int parse(evaluate_run *run, int argc, char **argv)
         {"split", ARGUMENT_TEXT, &run->split, "PART", "test (default) or valid", 0, 0},
         {"division", ARGUMENT_TEXT, &run->division, "HOW", "leave-one-out, none or time:A:B (default: the model's)", 0,
          0},
+        NOISE_ARGUMENTS(run->source),
         {"cutoffs", ARGUMENT_TEXT, &run->cutoff_text, "K,...", "list lengths (default: 1,5,10,20)", 0, 0},
         {"bootstrap", ARGUMENT_COUNT, &run->bootstrap, "N", "resamples for the intervals, 0 for none (default: 1000)",
          0, 1e6},
@@ -189,6 +190,14 @@ static void print_text(const evaluate_run *run)
     }
 }
 
+/* The noise of a training under the same division. */
+static int noise(evaluate_run *run)
+{
+    char split[64] = "";
+    if (!run->division && run->model) (void)seqrec_model_note(run->model, "split", split, sizeof split, NULL, NULL);
+    return add_noise(&run->source, run->division ? run->division : *split ? split : NULL, &run->dataset);
+}
+
 static int evaluate(evaluate_run *run)
 {
     seqrec_error error = {0};
@@ -197,6 +206,7 @@ static int evaluate(evaluate_run *run)
         seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
+    if (!outcome) outcome = noise(run);
     if (!outcome) outcome = rank_events(run);
     if (!outcome && run->as_json)
         print_json(run);

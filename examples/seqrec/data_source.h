@@ -9,6 +9,8 @@ typedef struct data_source {
     const char *path, *format, *user, *item, *value, *time, *separator, *kcore;
     const char *minimum;
     int header;
+    double noise;
+    int64_t noise_seed;
 } data_source;
 
 /* Rows of an argument table; `user_column` is the name of the option for the user column. */
@@ -34,11 +36,20 @@ typedef struct data_source {
             "drop users with fewer than U and items with fewer than I events, repeatedly", 0, 0                        \
     }
 
+/* Rows for the commands that may add noise. */
+#define NOISE_ARGUMENTS(s)                                                                                             \
+    {"noise", ARGUMENT_REAL, &(s).noise, "SHARE", "replace this share of the training events at random", 0, 1},        \
+    {                                                                                                                  \
+        "noise-seed", ARGUMENT_COUNT, &(s).noise_seed, "N", "seed of the noise (default: 0)", 0, 9e15                  \
+    }
+
 /* Checks the texts that are numbers. Returns PARSED or the exit code. */
 int check_data_source(const char *command, const data_source *source);
 /* Reads the file, and cuts it to its k-core if asked. Returns 0 or the exit code, with the reason told. */
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out);
+/* Replaces the dataset by one with the noise that was asked for in its training part under `split`. */
+int add_noise(const data_source *source, const char *split, seqrec_dataset **dataset);
 /* A context with `threads` threads (0: one for each processor). Returns 0 or the exit code. */
 int open_context(int64_t threads, seqrec_context **out);
 #endif
