@@ -74,7 +74,8 @@ const sq_option sq_option_table[] = {
             "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
     REAL(T, gate_l0, "0.01", 0, 1e6, "Weight of the expected number of open gates in the objective."),
     REAL(T, gate_jacobian, "0", 0, 1e6,
-         "Weight of the blocks' squared Jacobian norms in the objective; with or without gates. More than 0 doubles a step."),
+         "Weight of the blocks' squared Jacobian norms (sum over blocks, mean over events and width) in the objective, with "
+         "or without gates; above 0 a step takes twice as long."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),

@@ -30,7 +30,7 @@ static sq_network network_of(const sq_trainer *t)
     n.learns_gates = o->gate_estimator == SQ_GATES_BY_HARD_CONCRETE;
     n.draws_gates = 1;
     n.gate_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_GATES, (uint64_t)t->step);
-    n.jacobian = (float)(o->gate_jacobian / (double)t->plan.tokens);
+    n.jacobian = (float)(o->gate_jacobian / (double)(t->plan.tokens * o->dim));
     n.jacobian_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_JACOBIAN, (uint64_t)t->step);
     n.gate_l0 = (float)(o->gate_l0 / (double)t->plan.sequences);
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));

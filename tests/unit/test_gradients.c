@@ -253,6 +253,71 @@ static void close_attention(problem *p)
     free(s);
 }
 
+/* ---- content gates ----------------------------------------------------------------------------------------------- */
+
+#define RANK 6
+#define SPARSITY 0.3f
+
+/* Inputs: the two sides of each token, and the common logit. */
+static void open_content(problem *p)
+{
+    add_input(p, LENGTH, 2 * PADDED, RANK, 1);
+    p->in[0].live = calloc(p->in[0].n, 1);
+    for (size_t j = 0; j < p->in[0].n; j++) {
+        p->in[0].live[j] = j % PADDED < RANK;
+        p->in[0].x[j] = p->in[0].live[j] ? wave(31, (int64_t)j) : 0;
+    }
+    add_input(p, 1, 16, 1, 1);
+    size_t square = LENGTH * ((LENGTH + 15) / 16 * 16);
+    sq_content_scratch *s = p->state = calloc(1, sizeof *s);
+    float **blocks[] = {&s->keys, &s->z, &s->phi, &s->slope, &s->dz, &s->u, &s->work};
+    for (size_t i = 0; i < 7; i++) *blocks[i] = p->extra[i] = zeros(square);
+    s->open = calloc(LENGTH, sizeof *s->open);
+}
+
+static sq_content_gates content_of(const problem *p)
+{
+    return (sq_content_gates){.length = LENGTH,
+                              .rank = RANK,
+                              .padded = PADDED,
+                              .sides = p->in[0].x,
+                              .bias = p->in[1].x[0],
+                              .drawn = 1,
+                              .key = 77,
+                              .row = 5};
+}
+
+static double value_content(problem *p)
+{
+    const sq_content_gates g = content_of(p);
+    sq_content_scratch *s = p->state;
+    const sq_gates gates = sq_content_gates_again(p->k, &g, s);
+    double sum = 0;
+    for (size_t t = 0; t < LENGTH; t++)
+        for (size_t j = 0; j <= t; j++) {
+            double open = 1 / (1 + exp(-(double)s->phi[t * gates.ld + j] + 2.0 / 3 * log(0.1 / 1.1)));
+            sum += (double)weight_of((int64_t)(t * LENGTH + j)) * (double)gates.z[t * gates.ld + j];
+            sum += (double)SPARSITY * open;
+        }
+    return sum;
+}
+
+static void gradient_content(problem *p)
+{
+    const sq_content_gates g = content_of(p);
+    sq_content_scratch *s = p->state;
+    const sq_gates gates = sq_content_gates_again(p->k, &g, s);
+    for (size_t t = 0; t < LENGTH; t++)
+        for (size_t j = 0; j <= t; j++) gates.dz[t * gates.ld + j] = weight_of((int64_t)(t * LENGTH + j));
+    sq_content_gates_bwd(p->k, &g, SPARSITY, s, p->in[0].g, p->in[1].g);
+}
+
+static void close_content(problem *p)
+{
+    free(((sq_content_scratch *)p->state)->open);
+    free(p->state);
+}
+
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 
 typedef struct wiring {
@@ -515,6 +580,7 @@ static const struct pair {
     {"attention with dropout", &some_dropout, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"attention with gates", &no_dropout, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"attention with gates and dropout", &some_dropout, open_gated, value_gated, gradient_gated, close_attention, 0},
+    {"content gates with their sparsity", NULL, open_content, value_content, gradient_content, close_content, 2},
     {"post-norm network, content gates", &post_content, open_network, value_network, gradient_network, close_network,
      0},
     {"pre-norm network, content gates", &pre_content, open_network, value_network, gradient_network, close_network, 0},
