@@ -449,7 +449,7 @@ START_TEST(the_sparsity_term_is_the_slope_of_the_expected_number_of_open_gates)
 END_TEST
 
 /* A window of two events has three gates. */
-enum { DRAWS = 6000 };
+enum { DRAWS = 20000 };
 
 static size_t gate_at(const sq_layout *l, int gate)
 {
@@ -487,6 +487,8 @@ START_TEST(estimates_of_binary_gates_have_the_mean_of_the_exact_gradient)
     small_weights(&s);
     memcpy(s.trainer->weights, s.model->current->weights->at, s.model->layout.floats * sizeof(float));
     const sq_layout *l = &s.model->layout;
+    for (size_t i = 0; i < (size_t)ITEMS * (size_t)s.trainer->catalogue->stride; i++)
+        s.trainer->rows[0]->at[i] *= 8; /* far scores: much depends on a gate */
     for (int g = 0; g < 3; g++) p[g] = 1 / (1 + exp(-(double)phi[g]));
     for (int g = 0; g < 3; g++)
         exact[g] = p[g] * (1 - p[g]) * (expected_loss(&s, &b, p, g, 1) - expected_loss(&s, &b, p, g, 0));
@@ -506,7 +508,7 @@ START_TEST(estimates_of_binary_gates_have_the_mean_of_the_exact_gradient)
                       exact[g], error);
         if (fabs(exact[g]) / error > most) most = fabs(exact[g]) / error;
     }
-    ck_assert_msg(most > (_i ? 0 : 10), "the draws tell nothing: %g standard errors", most);
+    ck_assert_msg(most > (_i ? 5 : 10), "the draws tell nothing: %g standard errors", most);
     small_close(&s);
 }
 END_TEST

@@ -764,7 +764,8 @@ END_TEST
 static void gates_case(const sq_kernels *k, size_t n, size_t width)
 {
     const float scale = 1.25f;
-    matrix z = matrix_of(n, width, width + 16, 1), kept = matrix_of(n, width, width, 2), d = matrix_of(n, width, width, 3);
+    matrix z = matrix_of(n, width, width + 16, 1), kept = matrix_of(n, width, width, 2),
+           d = matrix_of(n, width, width, 3);
     matrix dz = matrix_of(n, width, width + 16, 4), s = matrix_of(n, width, width, 5);
     matrix old_d = matrix_copy(&d), old_dz = matrix_copy(&dz), old_s = matrix_copy(&s), d_alone = matrix_copy(&d);
     k->gate_fwd(n, width, width, width + 16, z.at, s.at);
