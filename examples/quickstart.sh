@@ -30,7 +30,7 @@ say "1. Sample data: users with a hidden taste that drifts"
 say "2. Training: SASRec with softmax over the catalogue"
 "$SEQREC" train --data "$OUT/events.csv" --preset sasrec-softmax --set max_length=50 --set learning_rate=0.003 \
     --set dropout=0.1 --set epochs=60 --set patience=6 --seed 1 --out "$OUT/model.safetensors" \
-    --metrics "$OUT/metrics.jsonl" --curve "$OUT/curve.svg"
+    --log "$OUT/train.jsonl" --curve "$OUT/curve.svg"
 
 say "3. Evaluation on each user's last event"
 "$SEQREC" evaluate --model "$OUT/model.safetensors" --data "$OUT/events.csv"
@@ -51,4 +51,4 @@ done
 say "Done"
 echo "model     $OUT/model.safetensors"
 echo "curve     $OUT/curve.svg"
-echo "metrics   $OUT/metrics.jsonl"
+echo "log       $OUT/train.jsonl"

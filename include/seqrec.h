@@ -170,9 +170,9 @@ typedef struct seqrec_batch {
     const int64_t *items;         /**< [offsets[B]] item ids */
     const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
-    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL; training refuses them for now */
+    const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL: of each event as a target of training */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
-    const int64_t *users;         /**< [B] user ids, or NULL */
+    const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
     const int64_t *request_times; /**< [B] seconds, or NULL */
 } seqrec_batch;
 
@@ -201,7 +201,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_config(const seqrec_model *mod
 /** A text the model carries (e.g. "split", "data_hash", "preset", "epochs"), as seqrec_config_get; E_NOT_FOUND if unset. R. */
 SEQREC_API int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out, size_t out_bytes,
                                      size_t *needed, seqrec_error *error);
-/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Rule W. */
+/** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Keys that a training
+ * writes do not count: "data_hash", "epochs", "kcore", "min_value", "split". Rule W. */
 SEQREC_API int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
 
 /** @}
@@ -259,9 +260,10 @@ typedef struct seqrec_filter {
     const int64_t *deny; /**< never these ids, or NULL */
     int64_t deny_count;
     int64_t *skipped; /**< out, may be NULL: how many ids of histories and lists were unknown and skipped */
+    int64_t *strangers; /**< out, may be NULL: sequences whose user has no row in a model with users (0 in others) */
 } seqrec_filter;
 
-/** Scores candidates for each sequence from its raw history (users need not have been trained).
+/** Scores candidates for each sequence from its raw history (users need not have been trained, and batch->users may be NULL).
  * With candidate_offsets NULL, all B sequences get the same `n` candidates and scores is [B][n]; otherwise sequence b gets
  * candidates[candidate_offsets[b]..candidate_offsets[b+1]) and scores has the same layout (n is ignored).
  * An unknown candidate is E_NOT_FOUND. An empty history scores with the zero vector: every score is 0.
@@ -282,6 +284,45 @@ SEQREC_API int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *
 /* ======================================================================================================================
  * EXPERIMENTAL from here on: exported under the symbol version SEQREC_EXPERIMENTAL, outside the ABI promise for now.
  * ====================================================================================================================== */
+
+/** @}
+ * @name Users (experimental)
+ * The vectors of users by the host's user ids, on a live model whose option `user_embedding` is not none (SSE-PT, Wu et al.,
+ * RecSys 2020). Rows behave as those of items do. A vector has seqrec_users_width() floats: `dim`, or `user_dim` when
+ * concatenated. Whoever has no row, or comes without an id, gets the model's default vector, which training learns.
+ * seqrec_topk, seqrec_score and seqrec_encode take the users from batch->users. With user_embedding = concatenated their scores
+ * leave out the user's own part, which is the same for every item.
+ * @{ */
+
+/** Adds n users. vectors [n][width], or NULL to start them as training does, from (seed, id). All or nothing: E_EXISTS names the
+ * first id that is there already, E_ARGUMENT one that occurs twice, a vector that is not finite, or a model without users. W. */
+SEQREC_API int32_t seqrec_users_put(seqrec_model *model, const int64_t *ids, int64_t n, const float *vectors,
+                                    seqrec_error *error);
+/** Overwrites the vectors of n users that exist (E_NOT_FOUND otherwise); optimiser state of the rows starts anew. W. */
+SEQREC_API int32_t seqrec_users_update(seqrec_model *model, const int64_t *ids, int64_t n, const float *vectors,
+                                       seqrec_error *error);
+/** Forgets n users (E_NOT_FOUND otherwise; all or nothing): vector and name are gone from what readers see from now on, and from
+ * files written from now on. A call that runs meanwhile may still use the old rows; their memory is zeroed when the last such
+ * call ends. A trainer of the model drops its own rows, optimiser state and kept weights of them at its next call (step, fit,
+ * publish, save) or with seqrec_trainer_release; a fit that runs in another thread does so before its next epoch. Not undone:
+ * files written before, what the weights that all users share have learned from them, and what calls left in working memory,
+ * which later calls overwrite. W. */
+SEQREC_API int32_t seqrec_users_forget(seqrec_model *model, const int64_t *ids, int64_t n, seqrec_error *error);
+/** Copies the vectors of n users to out [n][width]. E_NOT_FOUND names the first missing id. Rule R. */
+SEQREC_API int32_t seqrec_users_get(const seqrec_model *model, const int64_t *ids, int64_t n, float *out,
+                                    seqrec_error *error);
+/** Where a user lives: slot (int32) and generation, which changes when a slot is reused. Rule R. */
+SEQREC_API int32_t seqrec_users_locate(const seqrec_model *model, int64_t id, int32_t *slot, int32_t *generation,
+                                       seqrec_error *error);
+/** Number of users with a row; -1 for a NULL model. Rule R. */
+SEQREC_API int64_t seqrec_users_count(const seqrec_model *model);
+/** Floats per user vector; -1 for a NULL model. Rule R. */
+SEQREC_API int64_t seqrec_users_width(const seqrec_model *model);
+/** Iterates over ids in slot order, as seqrec_items_next. Rule R. */
+SEQREC_API int32_t seqrec_users_next(const seqrec_model *model, int64_t *cursor, int64_t *ids, int64_t capacity,
+                                     int64_t *n, seqrec_error *error);
+/** The id of the user whom a dataset of texts calls `name`; E_NOT_FOUND. Rule R. */
+SEQREC_API int32_t seqrec_users_find(const seqrec_model *model, const char *name, int64_t *id, seqrec_error *error);
 
 /** @}
  * @name Datasets (experimental)
@@ -342,6 +383,15 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_kcore(const seqrec_dataset *
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_corrupt(const seqrec_dataset *dataset, double share,
                                                             const char *split, uint64_t seed, seqrec_dataset **out,
                                                             seqrec_error *error);
+/** Joins `count` (at least 1) datasets into a new one, in the order given, in the context of parts[0]. Items are matched by id,
+ * or by name where the parts have names; so are users, unless users_apart is 1: then each part's users are users of their own,
+ * numbered 1, 2, ... in the order of the parts, with their names. The result, its hash included, is that of one file with the
+ * lines of all: events of a user sorted by (time, part, order in the part), named ids given anew from 1. Values are kept when
+ * all parts have them. E_ARGUMENT: some parts have names (of items, of users) or timestamps and others not. The caller releases
+ * *out; the parts stay as they are. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_join(const seqrec_dataset *const *parts, int64_t count,
+                                                         int32_t users_apart, seqrec_dataset **out,
+                                                         seqrec_error *error);
 /** Fills *out with facts about the dataset. Rule R. */
 SEQREC_API int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out,
                                            seqrec_error *error);
@@ -404,6 +454,7 @@ typedef struct seqrec_step_stats {
     double loss;      /**< mean over the targets */
     double grad_norm; /**< of all gradients before clipping; 0 unless option clip_norm is set */
     double learning_rate;
+    int64_t waiting; /**< batches that wait for the step (option accumulate); 0 after a step */
 } seqrec_step_stats;
 
 /** Creates a trainer for `model` with the training-scope options of `config` (model scope must agree: E_ARGUMENT). */
@@ -411,20 +462,50 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, 
                                                            seqrec_trainer **out, seqrec_error *error);
 /** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
 SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
-/** One optimiser step on whole sequences (each is shifted, cut to the last max_length + 1 events and masked here). Unknown ids
- * are E_NOT_FOUND unless option unknown_items is skip. E_NUMERIC leaves weights and optimiser untouched. After the first
- * steps it allocates nothing. Rule C. */
+/** One optimiser step on whole sequences. Each is cut and prepared here: to its last max_length + 1 events, shifted by one, or
+ * with objective = cloze to its last max_length events, of which mask_probability are masked (one masking a call). Unknown ids
+ * are E_NOT_FOUND unless option unknown_items is skip. A model with users needs batch->users (E_ARGUMENT); an unknown user is
+ * E_NOT_FOUND unless option unknown_users is default. batch->weights (or with event_weights = values batch->values) weigh the
+ * events as targets: the loss is the weighted mean; a weight that is negative or not finite is E_ARGUMENT. With option
+ * accumulate = n the batch waits (its loss is NaN, stats->waiting says how many do) until n are there, and the n-th call makes
+ * one step of them all; events whose items were removed meanwhile are passed over. E_NUMERIC leaves weights and optimiser
+ * untouched. After the first steps it allocates nothing. Rule C. */
 SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
                                        seqrec_error *error);
 /** Makes the trained weights what readers of the model see. Rule W on the model. */
 SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error);
+/** Makes the best weights so far what readers of the model see: those of the best validation, without validation the running
+ * mean (option average_epochs), else the weights as they are. A fit that ends well has done so; after one that failed in the
+ * middle, this is how its best weights are kept. E_STATE: no step was taken yet. Rule W on the model. */
+SEQREC_API int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error);
 /** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
-/** Training counts of n items (0 .. 1e15; items not named count 0), for sampler = popularity on batches the host brings;
- * seqrec_trainer_fit counts by itself. E_NOT_FOUND names an unknown id. Rule C. */
+/** Weights of n items (0 .. 1e15; items not named have 0; counts NULL: 1 each, a fixed list): training counts for the samplers
+ * popularity and log_uniform, and for logq of in_batch and mixed, on batches the host brings (seqrec_trainer_fit counts by
+ * itself); the weights themselves for sampler = weights. E_NOT_FOUND names an unknown id. Rule C. */
 SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts,
                                                  int64_t n, seqrec_error *error);
+
+/** Asks the host for the negatives of one step (sampler = host). Zeroed parts are to be filled in before the call returns. */
+typedef struct seqrec_negatives {
+    size_t struct_size;
+    int64_t tokens;           /**< targets of the batch, sequence by sequence */
+    int64_t rows;             /**< tokens, or 1 with negative_sharing = batch */
+    int64_t k;                /**< negatives a row: option hard_pool, else negatives */
+    const int64_t *targets;   /**< [tokens] item ids; for this call only */
+    int64_t *items;           /**< [rows][k] item ids of the model, to be filled in */
+    float *log_probabilities; /**< [rows][k] log of the probability of each in one draw, for option logq; else ignored */
+} seqrec_negatives;
+
+/** Runs on the thread that called the step, once for each step; a return other than 0 refuses the step (E_CANCELLED). */
+typedef int32_t (*seqrec_negatives_fn)(void *context, const seqrec_negatives *request);
+
+/** Sets the function for sampler = host (NULL: none). Option `seen` leaves out what it forbids of what the function brings; an
+ * item the model lacks (E_NOT_FOUND) or a number that is no logarithm of a probability (E_ARGUMENT) refuses the step, with
+ * weights and optimiser untouched. Not part of a checkpoint. Rule C. */
+SEQREC_API int32_t seqrec_trainer_set_negatives(seqrec_trainer *trainer, seqrec_negatives_fn negatives, void *context,
+                                                seqrec_error *error);
 
 /** What one epoch gave, told to the callback of seqrec_trainer_fit. */
 typedef struct seqrec_epoch_stats {
@@ -467,9 +548,11 @@ typedef struct seqrec_fit_stats {
 } seqrec_fit_stats;
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
- * hash in the model's notes. Items of the dataset the model lacks are added first. Continues where a resumed trainer was.
- * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but items that were added; the
- * steps committed so far stay in the trainer and another call goes on from them. E_STATE: the trainer was fitted to other data
+ * hash in the model's notes. Items of the dataset the model lacks are added first; in a model with users also users with two
+ * training events, unless the trainer was fitted before (who was forgotten since stays so). Continues where a resumed trainer was.
+ * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but rows that were added. The
+ * steps committed so far and the best weights stay in the trainer: seqrec_trainer_publish_best shows those weights to readers,
+ * seqrec_trainer_save keeps everything, and another call goes on from where this one stopped. E_STATE: the trainer was fitted to other data
  * or under another split before. Callbacks must not call functions of this trainer. C. */
 SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                                       seqrec_fit_stats *stats, seqrec_error *error);
@@ -506,26 +589,51 @@ typedef struct seqrec_evaluation {
     uint64_t seed;             /**< of sampled negatives and the bootstrap */
     seqrec_progress_fn progress;
     void *progress_context;
+    const int64_t *users; /**< rank for these users of the dataset only, by id; NULL: for all. What is counted in training stays */
+    int64_t user_count;
+    int32_t beyond;       /**< 1: metrics beyond ranking too (full rankings only: E4, E5, E9) */
+    int32_t breakdown;    /**< 1: rows by popularity of the target, length of the history and cold targets too */
+    int64_t cold_events;  /**< a target with at most so many training events is cold; default 0 */
+    int64_t last_items;   /**< differ_last1 .. differ_lastN and its like; 0 = 3 */
 } seqrec_evaluation;
 
 /** The figures of one evaluation. */
 typedef struct seqrec_report seqrec_report;
 
-/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on. Rule R. */
+/** Evaluates `model` (NULL: baselines only) on `dataset`. E_STATE when the events were trained on: told by the hash of the whole
+ * dataset in the model's notes. Where that is another one, the report has a warning. E_NOT_FOUND names an id of `users` that the
+ * dataset lacks; E_UNSUPPORTED: `beyond` with sampled candidates. Metrics are defined in docs/RESULTS.md. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model,
                                                      const seqrec_dataset *dataset,
                                                      const seqrec_evaluation *evaluation, seqrec_report **out,
                                                      seqrec_error *error);
+/** Compares two models on `dataset`: the same users, negatives and candidates, and one resampling of the users for both
+ * (`bootstrap` 0 = 10,000). Rows: "a" and "b"; "difference", a - b with its 95 % interval; "p", two-sided, of the difference being
+ * 0; "wins", "losses" and "ties", the users for whom a is better than, worse than or as good as b by the metric (larger is
+ * better, of nll smaller). Diversity is measured with a's item vectors for both. The division is the one asked for, else that
+ * of the models' notes. E_STATE, unless allow_trained: the models were trained on different data or under different divisions,
+ * or one of them says what it was trained on and the other does not, or either was trained on events that are ranked.
+ * E_ARGUMENT: baselines or breakdown. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_compare(seqrec_context *context, const seqrec_model *a,
+                                                    const seqrec_model *b, const seqrec_dataset *dataset,
+                                                    const seqrec_evaluation *evaluation, seqrec_report **out,
+                                                    seqrec_error *error);
 /** Frees the report. Rule C. */
 SEQREC_API void seqrec_report_release(seqrec_report *report);
-/** One figure: row "model", "popularity" or "markov"; metric "hr@10", "ndcg@10", "mrr", "coverage@10", "gini@10", "users".
- * low and high (95 % bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */
+/** One figure: row "model", "popularity" or "markov"; metric "hr@10", "ndcg@10", "mrr", "coverage@10", "gini@10", "users"; with
+ * `beyond` also "nll", "confidence", "ece", "ece_mass", "novelty@10", "diversity@10" (with a model), "differ_last1", "apart_last1",
+ * "pairs_last1", "apart_popular"; with `breakdown` also rows "model/decile-1" .. "-10", "model/quintile-1" .. "-5", "model/cold"
+ * and "model/warm" (and of the other rows) with "users", "hr@10", "ndcg@10", "mrr", "least" and "most". low and high (95 %
+ * bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */
 SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *row, const char *metric, double *value,
                                      double *low, double *high, seqrec_error *error);
 /** Name of figure `index` of `row` ("hr@1", ...), NULL past the last. Rule R. */
 SEQREC_API const char *seqrec_report_metric(const seqrec_report *report, const char *row, int32_t index);
 /** The protocol in one sentence, e.g. "E4: full ranking, history filtered, ties by expectation". Never NULL. Rule R. */
 SEQREC_API const char *seqrec_report_protocol(const seqrec_report *report);
+/** Warning `index` (0, 1, ...), a sentence that belongs beside the figures, NULL past the last: that the model was trained on
+ * other data than this, so that events it saw in training may be among those ranked. Lives as long as the report. Rule R. */
+SEQREC_API const char *seqrec_report_warning(const seqrec_report *report, int32_t index);
 
 /** @} */
 

@@ -72,7 +72,7 @@ static int prepare(bench_run *run)
     int outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = open_context(1, &run->single);
     if (!outcome)
-        outcome = run->source.path ? read_data(text.name, run->context, &run->source, &run->bar, &run->dataset)
+        outcome = run->source.files.count ? read_data(text.name, run->context, &run->source, &run->bar, &run->dataset)
                                    : generate(run);
     if (outcome) return outcome;
     run->data.struct_size = sizeof run->data;
@@ -178,11 +178,11 @@ static int measure(bench_run *run, const char *preset, bench_result *out)
 
 static void begin_output(const bench_run *run, json_writer *json)
 {
-    char users[32], items[32], events[32];
+    char users[32], items[32], events[32], data[256];
     int64_t threads = run->threads ? run->threads : online_processors();
     if (!run->as_json) {
         printf("%s\n%s: %s users, %s items, %s events; %lld threads\n\n", seqrec_build_info(),
-               run->source.path ? run->source.path : "generated events", grouped(run->data.users, users),
+               data_title(&run->source, data, sizeof data), grouped(run->data.users, users),
                grouped(run->data.items, items), grouped(run->data.events, events), (long long)threads);
         printf("%s%-24s %12s %10s %24s %24s%s\n%-24s %12s %10s %24s %24s\n", bold(), "", "training", "",
                "score all items", "best ten", plain(), "preset", "targets/s", "s/epoch", "p50 / p99 ms",
@@ -192,7 +192,10 @@ static void begin_output(const bench_run *run, json_writer *json)
     emit_object(json, NULL);
     emit_text(json, "build", seqrec_build_info());
     emit_count(json, "threads", threads);
-    emit_text(json, "data", run->source.path ? run->source.path : "generated");
+    if (run->source.files.count)
+        emit_data(json, &run->source);
+    else
+        emit_text(json, "data", "generated");
     emit_count(json, "users", run->data.users);
     emit_count(json, "items", run->data.items);
     emit_count(json, "events", run->data.events);
@@ -267,6 +270,7 @@ int run_bench(int argc, char **argv)
         outcome = bench(&run);
     }
     free(run.items);
+    free(run.source.files.at);
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.single);
     seqrec_context_release(run.context);

@@ -1,12 +1,10 @@
 /* seqrec tool: `evaluate`, held-out events ranked by a model and by the baselines. */
 #include "commands.h"
 #include "data_source.h"
-#include "json_writer.h"
+#include "evaluation.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CUTOFFS = 32 };
 
 static const command_text text = {
     "evaluate", "--data FILE [--model MODEL] [OPTIONS]",
@@ -15,14 +13,16 @@ static const command_text text = {
 
 typedef struct evaluate_run {
     data_source source;
-    const char *model_path, *protocol, *split, *division, *cutoff_text;
-    int64_t cutoffs[CUTOFFS], cutoff_count, seed, threads, bootstrap;
-    int baselines, allow_trained, as_json;
+    evaluation_arguments what;
+    const char *model_path;
+    int64_t threads, cold;
+    int baselines, breakdown, as_json;
     progress bar;
     seqrec_context *context;
     seqrec_dataset *dataset;
     seqrec_model *model;
     seqrec_report *report;
+    char selection[256]; /* how the model's data was selected otherwise, or "" */
 } evaluate_run;
 
 static int parse(evaluate_run *run, int argc, char **argv)
@@ -30,17 +30,13 @@ static int parse(evaluate_run *run, int argc, char **argv)
     const argument table[] = {
         DATA_ARGUMENTS(run->source, "user"),
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
-        {"protocol", ARGUMENT_TEXT, &run->protocol, "NAME", "E1, E2, E3, E4 (default), E5 or E9", 0, 0},
-        {"split", ARGUMENT_TEXT, &run->split, "PART", "test (default) or valid", 0, 0},
-        {"division", ARGUMENT_TEXT, &run->division, "HOW", "leave-one-out, none or time:A:B (default: the model's)", 0,
-         0},
         NOISE_ARGUMENTS(run->source),
-        {"cutoffs", ARGUMENT_TEXT, &run->cutoff_text, "K,...", "list lengths (default: 1,5,10,20)", 0, 0},
-        {"bootstrap", ARGUMENT_COUNT, &run->bootstrap, "N", "resamples for the intervals, 0 for none (default: 1000)",
-         0, 1e6},
-        {"seed", ARGUMENT_COUNT, &run->seed, "N", "seed of sampled negatives and resamples (default: 0)", 0, 9e15},
+        EVALUATION_ARGUMENTS(run->what, "1000"),
+        {"breakdown", ARGUMENT_FLAG, &run->breakdown, NULL,
+         "by popularity of the target, length of the history, cold targets", 0, 0},
+        {"cold", ARGUMENT_COUNT, &run->cold, "M",
+         "--breakdown: targets with at most M training events are cold (default: 0)", 0, 9e15},
         {"no-baselines", ARGUMENT_OFF, &run->baselines, NULL, "leave popularity and Markov out", 0, 0},
-        {"allow-trained", ARGUMENT_FLAG, &run->allow_trained, NULL, "score events the model was trained on", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
         {"quiet", ARGUMENT_FLAG, &run->bar.quiet, NULL, "no progress", 0, 0},
@@ -48,154 +44,194 @@ static int parse(evaluate_run *run, int argc, char **argv)
     return parse_arguments(&text, table, argc, argv);
 }
 
-static int parse_cutoffs(evaluate_run *run)
-{
-    char copy[256];
-    if (!run->cutoff_text) return PARSED;
-    if (strlen(run->cutoff_text) >= sizeof copy)
-        return usage_error(text.name, "--cutoffs: at most %d list lengths", CUTOFFS);
-    snprintf(copy, sizeof copy, "%s", run->cutoff_text);
-    for (char *at = copy, *next = copy; next; at = next) {
-        next = strchr(at, ',');
-        if (next) *next++ = 0;
-        if (run->cutoff_count == CUTOFFS) return usage_error(text.name, "--cutoffs: at most %d list lengths", CUTOFFS);
-        if (!read_count(at, &run->cutoffs[run->cutoff_count]) || run->cutoffs[run->cutoff_count] < 1)
-            return usage_error(text.name, "--cutoffs %s: must be whole numbers from 1 with commas between",
-                               run->cutoff_text);
-        run->cutoff_count++;
-    }
-    return PARSED;
-}
-
 static int check_arguments(evaluate_run *run)
 {
-    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->model_path && !run->baselines)
         return usage_error(text.name, "--no-baselines without --model leaves nothing to evaluate");
     int outcome = check_data_source(text.name, &run->source);
-    return outcome == PARSED ? parse_cutoffs(run) : outcome;
+    return outcome == PARSED ? check_evaluation(text.name, &run->what) : outcome;
 }
 
 static int rank_events(evaluate_run *run)
 {
     seqrec_error error = {0};
-    seqrec_evaluation what = {.struct_size = sizeof what};
-    what.protocol = run->protocol;
-    what.split = run->split;
-    what.division = run->division;
-    what.cutoffs = run->cutoff_count ? run->cutoffs : NULL;
-    what.cutoff_count = run->cutoff_count;
-    what.bootstrap = run->bootstrap ? run->bootstrap : -1;
+    seqrec_evaluation what = evaluation_of(&run->what, &run->bar);
     what.baselines = run->baselines;
-    what.allow_trained = run->allow_trained;
-    what.seed = (uint64_t)run->seed;
-    what.progress = progress_tick;
-    what.progress_context = &run->bar;
+    what.breakdown = run->breakdown;
+    what.cold_events = run->cold;
     int32_t status = seqrec_evaluate(run->context, run->model, run->dataset, &what, &run->report, &error);
     progress_clear();
     return status == SEQREC_OK ? 0 : fail_value(text.name, "evaluating", &error);
 }
 
-static double figure(const evaluate_run *run, const char *row, const char *metric, double *low, double *high)
+/* What belongs beside the figures: of the report, then of the selection, which only matters where the data is another. */
+static const char *warning(const evaluate_run *run, int32_t index)
 {
-    double value = NAN;
-    *low = *high = NAN;
-    seqrec_report_get(run->report, row, metric, &value, low, high, NULL);
-    return value;
+    const char *told = seqrec_report_warning(run->report, index);
+    if (told || !index || !run->selection[0] || !seqrec_report_warning(run->report, index - 1)) return told;
+    return run->selection;
 }
 
-/* Members of `row` into the open object; intervals in a member "ci". */
-static void write_row(json_writer *json, const evaluate_run *run, const char *row)
+static void tell_warnings(evaluate_run *run)
 {
-    double low, high;
-    const char *metric;
-    emit_count(json, "users", (int64_t)figure(run, row, "users", &low, &high));
-    for (int32_t i = 0; (metric = seqrec_report_metric(run->report, row, i)); i++)
-        if (strcmp(metric, "users") != 0) emit_real(json, metric, figure(run, row, metric, &low, &high));
-    emit_object(json, "ci");
-    for (int32_t i = 0; (metric = seqrec_report_metric(run->report, row, i)); i++) {
-        figure(run, row, metric, &low, &high);
-        if (isnan(low) || !strcmp(metric, "users")) continue;
-        emit_array(json, metric);
-        emit_real(json, NULL, low);
-        emit_real(json, NULL, high);
-        emit_end(json, ']');
+    const char *told;
+    if (run->model) compare_selection(run->model, &run->source, run->selection, sizeof run->selection);
+    for (int32_t i = 0; (told = warning(run, i)); i++) remark("warning: %s", told);
+}
+
+/* The report's rows of all users; returns how many. */
+static int list_rows(const evaluate_run *run, const char *rows[3])
+{
+    int count = 0;
+    if (run->model) rows[count++] = "model";
+    if (run->baselines) {
+        rows[count++] = "popularity";
+        rows[count++] = "markov";
+    }
+    return count;
+}
+
+static const struct {
+    const char *name, *title;
+    int count; /* 0: one group, without a number */
+} groupings[] = {{"decile", "by popularity of the target, the most popular first (training events)", 10},
+                 {"quintile", "by length of the history, the shortest first (events)", 5},
+                 {"cold", "cold targets (training events)", 0},
+                 {"warm", "other targets (training events)", 0}};
+
+enum { GROUPINGS = sizeof groupings / sizeof groupings[0], NAME = 40 };
+
+static void name_group(char out[NAME], const char *row, int grouping, int number)
+{
+    if (groupings[grouping].count)
+        snprintf(out, NAME, "%s/%s-%d", row, groupings[grouping].name, number);
+    else
+        snprintf(out, NAME, "%s/%s", row, groupings[grouping].name);
+}
+
+static void emit_groups(json_writer *json, const evaluate_run *run, const char *row)
+{
+    char name[NAME];
+    emit_object(json, row);
+    for (int g = 0; g < GROUPINGS; g++) {
+        const int count = groupings[g].count;
+        if (count) emit_array(json, groupings[g].name);
+        for (int i = 1; i <= (count ? count : 1); i++) {
+            name_group(name, row, g, i);
+            emit_object(json, count ? NULL : groupings[g].name);
+            emit_row(json, run->report, name);
+            emit_end(json, '}');
+        }
+        if (count) emit_end(json, ']');
     }
     emit_end(json, '}');
 }
 
 static void print_json(const evaluate_run *run)
 {
-    static const char *const baselines[] = {"popularity", "markov"};
+    const char *rows[3];
+    const int count = list_rows(run, rows);
     json_writer json = {.to = stdout};
+    const char *told;
     double low, high;
     emit_object(&json, NULL);
-    emit_text(&json, "protocol", run->protocol ? run->protocol : "E4");
-    emit_text(&json, "description", seqrec_report_protocol(run->report));
-    emit_text(&json, "split", run->split ? run->split : "test");
-    emit_text(&json, "data", run->source.path);
+    emit_evaluation(&json, &run->what, run->report, &run->source);
     emit_text(&json, "model", run->model_path);
+    emit_array(&json, "warnings");
+    for (int32_t i = 0; (told = warning(run, i)); i++) emit_text(&json, NULL, told);
+    emit_end(&json, ']');
     if (run->model)
-        write_row(&json, run, "model");
+        emit_row(&json, run->report, "model");
     else
-        emit_count(&json, "users", (int64_t)figure(run, "popularity", "users", &low, &high));
+        emit_count(&json, "users", (int64_t)report_figure(run->report, "popularity", "users", &low, &high));
     if (run->baselines) {
         emit_object(&json, "baselines");
-        for (int i = 0; i < 2; i++) {
-            emit_object(&json, baselines[i]);
-            write_row(&json, run, baselines[i]);
+        for (int i = count - 2; i < count; i++) {
+            emit_object(&json, rows[i]);
+            emit_row(&json, run->report, rows[i]);
             emit_end(&json, '}');
         }
+        emit_end(&json, '}');
+    }
+    if (run->breakdown) {
+        emit_object(&json, "breakdown");
+        for (int i = 0; i < count; i++) emit_groups(&json, run, rows[i]);
         emit_end(&json, '}');
     }
     emit_end(&json, '}');
 }
 
-static void print_cell(const evaluate_run *run, const char *row, const char *metric)
+/* "12 .. 345", or "-" for a group without users. */
+static void print_range(const evaluate_run *run, const char *row)
 {
-    double low, high, value = figure(run, row, metric, &low, &high);
-    char cell[64];
-    if (isnan(value))
-        snprintf(cell, sizeof cell, "-");
-    else if (isnan(low))
-        snprintf(cell, sizeof cell, "%.4f", value);
-    else
-        snprintf(cell, sizeof cell, "%.4f [%.4f, %.4f]", value, low, high);
-    printf("  %-24s", cell);
+    double low, high;
+    char cell[64] = "-";
+    const double least = report_figure(run->report, row, "least", &low, &high);
+    const double most = report_figure(run->report, row, "most", &low, &high);
+    if (!isnan(least)) snprintf(cell, sizeof cell, "%.0f .. %.0f", least, most);
+    printf("  %-16s", cell);
+}
+
+/* The cut-off that stands for all of them in a breakdown: 10 where it is asked for, else the longest. */
+static int64_t main_cutoff(const evaluate_run *run)
+{
+    int64_t longest = 0;
+    for (int64_t i = 0; i < run->what.cutoff_count; i++) {
+        if (run->what.cutoffs[i] == 10) return 10;
+        if (run->what.cutoffs[i] > longest) longest = run->what.cutoffs[i];
+    }
+    return longest ? longest : 10;
+}
+
+static void print_groups(const evaluate_run *run, const char *row)
+{
+    char name[NAME], hit[NAME], gain[NAME], users[32];
+    double low, high;
+    snprintf(hit, sizeof hit, "hr@%lld", (long long)main_cutoff(run));
+    snprintf(gain, sizeof gain, "ndcg@%lld", (long long)main_cutoff(run));
+    for (int g = 0; g < GROUPINGS; g++) {
+        printf("\n%s%s: %s%s\n", bold(), row, groupings[g].title, plain());
+        printf("%-12s  %-10s  %-16s  %-24s  %-24s\n", "", "users", "from .. to", hit, gain);
+        for (int i = 1; i <= (groupings[g].count ? groupings[g].count : 1); i++) {
+            name_group(name, row, g, i);
+            printf("%-12s  %-10s", strchr(name, '/') + 1,
+                   grouped((int64_t)report_figure(run->report, name, "users", &low, &high), users));
+            print_range(run, name);
+            print_figure(run->report, name, hit, 1, 24);
+            print_figure(run->report, name, gain, 1, 24);
+            putchar('\n');
+        }
+    }
 }
 
 static void print_text(const evaluate_run *run)
 {
-    const char *rows[3] = {"popularity"};
+    const char *rows[3];
     const char *metric;
-    int count = 0;
+    const int count = list_rows(run, rows);
     double low, high;
     char users[32];
-    if (run->model) rows[count++] = "model";
-    if (run->baselines) {
-        rows[count++] = "popularity";
-        rows[count++] = "markov";
-    }
     printf("%s\n", seqrec_report_protocol(run->report));
-    printf("%s users%s\n\n", grouped((int64_t)figure(run, rows[0], "users", &low, &high), users),
-           run->bootstrap ? "; 95 % bootstrap intervals in brackets" : "");
-    printf("%s%-12s", bold(), "");
+    printf("%s users%s\n\n", grouped((int64_t)report_figure(run->report, rows[0], "users", &low, &high), users),
+           run->what.bootstrap ? "; 95 % bootstrap intervals in brackets" : "");
+    printf("%s%-14s", bold(), "");
     for (int i = 0; i < count; i++) printf("  %-24s", rows[i]);
     printf("%s\n", plain());
-    for (int32_t i = 0; (metric = seqrec_report_metric(run->report, rows[0], i)); i++) {
-        if (!strcmp(metric, "users")) continue;
-        printf("%-12s", metric);
-        for (int j = 0; j < count; j++) print_cell(run, rows[j], metric);
+    for (int32_t i = 1; (metric = seqrec_report_metric(run->report, rows[0], i)); i++) {
+        printf("%-14s", metric);
+        for (int j = 0; j < count; j++) print_figure(run->report, rows[j], metric, 1, 24);
         putchar('\n');
     }
+    for (int j = 0; j < count && run->breakdown; j++) print_groups(run, rows[j]);
 }
 
 /* The noise of a training under the same division. */
 static int noise(evaluate_run *run)
 {
     char split[64] = "";
-    if (!run->division && run->model) (void)seqrec_model_note(run->model, "split", split, sizeof split, NULL, NULL);
-    return add_noise(&run->source, run->division ? run->division : *split ? split : NULL, &run->dataset);
+    if (!run->what.division && run->model) (void)seqrec_model_note(run->model, "split", split, sizeof split, NULL, NULL);
+    return add_noise(&run->source, run->what.division ? run->what.division : *split ? split : NULL, &run->dataset);
 }
 
 static int evaluate(evaluate_run *run)
@@ -207,7 +243,9 @@ static int evaluate(evaluate_run *run)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = noise(run);
+    if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = rank_events(run);
+    if (!outcome) tell_warnings(run);
     if (!outcome && run->as_json)
         print_json(run);
     else if (!outcome)
@@ -217,7 +255,7 @@ static int evaluate(evaluate_run *run)
 
 int run_evaluate(int argc, char **argv)
 {
-    evaluate_run run = {.baselines = 1, .bootstrap = 1000};
+    evaluate_run run = {.baselines = 1, .what.bootstrap = 1000};
     int outcome = parse(&run, argc, argv);
     if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) {
@@ -228,5 +266,7 @@ int run_evaluate(int argc, char **argv)
     seqrec_model_release(run.model);
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.context);
+    free_evaluation(&run.what);
+    free(run.source.files.at);
     return outcome;
 }

@@ -25,6 +25,8 @@ typedef struct recommend_run {
     int64_t *items;
     float *scores;
     int64_t found, skipped;
+    int64_t who; /* the user's id in a model with users */
+    int knows_user;
 } recommend_run;
 
 static int parse(recommend_run *run, int argc, char **argv)
@@ -33,7 +35,7 @@ static int parse(recommend_run *run, int argc, char **argv)
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
         {"history", ARGUMENT_TEXT, &run->history_text, "A,B,...", "items by id or name, or @FILE with one on each line",
          0, 0},
-        {"user", ARGUMENT_TEXT, &run->user, "U", "take the history of this user of --data", 0, 0},
+        {"user", ARGUMENT_TEXT, &run->user, "U", "take the history of this user of --data, and the vector in a model with users", 0, 0},
         {"k", ARGUMENT_COUNT, &run->k, "N", "length of the list (default: 10; with --candidates: all)", 1, 1e9},
         {"keep-seen", ARGUMENT_FLAG, &run->keep_seen, NULL, "items of the history may be recommended", 0, 0},
         {"allow", ARGUMENT_TEXT, &run->allow_text, "A,B,...", "only these items, or @FILE", 0, 0},
@@ -50,9 +52,9 @@ static int parse(recommend_run *run, int argc, char **argv)
 static int check_arguments(recommend_run *run)
 {
     if (!run->model_path) return usage_error(text.name, "--model MODEL is needed");
-    if (!run->history_text && !(run->source.path && run->user))
+    if (!run->history_text && !(run->source.files.count && run->user))
         return usage_error(text.name, "--history A,B,... is needed, or --data FILE with --user U");
-    if (run->history_text && (run->source.path || run->user))
+    if (run->history_text && (run->source.files.count || run->user))
         return usage_error(text.name, "--history excludes --data and --user: one history at a time");
     if (run->candidate_text && (run->allow_text || run->deny_text || run->keep_seen))
         return usage_error(text.name,
@@ -81,15 +83,26 @@ static int is_user(const seqrec_dataset *dataset, int64_t user, const char *want
     return read_count(wanted, &number) && number == user;
 }
 
+/* Models with users know those of a file with texts by name, as they know items. */
+static void recognise(recommend_run *run, const seqrec_dataset *dataset, int64_t user)
+{
+    const char *name = NULL;
+    run->who = user;
+    run->knows_user = seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK ||
+                      seqrec_users_find(run->model, name, &run->who, NULL) == SEQREC_OK;
+}
+
 static int take_history(recommend_run *run, const seqrec_dataset *dataset)
 {
     int64_t user = 0, count = 0;
     const int64_t *items = NULL, *times = NULL;
+    char data[256];
     for (int64_t at = 0;; at++) {
         if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, NULL) != SEQREC_OK)
-            return fail("%s: has no user %s", run->source.path, run->user);
+            return fail("%s: has no user %s", data_title(&run->source, data, sizeof data), run->user);
         if (is_user(dataset, user, run->user)) break;
     }
+    recognise(run, dataset, user);
     for (int64_t i = 0; i < count; i++)
         if (!append_event(run, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;
     return 0;
@@ -160,6 +173,7 @@ static int rank_items(recommend_run *run)
     int64_t k = run->k ? run->k : 10, count = seqrec_items_count(run->model);
     k = run->candidate_text ? run->candidates.count : k < count ? k : count > 0 ? count : 1;
     batch.timestamps = run->times.count ? run->times.ids : NULL;
+    batch.users = run->knows_user ? &run->who : NULL;
     filter.allow = run->allow.count ? run->allow.ids : NULL;
     filter.allow_count = run->allow.count;
     filter.deny = run->deny.count ? run->deny.ids : NULL;
@@ -247,6 +261,7 @@ int run_recommend(int argc, char **argv)
     free(run.allow.ids);
     free(run.deny.ids);
     free(run.candidates.ids);
+    free(run.source.files.at);
     seqrec_model_release(run.model);
     seqrec_context_release(run.context);
     return outcome;

@@ -4,15 +4,16 @@
 #include "json_writer.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const int quantile_percents[5] = {5, 25, 50, 75, 95};
 
-static void print_json(const char *path, const seqrec_dataset_stats *stats)
+static void print_json(const data_source *source, const seqrec_dataset_stats *stats)
 {
     json_writer json = {.to = stdout};
     char text[32];
     emit_object(&json, NULL);
-    emit_text(&json, "data", path);
+    emit_data(&json, source);
     emit_count(&json, "users", stats->users);
     emit_count(&json, "items", stats->items);
     emit_count(&json, "events", stats->events);
@@ -73,7 +74,7 @@ int run_stats(int argc, char **argv)
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome == PARSED) outcome = check_data_source(text.name, &source);
     if (outcome != PARSED) return outcome;
-    if (!source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!source.files.count) return usage_error(text.name, "--data FILE is needed");
     seqrec_context *context = NULL;
     seqrec_dataset *dataset = NULL;
     seqrec_dataset_stats stats = {.struct_size = sizeof stats};
@@ -83,10 +84,11 @@ int run_stats(int argc, char **argv)
     if (!outcome && seqrec_dataset_describe(dataset, &stats, &error) != SEQREC_OK)
         outcome = fail_library("describing", &error);
     if (!outcome && as_json)
-        print_json(source.path, &stats);
+        print_json(&source, &stats);
     else if (!outcome)
         print_text(&stats);
     seqrec_dataset_release(dataset);
     seqrec_context_release(context);
+    free(source.files.at);
     return outcome;
 }

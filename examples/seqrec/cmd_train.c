@@ -1,8 +1,8 @@
 /* seqrec tool: `train`, from a file of events to a model file, with checkpoints and a clean end on Ctrl-C. */
 #include "commands.h"
 #include "data_source.h"
+#include "json_lines.h"
 #include "json_writer.h"
-#include "svg_curve.h"
 #include "train_journal.h"
 #include "train_options.h"
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const command_text text = {
@@ -20,7 +21,7 @@ static const command_text text = {
 typedef struct train_run {
     data_source source;
     train_options options;
-    const char *split, *out, *checkpoint, *resume, *metrics, *curve;
+    const char *split, *out, *checkpoint, *resume, *log, *curve;
     int64_t threads;
     int as_json;
     seqrec_context *context;
@@ -39,21 +40,15 @@ static int parse(train_run *run, int argc, char **argv)
     const argument table[] = {
         DATA_ARGUMENTS(run->source, "user"),
         {"out", ARGUMENT_TEXT, &run->out, "MODEL", "model file to write", 0, 0},
-        {"preset", ARGUMENT_TEXT, &o->preset, "NAME", "start from this preset (default: sasrec; see 'seqrec options')",
-         0, 0},
-        {"config", ARGUMENT_TEXT, &o->file, "FILE", "options, one 'name = value' a line, # begins a comment", 0, 0},
-        {"set", ARGUMENT_LIST, &o->sets, "NAME=VALUE", "set an option of the library; may be repeated", 0, 0},
-        {"epochs", ARGUMENT_TEXT, &o->epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},
-        {"seed", ARGUMENT_TEXT, &o->seed, "N", "seed of everything random", 0, 0},
-        {"valid-every", ARGUMENT_TEXT, &o->valid_every, "N", "validate every N epochs", 0, 0},
+        OPTION_ARGUMENTS(*o),
+        FIT_ARGUMENTS(*o),
         {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none or time:A:B (seconds)", 0, 0},
         NOISE_ARGUMENTS(run->source),
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"checkpoint", ARGUMENT_TEXT, &run->checkpoint, "FILE", "write a checkpoint after each epoch and at the end", 0,
          0},
         {"resume", ARGUMENT_TEXT, &run->resume, "FILE", "go on from this checkpoint", 0, 0},
-        {"metrics", ARGUMENT_TEXT, &run->metrics, "FILE", "write one JSON object per epoch (appended to with --resume)",
-         0, 0},
+        {"log", ARGUMENT_TEXT, &run->log, "FILE", "write one JSON object per epoch (goes on with --resume)", 0, 0},
         {"curve", ARGUMENT_TEXT, &run->curve, "FILE", "draw loss and validation metric as SVG", 0, 0},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
         {"quiet", ARGUMENT_FLAG, &run->journal.bar.quiet, NULL, "no progress", 0, 0},
@@ -63,7 +58,7 @@ static int parse(train_run *run, int argc, char **argv)
 
 static int check_arguments(const train_run *run)
 {
-    if (!run->source.path) return usage_error(text.name, "--data FILE is needed");
+    if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->out) return usage_error(text.name, "--out MODEL is needed");
     if (run->resume && (run->options.preset || run->options.seed))
         return usage_error(text.name, "--resume takes preset and seed from the checkpoint: leave out --%s",
@@ -81,12 +76,26 @@ static int check_folder(const char *path)
     return access(folder, W_OK) ? fail("%s: cannot be written: %s", path, strerror(errno)) : 0;
 }
 
+/* The library replaces regular files only. */
+static int check_regular(const char *path)
+{
+    struct stat status;
+    if (!path || stat(path, &status) || S_ISREG(status.st_mode)) return 0;
+    return fail("%s: cannot be written: it is not a regular file", path);
+}
+
 static int open_outputs(train_run *run)
 {
     if (check_folder(run->out) || check_folder(run->checkpoint) || check_folder(run->curve)) return EXIT_WORK;
-    if (!run->metrics) return 0;
-    run->journal.metrics = fopen(run->metrics, run->resume ? "a" : "w");
-    return run->journal.metrics ? 0 : fail("%s: %s", run->metrics, strerror(errno));
+    if (check_regular(run->out) || check_regular(run->checkpoint)) return EXIT_WORK;
+    if (!run->log) return 0;
+    if (run->resume) {
+        if (journal_read(&run->journal, run->log)) return EXIT_WORK;
+        run->journal.log = append_json_lines(run->log);
+        return run->journal.log ? 0 : EXIT_WORK;
+    }
+    run->journal.log = fopen(run->log, "w");
+    return run->journal.log ? 0 : fail("%s: %s", run->log, strerror(errno));
 }
 
 static int start_fresh(train_run *run)
@@ -106,21 +115,12 @@ static int32_t set_trainer(void *target, const char *name, const char *value, se
 static int start_resumed(train_run *run)
 {
     seqrec_error error = {0};
-    if (seqrec_trainer_load(run->context, run->resume, &run->trainer, &run->model, &error) != SEQREC_OK ||
-        seqrec_model_config(run->model, &run->config, &error) != SEQREC_OK)
+    if (seqrec_trainer_load(run->context, run->resume, &run->trainer, &run->model, &error) != SEQREC_OK)
         return fail_file(run->resume, "loading", &error);
-    return apply_options(text.name, &run->options, set_trainer, run->trainer);
-}
-
-/* "ndcg@10", "mrr", ... */
-static void name_metric(const seqrec_config *config, char *out, size_t bytes)
-{
-    char kind[16];
-    option_text(config, "metric_kind", kind, sizeof kind);
-    if (!strcmp(kind, "mrr"))
-        snprintf(out, bytes, "%s", kind);
-    else
-        snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
+    int outcome = apply_options(text.name, &run->options, set_trainer, run->trainer);
+    if (!outcome && seqrec_model_config(run->model, &run->config, &error) != SEQREC_OK)
+        outcome = fail_library("loading", &error);
+    return outcome;
 }
 
 static void prepare_journal(train_run *run)
@@ -131,10 +131,10 @@ static void prepare_journal(train_run *run)
         run->options.epochs && read_count(run->options.epochs, &asked) ? asked : option_count(run->config, "epochs");
     journal->by_epoch = !run->options.epochs;
     name_metric(run->config, journal->metric, sizeof journal->metric);
-    journal_label(journal, 1);
+    journal_label(journal, journal->count ? journal->epochs[journal->count - 1].epoch + 1 : 1);
 }
 
-static int fit(train_run *run)
+static int fit(train_run *run, int32_t *status)
 {
     seqrec_error error = {0};
     seqrec_fit how = {.struct_size = sizeof how};
@@ -147,10 +147,10 @@ static int fit(train_run *run)
     run->stats = (seqrec_fit_stats){.struct_size = sizeof run->stats};
     prepare_journal(run);
     double start = now_seconds();
-    int32_t status = seqrec_trainer_fit(run->trainer, run->dataset, &how, &run->stats, &error);
+    *status = seqrec_trainer_fit(run->trainer, run->dataset, &how, &run->stats, &error);
     run->seconds = now_seconds() - start;
     progress_clear();
-    return status == SEQREC_OK ? 0 : fail_value(text.name, "training", &error);
+    return *status == SEQREC_OK ? 0 : fail_value(text.name, "training", &error);
 }
 
 /* Names that the data has and the model lacks go with the model, so that it can be asked in the words of the data. */
@@ -179,12 +179,29 @@ static int carry_names(const train_run *run)
 static int save(train_run *run)
 {
     seqrec_error error = {0};
-    char title[160], preset[64] = "";
+    char title[160], data[61], preset[64] = "";
     if (seqrec_model_save(run->model, run->out, &error) != SEQREC_OK) return fail_file(run->out, "saving", &error);
     seqrec_model_note(run->model, "preset", preset, sizeof preset, NULL, NULL);
-    snprintf(title, sizeof title, "%s on %.60s", preset, run->source.path);
-    return run->curve ? write_curve(run->curve, run->journal.epochs, run->journal.count, run->journal.metric, title)
-                      : 0;
+    snprintf(title, sizeof title, "%s on %s", preset, data_title(&run->source, data, sizeof data));
+    return run->curve ? journal_curve(&run->journal, run->curve, title) : 0;
+}
+
+/* Refused before the first step, or broken off later. */
+static int in_the_middle(const train_run *run, int32_t status)
+{
+    return run->journal.count > 0 || status == SEQREC_E_NUMERIC || status == SEQREC_E_IO || status == SEQREC_E_MEMORY;
+}
+
+/* A training that broke off leaves its best weights in the model file all the same; the exit status tells of the failure. */
+static void rescue(train_run *run)
+{
+    seqrec_error error = {0};
+    int32_t status = seqrec_trainer_publish_best(run->trainer, &error);
+    if (status == SEQREC_E_STATE) return;
+    if (status != SEQREC_OK)
+        fail("%s: not written: %s", run->out, error.message);
+    else if (carry_names(run) == 0 && save(run) == 0)
+        remark("%s: the training did not end well; its best weights so far are saved", run->out);
 }
 
 /* Share of open gates in each block, for a model that has such gates. */
@@ -266,7 +283,11 @@ static int train(train_run *run)
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
     if (!outcome) outcome = add_noise(&run->source, run->split, &run->dataset);
     if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
-    if (!outcome) outcome = fit(run);
+    if (!outcome) outcome = note_selection(run->model, &run->source);
+    if (outcome) return outcome;
+    int32_t status = SEQREC_OK;
+    outcome = fit(run, &status);
+    if (status != SEQREC_OK && in_the_middle(run, status)) rescue(run);
     if (!outcome) outcome = carry_names(run);
     if (!outcome) outcome = save(run);
     if (!outcome) outcome = print_result(run);
@@ -291,5 +312,6 @@ int run_train(int argc, char **argv)
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.context);
     free(run.options.sets.at);
+    free(run.source.files.at);
     return outcome;
 }

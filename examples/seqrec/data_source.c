@@ -1,6 +1,8 @@
-/* seqrec tool: reads the data file that the options name. */
+/* seqrec tool: reads the data files that the options name. */
 #include "data_source.h"
+#include "shell_words.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int read_core(const char *text, int64_t core[2])
@@ -37,8 +39,8 @@ static int cut_to_core(const data_source *source, seqrec_dataset **dataset)
     return 0;
 }
 
-int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
-              seqrec_dataset **out)
+static int read_file(const char *command, seqrec_context *context, const data_source *source, const char *path,
+                     progress *bar, seqrec_dataset **out)
 {
     seqrec_error error = {0};
     seqrec_reader reader = {.struct_size = sizeof reader};
@@ -52,12 +54,49 @@ int read_data(const char *command, seqrec_context *context, const data_source *s
     reader.has_minimum = source->minimum && read_real(source->minimum, &reader.minimum_value);
     reader.progress = progress_tick;
     reader.progress_context = bar;
-    int32_t status = seqrec_dataset_read(context, source->path, &reader, out, &error);
-    if (status == SEQREC_E_FORMAT) return fail_file(source->path, "reading", &error);
+    int32_t status = seqrec_dataset_read(context, path, &reader, out, &error);
+    if (status == SEQREC_E_FORMAT) return fail_file(path, "reading", &error);
     if (status != SEQREC_OK) return fail_value(command, "reading", &error);
     progress_clear();
-    if (!source->kcore) return 0;
-    int outcome = cut_to_core(source, out);
+    return 0;
+}
+
+/* The parts become one dataset; the first of one part is the whole. */
+static int join_parts(const char *command, const data_source *source, seqrec_dataset **parts, seqrec_dataset **out)
+{
+    seqrec_error error = {0};
+    if (source->files.count == 1 && !source->users_apart) {
+        *out = seqrec_dataset_retain(parts[0]);
+        return 0;
+    }
+    if (seqrec_dataset_join((const seqrec_dataset *const *)parts, source->files.count, source->users_apart, out,
+                            &error) == SEQREC_OK)
+        return 0;
+    if (error.status == SEQREC_E_ARGUMENT)
+        return usage_error(command, "--data: %s (parts[0] is the first file)", error.message);
+    return fail_library("joining", &error);
+}
+
+static int read_parts(const char *command, seqrec_context *context, const data_source *source, progress *bar,
+                      seqrec_dataset **out)
+{
+    int outcome = 0;
+    seqrec_dataset **parts = calloc((size_t)source->files.count, sizeof *parts);
+    if (!parts) return fail("out of memory");
+    for (int64_t i = 0; i < source->files.count && !outcome; i++)
+        outcome = read_file(command, context, source, source->files.at[i], bar, &parts[i]);
+    if (!outcome) outcome = join_parts(command, source, parts, out);
+    for (int64_t i = 0; i < source->files.count; i++) seqrec_dataset_release(parts[i]);
+    free(parts);
+    return outcome;
+}
+
+int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
+              seqrec_dataset **out)
+{
+    int outcome = read_parts(command, context, source, bar, out);
+    if (outcome || !source->kcore) return outcome;
+    outcome = cut_to_core(source, out);
     if (outcome) {
         seqrec_dataset_release(*out);
         *out = NULL;
@@ -76,6 +115,85 @@ int add_noise(const data_source *source, const char *split, seqrec_dataset **dat
     seqrec_dataset_release(*dataset);
     *dataset = noisy;
     return 0;
+}
+
+enum { SELECTION_BYTES = 64 };
+
+/* How a source selects, by the keys of the notes; "" where it does not. */
+static void describe_selection(const data_source *source, char out[2][SELECTION_BYTES])
+{
+    int64_t core[2] = {0, 0};
+    double minimum = 0;
+    out[0][0] = out[1][0] = 0;
+    if (source->kcore && read_core(source->kcore, core))
+        snprintf(out[0], SELECTION_BYTES, "%lld,%lld", (long long)core[0], (long long)core[1]);
+    if (source->minimum && read_real(source->minimum, &minimum)) snprintf(out[1], SELECTION_BYTES, "%.15g", minimum);
+}
+
+static const char *const selection_keys[2] = {"kcore", "min_value"};
+
+int note_selection(seqrec_model *model, const data_source *source)
+{
+    char values[2][SELECTION_BYTES];
+    seqrec_error error = {0};
+    describe_selection(source, values);
+    for (int i = 0; i < 2; i++)
+        if (seqrec_model_set_note(model, selection_keys[i], values[i][0] ? values[i] : NULL, &error) != SEQREC_OK)
+            return fail_library("noting", &error);
+    return 0;
+}
+
+void compare_selection(const seqrec_model *model, const data_source *source, char *out, size_t bytes)
+{
+    static const char *const options[2] = {"--kcore", "--min-value"};
+    char values[2][SELECTION_BYTES];
+    size_t used = 0;
+    describe_selection(source, values);
+    out[0] = 0;
+    for (int i = 0; i < 2 && used < bytes; i++) {
+        char noted[SELECTION_BYTES] = "";
+        seqrec_model_note(model, selection_keys[i], noted, sizeof noted, NULL, NULL);
+        if (!strcmp(noted, values[i])) continue;
+        int wrote = snprintf(out + used, bytes - used, "%s%s %s in training, %s here",
+                             used ? "; " : "the events are selected otherwise: ", options[i],
+                             *noted ? noted : "not given", *values[i] ? values[i] : "not given");
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
+const char *data_title(const data_source *source, char *out, size_t bytes)
+{
+    if (source->files.count > 1)
+        snprintf(out, bytes, "%s and %lld more", source->files.at[0], (long long)source->files.count - 1);
+    else
+        snprintf(out, bytes, "%s", source->files.count ? source->files.at[0] : "generated events");
+    return out;
+}
+
+void emit_data(json_writer *json, const data_source *source)
+{
+    if (source->files.count == 1) {
+        emit_text(json, "data", source->files.at[0]);
+        return;
+    }
+    emit_array(json, "data");
+    for (int64_t i = 0; i < source->files.count; i++) emit_text(json, NULL, source->files.at[i]);
+    emit_end(json, ']');
+}
+
+void write_data_options(FILE *to, const data_source *source)
+{
+    for (int64_t i = 0; i < source->files.count; i++) write_option(to, "data", source->files.at[i]);
+    if (source->users_apart) fputs(" --users-apart", to);
+    write_option(to, "format", source->format);
+    write_option(to, "user", source->user);
+    write_option(to, "item", source->item);
+    write_option(to, "value", source->value);
+    write_option(to, "time", source->time);
+    write_option(to, "separator", source->separator);
+    write_option(to, "min-value", source->minimum);
+    if (source->header) fputs(source->header > 0 ? " --header" : " --no-header", to);
+    write_option(to, "kcore", source->kcore);
 }
 
 int open_context(int64_t threads, seqrec_context **out)

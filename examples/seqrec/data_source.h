@@ -1,21 +1,24 @@
-/* seqrec tool: the options that say which data file to read and how, shared by the commands. */
+/* seqrec tool: the options that say which data files to read and how, shared by the commands. */
 #ifndef SEQREC_TOOL_DATA_SOURCE_H
 #define SEQREC_TOOL_DATA_SOURCE_H
 #include "arguments.h"
+#include "json_writer.h"
 #include "terminal.h"
 
-/* Zero it before parsing. */
+/* Zero it before parsing, and free files.at at the end. */
 typedef struct data_source {
-    const char *path, *format, *user, *item, *value, *time, *separator, *kcore;
+    text_list files; /* in the order in which they are joined */
+    const char *format, *user, *item, *value, *time, *separator, *kcore;
     const char *minimum;
-    int header;
+    int header, users_apart;
     double noise;
     int64_t noise_seed;
 } data_source;
 
 /* Rows of an argument table; `user_column` is the name of the option for the user column. */
 #define DATA_ARGUMENTS(s, user_column)                                                                                 \
-    {"data", ARGUMENT_TEXT, &(s).path, "FILE", "events to read", 0, 0},                                                \
+    {"data", ARGUMENT_LIST, &(s).files, "FILE", "events to read; given again, the files are joined", 0, 0},            \
+        {"users-apart", ARGUMENT_FLAG, &(s).users_apart, NULL, "a user of one file is none of another", 0, 0},         \
         {"format",                                                                                                     \
          ARGUMENT_TEXT,                                                                                                \
          &(s).format,                                                                                                  \
@@ -45,11 +48,22 @@ typedef struct data_source {
 
 /* Checks the texts that are numbers. Returns PARSED or the exit code. */
 int check_data_source(const char *command, const data_source *source);
-/* Reads the file, and cuts it to its k-core if asked. Returns 0 or the exit code, with the reason told. */
+/* Reads the files, joins them, and cuts the whole to its k-core if asked. Returns 0 or the exit code, with the reason told. */
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out);
 /* Replaces the dataset by one with the noise that was asked for in its training part under `split`. */
 int add_noise(const data_source *source, const char *split, seqrec_dataset **dataset);
+/* Notes in the model how the events were selected: "kcore" and "min_value", absent where all were taken. Returns 0 or the exit
+ * code. */
+int note_selection(seqrec_model *model, const data_source *source);
+/* Writes into out how the selection that the model notes differs from that of `source`, "" if it does not. */
+void compare_selection(const seqrec_model *model, const data_source *source, char *out, size_t bytes);
+/* The files for people: "events.csv", "events.csv and 2 more"; returns out. */
+const char *data_title(const data_source *source, char *out, size_t bytes);
+/* The file as a text, or the files as an array. */
+void emit_data(json_writer *json, const data_source *source);
+/* The options that read the same data again, each with a blank before it, for a shell. */
+void write_data_options(FILE *to, const data_source *source);
 /* A context with `threads` threads (0: one for each processor). Returns 0 or the exit code. */
 int open_context(int64_t threads, seqrec_context **out);
 #endif

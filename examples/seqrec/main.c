@@ -13,12 +13,16 @@ typedef struct command {
 static const command commands[] = {
     {"train", run_train, "train a model on a file of events"},
     {"evaluate", run_evaluate, "rank held-out events; beside popularity and Markov"},
+    {"compare", run_compare, "two models on the same users: differences and whether they could be chance"},
     {"recommend", run_recommend, "the items that should come next"},
     {"synth", run_synth, "generate events and the best possible result on them"},
     {"stats", run_stats, "describe a file of events"},
     {"options", run_options, "list the options of --set and the presets"},
     {"export", run_export, "write item vectors as .npy with their ids"},
     {"import", run_import, "put item vectors into a model"},
+    {"tune", run_tune, "search for options by validation"},
+    {"find-rate", run_find_rate, "find a learning rate by trying them all"},
+    {"curve", run_curve, "draw the log of a training"},
     {"bench", run_bench, "measure training and serving on this machine"},
 };
 

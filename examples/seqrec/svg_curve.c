@@ -1,8 +1,7 @@
-/* seqrec tool: the training curve as an SVG, in colours that can be read on a light and on a dark ground. */
+/* seqrec tool: a curve as an SVG, in colours that can be read on a light and on a dark ground. */
 #include "svg_curve.h"
 #include "terminal.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +9,8 @@
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 64, RIGHT = 656, TOP = 48, BOTTOM = 344 };
 
 #define GREY "#808890"
-#define LOSS_COLOUR "#2f80c8"
-#define METRIC_COLOUR "#d9722e"
+#define LEFT_COLOUR "#2f80c8"
+#define RIGHT_COLOUR "#d9722e"
 
 /* One axis: what it spans and the distance of its ticks. */
 typedef struct axis {
@@ -44,20 +43,25 @@ static double at_y(const axis *y, double value)
     return BOTTOM - (BOTTOM - TOP) * (value - y->low) / (y->high - y->low);
 }
 
-static double series_value(const seqrec_epoch_stats *epoch, int metric)
+/* Where a value of x lies on its axis. */
+static double along(const curve *of, double x)
 {
-    return metric ? epoch->metric : epoch->loss;
+    return of->x_log ? log10(x) : x;
 }
 
-/* 0 when no value of the series is finite. */
-static int series_axis(const seqrec_epoch_stats *epochs, int64_t count, int metric, axis *out)
+static axis make_x_axis(const curve *of)
+{
+    return make_axis(of->count ? along(of, of->x[0]) : 0, of->count ? along(of, of->x[of->count - 1]) : 1, 8, 1);
+}
+
+/* 0 when there is no series or none of its values is finite. */
+static int make_y_axis(const curve *of, const curve_series *series, axis *out)
 {
     double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < count; i++) {
-        double value = series_value(&epochs[i], metric);
-        if (isfinite(value)) {
-            low = fmin(low, value);
-            high = fmax(high, value);
+    for (int64_t i = 0; series->y && i < of->count; i++) {
+        if (isfinite(series->y[i])) {
+            low = fmin(low, series->y[i]);
+            high = fmax(high, series->y[i]);
         }
     }
     if (low > high) return 0;
@@ -65,43 +69,45 @@ static int series_axis(const seqrec_epoch_stats *epochs, int64_t count, int metr
     return 1;
 }
 
-static void draw_x_axis(FILE *to, const axis *x)
+static void draw_x_axis(FILE *to, const curve *of, const axis *x)
 {
     for (double value = x->low; value <= x->high + x->step / 2; value += x->step)
         fprintf(to,
                 "<path d=\"M%.1f %d v5\" stroke=\"" GREY
-                "\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n",
-                at_x(x, value), BOTTOM, at_x(x, value), BOTTOM + 20, value);
-    fprintf(to, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n", (LEFT + RIGHT) / 2, BOTTOM + 42);
+                "\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.9g</text>\n",
+                at_x(x, value), BOTTOM, at_x(x, value), BOTTOM + 20, of->x_log ? pow(10, value) : value);
+    fprintf(to, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", (LEFT + RIGHT) / 2, BOTTOM + 42,
+            of->x_name);
+    if (of->has_mark)
+        fprintf(to, "<path d=\"M%.1f %d V%d\" stroke=\"" GREY "\" stroke-dasharray=\"4 4\"/>\n",
+                at_x(x, along(of, of->mark)), TOP, BOTTOM);
 }
 
-static void draw_y_axis(FILE *to, const axis *y, int metric)
+static void draw_y_axis(FILE *to, const axis *y, int right)
 {
-    int edge = metric ? RIGHT : LEFT;
+    int edge = right ? RIGHT : LEFT;
     for (int i = 0; y->low + i * y->step <= y->high + y->step / 2; i++) {
         double value = y->low + i * y->step;
-        if (!metric)
+        if (!right)
             fprintf(to, "<path d=\"M%d %.1f H%d\" stroke=\"" GREY "\" stroke-opacity=\"0.25\"/>\n", LEFT,
                     at_y(y, value), RIGHT);
-        fprintf(to, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"%s\" fill=\"%s\">%.6g</text>\n", edge + (metric ? 8 : -8),
-                at_y(y, value) + 4, metric ? "start" : "end", metric ? METRIC_COLOUR : LOSS_COLOUR,
+        fprintf(to, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"%s\" fill=\"%s\">%.6g</text>\n", edge + (right ? 8 : -8),
+                at_y(y, value) + 4, right ? "start" : "end", right ? RIGHT_COLOUR : LEFT_COLOUR,
                 fabs(value) < y->step * 1e-6 ? 0 : value);
     }
 }
 
-static void draw_series(FILE *to, const seqrec_epoch_stats *epochs, int64_t count, const axis *x, const axis *y,
-                        int metric)
+static void draw_series(FILE *to, const curve *of, const curve_series *series, const axis *x, const axis *y,
+                        const char *colour)
 {
-    const char *colour = metric ? METRIC_COLOUR : LOSS_COLOUR;
     fprintf(to, "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"%s\" points=\"", colour);
-    for (int64_t i = 0; i < count; i++)
-        if (isfinite(series_value(&epochs[i], metric)))
-            fprintf(to, "%.1f,%.1f ", at_x(x, (double)epochs[i].epoch), at_y(y, series_value(&epochs[i], metric)));
+    for (int64_t i = 0; i < of->count; i++)
+        if (isfinite(series->y[i])) fprintf(to, "%.1f,%.1f ", at_x(x, along(of, of->x[i])), at_y(y, series->y[i]));
     fputs("\"/>\n", to);
-    for (int64_t i = 0; i < count && metric; i++)
-        if (isfinite(epochs[i].metric))
-            fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"%s\"/>\n", at_x(x, (double)epochs[i].epoch),
-                    at_y(y, epochs[i].metric), epochs[i].improved ? 4 : 2, colour);
+    for (int64_t i = 0; i < of->count && series->best; i++)
+        if (isfinite(series->y[i]))
+            fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"%s\"/>\n", at_x(x, along(of, of->x[i])),
+                    at_y(y, series->y[i]), series->best[i] ? 4 : 2, colour);
 }
 
 static void write_escaped(FILE *to, const char *text)
@@ -121,47 +127,44 @@ static void write_escaped(FILE *to, const char *text)
         }
 }
 
-static void draw_heading(FILE *to, const char *title, const char *metric)
+static void draw_heading(FILE *to, const curve *of, int has_right)
 {
     fprintf(to, "<text x=\"%d\" y=\"20\" font-weight=\"bold\">", LEFT);
-    write_escaped(to, title);
-    fprintf(to, "</text>\n<text x=\"%d\" y=\"38\" fill=\"" LOSS_COLOUR "\">loss</text>\n", LEFT);
-    fprintf(to, "<text x=\"%d\" y=\"38\" text-anchor=\"end\" fill=\"" METRIC_COLOUR "\">", RIGHT);
-    write_escaped(to, metric ? metric : "");
+    write_escaped(to, of->title);
+    fprintf(to, "</text>\n<text x=\"%d\" y=\"38\" fill=\"" LEFT_COLOUR "\">%s</text>\n", LEFT, of->left.name);
+    fprintf(to, "<text x=\"%d\" y=\"38\" text-anchor=\"end\" fill=\"" RIGHT_COLOUR "\">", RIGHT);
+    write_escaped(to, has_right ? of->right.name : "");
     fputs("</text>\n", to);
 }
 
-static void draw(FILE *to, const seqrec_epoch_stats *epochs, int64_t count, const char *metric, const char *title)
+static void draw(FILE *to, const curve *of)
 {
-    axis x = make_axis(count ? (double)epochs[0].epoch : 0, count ? (double)epochs[count - 1].epoch : 1, 8, 1);
-    axis loss = {0}, valid = {0};
-    int has_loss = series_axis(epochs, count, 0, &loss);
-    int has_valid = series_axis(epochs, count, 1, &valid);
+    axis x = make_x_axis(of), left = {0}, right = {0};
+    int has_left = make_y_axis(of, &of->left, &left), has_right = make_y_axis(of, &of->right, &right);
     fprintf(to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
             "font-family=\"sans-serif\" font-size=\"12\" fill=\"" GREY "\">\n",
             WIDTH, HEIGHT, WIDTH, HEIGHT);
-    draw_heading(to, title, has_valid ? metric : NULL);
-    draw_x_axis(to, &x);
+    draw_heading(to, of, has_right);
+    draw_x_axis(to, of, &x);
     fprintf(to, "<path d=\"M%d %d V%d H%d V%d\" fill=\"none\" stroke=\"" GREY "\"/>\n", LEFT, TOP, BOTTOM, RIGHT,
-            has_valid ? TOP : BOTTOM);
-    if (has_loss) {
-        draw_y_axis(to, &loss, 0);
-        draw_series(to, epochs, count, &x, &loss, 0);
+            has_right ? TOP : BOTTOM);
+    if (has_left) {
+        draw_y_axis(to, &left, 0);
+        draw_series(to, of, &of->left, &x, &left, LEFT_COLOUR);
     }
-    if (has_valid) {
-        draw_y_axis(to, &valid, 1);
-        draw_series(to, epochs, count, &x, &valid, 1);
+    if (has_right) {
+        draw_y_axis(to, &right, 1);
+        draw_series(to, of, &of->right, &x, &right, RIGHT_COLOUR);
     }
     fputs("</svg>\n", to);
 }
 
-int write_curve(const char *path, const seqrec_epoch_stats *epochs, int64_t count, const char *metric,
-                const char *title)
+int write_curve(const char *path, const curve *of)
 {
     FILE *to = fopen(path, "w");
     if (!to) return fail("%s: %s", path, strerror(errno));
-    draw(to, epochs, count, metric, title);
+    draw(to, of);
     int broken = ferror(to);
     if (fclose(to) || broken) return fail("%s: cannot be written", path);
     return 0;

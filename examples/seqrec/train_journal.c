@@ -1,11 +1,15 @@
-/* seqrec tool: keeps each epoch for the curve, writes it to the metrics file and tells it on stderr. */
+/* seqrec tool: keeps each epoch for the curve, writes it to the log and tells it on stderr. */
 #include "train_journal.h"
+#include "json_lines.h"
 #include "json_writer.h"
+#include "svg_curve.h"
 #include <math.h>
 #include <stdlib.h>
 
+/* An epoch that comes again, after a resume from a checkpoint before it, takes the place of what was kept from it on. */
 static void keep(train_journal *journal, const seqrec_epoch_stats *stats)
 {
+    while (journal->count && journal->epochs[journal->count - 1].epoch >= stats->epoch) journal->count--;
     if (journal->count == journal->capacity) {
         int64_t capacity = journal->capacity ? 2 * journal->capacity : 64;
         seqrec_epoch_stats *grown = realloc(journal->epochs, (size_t)capacity * sizeof *grown);
@@ -20,10 +24,10 @@ static void keep(train_journal *journal, const seqrec_epoch_stats *stats)
     journal->epochs[journal->count++] = *stats;
 }
 
-static void write_metrics(train_journal *journal, const seqrec_epoch_stats *stats)
+static void write_log(train_journal *journal, const seqrec_epoch_stats *stats)
 {
-    json_writer json = {.to = journal->metrics};
-    if (!journal->metrics) return;
+    json_writer json = {.to = journal->log};
+    if (!journal->log) return;
     emit_object(&json, NULL);
     emit_count(&json, "epoch", stats->epoch);
     emit_count(&json, "targets", stats->targets);
@@ -34,8 +38,8 @@ static void write_metrics(train_journal *journal, const seqrec_epoch_stats *stat
     emit_real(&json, "metric", stats->metric);
     emit_truth(&json, "improved", stats->improved);
     emit_end(&json, '}');
-    if (fflush(journal->metrics) && !journal->broken) {
-        remark("the metrics file cannot be written");
+    if (fflush(journal->log) && !journal->broken) {
+        remark("the log cannot be written");
         journal->broken = 1;
     }
 }
@@ -77,15 +81,69 @@ int32_t journal_tick(void *context, const char *stage, int64_t done, int64_t tot
     return progress_tick(&journal->bar, stage, done, total);
 }
 
+static void note_best(train_journal *journal, const seqrec_epoch_stats *stats)
+{
+    if (!stats->improved || isnan(stats->metric)) return;
+    journal->best_metric = stats->metric;
+    journal->best_epoch = stats->epoch;
+}
+
+static int take_line(void *context, const json_t *line, int64_t number)
+{
+    train_journal *journal = context;
+    seqrec_epoch_stats stats = {.struct_size = sizeof stats};
+    const char *metric = json_string_value(json_object_get(line, "metric_name"));
+    (void)number;
+    stats.epoch = member_count(line, "epoch");
+    stats.targets = member_count(line, "targets");
+    stats.loss = member_real(line, "loss");
+    stats.seconds = member_real(line, "seconds");
+    stats.learning_rate = member_real(line, "learning_rate");
+    stats.metric = member_real(line, "metric");
+    stats.improved = json_is_true(json_object_get(line, "improved"));
+    if (stats.epoch < 1) return 0;
+    if (metric) snprintf(journal->metric, sizeof journal->metric, "%s", metric);
+    keep(journal, &stats);
+    note_best(journal, &stats);
+    return journal->broken ? EXIT_WORK : 0;
+}
+
+int journal_read(train_journal *journal, const char *path)
+{
+    return read_json_lines(path, take_line, journal);
+}
+
+int journal_curve(const train_journal *journal, const char *path, const char *title)
+{
+    size_t count = (size_t)journal->count;
+    double *columns = malloc(3 * count * sizeof *columns + 1);
+    int32_t *best = malloc(count * sizeof *best + 1);
+    int outcome = columns && best ? 0 : fail("out of memory");
+    if (!outcome) {
+        for (size_t i = 0; i < count; i++) {
+            columns[i] = (double)journal->epochs[i].epoch;
+            columns[count + i] = journal->epochs[i].loss;
+            columns[2 * count + i] = journal->epochs[i].metric;
+            best[i] = journal->epochs[i].improved;
+        }
+        outcome = write_curve(path, &(curve){.title = title,
+                                             .x_name = "epoch",
+                                             .count = journal->count,
+                                             .x = columns,
+                                             .left = {"loss", columns + count, NULL},
+                                             .right = {journal->metric, columns + 2 * count, best}});
+    }
+    free(columns);
+    free(best);
+    return outcome;
+}
+
 int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats)
 {
     train_journal *journal = context;
-    if (stats->improved && !isnan(stats->metric)) {
-        journal->best_metric = stats->metric;
-        journal->best_epoch = stats->epoch;
-    }
+    note_best(journal, stats);
     keep(journal, stats);
-    write_metrics(journal, stats);
+    write_log(journal, stats);
     tell(journal, stats);
     journal_label(journal, stats->epoch < journal->planned ? stats->epoch + 1 : stats->epoch);
     return interrupted() != 0;
@@ -93,8 +151,8 @@ int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats)
 
 void journal_close(train_journal *journal)
 {
-    if (journal->metrics) fclose(journal->metrics);
+    if (journal->log) fclose(journal->log);
     free(journal->epochs);
-    journal->metrics = NULL;
+    journal->log = NULL;
     journal->epochs = NULL;
 }

@@ -6,7 +6,7 @@
 
 typedef struct train_journal {
     progress bar;
-    FILE *metrics; /* JSON lines, or NULL */
+    FILE *log; /* JSON lines, or NULL */
     seqrec_epoch_stats *epochs;
     int64_t count, capacity;
     int64_t planned; /* epochs in all */
@@ -14,7 +14,7 @@ typedef struct train_journal {
     char metric[32]; /* name of the validation metric */
     double best_metric;
     int64_t best_epoch;
-    int broken; /* 1: memory or the metrics file failed; told once */
+    int broken; /* 1: memory or the log failed; told once */
 } train_journal;
 
 /* A seqrec_epoch_fn whose context is a train_journal. */
@@ -23,5 +23,9 @@ int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats);
 int32_t journal_tick(void *context, const char *stage, int64_t done, int64_t total);
 /* The bar's label before epoch `next`. */
 void journal_label(train_journal *journal, int64_t next);
+/* Keeps the epochs of an earlier run's log, as if they had just been trained. Returns 0 or the exit code. */
+int journal_read(train_journal *journal, const char *path);
+/* Draws the loss of each epoch, and the validation metric where there is one, as SVG. Returns 0 or the exit code. */
+int journal_curve(const train_journal *journal, const char *path, const char *title);
 void journal_close(train_journal *journal);
 #endif

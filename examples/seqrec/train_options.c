@@ -102,6 +102,17 @@ static int apply_sets(const char *command, const train_options *options, option_
     return 0;
 }
 
+/* "ndcg@10" is option metric_kind and, behind the @, metric_cutoff. */
+static int apply_metric(const char *command, const char *metric, option_sink sink, void *target)
+{
+    char kind[32];
+    const char *at = metric ? strchr(metric, '@') : NULL;
+    if (!metric) return 0;
+    snprintf(kind, sizeof kind, "%.*s", at ? (int)(at - metric) : (int)sizeof kind, metric);
+    int outcome = apply_flag(command, "--metric", "metric_kind", kind, sink, target);
+    return outcome ? outcome : apply_flag(command, "--metric", "metric_cutoff", at ? at + 1 : NULL, sink, target);
+}
+
 int apply_options(const char *command, train_options *options, option_sink sink, void *target)
 {
     int outcome = apply_epochs(command, options, sink, target);
@@ -111,6 +122,7 @@ int apply_options(const char *command, train_options *options, option_sink sink,
     if (!outcome) outcome = apply_flag(command, "--epochs", "epochs", options->epochs, sink, target);
     if (!outcome) outcome = apply_flag(command, "--seed", "seed", options->seed, sink, target);
     if (!outcome) outcome = apply_flag(command, "--valid-every", "valid_every", options->valid_every, sink, target);
+    if (!outcome) outcome = apply_metric(command, options->metric, sink, target);
     return outcome;
 }
 
@@ -159,4 +171,21 @@ int64_t option_count(const seqrec_config *config, const char *name)
     int64_t value = 0;
     option_text(config, name, text, sizeof text);
     return read_count(text, &value) ? value : 0;
+}
+
+void name_metric(const seqrec_config *config, char *out, size_t bytes)
+{
+    char kind[16];
+    option_text(config, "metric_kind", kind, sizeof kind);
+    if (!strcmp(kind, "mrr"))
+        snprintf(out, bytes, "%s", kind);
+    else
+        snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
+}
+
+int metric_falls(const seqrec_config *config)
+{
+    char kind[16];
+    option_text(config, "metric_kind", kind, sizeof kind);
+    return !strcmp(kind, "gini");
 }

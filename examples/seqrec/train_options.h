@@ -8,9 +8,34 @@
 typedef struct train_options {
     const char *preset, *file;
     text_list sets;
-    const char *epochs, *seed, *valid_every; /* as text: they are options of the library with a flag of their own */
-    char file_preset[64];                    /* preset named in the file */
+    const char *epochs, *seed, *valid_every,
+        *metric;          /* as text: they are options of the library with a flag of their own */
+    char file_preset[64]; /* preset named in the file */
 } train_options;
+
+/* Rows of an argument table: the options of a model and its training, */
+#define OPTION_ARGUMENTS(o)                                                                                            \
+    {                                                                                                                  \
+        "preset",                                                                                                      \
+        ARGUMENT_TEXT,                                                                                                 \
+        &(o).preset,                                                                                                   \
+        "NAME",                                                                                                        \
+        "start from this preset (default: sasrec; see 'seqrec options')",                                              \
+        0,                                                                                                             \
+        0},                                                                                                            \
+        {"config", ARGUMENT_TEXT, &(o).file, "FILE", "options, one 'name = value' a line, # begins a comment", 0, 0},  \
+        {"set", ARGUMENT_LIST, &(o).sets, "NAME=VALUE", "set an option of the library; may be repeated", 0, 0},        \
+    {                                                                                                                  \
+        "seed", ARGUMENT_TEXT, &(o).seed, "N", "seed of everything random", 0, 0                                       \
+    }
+
+/* and how long it goes and how it validates. */
+#define FIT_ARGUMENTS(o)                                                                                               \
+    {"epochs", ARGUMENT_TEXT, &(o).epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},         \
+        {"valid-every", ARGUMENT_TEXT, &(o).valid_every, "N", "validate every N epochs", 0, 0},                        \
+    {                                                                                                                  \
+        "metric", ARGUMENT_TEXT, &(o).metric, "NAME", "validate by ndcg@K, hr@K, mrr, coverage@K or gini@K", 0, 0      \
+    }
 
 /* Tells one option of the run to whoever keeps it: a config or a trainer. Returns a status. */
 typedef int32_t (*option_sink)(void *target, const char *name, const char *value, seqrec_error *error);
@@ -19,6 +44,10 @@ typedef int32_t (*option_sink)(void *target, const char *name, const char *value
 int build_config(const char *command, train_options *options, seqrec_config **out);
 /* The file's and flags' options only, each given to `sink`; for a resumed trainer. */
 int apply_options(const char *command, train_options *options, option_sink sink, void *target);
+/* Name of the validation metric: "ndcg@10", "mrr", ... */
+void name_metric(const seqrec_config *config, char *out, size_t bytes);
+/* 1 when the lowest value of it is the best. */
+int metric_falls(const seqrec_config *config);
 /* Value of an option as text, "" when it is not there. */
 void option_text(const seqrec_config *config, const char *name, char *out, size_t bytes);
 int64_t option_count(const seqrec_config *config, const char *name);

@@ -92,6 +92,18 @@ int32_t seqrec_dataset_corrupt(const seqrec_dataset *dataset, double share, cons
     return sq_dataset_corrupt(dataset, share, split, seed, out, error);
 }
 
+int32_t seqrec_dataset_join(const seqrec_dataset *const *parts, int64_t count, int32_t users_apart, seqrec_dataset **out,
+                            seqrec_error *error)
+{
+    SQ_CHECK(parts != NULL, error, SEQREC_E_ARGUMENT, "parts is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_CHECK(count >= 1, error, SEQREC_E_ARGUMENT, "count = %lld; at least one dataset is joined", (long long)count);
+    SQ_CHECK(users_apart == 0 || users_apart == 1, error, SEQREC_E_RANGE, "users_apart = %d is none of 0, 1", users_apart);
+    for (int64_t p = 0; p < count; p++)
+        SQ_CHECK(parts[p] != NULL, error, SEQREC_E_ARGUMENT, "parts[%lld] is NULL", (long long)p);
+    return sq_dataset_join(parts, count, users_apart, out, error);
+}
+
 int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out, seqrec_error *error)
 {
     seqrec_dataset_stats stats = {.struct_size = sizeof stats};

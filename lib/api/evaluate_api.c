@@ -1,21 +1,24 @@
 /* api: evaluation of a model, or of the baselines alone, on a dataset. */
 #include <stdio.h>
 #include "api/checks.h"
+#include "eval/compare.h"
 #include "eval/evaluate.h"
 #include "eval/model_scorer.h"
 
 /* What a model says about its training. */
 typedef struct provenance {
     const char *split; /* as fit recorded it, or NULL */
-    int32_t same_data; /* the dataset is the one it was trained on */
+    const char *data;  /* hash of the data, likewise */
+    char hash[17];     /* of the dataset to evaluate on */
+    int32_t same_data; /* it is the one the model was trained on */
 } provenance;
 
 static provenance provenance_of(const sq_notes *notes, const seqrec_dataset *dataset)
 {
-    char hash[17];
-    const char *noted = sq_notes_get(notes, "data_hash");
-    (void)snprintf(hash, sizeof hash, "%016llx", (unsigned long long)dataset->hash);
-    return (provenance){sq_notes_get(notes, "split"), noted != NULL && strcmp(noted, hash) == 0};
+    provenance from = {.split = sq_notes_get(notes, "split"), .data = sq_notes_get(notes, "data_hash")};
+    (void)snprintf(from.hash, sizeof from.hash, "%016llx", (unsigned long long)dataset->hash);
+    from.same_data = from.data != NULL && strcmp(from.data, from.hash) == 0;
+    return from;
 }
 
 static int32_t same_division(const sq_division *a, const sq_division *b)
@@ -50,6 +53,16 @@ static int32_t refuse_trained(const provenance *from, const sq_division *asked, 
     return SEQREC_OK;
 }
 
+/* A changed copy of the training data has another hash, and what is refused on the data itself goes unseen: so it is said. */
+static void warn_of_other_data(const provenance *from, seqrec_report *report)
+{
+    if (from->data == NULL || from->same_data) return;
+    sq_report_warn(report,
+                   "the model was trained on data %.16s and this is data %s: that none of the events ranked here were "
+                   "seen in training cannot be checked",
+                   from->data, from->hash);
+}
+
 static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
                         const seqrec_dataset *dataset, const seqrec_evaluation *how, seqrec_report **out,
                         seqrec_error *error)
@@ -62,6 +75,7 @@ static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_s
     SQ_TRY(sq_model_scorer_create_on(context, model, snapshot, dataset, &scorer, error));
     const int32_t status = sq_evaluate(context, dataset, &division, how, &scorer, out, error);
     sq_model_scorer_free(&scorer);
+    if (status == SEQREC_OK) warn_of_other_data(&from, *out);
     return status;
 }
 
@@ -73,6 +87,12 @@ static int32_t evaluate_baselines(seqrec_context *context, const seqrec_dataset 
     return sq_evaluate(context, dataset, &division, how, NULL, out, error);
 }
 
+static int32_t read_evaluation(seqrec_evaluation *how, const seqrec_evaluation *evaluation, seqrec_error *error)
+{
+    if (evaluation == NULL) return SEQREC_OK;
+    return sq_struct_read(how, sizeof *how, evaluation, SQ_EVALUATION_FIRST, "evaluation", error);
+}
+
 int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model, const seqrec_dataset *dataset,
                         const seqrec_evaluation *evaluation, seqrec_report **out, seqrec_error *error)
 {
@@ -81,11 +101,81 @@ int32_t seqrec_evaluate(seqrec_context *context, const seqrec_model *model, cons
     SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    if (evaluation != NULL) SQ_TRY(sq_struct_read(&how, sizeof how, evaluation, SQ_EVALUATION_FIRST, "evaluation", error));
+    SQ_TRY(read_evaluation(&how, evaluation, error));
     if (model == NULL) return evaluate_baselines(context, dataset, &how, out, error);
     SQ_TRY(sq_model_usable(model, error));
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
     const int32_t status = evaluate(context, model, snapshot, dataset, &how, out, error);
     sq_snapshot_release(model, snapshot);
+    return status;
+}
+
+/* Models compare when they saw the same events: trained on the same data under the same division, or neither says. */
+static int32_t refuse_unlike(const provenance *a, const provenance *b, seqrec_error *error)
+{
+    sq_division divisions[2];
+    SQ_CHECK((a->data == NULL) == (b->data == NULL), error, SEQREC_E_STATE,
+             "model %s does not say what it was trained on and model %s does; allow_trained compares them all the same",
+             a->data == NULL ? "a" : "b", a->data == NULL ? "b" : "a");
+    if (a->data == NULL) return SEQREC_OK;
+    SQ_CHECK(strcmp(a->data, b->data) == 0, error, SEQREC_E_STATE,
+             "model a was trained on data %.16s and model b on data %.16s; allow_trained compares them all the same",
+             a->data, b->data);
+    const int32_t known = a->split != NULL && b->split != NULL &&
+                          sq_division_parse(a->split, &divisions[0], NULL) == SEQREC_OK &&
+                          sq_division_parse(b->split, &divisions[1], NULL) == SEQREC_OK;
+    SQ_CHECK(known && same_division(&divisions[0], &divisions[1]), error, SEQREC_E_STATE,
+             "model a was trained with split \"%.60s\" and model b with \"%.60s\": they saw different events; "
+             "allow_trained compares them all the same",
+             a->split != NULL ? a->split : "?", b->split != NULL ? b->split : "?");
+    return SEQREC_OK;
+}
+
+typedef struct side {
+    const seqrec_model *model;
+    sq_snapshot *snapshot;
+    sq_scorer scorer;
+    provenance from;
+} side;
+
+static int32_t compare(seqrec_context *context, side *a, side *b, const seqrec_dataset *dataset,
+                       const seqrec_evaluation *how, seqrec_report **out, seqrec_error *error)
+{
+    sq_division division;
+    a->from = provenance_of(a->snapshot->notes, dataset);
+    b->from = provenance_of(b->snapshot->notes, dataset);
+    if (!how->allow_trained) SQ_TRY(refuse_unlike(&a->from, &b->from, error));
+    SQ_TRY(choose_division(how->division, a->from.split, &division, error));
+    if (!how->allow_trained) SQ_TRY(refuse_trained(&a->from, &division, error));
+    if (!how->allow_trained) SQ_TRY(refuse_trained(&b->from, &division, error));
+    SQ_TRY(sq_model_scorer_create_on(context, a->model, a->snapshot, dataset, &a->scorer, error));
+    SQ_TRY(sq_model_scorer_create_on(context, b->model, b->snapshot, dataset, &b->scorer, error));
+    return sq_compare(context, dataset, &division, how, &a->scorer, &b->scorer, out, error);
+}
+
+static void leave(side *one)
+{
+    if (one->scorer.context != NULL) sq_model_scorer_free(&one->scorer);
+    sq_snapshot_release(one->model, one->snapshot);
+}
+
+int32_t seqrec_compare(seqrec_context *context, const seqrec_model *a, const seqrec_model *b,
+                       const seqrec_dataset *dataset, const seqrec_evaluation *evaluation, seqrec_report **out,
+                       seqrec_error *error)
+{
+    seqrec_evaluation how = {.struct_size = sizeof how};
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(a != NULL && b != NULL, error, SEQREC_E_ARGUMENT, "model %s is NULL", a == NULL ? "a" : "b");
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_TRY(sq_pool_check(context->pool, error));
+    SQ_TRY(read_evaluation(&how, evaluation, error));
+    SQ_TRY(sq_model_usable(a, error));
+    SQ_TRY(sq_model_usable(b, error));
+    side sides[2] = {{.model = a, .snapshot = sq_snapshot_acquire(a)},
+                     {.model = b, .snapshot = sq_snapshot_acquire(b)}};
+    const int32_t status = compare(context, &sides[0], &sides[1], dataset, &how, out, error);
+    leave(&sides[1]);
+    leave(&sides[0]);
     return status;
 }

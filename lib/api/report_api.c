@@ -32,3 +32,8 @@ const char *seqrec_report_protocol(const seqrec_report *report)
 {
     return report == NULL ? "" : report->protocol;
 }
+
+const char *seqrec_report_warning(const seqrec_report *report, int32_t index)
+{
+    return report == NULL ? NULL : sq_report_warning(report, index);
+}

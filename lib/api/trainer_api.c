@@ -4,6 +4,7 @@
 #include "train/checkpoint.h"
 #include "train/fit.h"
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* Options of the model's scope must be the model's own. */
@@ -44,31 +45,96 @@ static int32_t usable(const seqrec_trainer *trainer, seqrec_error *error)
 
 /* ---- a step --------------------------------------------------------------------------------------------------------- */
 
-/* Slots of one sequence into the trainer's own memory; *n counts those kept. */
-static int32_t slots_of(seqrec_trainer *t, const seqrec_batch *batch, int64_t b, int64_t *n, seqrec_error *error)
+/* Weights of the batch's events as targets, or NULL: all 1. */
+static int32_t event_weights(const seqrec_trainer *t, const seqrec_batch *batch, const float **out, seqrec_error *error)
 {
-    *n = 0;
+    int64_t n = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
+    int values = t->options.event_weights == SQ_EVENT_WEIGHTS_VALUES && !batch->weights;
+    const float *weights = values ? batch->values : batch->weights;
+    SQ_CHECK(weights || !values || n == 0, error, SEQREC_E_ARGUMENT,
+             "event_weights = values needs batch.values or batch.weights");
+    for (int64_t i = 0; weights && i < n; i++)
+        SQ_CHECK(weights[i] >= 0 && weights[i] <= 1e15f, error, SEQREC_E_ARGUMENT,
+                 "batch.%s[%lld] = %g is not a weight in 0 .. 1e15", values ? "values" : "weights", (long long)i,
+                 (double)weights[i]);
+    *out = weights;
+    return SEQREC_OK;
+}
+
+static int32_t check_items(const seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
+{
+    for (int64_t b = 0; b < batch->sequences; b++)
+        for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++)
+            SQ_CHECK(sq_catalogue_find(t->items.catalogue, batch->items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
+                     "event %lld of sequence %lld: the model has no item %lld", (long long)(i - batch->offsets[b]),
+                     (long long)b, (long long)batch->items[i]);
+    return SEQREC_OK;
+}
+
+/* Slots and weights of one sequence in the trainer's own memory; items the model does not have are passed over. */
+static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, int64_t b,
+                             sq_plan_sequence *out, seqrec_error *error)
+{
+    const sq_memory *memory = &t->context->memory;
+    size_t n = (size_t)(batch->offsets[b + 1] - batch->offsets[b]);
+    SQ_TRY(sq_grow(memory, (void **)&t->sequence, &t->sequence_capacity, 0, n, sizeof *t->sequence, error));
+    SQ_TRY(sq_grow(memory, (void **)&t->sequence_weights, &t->sequence_weights_capacity, 0, n, sizeof(float), error));
+    *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, 0};
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
-        int32_t slot = sq_catalogue_find(t->catalogue, batch->items[i]);
-        SQ_CHECK(slot >= 0 || t->options.unknown_items == SQ_UNKNOWN_ITEM_SKIP, error, SEQREC_E_NOT_FOUND,
-                 "event %lld of sequence %lld: the model has no item %lld", (long long)(i - batch->offsets[b]), (long long)b,
-                 (long long)batch->items[i]);
-        if (slot >= 0) t->sequence[(*n)++] = slot;
+        int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
+        if (slot < 0) continue;
+        if (weights) t->sequence_weights[out->n] = weights[i];
+        t->sequence[out->n++] = slot;
     }
     return SEQREC_OK;
 }
 
-static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
+/* Slot of the user of sequence b, -1 for the default vector. */
+static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b, int32_t *out, seqrec_error *error)
+{
+    *out = -1;
+    if (!sq_trainer_personal(t)) return SEQREC_OK;
+    *out = sq_catalogue_find(t->users.catalogue, batch->users[b]);
+    SQ_CHECK(*out >= 0 || t->options.unknown_users == SQ_UNKNOWN_USER_DEFAULT, error, SEQREC_E_NOT_FOUND,
+             "sequence %lld: the model has no user %lld", (long long)b, (long long)batch->users[b]);
+    return SEQREC_OK;
+}
+
+static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
+    sq_plan_sequence sequence;
     sq_plan_clear(&t->plan);
     for (int64_t b = 0; b < batch->sequences; b++) {
-        int64_t n = batch->offsets[b + 1] - batch->offsets[b];
-        SQ_TRY(sq_grow(memory, (void **)&t->sequence, &t->sequence_capacity, 0, (size_t)n, sizeof *t->sequence, error));
-        SQ_TRY(slots_of(t, batch, b, &n, error));
-        SQ_TRY(sq_plan_add(&t->plan, memory, t->sequence, n, t->options.max_length, error));
+        SQ_TRY(read_sequence(t, batch, weights, b, &sequence, error));
+        SQ_TRY(user_of(t, batch, b, &t->plan.user, error));
+        SQ_TRY(sq_trainer_plan_add(t, &sequence, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
+}
+
+static int32_t run(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_step_stats *stats,
+                   seqrec_error *error)
+{
+    SQ_TRY(plan(t, batch, weights, error));
+    return sq_trainer_run(t, stats, error);
+}
+
+/* Adds the batch to those that wait; when enough are there, makes one step of them. */
+static int32_t accumulate(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_step_stats *stats,
+                          seqrec_error *error)
+{
+    sq_waiting *w = &t->waiting, before = *w;
+    SQ_TRY(sq_waiting_add(w, &t->context->memory, batch, weights, error));
+    stats->step = t->step;
+    stats->loss = NAN;
+    stats->waiting = w->batches;
+    if (w->batches < t->options.accumulate) return SEQREC_OK;
+    seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items, .users = w->users};
+    int32_t status = run(t, &all, w->weights, stats, error);
+    sq_waiting_rewind(w, status == SEQREC_OK ? &(sq_waiting){0} : &before);
+    stats->waiting = 0;
+    return status;
 }
 
 int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
@@ -76,13 +142,19 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
 {
     seqrec_batch b = {0};
     seqrec_step_stats s = {.struct_size = sizeof s};
+    const float *weights = NULL;
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
-    SQ_CHECK(!b.weights, error, SEQREC_E_UNSUPPORTED, "batch.weights: no loss of this version uses weights of events");
+    SQ_TRY(event_weights(trainer, &b, &weights, error));
+    SQ_CHECK(b.users || !sq_trainer_personal(trainer) || b.sequences == 0, error, SEQREC_E_ARGUMENT,
+             "batch.users is NULL: a model with users trains their vectors");
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));
     SQ_TRY(sq_trainer_sync(trainer, error));
-    SQ_TRY(plan(trainer, &b, error));
-    SQ_TRY(sq_trainer_run(trainer, &s, error));
+    if (trainer->options.unknown_items == SQ_UNKNOWN_ITEM_ERROR) SQ_TRY(check_items(trainer, &b, error));
+    if (trainer->options.accumulate > 1 || trainer->waiting.batches > 0)
+        SQ_TRY(accumulate(trainer, &b, weights, &s, error));
+    else
+        SQ_TRY(run(trainer, &b, weights, &s, error));
     if (stats) sq_struct_write(stats, &s, sizeof s);
     return SEQREC_OK;
 }
@@ -91,6 +163,13 @@ int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error)
 {
     SQ_TRY(usable(trainer, error));
     return sq_trainer_publish(trainer, error);
+}
+
+int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error)
+{
+    SQ_TRY(usable(trainer, error));
+    SQ_CHECK(trainer->step > 0, error, SEQREC_E_STATE, "no step was taken yet: there are no trained weights to publish");
+    return sq_trainer_publish_best(trainer, error);
 }
 
 int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error)
@@ -114,23 +193,31 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
     int32_t status = SEQREC_OK;
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_ids_check(ids, n, error));
-    SQ_CHECK(counts || n == 0, error, SEQREC_E_ARGUMENT, "counts is NULL for n = %lld", (long long)n);
     SQ_TRY(sq_trainer_sync(trainer, error));
     double *by_slot = sq_alloc_zero(&trainer->context->memory, (size_t)sq_trainer_slots(trainer), sizeof *by_slot);
-    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->live_count);
+    SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->items.live_count);
     for (int64_t i = 0; i < n && status == SEQREC_OK; i++) {
-        int32_t slot = sq_catalogue_find(trainer->catalogue, ids[i]);
+        int32_t slot = sq_catalogue_find(trainer->items.catalogue, ids[i]);
         if (slot < 0)
             status = sq_fail(error, SEQREC_E_NOT_FOUND, "counts[%lld]: the model has no item %lld", (long long)i, (long long)ids[i]);
-        else if (!(counts[i] >= 0 && counts[i] <= 1e15))
+        else if (counts && !(counts[i] >= 0 && counts[i] <= 1e15))
             status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is not in 0 .. 1e15", (long long)i,
                              (long long)ids[i]);
         else
-            by_slot[slot] = counts[i];
+            by_slot[slot] = counts ? counts[i] : 1;
     }
     if (status == SEQREC_OK) status = sq_trainer_set_popularity(trainer, by_slot, error);
     sq_free(&trainer->context->memory, by_slot);
     return status;
+}
+
+int32_t seqrec_trainer_set_negatives(seqrec_trainer *trainer, seqrec_negatives_fn negatives, void *context,
+                                     seqrec_error *error)
+{
+    SQ_TRY(usable(trainer, error));
+    trainer->host_negatives = negatives;
+    trainer->host_context = context;
+    return SEQREC_OK;
 }
 
 /* ---- a fit ------------------------------------------------------------------------------------------------------------ */

@@ -22,7 +22,7 @@ uint64_t sq_gate_panels(size_t n, const float *z);
 
 /* Rows i .. i + rows - 1: s *= z over `width` columns; s [rows][width]. */
 void sq_gates_fwd(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t width, float *s);
-/* d = gradient of the gated probabilities on entry, of the probabilities on exit; kept as causal_fwd leaves it. */
+/* d = gradient of the gated probabilities on entry, of the probabilities on exit; kept as attend_fwd leaves it. */
 void sq_gates_bwd(const sq_kernels *kernels, const sq_gates *gates, size_t i, size_t rows, size_t width,
                   float keep_scale, const float *kept, float *d);
 /* 1: no gate of these rows is open. */

@@ -58,6 +58,9 @@ int32_t sq_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min, int64_
  * catalogue stays whole, also where an item is left without events. */
 int32_t sq_dataset_corrupt(const seqrec_dataset *dataset, double share, const char *split, uint64_t seed,
                            seqrec_dataset **out, seqrec_error *error);
+/* The parts (at least one) one behind the other, in the context of the first; apart: 1 keeps their users distinct. */
+int32_t sq_dataset_join(const seqrec_dataset *const *parts, int64_t count, int32_t apart, seqrec_dataset **out,
+                        seqrec_error *error);
 /* Fills every field but struct_size. */
 int32_t sq_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out, seqrec_error *error);
 

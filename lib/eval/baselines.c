@@ -49,29 +49,30 @@ int32_t sq_popularity_create(const sq_memory *memory, const seqrec_dataset *data
 {
     const size_t items = (size_t)dataset->items;
     sq_popularity popularity = {.items = dataset->items};
-    uint64_t *counts = sq_alloc_zero(memory, items, sizeof(uint64_t));
+    popularity.counts = sq_alloc_zero(memory, items, sizeof(uint64_t));
     uint64_t *sorted = sq_alloc(memory, items, sizeof(uint64_t));
     popularity.score = sq_alloc(memory, items, sizeof(float));
-    const int32_t whole = counts != NULL && sorted != NULL && popularity.score != NULL;
+    const int32_t whole = popularity.counts != NULL && sorted != NULL && popularity.score != NULL;
     if (whole) {
-        count_items(dataset, division, counts);
-        memcpy(sorted, counts, items * sizeof(uint64_t));
+        count_items(dataset, division, popularity.counts);
+        memcpy(sorted, popularity.counts, items * sizeof(uint64_t));
         popularity.levels = distinct(sorted, dataset->items);
         for (size_t i = 0; i < items; i++) {
-            popularity.score[i] = (float)place_of(sorted, popularity.levels, counts[i]);
+            popularity.score[i] = (float)place_of(sorted, popularity.levels, popularity.counts[i]);
+            popularity.events += popularity.counts[i];
         }
         *out = popularity;
     } else {
         sq_popularity_free(&popularity, memory);
     }
     sq_free(memory, sorted);
-    sq_free(memory, counts);
     SQ_CHECK(whole, error, SEQREC_E_MEMORY, "no memory for the popularity of %" PRId64 " items", dataset->items);
     return SEQREC_OK;
 }
 
 void sq_popularity_free(sq_popularity *popularity, const sq_memory *memory)
 {
+    sq_free(memory, popularity->counts);
     sq_free(memory, popularity->score);
     *popularity = (sq_popularity){0};
 }
@@ -90,7 +91,7 @@ static int32_t score_popularity(void *context, int32_t worker, const sq_historie
 
 sq_scorer sq_popularity_scorer(sq_popularity *popularity)
 {
-    return (sq_scorer){popularity, score_popularity, BLOCK};
+    return (sq_scorer){popularity, score_popularity, BLOCK, NULL};
 }
 
 /* Every training transition, grouped by the item it leaves: offsets[i] .. offsets[i + 1] of next. */
@@ -214,5 +215,5 @@ static int32_t score_markov(void *context, int32_t worker, const sq_histories *h
 
 sq_scorer sq_markov_scorer(sq_markov *markov)
 {
-    return (sq_scorer){markov, score_markov, BLOCK};
+    return (sq_scorer){markov, score_markov, BLOCK, NULL};
 }

@@ -7,8 +7,10 @@
  * precision holds exactly whatever the counts are. */
 typedef struct sq_popularity {
     int64_t items;
-    int64_t levels; /* distinct counts */
-    float *score;   /* [items] */
+    int64_t levels;   /* distinct counts */
+    float *score;     /* [items] */
+    uint64_t *counts; /* [items] training events */
+    uint64_t events;  /* of all items */
 } sq_popularity;
 
 int32_t sq_popularity_create(const sq_memory *memory, const seqrec_dataset *dataset, const sq_division *division,

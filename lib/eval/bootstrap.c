@@ -1,6 +1,7 @@
 /* eval: means over users and their percentile intervals by resampling users. */
 #include "eval/bootstrap.h"
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include "base/rng.h"
 #include "eval/metrics.h"
@@ -12,23 +13,9 @@ typedef struct resampling {
     int64_t columns, n, resamples;
     uint64_t seed;
     double *weights; /* [width][n] how often each user was drawn */
-    uint64_t *means; /* [columns][resamples] bits of the mean: means are not negative, so they order as their bits do */
+    uint64_t *means; /* [columns][resamples] codes */
     int64_t first;   /* resample of task 0 */
 } resampling;
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static double value_of(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 static double fold(const double lanes[LANES])
 {
@@ -53,6 +40,12 @@ double sq_mean(const double *values, int64_t n)
     return sum / (double)n;
 }
 
+void sq_spread_of(double *without, int64_t n, double value)
+{
+    const double mean = sq_mean(without, n);
+    for (int64_t i = 0; i < n; i++) without[i] = value + (double)(n - 1) * (mean - without[i]);
+}
+
 static void resample(void *arg, int32_t task, int32_t worker)
 {
     const resampling *r = arg;
@@ -63,18 +56,8 @@ static void resample(void *arg, int32_t task, int32_t worker)
     for (int64_t i = 0; i < r->n; i++) weights[sq_random_below(key, (uint64_t)i, (uint64_t)r->n)] += 1.0;
     for (int64_t c = 0; c < r->columns; c++) {
         const double sum = weighted_sum(r->values + c * r->n, weights, r->n);
-        r->means[c * r->resamples + b] = bits_of(sum / (double)r->n);
+        r->means[c * r->resamples + b] = sq_code_of(sum / (double)r->n);
     }
-}
-
-/* Between the two order statistics around share * (n - 1), in proportion. */
-static double quantile(const uint64_t *sorted, int64_t n, double share)
-{
-    const double at = share * (double)(n - 1);
-    const int64_t below = (int64_t)at;
-    const double low = value_of(sorted[below]);
-    if (below + 1 >= n) return low;
-    return low + (at - (double)below) * (value_of(sorted[below + 1]) - low);
 }
 
 static int32_t run_waves(resampling *r, seqrec_context *context, int32_t (*stop)(void *arg), void *arg,
@@ -88,25 +71,47 @@ static int32_t run_waves(resampling *r, seqrec_context *context, int32_t (*stop)
     return SEQREC_OK;
 }
 
+int32_t sq_resample(seqrec_context *context, const double *values, int64_t columns, int64_t n, int64_t resamples,
+                    uint64_t seed, int32_t (*stop)(void *arg), void *arg, uint64_t *means, seqrec_error *error)
+{
+    const size_t width = (size_t)sq_pool_width(context->pool);
+    resampling r = {.values = values, .columns = columns, .n = n, .resamples = resamples, .seed = seed, .means = means};
+    r.weights = sq_alloc(&context->memory, width * (size_t)n, sizeof(double));
+    SQ_CHECK(r.weights != NULL, error, SEQREC_E_MEMORY, "no memory for %" PRId64 " resamples of %" PRId64 " users",
+             resamples, n);
+    const int32_t status = run_waves(&r, context, stop, arg, error);
+    sq_free(&context->memory, r.weights);
+    return status;
+}
+
+/* Between the two order statistics around share * (n - 1), in proportion. */
+static double quantile(const uint64_t *sorted, int64_t n, double share)
+{
+    const double at = share * (double)(n - 1);
+    const int64_t below = (int64_t)at;
+    const double low = sq_value_of(sorted[below]);
+    if (below + 1 >= n) return low;
+    return low + (at - (double)below) * (sq_value_of(sorted[below + 1]) - low);
+}
+
+sq_interval sq_interval_of(uint64_t *means, int64_t resamples)
+{
+    for (int64_t b = 0; b < resamples; b++) {
+        if (isnan(sq_value_of(means[b]))) return (sq_interval){NAN, NAN};
+    }
+    sq_heap_sort(means, resamples);
+    return (sq_interval){quantile(means, resamples, 0.025), quantile(means, resamples, 0.975)};
+}
+
 int32_t sq_bootstrap(seqrec_context *context, const double *values, int64_t columns, int64_t n, int64_t resamples,
                      uint64_t seed, int32_t (*stop)(void *arg), void *arg, sq_interval *out, seqrec_error *error)
 {
-    const size_t width = (size_t)sq_pool_width(context->pool);
-    resampling r = {.values = values, .columns = columns, .n = n, .resamples = resamples, .seed = seed};
-    r.weights = sq_alloc(&context->memory, width * (size_t)n, sizeof(double));
-    r.means = sq_alloc(&context->memory, (size_t)columns * (size_t)resamples, sizeof(uint64_t));
-    int32_t status = SEQREC_E_MEMORY;
-    if (r.weights != NULL && r.means != NULL) {
-        status = run_waves(&r, context, stop, arg, error);
-    } else {
-        (void)sq_fail(error, status, "no memory for %" PRId64 " resamples of %" PRId64 " users", resamples, n);
-    }
-    for (int64_t c = 0; c < columns && status == SEQREC_OK; c++) {
-        uint64_t *means = r.means + c * resamples;
-        sq_heap_sort(means, resamples);
-        out[c] = (sq_interval){quantile(means, resamples, 0.025), quantile(means, resamples, 0.975)};
-    }
-    sq_free(&context->memory, r.means);
-    sq_free(&context->memory, r.weights);
+    uint64_t *means = sq_alloc(&context->memory, (size_t)columns * (size_t)resamples, sizeof(uint64_t));
+    SQ_CHECK(means != NULL, error, SEQREC_E_MEMORY, "no memory for %" PRId64 " resamples of %" PRId64 " users",
+             resamples, n);
+    const int32_t status = sq_resample(context, values, columns, n, resamples, seed, stop, arg, means, error);
+    for (int64_t c = 0; c < columns && status == SEQREC_OK; c++)
+        out[c] = sq_interval_of(means + c * resamples, resamples);
+    sq_free(&context->memory, means);
     return status;
 }

@@ -24,12 +24,14 @@ typedef struct model_scorer {
     sq_scoring scoring;
     sq_arena arena;
     int32_t *slot_of; /* [items] by dense index, -1: not in the model */
+    int32_t *user_of; /* [users] slots of the user table, -1: without a row */
     int64_t *unknown; /* dense indices of these */
     int64_t unknown_count;
     const float **rows;   /* [items] */
     float *inverse_norms; /* [items], NULL unless cosine */
     float *zero;          /* [padded d]: row of an unknown item */
     bench *benches;       /* [threads of the pool] */
+    sq_item_vectors vectors;
 } model_scorer;
 
 static int32_t score(void *context, int32_t worker, const sq_histories *histories, float *scores, seqrec_error *error)
@@ -44,7 +46,8 @@ static int32_t score(void *context, int32_t worker, const sq_histories *historie
             const int32_t slot = s->slot_of[histories->items[e]];
             if (slot >= 0) b->slots[known++] = slot;
         }
-        sq_encode(&s->encoder, b->slots, known, &b->encode, b->users + q * s->scoring.width);
+        const int32_t user = s->user_of[histories->users[q]];
+        sq_encode(&s->encoder, b->slots, known, user, &b->encode, b->users + q * s->scoring.width);
     }
     sq_score_rows(&s->scoring, b->users, users, s->rows, s->inverse_norms, items, scores, items);
     for (size_t q = 0; q < users; q++)
@@ -67,6 +70,7 @@ static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
     const size_t items = (size_t)s->dataset->items, threads = (size_t)sq_pool_width(s->context->pool);
     const size_t width = s->scoring.width, floats = USERS * width;
     s->slot_of = SQ_TAKE(arena, int32_t, items);
+    s->user_of = SQ_TAKE(arena, int32_t, (size_t)s->dataset->users);
     s->unknown = SQ_TAKE(arena, int64_t, items);
     s->rows = SQ_TAKE(arena, const float *, items);
     s->inverse_norms = s->scoring.cosine ? SQ_TAKE(arena, float, items) : NULL;
@@ -98,11 +102,14 @@ static int32_t furnish(model_scorer *s, seqrec_error *error)
     sq_arena measured = {0};
     carve(s, &measured, longest);
     SQ_TRY(sq_weights_settle(s->model, s->snapshot->weights, error));
-    s->encoder = sq_encoder_of(s->model, s->snapshot->weights, s->snapshot->catalogue);
+    s->encoder = sq_encoder_of(s->model, s->snapshot);
     SQ_TRY(sq_match_check(s->scoring.catalogue, s->snapshot->names, s->dataset, error));
     SQ_TRY(sq_arena_reserve(&s->arena, &s->context->memory, measured.peak, error));
     carve(s, &s->arena, longest);
     map_items(s);
+    s->vectors = (sq_item_vectors){s->scoring.kernels, s->scoring.width, s->rows};
+    for (int64_t u = 0; u < s->dataset->users; u++)
+        s->user_of[u] = sq_match_user(s->snapshot->users, s->snapshot->user_names, s->dataset, u);
     return SEQREC_OK;
 }
 
@@ -123,7 +130,7 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
     s->snapshot = take(model, snapshot);
     s->dataset = sq_dataset_retain((seqrec_dataset *)dataset);
     s->scoring = sq_scoring_of(model, s->snapshot->catalogue);
-    sq_scorer made = {s, score, USERS};
+    sq_scorer made = {s, score, USERS, &s->vectors};
     const int32_t status = furnish(s, error);
     if (status == SEQREC_OK)
         *out = made;

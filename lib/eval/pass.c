@@ -1,7 +1,9 @@
 /* eval: one scorer over all cases of a protocol. */
 #include "eval/pass.h"
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
+#include "eval/calibration.h"
 #include "eval/ranking.h"
 
 #define SCORE_BYTES ((int64_t)32 << 20) /* most bytes of scores per worker, while a block has several users */
@@ -9,9 +11,11 @@
 
 /* Scratch of one worker. */
 typedef struct bench {
-    float *scores; /* [block][items] */
-    int32_t *keys; /* [items] */
-    sq_ranked *top;
+    float *scores;    /* [block][items] */
+    int32_t *keys;    /* [items] */
+    sq_ranked *top;   /* [length of a list] */
+    float *weights;   /* [items] and up to a multiple of 16, for probabilities */
+    float *direction; /* [width] sum of the list's unit vectors */
     int64_t *users, *offsets;
     int32_t *items;
     int64_t *times;
@@ -28,7 +32,6 @@ typedef struct run {
     const sq_scorer *scorer;
     int64_t block;   /* cases per block */
     int64_t longest; /* most history events of a block */
-    int64_t top;     /* longest list wanted, 0 = none */
     int32_t width;
     int64_t first;     /* block of task 0 */
     bench *benches;    /* [width] */
@@ -60,18 +63,19 @@ static void measure(run *r)
         for (int64_t c = block_from(r, b, &end); c < end; c++) events += pass->cases->at[c].history;
         if (events > r->longest) r->longest = events;
     }
-    if (pass->exposure != NULL) r->top = pass->cutoffs[pass->cutoff_count - 1];
-    if (r->top > pass->dataset->items) r->top = pass->dataset->items;
     r->width = sq_pool_width(pass->context->pool);
 }
 
 static int32_t furnish(bench *b, const run *r)
 {
     const sq_memory *memory = &r->pass->context->memory;
+    const sq_beyond *beyond = &r->pass->beyond;
     const size_t items = (size_t)r->pass->dataset->items, block = (size_t)r->block, longest = (size_t)r->longest;
     b->scores = sq_alloc(memory, block * items, sizeof(float));
     b->keys = sq_alloc(memory, items, sizeof(int32_t));
-    b->top = sq_alloc(memory, (size_t)r->top, sizeof(sq_ranked));
+    b->top = sq_alloc(memory, (size_t)r->pass->lists.length, sizeof(sq_ranked));
+    b->weights = sq_alloc(memory, beyond->nll != NULL ? (items + 15) / 16 * 16 : 0, sizeof(float));
+    b->direction = sq_alloc(memory, beyond->diversity != NULL ? beyond->vectors->width : 0, sizeof(float));
     b->users = sq_alloc(memory, block, sizeof(int64_t));
     b->offsets = sq_alloc(memory, block + 1, sizeof(int64_t));
     b->items = sq_alloc(memory, longest, sizeof(int32_t));
@@ -79,7 +83,7 @@ static int32_t furnish(bench *b, const run *r)
     b->draw.mark = sq_alloc_zero(memory, r->pass->candidates != NULL ? items : 0, sizeof(uint32_t));
     b->draw.pool = b->keys;
     return b->scores != NULL && b->keys != NULL && b->top != NULL && b->users != NULL && b->offsets != NULL &&
-           b->items != NULL && b->times != NULL && b->draw.mark != NULL;
+           b->items != NULL && b->times != NULL && b->draw.mark != NULL && b->weights != NULL && b->direction != NULL;
 }
 
 static void clear(bench *b, const sq_memory *memory)
@@ -89,6 +93,8 @@ static void clear(bench *b, const sq_memory *memory)
     sq_free(memory, b->items);
     sq_free(memory, b->offsets);
     sq_free(memory, b->users);
+    sq_free(memory, b->direction);
+    sq_free(memory, b->weights);
     sq_free(memory, b->top);
     sq_free(memory, b->keys);
     sq_free(memory, b->scores);
@@ -113,28 +119,83 @@ static sq_histories gather(const run *r, bench *b, int64_t from, int64_t end)
     return (sq_histories){end - from, b->users, b->offsets, b->items, timestamps != NULL ? b->times : NULL};
 }
 
-static void expose(const run *r, bench *b)
+static void keep_list(const run *r, bench *b, int64_t at)
 {
-    const sq_pass *pass = r->pass;
-    const int64_t found = sq_ranking_top(b->keys, pass->dataset->items, r->top, b->top);
-    int64_t cutoff = 0;
-    for (int64_t rank = 0; rank < found; rank++) {
-        while (rank >= pass->cutoffs[cutoff]) cutoff++;
-        _Atomic uint64_t *counter = &pass->exposure[cutoff * pass->dataset->items + b->top[rank].item];
-        (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    const sq_lists *lists = &r->pass->lists;
+    const int64_t found = sq_ranking_top(b->keys, r->pass->dataset->items, lists->length, b->top);
+    int32_t *list = lists->items + at * lists->length;
+    for (int64_t rank = 0; rank < lists->length; rank++) list[rank] = rank < found ? b->top[rank].item : -1;
+}
+
+/* The sum of cosines over the pairs of a growing list is the sum of <v_j, v_1 + .. + v_(j-1)> over unit vectors v. */
+static void spread(const run *r, bench *b, int64_t at)
+{
+    const sq_beyond *beyond = &r->pass->beyond;
+    const sq_item_vectors *vectors = beyond->vectors;
+    const int32_t *list = sq_list(&r->pass->lists, at);
+    double cosines = 0.0, spread_so_far = 0.0;
+    int64_t length = 0;
+    for (size_t i = 0; i < vectors->width; i++) b->direction[i] = 0.0f;
+    for (int64_t c = 0; c < beyond->cutoff_count; c++) {
+        const int64_t end = sq_list_entries(&r->pass->lists, at, beyond->cutoffs[c]);
+        for (; length < end; length++) {
+            const float *row = vectors->rows[list[length]];
+            const float inverse = beyond->inverse_norms[list[length]];
+            cosines += (double)inverse * (double)vectors->kernels->dot(vectors->width, row, b->direction);
+            vectors->kernels->axpy(vectors->width, inverse, row, b->direction);
+        }
+        if (length > 1) spread_so_far = 1.0 - 2.0 * cosines / ((double)length * (double)(length - 1));
+        beyond->diversity[c * r->pass->cases->count + at] = spread_so_far;
     }
 }
 
-static sq_place place_in_full(const run *r, bench *b, const sq_case *one, const float *scores)
+/* Against the most popular candidates, as the popularity ranker lists them for this user. */
+static double apart_popular(const run *r, const bench *b, int64_t at)
+{
+    const sq_beyond *beyond = &r->pass->beyond;
+    const int32_t *list = sq_list(&r->pass->lists, at);
+    const int64_t entries = sq_list_entries(&r->pass->lists, at, beyond->depth), items = r->pass->dataset->items;
+    int64_t shown = 0, common = 0;
+    for (int64_t i = 0; i < items && shown < beyond->depth; i++) {
+        const int32_t item = beyond->by_popularity[i];
+        if (b->keys[item] == SQ_KEY_EXCLUDED) continue;
+        shown++;
+        for (int64_t rank = 0; rank < entries; rank++) common += list[rank] == item;
+    }
+    return 1.0 - (double)common / (double)beyond->depth;
+}
+
+static void look_beyond(const run *r, bench *b, const sq_case *one, int64_t at, const float *scores)
+{
+    const sq_beyond *beyond = &r->pass->beyond;
+    const sq_item_vectors *logits = r->scorer->vectors;
+    if (beyond->nll != NULL) {
+        sq_outlook outlook = {NAN, NAN};
+        if (logits != NULL) {
+            outlook = sq_outlook_of(logits->kernels, scores, b->keys, r->pass->dataset->items,
+                                    sq_case_target(r->pass->cases, one), b->weights);
+        }
+        beyond->nll[at] = outlook.nll;
+        beyond->confidence[at] = outlook.confidence;
+    }
+    if (beyond->diversity != NULL) spread(r, b, at);
+    if (beyond->apart_popular != NULL) beyond->apart_popular[at] = apart_popular(r, b, at);
+}
+
+static sq_place place_in_full(const run *r, bench *b, int64_t at, const float *scores)
 {
     const sq_pass *pass = r->pass;
+    const sq_case *one = &pass->cases->at[at];
     const int32_t *items = sq_case_items(pass->cases, one);
     const int32_t target = sq_case_target(pass->cases, one);
     sq_ranking_keys(scores, pass->dataset->items, b->keys);
     const int32_t key = b->keys[target];
     for (int64_t e = 0; pass->protocol->filter && e < one->history; e++) b->keys[items[e]] = SQ_KEY_EXCLUDED;
     b->keys[target] = key;
-    if (r->top > 0) expose(r, b);
+    if (pass->lists.items != NULL) {
+        keep_list(r, b, at);
+        look_beyond(r, b, one, at, scores);
+    }
     return sq_ranking_place(b->keys, pass->dataset->items, target);
 }
 
@@ -166,9 +227,8 @@ static void rank_block(void *arg, int32_t task, int32_t worker)
     if (result->status != SEQREC_OK) return;
     for (int64_t c = from; c < end; c++) {
         const float *scores = b->scores + (c - from) * pass->dataset->items;
-        const sq_case *one = &pass->cases->at[c];
-        pass->places[c] =
-            pass->candidates != NULL ? place_in_sample(r, b, one, scores) : place_in_full(r, b, one, scores);
+        pass->places[c] = pass->candidates != NULL ? place_in_sample(r, b, &pass->cases->at[c], scores)
+                                                   : place_in_full(r, b, c, scores);
     }
 }
 

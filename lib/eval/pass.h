@@ -2,8 +2,23 @@
 #ifndef SQ_PASS_H
 #define SQ_PASS_H
 #include "eval/candidates.h"
+#include "eval/lists.h"
 #include "eval/metrics.h"
 #include "eval/scorer.h"
+
+/* What full rankings may be measured by beside the target's place; each out array may be NULL. */
+typedef struct sq_beyond {
+    double *nll, *confidence; /* out: [cases] (sq_outlook_of); NaN for a scorer whose scores are no logits */
+    const sq_item_vectors *vectors;
+    const float *inverse_norms; /* [items] of these vectors, 0 for a zero vector */
+    const int64_t *cutoffs;     /* rising, above 1 */
+    int64_t cutoff_count;
+    double *diversity; /* out: [cutoff_count][cases] mean of 1 - cosine over pairs of the list, 0 without a pair */
+    const int32_t *by_popularity; /* [items] the most popular first */
+    int64_t depth;
+    double
+        *apart_popular; /* out: [cases] share of the first `depth` places whose item popularity does not show there */
+} sq_beyond;
 
 typedef struct sq_pass {
     seqrec_context *context;
@@ -11,15 +26,12 @@ typedef struct sq_pass {
     const sq_protocol *protocol;
     const sq_cases *cases;
     const sq_candidates *candidates; /* of sampled protocols */
-    const int64_t *cutoffs;          /* rising */
-    int64_t cutoff_count;
-    seqrec_progress_fn progress; /* may be NULL; counts cases over all passes */
+    seqrec_progress_fn progress;     /* may be NULL; counts cases over all passes */
     void *progress_context;
     int64_t done, total;
     sq_place *places; /* out: [cases] */
-    /* out, zeroed before, NULL for sampled protocols: [cutoff_count][items] lists that show the item at a rank from the cut-off
-     * before (or 0) up to this one. */
-    _Atomic uint64_t *exposure;
+    sq_lists lists;   /* out; items NULL: not wanted (sampled protocols), length at most the items of the dataset */
+    sq_beyond beyond; /* of full rankings with lists */
     _Atomic int64_t users_short; /* out: users with fewer negatives than wanted */
 } sq_pass;
 

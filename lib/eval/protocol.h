@@ -35,6 +35,7 @@ typedef struct sq_cases {
     int64_t count;
     int64_t targets;         /* users with a target; count is smaller after a draw or where there is no history */
     int64_t newcomers;       /* of these, users without an event to rank from: not counted */
+    int64_t chosen;          /* users asked for, -1: all */
     const int32_t *sequence; /* borrowed from the dataset */
     const int64_t *offsets;
 } sq_cases;
@@ -49,9 +50,14 @@ static inline int32_t sq_case_target(const sq_cases *cases, const sq_case *one)
     return sq_case_items(cases, one)[one->history];
 }
 
-/* The cases of `protocol`: a user counts when the held-out part (valid 1: validation, else test) has an event, which is the
- * target, and there is an event before it (E1: a training event). E_ARGUMENT when nobody does. */
+/* Marks the users with these ids (repeats are one) in *out [users], to be freed. E_NOT_FOUND names an id that no user has. */
+int32_t sq_users_choose(const sq_memory *memory, const seqrec_dataset *dataset, const int64_t *ids, int64_t count,
+                        uint8_t **out, seqrec_error *error);
+
+/* The cases of `protocol`: a user counts when chosen[user] (NULL: all are) and the held-out part (valid 1: validation, else test)
+ * has an event, which is the target, and there is an event before it (E1: a training event). E_ARGUMENT when nobody does. */
 int32_t sq_cases_collect(const sq_memory *memory, const seqrec_dataset *dataset, const sq_division *division,
-                         const sq_protocol *protocol, int32_t valid, uint64_t seed, sq_cases *out, seqrec_error *error);
+                         const sq_protocol *protocol, const uint8_t *chosen, int32_t valid, uint64_t seed,
+                         sq_cases *out, seqrec_error *error);
 void sq_cases_free(sq_cases *cases, const sq_memory *memory);
 #endif

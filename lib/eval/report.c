@@ -6,45 +6,39 @@
 #include <stdio.h>
 #include <string.h>
 
-static int32_t name_by_cutoff(seqrec_report *report, int32_t at, const char *metric, const int64_t *cutoffs)
+static void name_figures(seqrec_report *report, const sq_figures *figures)
 {
-    for (int32_t c = 0; c < report->cutoffs; c++) {
-        (void)snprintf(report->names[at + c], SQ_REPORT_NAME, "%s@%" PRId64, metric, cutoffs[c]);
-    }
-    return at + report->cutoffs;
+    const int64_t group = report->figures[SQ_ROW_GROUP];
+    for (int64_t i = 0; i < figures->total; i++) sq_figures_name(figures, i, report->names[SQ_ROW_WHOLE][i]);
+    for (int64_t i = 0; i < group - 2; i++) sq_figures_name(figures, i, report->names[SQ_ROW_GROUP][i]);
+    (void)strcpy(report->names[SQ_ROW_GROUP][group - 2], "least");
+    (void)strcpy(report->names[SQ_ROW_GROUP][group - 1], "most");
 }
 
-static void name_figures(seqrec_report *report, const int64_t *cutoffs, int32_t parts)
-{
-    (void)strcpy(report->names[0], "users");
-    int32_t at = name_by_cutoff(report, 1, "hr", cutoffs);
-    at = name_by_cutoff(report, at, "ndcg", cutoffs);
-    (void)strcpy(report->names[at++], "mrr");
-    if ((parts & SQ_REPORT_EXPOSURE) != 0) {
-        at = name_by_cutoff(report, at, "coverage", cutoffs);
-        at = name_by_cutoff(report, at, "gini", cutoffs);
-    }
-    if ((parts & SQ_REPORT_SHORT) != 0) (void)strcpy(report->names[at], "users_short");
-}
-
-int32_t sq_report_create(seqrec_context *context, const int64_t *cutoffs, int32_t count, int32_t parts,
-                         seqrec_report **out, seqrec_error *error)
+int32_t sq_report_create(seqrec_context *context, const sq_figures *figures, int32_t most_rows, seqrec_report **out,
+                         seqrec_error *error)
 {
     const sq_memory *memory = &context->memory;
     seqrec_report *report = sq_alloc_zero(memory, 1, sizeof *report);
     SQ_CHECK(report != NULL, error, SEQREC_E_MEMORY, "no memory for a report");
-    report->cutoffs = count;
-    report->figures =
-        2 + 2 * count + ((parts & SQ_REPORT_EXPOSURE) != 0 ? 2 * count : 0) + ((parts & SQ_REPORT_SHORT) != 0 ? 1 : 0);
     report->context = sq_context_retain(context);
-    report->names = sq_alloc_zero(memory, (size_t)report->figures, SQ_REPORT_NAME);
-    report->at = sq_alloc(memory, (size_t)SQ_REPORT_ROWS * (size_t)report->figures, sizeof(sq_figure));
-    if (report->names == NULL || report->at == NULL) {
-        const int32_t figures = report->figures;
-        sq_report_release(report);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a report of %" PRId32 " figures", figures);
+    report->most_rows = most_rows;
+    report->figures[SQ_ROW_WHOLE] = figures->total;
+    report->figures[SQ_ROW_GROUP] = 2 * figures->cutoff_count + 4;
+    report->row = sq_alloc_zero(memory, (size_t)most_rows, sizeof(sq_report_row));
+    int32_t whole = report->row != NULL;
+    for (int32_t kind = 0; kind < SQ_ROW_KINDS; kind++) {
+        const int64_t count = report->figures[kind];
+        if (count > report->stride) report->stride = count;
+        report->names[kind] = sq_alloc_zero(memory, (size_t)count, SQ_FIGURE_NAME);
+        whole = whole && report->names[kind] != NULL;
     }
-    name_figures(report, cutoffs, parts);
+    report->at = sq_alloc(memory, (size_t)most_rows * (size_t)report->stride, sizeof(sq_figure));
+    if (!whole || report->at == NULL) {
+        sq_report_release(report);
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a report of %" PRId64 " figures", figures->total);
+    }
+    name_figures(report, figures);
     *out = report;
     return SEQREC_OK;
 }
@@ -53,17 +47,24 @@ void sq_report_release(seqrec_report *report)
 {
     if (report == NULL) return;
     seqrec_context *context = report->context;
-    sq_free(&context->memory, report->at);
-    sq_free(&context->memory, report->names);
-    sq_free(&context->memory, report);
+    const sq_memory *memory = &context->memory;
+    sq_free(memory, report->at);
+    for (int32_t kind = 0; kind < SQ_ROW_KINDS; kind++) sq_free(memory, report->names[kind]);
+    sq_free(memory, report->row);
+    sq_free(memory, report);
     sq_context_release(context);
 }
 
-sq_figure *sq_report_add(seqrec_report *report, const char *name)
+sq_figure *sq_report_add(seqrec_report *report, int32_t kind, const char *format, ...)
 {
-    sq_figure *figures = report->at + (size_t)report->rows * (size_t)report->figures;
-    report->row_names[report->rows++] = name;
-    for (int32_t i = 0; i < report->figures; i++) figures[i] = (sq_figure){NAN, NAN, NAN};
+    sq_figure *figures = report->at + report->rows * report->stride;
+    sq_report_row *row = &report->row[report->rows++];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(row->name, sizeof row->name, format, arguments);
+    va_end(arguments);
+    row->kind = kind;
+    for (int64_t i = 0; i < report->stride; i++) figures[i] = (sq_figure){NAN, NAN, NAN};
     return figures;
 }
 
@@ -76,10 +77,23 @@ void sq_report_say(seqrec_report *report, const char *format, ...)
     va_end(arguments);
 }
 
+void sq_report_warn(seqrec_report *report, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(report->warnings[report->warning_count++], SQ_REPORT_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+const char *sq_report_warning(const seqrec_report *report, int32_t index)
+{
+    return index >= 0 && index < report->warning_count ? report->warnings[index] : NULL;
+}
+
 static int32_t find_row(const seqrec_report *report, const char *row)
 {
     for (int32_t r = 0; r < report->rows; r++) {
-        if (strcmp(report->row_names[r], row) == 0) return r;
+        if (strcmp(report->row[r].name, row) == 0) return r;
     }
     return -1;
 }
@@ -93,15 +107,15 @@ static void list_names(char *out, size_t bytes, const char *name)
 
 static int32_t no_row(const seqrec_report *report, const char *row, seqrec_error *error)
 {
-    char list[64] = "";
-    for (int32_t r = 0; r < report->rows; r++) list_names(list, sizeof list, report->row_names[r]);
+    char list[160] = "";
+    for (int32_t r = 0; r < report->rows; r++) list_names(list, sizeof list, report->row[r].name);
     return sq_fail(error, SEQREC_E_NOT_FOUND, "the report has no row \"%.40s\"; it has %s", row, list);
 }
 
-static int32_t no_metric(const seqrec_report *report, const char *metric, seqrec_error *error)
+static int32_t no_metric(const seqrec_report *report, int32_t kind, const char *metric, seqrec_error *error)
 {
     char list[160] = "";
-    for (int32_t i = 0; i < report->figures; i++) list_names(list, sizeof list, report->names[i]);
+    for (int64_t i = 0; i < report->figures[kind]; i++) list_names(list, sizeof list, report->names[kind][i]);
     return sq_fail(error, SEQREC_E_NOT_FOUND, "the report has no metric \"%.40s\"; it has %s", metric, list);
 }
 
@@ -110,17 +124,19 @@ int32_t sq_report_get(const seqrec_report *report, const char *row, const char *
 {
     const int32_t r = find_row(report, row);
     if (r < 0) return no_row(report, row, error);
-    for (int32_t i = 0; i < report->figures; i++) {
-        if (strcmp(report->names[i], metric) == 0) {
-            *out = report->at + (size_t)r * (size_t)report->figures + i;
+    const int32_t kind = report->row[r].kind;
+    for (int64_t i = 0; i < report->figures[kind]; i++) {
+        if (strcmp(report->names[kind][i], metric) == 0) {
+            *out = report->at + r * report->stride + i;
             return SEQREC_OK;
         }
     }
-    return no_metric(report, metric, error);
+    return no_metric(report, kind, metric, error);
 }
 
 const char *sq_report_metric(const seqrec_report *report, const char *row, int32_t index)
 {
-    if (index < 0 || index >= report->figures || find_row(report, row) < 0) return NULL;
-    return report->names[index];
+    const int32_t r = find_row(report, row);
+    if (r < 0 || index < 0 || index >= report->figures[report->row[r].kind]) return NULL;
+    return report->names[report->row[r].kind][index];
 }

@@ -2,22 +2,66 @@
 #include "layer/embedding.h"
 #include <string.h>
 
-void sq_embed_fwd(const sq_embedding *e, const float *const *items, int32_t n, uint64_t first, float *x)
+static void join(const sq_embedding *e, const float *item, float *row)
 {
-    for (int32_t t = 0; t < n; t++) {
-        float *row = x + (size_t)t * e->width;
-        if (e->scale == 1.0f)
-            memcpy(row, items[t], e->width * sizeof *row);
-        else
-            e->kernels->scale(e->width, e->scale, items[t], row);
-        if (e->positions) e->kernels->add(e->width, e->positions + (size_t)e->rule(t, n) * e->width, row);
-    }
-    e->kernels->dropout((size_t)n, e->width, e->width, &e->dropout, first, x);
+    size_t i = 0;
+    for (; i < e->item_width; i++) row[i] = e->scale * item[i];
+    for (size_t k = 0; k < e->user_width; k++) row[i++] = e->user_scale * e->user[k];
+    for (; i < e->width; i++) row[i] = 0;
 }
 
-void sq_embed_bwd(const sq_embedding *e, int32_t n, uint64_t first, float *dx, float *dpositions)
+static void event(const sq_embedding *e, const float *item, float *row)
 {
-    e->kernels->dropout((size_t)n, e->width, e->width, &e->dropout, first, dx);
-    for (int32_t t = 0; t < n && dpositions; t++)
-        e->kernels->add(e->width, dx + (size_t)t * e->width, dpositions + (size_t)e->rule(t, n) * e->width);
+    if (e->place == SQ_EMBED_JOIN_USER)
+        join(e, item, row);
+    else if (e->scale == 1.0f)
+        memcpy(row, item, e->width * sizeof *row);
+    else
+        e->kernels->scale(e->width, e->scale, item, row);
+    if (e->place == SQ_EMBED_ADD_USER) e->kernels->axpy(e->width, e->user_scale, e->user, row);
+}
+
+static void sum_rows(const sq_embedding *e, const float *const *items, int32_t n, float *x)
+{
+    float *events = x + (size_t)sq_embed_first(e) * e->width;
+    if (e->place == SQ_EMBED_PREFIX_USER) e->kernels->scale(e->width, e->user_scale, e->user, x);
+    for (int32_t t = 0; t < n; t++) {
+        float *row = events + (size_t)t * e->width;
+        event(e, items[t], row);
+        if (e->positions) e->kernels->add(e->width, e->positions + (size_t)e->rule(t, n) * e->width, row);
+    }
+}
+
+void sq_embed_fwd(const sq_embedding *e, const float *const *items, int32_t n, uint64_t first,
+                  const sq_embedding_saved *saved, float *x)
+{
+    const size_t tokens = (size_t)sq_embed_tokens(e, n);
+    float *sum = e->gain && saved->sum ? saved->sum : x;
+    sum_rows(e, items, n, sum);
+    if (e->gain)
+        e->kernels->norm_fwd(tokens, e->d, e->width, e->epsilon, sum, e->gain, e->bias, x, saved->mean, saved->rstd);
+    e->kernels->dropout(tokens, e->width, e->width, &e->dropout, first, x);
+}
+
+void sq_embed_bwd(const sq_embedding *e, int32_t n, uint64_t first, const sq_embedding_saved *saved, float *dx,
+                  const sq_embedding_grads *grads)
+{
+    const size_t tokens = (size_t)sq_embed_tokens(e, n);
+    const float *events = dx + (size_t)sq_embed_first(e) * e->width;
+    e->kernels->dropout(tokens, e->width, e->width, &e->dropout, first, dx);
+    if (e->gain)
+        e->kernels->norm_bwd(tokens, e->d, e->width, saved->sum, e->gain, saved->mean, saved->rstd, dx, dx, 0, grads->gain,
+                             grads->bias);
+    for (int32_t t = 0; t < n && grads->positions; t++)
+        e->kernels->add(e->width, events + (size_t)t * e->width, grads->positions + (size_t)e->rule(t, n) * e->width);
+}
+
+void sq_embed_user_bwd(const sq_embedding *e, int32_t n, const float *dx, float *du)
+{
+    const size_t padded = (e->user_width + 15) / 16 * 16, at = e->place == SQ_EMBED_JOIN_USER ? e->item_width : 0;
+    const int32_t rows = e->place == SQ_EMBED_PREFIX_USER ? 1 : n;
+    memset(du, 0, padded * sizeof *du);
+    for (int32_t t = 0; t < rows; t++)
+        for (size_t i = 0; i < e->user_width; i++) du[i] += dx[(size_t)t * e->width + at + i];
+    e->kernels->scale(padded, e->user_scale, du, du);
 }

@@ -1,23 +1,28 @@
-/* loss: binary cross-entropy with sampled negatives. */
-#include "loss/losses.h"
+/* loss: binary cross-entropy, plain and with the calibration of gSASRec. */
 #include "loss/logistic.h"
+#include "loss/losses.h"
 
-double sq_bce(const sq_sampled *o)
+/* sum_p -log s(x+_p)^beta - sum_j log(1 - s(x-_j)) */
+static double cross_entropy(const sq_loss_rule *rule, double beta, float weight, size_t m, float *targets, size_t n,
+                            float *negatives)
 {
-    double loss = 0;
-    size_t c = 1 + o->k;
-    for (size_t t = 0; t < o->n; t++) {
-        const float *const *rows = o->rows + t * c;
-        float *g = o->coefficient + t * c, *du = o->du + t * o->width;
-        sq_token_scores(o, t, g);
-        loss += sq_softplus(-g[0]);
-        g[0] = -o->weight * sq_logistic(-g[0]);
-        for (size_t j = 1; j < c; j++) {
-            if (!rows[j]) continue;
-            loss += sq_softplus(g[j]);
-            g[j] = o->weight * sq_logistic(g[j]);
-        }
-        sq_token_gradient(o, t, g, du);
+    double loss = rule->kernels->logistic(n, weight, negatives);
+    for (size_t p = 0; p < m; p++) {
+        int there = targets[p] > -INFINITY;
+        loss += there ? beta * sq_softplus(-targets[p]) : 0;
+        targets[p] = there ? -(weight * (float)beta) * sq_logistic(-targets[p]) : 0;
     }
     return loss;
+}
+
+/* SASRec, eq. 7, with k negatives. */
+double sq_bce(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
+{
+    return cross_entropy(rule, 1, weight, m, targets, n, negatives);
+}
+
+/* gBCE (Petrov and Macdonald 2023, eq. 14), times k + 1: with beta = 1 it is BCE. */
+double sq_gbce(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
+{
+    return cross_entropy(rule, rule->beta, weight, m, targets, n, negatives);
 }

@@ -1,37 +1,76 @@
-/* loss: value and gradient together. Each file has one loss; all read targets and candidates as rows of output vectors. */
+/* loss: value and gradient together. A loss of candidates is one file and one row of the table in losstable.c. */
 #ifndef SQ_LOSSES_H
 #define SQ_LOSSES_H
 #include "base/arena.h"
 #include "tensor/gemm.h"
 
-/* Sampled losses over n tokens. rows[t * (1 + k)] is the target's vector, the k behind it are negatives; a NULL negative is
- * left out. Writes coefficient [n][1 + k] = dL / dscore, du [n][width], and returns the summed loss (not divided), with
- * `weight` (1 / targets of the batch) already in the gradients. */
-typedef struct sq_sampled {
+/* What losses know beside the scores. */
+typedef struct sq_loss_rule {
     const sq_kernels *kernels;
-    size_t n, k, width;
-    float weight;
-    const float *u;             /* [n][width] */
-    const float *const *rows;   /* [n][1 + k] */
-    float *coefficient;         /* [n][1 + k] */
-    float *du;                  /* [n][width] */
-    const float *inverse_norm;  /* NULL, or [n][1 + k]: scores are <u, row> * inverse_norm (cosine) */
-} sq_sampled;
+    double beta;      /* gbce: exponent of the target's probability */
+    float smoothing;  /* softmax losses: share of the target's mass that all candidates get alike */
+    float penalty;    /* bpr_max: weight of the squared scores */
+    int32_t joint;    /* softmax losses with several targets: 1 = one logarithm of their sum, 0 = a sum of logarithms */
+    int32_t corrects; /* sq_logq_* : what sq_sampled.log_expected is subtracted from */
+} sq_loss_rule;
 
-/* -log s(x+) - sum_j log(1 - s(x-_j)) (SASRec, eq. 7, with k negatives). */
-double sq_bce(const sq_sampled *o);
-/* log(exp(x+) + sum_j exp(x-_j)) - x+ (sampled softmax without correction). */
-double sq_sampled_softmax(const sq_sampled *o);
-/* The same with one set of k negatives for all tokens: negatives [k][width] (k a multiple of 16; rows from `live` on are
- * padding), their transpose [width][k]; masked[t * k + j] != 0 leaves a negative out (it is the target). rows has the n targets,
- * coefficient [n] gets theirs; dnegatives [k][width] += . */
+enum { SQ_LOGQ_NONE, SQ_LOGQ_CLASSIC, SQ_LOGQ_CORRECTED };
+
+/* Loss of one position from the scores of m targets and n negatives; scores become weight * dL / dscore. A score of -Inf is a
+ * candidate that is left out: it adds nothing, and its gradient is 0 (targets[0] is always there). negatives has room up to
+ * round16(n), which is scratch. Returns the loss without the weight. */
+typedef double (*sq_score_loss)(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+
+double sq_bce(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+double sq_gbce(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+double sq_bpr(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+double sq_bpr_max(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+double sq_top1_max(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+double sq_sampled_softmax(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
+
+/* A row of the table; its index is the value of option `loss`. */
+typedef struct sq_loss_kind {
+    const char *name;
+    sq_score_loss scores; /* NULL: the whole catalogue competes (sq_softmax_loss) */
+    int32_t softmax;      /* 1: a softmax over candidates: the target as a negative is left out; logq, smoothing and several
+                             targets as the rule says */
+    int32_t several;      /* 1: takes several targets */
+    int32_t lazy;         /* item_updates = auto is lazy */
+} sq_loss_kind;
+/* NULL past the last. */
+const sq_loss_kind *sq_loss_kind_at(int64_t index);
+
+/* Sampled losses over tokens. rows[t * (m + k)] are the m targets' vectors, the k behind them negatives; a NULL row is left
+ * out. Writes coefficient [tokens][m + k] = dL / d<u, row>, du [tokens][width], and returns the sum of weight * loss. */
+typedef struct sq_sampled {
+    const sq_loss_rule *rule;
+    sq_score_loss loss;
+    size_t n, m, k, width;    /* tokens, targets, negatives of a token's own */
+    const float *weight;      /* [n] share of each token in the loss of the batch */
+    const float *u;           /* [n][width] */
+    const float *const *rows; /* [n][m + k] */
+    float *coefficient;       /* [n][m + k] */
+    float *du;                /* [n][width] */
+    const float *inverse_norm; /* NULL, or [n][m + k]: scores are <u, row> * inverse_norm (cosine) */
+    const float *bias;         /* NULL, or [n]: added to all scores of a token (what its user adds whatever the item) */
+    float *dbias;              /* [n], with bias: its gradient */
+    const float *log_expected; /* NULL, or [n][m + k]: log of how often the proposal draws the candidate (logQ) */
+    size_t hardest;            /* 0, or: of the k only so many with the highest scores take part */
+    float *scratch;            /* sq_sampled_scratch floats */
+} sq_sampled;
+size_t sq_sampled_scratch(size_t m, size_t k);
+double sq_sampled_loss(const sq_sampled *o);
+
+/* The same with one set of k negatives for all tokens beside each token's m targets: negatives [k][width] (k a multiple of 16; rows
+ * from `live` on are padding), their transpose [width][k]; masked[t * k + j] != 0 leaves a negative out; dnegatives [k][width]
+ * +=. */
 typedef struct sq_shared {
     const float *negatives, *transposed;
     size_t k, live;
     const uint8_t *masked;
+    const float *log_expected; /* NULL, or [k] */
     float *dnegatives;
     float *logits; /* scratch [n][k] */
-    int32_t bce;   /* 1: BCE, 0: sampled softmax */
 } sq_shared;
 double sq_shared_negatives(const sq_sampled *o, const sq_shared *shared);
 
@@ -39,16 +78,18 @@ double sq_shared_negatives(const sq_sampled *o, const sq_shared *shared);
 typedef struct sq_softmax {
     const sq_kernels *kernels;
     size_t n, width, d, items; /* items = V */
-    float weight;
-    const float *u;        /* [n][width] */
-    const int32_t *target; /* [n] in 0 .. V - 1 */
-    const float *rows;     /* [V padded to 64][width], zero behind V */
-    const float *panels;   /* [V / 64][d][64]: the same transposed in panels */
-    float *du;             /* [n][width] */
-    float *drows;          /* [V padded][width] += */
-    float *scratch;        /* sq_softmax_scratch floats */
+    float smoothing;           /* label smoothing: target 1 - smoothing, and smoothing / V for every item */
+    const float *weight;       /* [n] */
+    const float *u;            /* [n][width] */
+    const int32_t *target;     /* [n] in 0 .. V - 1 */
+    const float *rows;         /* [V padded to 64][width], zero behind V */
+    const float *panels;       /* [V / 64][d][64]: the same transposed in panels */
+    float *du;                 /* [n][width] */
+    float *drows;              /* [V padded][width] += */
+    float *scratch;            /* sq_softmax_scratch floats */
 } sq_softmax;
 size_t sq_softmax_scratch(size_t items, size_t width);
+/* Sum of weight * loss. */
 double sq_softmax_loss(const sq_softmax *o);
 /* Builds panels of items 64 * first .. from rows. */
 void sq_softmax_panel(const sq_kernels *kernels, const float *rows, size_t width, size_t d, size_t panel, float *panels);

@@ -1,27 +1,66 @@
-/* loss: softmax over the target and sampled negatives, own negatives for each token. */
-#include "loss/logistic.h"
+/* loss: softmax over the targets and the negatives of one position. A logQ correction is in the scores already. */
+#include "loss/losses.h"
+#include <math.h>
 
-double sq_sampled_softmax(const sq_sampled *o)
+/* One target with label smoothing e: log(exp(x+) + sum_j exp(x_j)) - (1 - e) x+ - e mean(x), the mean over all candidates. An
+ * exponential of 0 may belong to a candidate that is there, so the kernels, which lose the difference, are not used. */
+static double smoothed(const sq_loss_rule *rule, float weight, float *target, size_t n, float *negatives)
 {
-    double loss = 0;
-    size_t c = 1 + o->k;
-    for (size_t t = 0; t < o->n; t++) {
-        const float *const *rows = o->rows + t * c;
-        float *g = o->coefficient + t * c;
-        sq_token_scores(o, t, g);
-        for (size_t j = 1; j < c; j++)
-            if (!rows[j]) g[j] = -INFINITY;
-        size_t whole = c / 16 * 16; /* the kernel reads whole vectors, and behind g lie other threads' coefficients */
-        float target = g[0], top = o->kernels->max(whole, g);
-        for (size_t j = whole; j < c; j++) top = g[j] > top ? g[j] : top;
-        float sum = 0;
-        for (size_t j = 0; j < c; j++) g[j] -= top;
-        o->kernels->exp(c, g, g);
-        for (size_t j = 0; j < c; j++) sum += g[j];
-        loss += log((double)sum) + ((double)top - (double)target);
-        for (size_t j = 0; j < c; j++) g[j] *= o->weight / sum;
-        g[0] -= o->weight;
-        sq_token_gradient(o, t, g, o->du + t * o->width);
+    float e = rule->smoothing, x = *target, top = x, all;
+    double sum = (double)x;
+    size_t live = 1;
+    for (size_t j = 0; j < n; j++) {
+        if (!(negatives[j] > -INFINITY)) continue;
+        if (negatives[j] > top) top = negatives[j];
+        sum += (double)negatives[j];
+        live++;
     }
+    all = expf(x - top);
+    for (size_t j = 0; j < n; j++) all += expf(negatives[j] - top);
+    for (size_t j = 0; j < n; j++)
+        negatives[j] = negatives[j] > -INFINITY ? weight * (expf(negatives[j] - top) / all - e / (float)live) : 0;
+    *target = weight * (expf(x - top) / all - (1 - e) - e / (float)live);
+    return log((double)all) + (double)top - (1 - (double)e) * (double)x - (double)e * sum / (double)live;
+}
+
+/* Several targets. Joint: log(sum_p exp x_p + N) - log sum_p exp x_p; else the sum over p of log(exp x_p + N) - x_p, with N =
+ * sum_j exp x_j (LogIn-CE and LogOut-CE of RePlay). */
+static double several(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
+{
+    float top = rule->kernels->max(n, negatives), own = 0, share = 0;
+    double loss = 0;
+    for (size_t p = 0; p < m; p++) top = targets[p] > top ? targets[p] : top;
+    float others = rule->kernels->exp_shift(n, top, negatives);
+    for (size_t p = 0; p < m; p++) own += expf(targets[p] - top);
+    if (rule->joint) {
+        loss = log((double)(own + others)) - log((double)own);
+        share = 1 / (own + others);
+    }
+    for (size_t p = 0; p < m; p++) {
+        float x = targets[p], e = expf(x - top);
+        targets[p] = 0;
+        if (!(x > -INFINITY)) continue;
+        if (rule->joint) {
+            targets[p] = weight * (e * share - e / own);
+        } else {
+            loss += log((double)(e + others)) + ((double)top - (double)x);
+            share += 1 / (e + others);
+            targets[p] = weight * (e / (e + others) - 1);
+        }
+    }
+    rule->kernels->scale((n + 15) / 16 * 16, weight * share, negatives, negatives);
     return loss;
+}
+
+/* log(exp(x+) + sum_j exp(x-_j)) - x+ */
+double sq_sampled_softmax(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
+{
+    if (rule->smoothing > 0) return smoothed(rule, weight, targets, n, negatives);
+    if (m > 1) return several(rule, weight, m, targets, n, negatives);
+    float target = *targets, top = rule->kernels->max(n, negatives);
+    if (target > top) top = target;
+    float sum = rule->kernels->exp_shift(n, top, negatives), own = expf(target - top);
+    rule->kernels->scale((n + 15) / 16 * 16, weight / (sum + own), negatives, negatives);
+    *targets = weight * (own / (sum + own) - 1.0f);
+    return log((double)(sum + own)) + ((double)top - (double)target);
 }

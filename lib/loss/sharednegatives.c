@@ -1,48 +1,52 @@
-/* loss: BCE and sampled softmax when all tokens of a batch share their negatives: one product instead of a gather. */
-#include "loss/logistic.h"
+/* loss: losses over candidates when all tokens of a batch share their negatives: one product instead of a gather. */
+#include "loss/losses.h"
+#include <math.h>
 
-/* Turns the logits of token t into dL/dlogit in place and returns its loss; *g = coefficient of the target. */
-static double softmax_token(const sq_sampled *o, const sq_shared *s, float target, float *logits, float *g)
+/* Scores of a token's own targets, -Inf where a row is left out. */
+static void target_scores(const sq_sampled *o, size_t t, float *scores)
 {
-    float top = o->kernels->max(s->live, logits);
-    if (target > top) top = target;
-    float sum = o->kernels->exp_shift(s->live, top, logits), own = expf(target - top);
-    o->kernels->scale(s->k, o->weight / (sum + own), logits, logits);
-    *g = o->weight * (own / (sum + own) - 1.0f);
-    return log((double)(sum + own)) + ((double)top - (double)target);
+    const float *const *rows = o->rows + t * o->m;
+    for (size_t p = 0; p < o->m; p++) {
+        scores[p] = rows[p] ? o->rule->kernels->dot(o->width, o->u + t * o->width, rows[p]) : -INFINITY;
+        if (rows[p] && o->inverse_norm) scores[p] *= o->inverse_norm[t * o->m + p];
+        if (o->bias) scores[p] += o->bias[t];
+        if (o->log_expected && o->rule->corrects == SQ_LOGQ_CLASSIC) scores[p] -= o->log_expected[t * o->m + p];
+    }
 }
 
-static double bce_token(const sq_sampled *o, const sq_shared *s, float target, float *logits, float *g)
+static float sum_of(size_t n, const float *x)
 {
-    double loss = sq_softplus(-target);
-    *g = -o->weight * sq_logistic(-target);
-    for (size_t j = 0; j < s->live; j++) {
-        if (logits[j] == -INFINITY) {
-            logits[j] = 0;
-            continue;
-        }
-        loss += sq_softplus(logits[j]);
-        logits[j] = o->weight * sq_logistic(logits[j]);
-    }
-    return loss;
+    float sum = 0;
+    for (size_t j = 0; j < n; j++) sum += x[j];
+    return sum;
+}
+
+static double token_loss(const sq_sampled *o, const sq_shared *s, size_t t)
+{
+    float *logits = s->logits + t * s->k, *g = o->coefficient + t * o->m;
+    for (size_t j = 0; j < s->live && o->bias; j++) logits[j] += o->bias[t];
+    for (size_t j = 0; j < s->live && s->log_expected; j++) logits[j] -= s->log_expected[j];
+    for (size_t j = 0; j < s->live; j++)
+        if (s->masked[t * s->k + j]) logits[j] = -INFINITY;
+    target_scores(o, t, g);
+    double loss = o->loss(o->rule, o->weight[t], o->m, g, s->live, logits);
+    if (o->bias) o->dbias[t] = sum_of(o->m, g) + sum_of(s->live, logits);
+    for (size_t p = 0; p < o->m && o->inverse_norm; p++) g[p] *= o->inverse_norm[t * o->m + p];
+    for (size_t j = s->live; j < s->k; j++) logits[j] = 0;
+    return (double)o->weight[t] * loss;
 }
 
 double sq_shared_negatives(const sq_sampled *o, const sq_shared *s)
 {
-    double loss = 0;
-    sq_gemm(o->kernels, o->n, s->k, o->width, o->u, o->width, 1, s->transposed, s->k, s->logits, s->k, 0);
-    for (size_t t = 0; t < o->n; t++) {
-        float *logits = s->logits + t * s->k, *g = o->coefficient + t;
-        float target = o->kernels->dot(o->width, o->u + t * o->width, o->rows[t]);
-        if (o->inverse_norm) target *= o->inverse_norm[t];
-        for (size_t j = 0; j < s->live; j++)
-            if (s->masked[t * s->k + j]) logits[j] = -INFINITY;
-        for (size_t j = s->live; j < s->k; j++) logits[j] = 0;
-        loss += s->bce ? bce_token(o, s, target, logits, g) : softmax_token(o, s, target, logits, g);
-        if (o->inverse_norm) *g *= o->inverse_norm[t];
-    }
-    sq_gemm(o->kernels, o->n, o->width, s->live, s->logits, s->k, 1, s->negatives, o->width, o->du, o->width, 0);
-    sq_gemm(o->kernels, s->live, o->width, o->n, s->logits, 1, s->k, o->u, o->width, s->dnegatives, o->width, 1);
-    for (size_t t = 0; t < o->n; t++) o->kernels->axpy(o->width, o->coefficient[t], o->rows[t], o->du + t * o->width);
-    return loss;
+    const sq_kernels *k = o->rule->kernels;
+    double sum = 0;
+    sq_gemm(k, o->n, s->k, o->width, o->u, o->width, 1, s->transposed, s->k, s->logits, s->k, 0);
+    for (size_t t = 0; t < o->n; t++) sum += token_loss(o, s, t);
+    sq_gemm(k, o->n, o->width, s->live, s->logits, s->k, 1, s->negatives, o->width, o->du, o->width, 0);
+    sq_gemm(k, s->live, o->width, o->n, s->logits, 1, s->k, o->u, o->width, s->dnegatives, o->width, 1);
+    for (size_t t = 0; t < o->n; t++)
+        for (size_t p = 0; p < o->m; p++)
+            if (o->rows[t * o->m + p])
+                k->axpy(o->width, o->coefficient[t * o->m + p], o->rows[t * o->m + p], o->du + t * o->width);
+    return sum;
 }

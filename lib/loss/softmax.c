@@ -26,7 +26,7 @@ size_t sq_softmax_scratch(size_t items, size_t width)
 {
     size_t tokens, block;
     tile_shape(items, &tokens, &block);
-    return tokens * (block + width + 3 * 16);
+    return tokens * (block + width + 3 * 16) + width;
 }
 
 void sq_softmax_panel(const sq_kernels *k, const float *rows, size_t width, size_t d, size_t panel, float *panels)
@@ -38,9 +38,9 @@ void sq_softmax_panel(const sq_kernels *k, const float *rows, size_t width, size
 typedef struct tile {
     const sq_softmax *o;
     size_t n, block;        /* tokens; items of a block */
-    const float *u;
+    const float *u, *weight;
     const int32_t *target;
-    float *du, *logits, *scaled, *top, *sum;
+    float *du, *logits, *scaled, *top, *sum, *mean;
 } tile;
 
 static size_t items_of(const tile *t, size_t first)
@@ -78,18 +78,27 @@ static void normaliser(const tile *t)
     }
 }
 
-/* du = weight / sum * (exponentials * rows) - weight * target row; drows += exponentials^T * (u * weight / sum). */
+/* Label smoothing: sum * (p - smoothing / V) in place of the exponentials sum * p. */
+static void smooth(const tile *t, size_t items)
+{
+    float part = t->o->smoothing / (float)t->o->items;
+    for (size_t r = 0; r < t->n && part > 0; r++)
+        for (size_t j = 0; j < items; j++) t->logits[r * t->block + j] -= part * t->sum[r];
+}
+
+/* du = weight / sum * (exponentials * rows) - weight (1 - smoothing) * target row; drows += exponentials^T * (u * weight / sum). */
 static void gradients(const tile *t)
 {
     const sq_softmax *o = t->o;
     for (size_t r = 0; r < t->n; r++)
-        o->kernels->scale(o->width, o->weight / t->sum[r], t->u + r * o->width, t->scaled + r * o->width);
+        o->kernels->scale(o->width, t->weight[r] / t->sum[r], t->u + r * o->width, t->scaled + r * o->width);
     for (size_t first = 0; first < o->items; first += t->block) {
         size_t items = items_of(t, first);
         if (t->block < o->items) {
             compute_logits(t, first);
             for (size_t r = 0; r < t->n; r++) o->kernels->exp_shift(items, t->top[r], t->logits + r * t->block);
         }
+        smooth(t, items);
         sq_gemm(o->kernels, t->n, o->width, items, t->logits, t->block, 1, o->rows + first * o->width, o->width, t->du,
                 o->width, first > 0);
         sq_gemm(o->kernels, items, o->width, t->n, t->logits, 1, t->block, t->scaled, o->width,
@@ -97,11 +106,27 @@ static void gradients(const tile *t)
     }
     for (size_t r = 0; r < t->n; r++) {
         size_t target = (size_t)t->target[r] * o->width;
-        float *du = t->du + r * o->width;
-        o->kernels->scale(o->width, o->weight / t->sum[r], du, du);
-        o->kernels->axpy(o->width, -o->weight, o->rows + target, du);
-        o->kernels->axpy(o->width, -o->weight, t->u + r * o->width, o->drows + target);
+        float *du = t->du + r * o->width, own = t->weight[r] * (1 - o->smoothing);
+        o->kernels->scale(o->width, t->weight[r] / t->sum[r], du, du);
+        o->kernels->axpy(o->width, -own, o->rows + target, du);
+        o->kernels->axpy(o->width, -own, t->u + r * o->width, o->drows + target);
     }
+}
+
+/* Mean of all rows, whose product with u is the mean score. */
+static void mean_row(const sq_softmax *o, float *mean)
+{
+    memset(mean, 0, o->width * sizeof *mean);
+    for (size_t i = 0; i < o->items; i++) o->kernels->axpy(o->width, 1.0f / (float)o->items, o->rows + i * o->width, mean);
+}
+
+static double token_loss(const tile *t, size_t r)
+{
+    const sq_softmax *o = t->o;
+    double e = (double)o->smoothing;
+    double mean = e > 0 ? (double)o->kernels->dot(o->width, t->u + r * o->width, t->mean) : 0;
+    float score = o->kernels->dot(o->width, t->u + r * o->width, o->rows + (size_t)t->target[r] * o->width);
+    return log((double)t->sum[r]) + (double)t->top[r] - (1 - e) * (double)score - e * mean;
 }
 
 double sq_softmax_loss(const sq_softmax *o)
@@ -111,17 +136,17 @@ double sq_softmax_loss(const sq_softmax *o)
     tile_shape(o->items, &tokens, &block);
     for (size_t first = 0; first < o->n; first += tokens) {
         tile t = {.o = o, .block = block, .u = o->u + first * o->width, .target = o->target + first};
+        t.weight = o->weight + first;
         t.n = o->n - first < tokens ? o->n - first : tokens;
         t.du = o->du + first * o->width;
         t.logits = o->scratch;
         t.scaled = t.logits + tokens * block;
         t.top = t.scaled + tokens * o->width;
         t.sum = t.top + tokens;
+        t.mean = o->scratch + tokens * (block + o->width + 3 * 16);
+        if (first == 0 && o->smoothing > 0) mean_row(o, t.mean);
         normaliser(&t);
-        for (size_t r = 0; r < t.n; r++) {
-            float score = o->kernels->dot(o->width, t.u + r * o->width, o->rows + (size_t)t.target[r] * o->width);
-            loss += log((double)t.sum[r]) + (double)t.top[r] - (double)score;
-        }
+        for (size_t r = 0; r < t.n; r++) loss += (double)t.weight[r] * token_loss(&t, r);
         gradients(&t);
     }
     return loss;

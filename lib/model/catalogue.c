@@ -1,9 +1,11 @@
-/* model: lifetime and look-up of the item table; itemedit.c makes new ones. */
+/* model: lifetime and look-up of a keyed table; itemedit.c makes new ones. */
 #include "model/catalogue.h"
 #include <string.h>
 #include "model/shards.h"
 
 #define DIM_MOST 65536
+
+const sq_kind sq_kind_item = {"item", 0}, sq_kind_user = {"user", 1};
 
 sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *like)
 {
@@ -16,6 +18,7 @@ sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *
         sq_free(memory, rows);
         return NULL;
     }
+    rows->wiped = like && like->wiped;
     if (like) memcpy(rows->at, like->at, floats * sizeof(float));
     return rows;
 }
@@ -29,6 +32,7 @@ sq_rows *sq_rows_retain(sq_rows *rows)
 void sq_rows_release(const sq_memory *memory, sq_rows *rows)
 {
     if (!rows || atomic_fetch_sub_explicit(&rows->references, 1, memory_order_acq_rel) != 1) return;
+    if (rows->wiped) memset(rows->at, 0, sq_block_bytes(rows->at));
     sq_free(memory, rows->at);
     sq_free(memory, rows);
 }
@@ -38,17 +42,18 @@ static void release_slots(const sq_memory *memory, sq_slots *slots)
     if (slots && atomic_fetch_sub_explicit(&slots->references, 1, memory_order_acq_rel) == 1) sq_free(memory, slots);
 }
 
-int32_t sq_catalogue_create(seqrec_context *context, int32_t dim, int32_t tables, sq_catalogue **out,
-                            seqrec_error *error)
+int32_t sq_catalogue_create(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
+                            sq_catalogue **out, seqrec_error *error)
 {
     SQ_CHECK(dim >= 1 && dim <= DIM_MOST, error, SEQREC_E_RANGE, "dim=%d must lie in 1..%d", (int)dim, DIM_MOST);
-    SQ_CHECK(tables == 1 || tables == 2, error, SEQREC_E_RANGE, "%d vectors for an item: it must be 1 or 2",
-             (int)tables);
+    SQ_CHECK(tables == 1 || tables == 2, error, SEQREC_E_RANGE, "%d vectors for one %s: it must be 1 or 2",
+             (int)tables, kind->name);
     const sq_memory *memory = &context->memory;
     sq_catalogue *made = sq_alloc_zero(memory, 1, sizeof *made);
-    SQ_CHECK(made, error, SEQREC_E_MEMORY, "no memory for the item table");
+    SQ_CHECK(made, error, SEQREC_E_MEMORY, "no memory for the %s table", kind->name);
     made->context = sq_context_retain(context);
     atomic_init(&made->references, 1);
+    made->kind = kind;
     made->dim = dim;
     made->padded = (dim + 15) / 16 * 16;
     made->tables = tables;
@@ -59,7 +64,7 @@ int32_t sq_catalogue_create(seqrec_context *context, int32_t dim, int32_t tables
     if (made->shards) made->shards[0] = sq_shard_create(memory, 0);
     if (!made->slots || !made->rows || !made->shards || !made->shards[0]) {
         sq_catalogue_release(made);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the item table");
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the %s table", kind->name);
     }
     *out = made;
     return SEQREC_OK;

@@ -1,4 +1,4 @@
-/* model: the item table. Rows live in chunks of fixed size that never move; a chunk, once published, is never written: a
+/* model: the keyed table of items, and of users. Rows live in chunks of fixed size that never move; a chunk, once published, is never written: a
  * writer copies what it changes and publishes a new catalogue, so a reader's catalogue stays as it is. */
 #ifndef SQ_CATALOGUE_H
 #define SQ_CATALOGUE_H
@@ -19,8 +19,16 @@ typedef struct sq_slots {
 /* The vectors of one chunk: [SQ_CHUNK_ROWS][stride] floats, zero where no item lives and in the padding of each row. */
 typedef struct sq_rows {
     _Atomic int32_t references;
-    float *at; /* 64-byte aligned */
+    int32_t wiped; /* 1: zeroed before their memory is given back */
+    float *at;     /* 64-byte aligned */
 } sq_rows;
+
+/* What a table holds. */
+typedef struct sq_kind {
+    const char *name; /* for messages */
+    int32_t wiped;    /* 1: no chunk that goes leaves its vectors in free memory */
+} sq_kind;
+extern const sq_kind sq_kind_item, sq_kind_user;
 
 /* One bucket of the id -> slot map: immutable open addressing (shards.h). */
 typedef struct sq_shard sq_shard;
@@ -29,7 +37,8 @@ typedef struct sq_shard sq_shard;
 typedef struct sq_catalogue {
     seqrec_context *context; /* retained */
     _Atomic int32_t references;
-    int32_t dim;     /* d: floats of an item vector */
+    const sq_kind *kind;
+    int32_t dim;     /* d: floats of a vector */
     int32_t padded;  /* d rounded up to 16 */
     int32_t tables;  /* 1 tied, 2: input vector then output vector */
     int32_t stride;  /* tables * padded */
@@ -43,8 +52,8 @@ typedef struct sq_catalogue {
 } sq_catalogue;
 
 /* An empty catalogue. */
-int32_t sq_catalogue_create(seqrec_context *context, int32_t dim, int32_t tables, sq_catalogue **out,
-                            seqrec_error *error);
+int32_t sq_catalogue_create(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
+                            sq_catalogue **out, seqrec_error *error);
 sq_catalogue *sq_catalogue_retain(sq_catalogue *catalogue);
 void sq_catalogue_release(sq_catalogue *catalogue);
 
@@ -74,11 +83,12 @@ int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, s
 /* Places items at given slots and generations (loading a file): ids[n] distinct, slots[n] strictly rising, generations[n]
  * positive, vectors as in put; E_FORMAT otherwise. vectors NULL: rows are zero and belong to the caller alone, who may fill
  * those of the ids before anybody else sees the table. The table is as large as its last slot asks. */
-int32_t sq_catalogue_restore(seqrec_context *context, int32_t dim, int32_t tables, const int64_t *ids,
-                             const int32_t *slots, const int32_t *generations, int64_t n, const float *vectors,
-                             sq_catalogue **out, seqrec_error *error);
+int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
+                             const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
+                             const float *vectors, sq_catalogue **out, seqrec_error *error);
 
-/* Row chunks on their own, for a trainer's private copies: a new chunk, zeroed or a copy of `like`. NULL when memory fails. */
+/* Row chunks on their own, for a trainer's private copies: a new chunk, zeroed or a copy of `like` (and wiped like it). NULL
+ * when memory fails. */
 sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *like);
 sq_rows *sq_rows_retain(sq_rows *rows);
 void sq_rows_release(const sq_memory *memory, sq_rows *rows);

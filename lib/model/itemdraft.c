@@ -7,9 +7,9 @@
 #define SHARD_MEAN 4096
 #define SHARD_BITS_MOST 24
 
-static int32_t no_memory(seqrec_error *error)
+static int32_t no_memory(const char *what, seqrec_error *error)
 {
-    return sq_fail(error, SEQREC_E_MEMORY, "no memory for the item table");
+    return sq_fail(error, SEQREC_E_MEMORY, "no memory for the %s table", what);
 }
 
 static const sq_memory *memory_of(const sq_draft *draft)
@@ -72,9 +72,10 @@ static int32_t share_chunks(const sq_catalogue *base, sq_catalogue *made, int32_
 int32_t sq_draft_begin(sq_draft *draft, const sq_catalogue *base, int32_t chunks, int64_t adding, seqrec_error *error)
 {
     sq_catalogue *made = sq_alloc_zero(&base->context->memory, 1, sizeof *made);
-    if (!made) return no_memory(error);
+    if (!made) return no_memory(base->kind->name, error);
     made->context = sq_context_retain(base->context);
     atomic_init(&made->references, 1);
+    made->kind = base->kind;
     made->dim = base->dim;
     made->padded = base->padded;
     made->tables = base->tables;
@@ -85,7 +86,7 @@ int32_t sq_draft_begin(sq_draft *draft, const sq_catalogue *base, int32_t chunks
     if (chunks < base->chunks) chunks = base->chunks;
     if (!share_chunks(base, made, chunks) || !share_shards(base, made, base->count + adding)) {
         sq_catalogue_release(made);
-        return no_memory(error);
+        return no_memory(base->kind->name, error);
     }
     draft->made = made;
     draft->shard_growth = (adding >> made->shard_bits) * 9 / 8 + (adding > 0);
@@ -113,12 +114,13 @@ static int32_t own_slots(const sq_memory *memory, sq_slots **at)
     return 1;
 }
 
-static int32_t own_rows(const sq_memory *memory, sq_rows **at, int32_t stride)
+static int32_t own_rows(const sq_memory *memory, const sq_catalogue *made, sq_rows **at)
 {
     sq_rows *old = *at;
     if (old && atomic_load_explicit(&old->references, memory_order_acquire) == 1) return 1;
-    sq_rows *own = sq_rows_create(memory, stride, old);
+    sq_rows *own = sq_rows_create(memory, made->stride, old);
     if (!own) return 0;
+    own->wiped = made->kind->wiped;
     *at = own;
     sq_rows_release(memory, old);
     return 1;
@@ -128,8 +130,8 @@ int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
 {
     const sq_memory *memory = memory_of(draft);
     sq_catalogue *made = draft->made;
-    if (!own_slots(memory, &made->slots[chunk]) || !own_rows(memory, &made->rows[chunk], made->stride)) {
-        return no_memory(error);
+    if (!own_slots(memory, &made->slots[chunk]) || !own_rows(memory, made, &made->rows[chunk])) {
+        return no_memory(draft->made->kind->name, error);
     }
     return SEQREC_OK;
 }
@@ -168,7 +170,7 @@ int32_t sq_draft_link(sq_draft *draft, int64_t id, int32_t slot, int32_t *found,
     const sq_memory *memory = memory_of(draft);
     sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(id), draft->made->shard_bits)];
     if (!own_shard(memory, at, draft->shard_growth) || !sq_shard_insert(memory, at, id, slot, found)) {
-        return no_memory(error);
+        return no_memory(draft->made->kind->name, error);
     }
     return SEQREC_OK;
 }
@@ -176,7 +178,7 @@ int32_t sq_draft_link(sq_draft *draft, int64_t id, int32_t slot, int32_t *found,
 int32_t sq_draft_unlink(sq_draft *draft, int64_t id, seqrec_error *error)
 {
     sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(id), draft->made->shard_bits)];
-    if (!own_shard(memory_of(draft), at, 0)) return no_memory(error);
+    if (!own_shard(memory_of(draft), at, 0)) return no_memory(draft->made->kind->name, error);
     sq_shard_erase(*at, id);
     return SEQREC_OK;
 }

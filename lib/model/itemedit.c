@@ -1,4 +1,4 @@
-/* model: the changes of the item table: put, update, remove, restore, other rows; each makes a new catalogue or nothing. */
+/* model: the changes of a keyed table: put, update, remove, restore, other rows; each makes a new catalogue or nothing. */
 #include <inttypes.h>
 #include <string.h>
 #include "model/itemdraft.h"
@@ -7,9 +7,9 @@
 /* How far ahead of the insertion the cells of the id map are asked for: a large table misses the cache each time. */
 #define AHEAD 12
 
-static int32_t twice(int64_t id, seqrec_error *error)
+static int32_t twice(const char *what, int64_t id, seqrec_error *error)
 {
-    return sq_fail(error, SEQREC_E_ARGUMENT, "item %" PRId64 " occurs twice in one call: ids must be distinct", id);
+    return sq_fail(error, SEQREC_E_ARGUMENT, "%s %" PRId64 " occurs twice in one call: ids must be distinct", what, id);
 }
 
 /* Finite means an exponent that is not all ones; without a branch, so that it vectorises. */
@@ -29,7 +29,7 @@ static int32_t write_vector(const sq_catalogue *made, int64_t id, const float *v
                             seqrec_error *error)
 {
     SQ_CHECK(all_finite(vector, (int64_t)made->dim * made->tables), error, failure,
-             "the vector of item %" PRId64 " holds a value that is not finite", id);
+             "the vector of %s %" PRId64 " holds a value that is not finite", made->kind->name, id);
     for (int32_t table = 0; table < made->tables; table++) {
         memcpy(row + (size_t)table * (size_t)made->padded, vector + (size_t)table * (size_t)made->dim,
                (size_t)made->dim * sizeof(float));
@@ -85,7 +85,7 @@ static int32_t put_all(sq_draft *draft, const sq_catalogue *base, const int64_t 
         from = slot + 1;
         look_ahead(made, ids, i, n);
         SQ_TRY(sq_draft_link(draft, ids[i], slot, &found, error));
-        if (found != slot) return twice(ids[i], error);
+        if (found != slot) return twice(made->kind->name, ids[i], error);
         SQ_TRY(sq_draft_own_chunk(draft, slot / SQ_CHUNK_ROWS, error));
         int32_t last = made->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
         float *row = settle(made, ids[i], slot, last == INT32_MAX ? 1 : last + 1);
@@ -103,11 +103,12 @@ int32_t sq_catalogue_put(const sq_catalogue *base, const int64_t *ids, int64_t n
 {
     SQ_CHECK(n >= 0, error, SEQREC_E_ARGUMENT, "n=%" PRId64 " must not be negative", n);
     SQ_CHECK(n <= SQ_SLOT_LIMIT - base->count, error, SEQREC_E_RANGE,
-             "%" PRId64 " items and %" PRId64 " more: a table holds at most %" PRId64, base->count, n, SQ_SLOT_LIMIT);
+             "%" PRId64 " %ss and %" PRId64 " more: a table holds at most %" PRId64, base->count, base->kind->name, n,
+             SQ_SLOT_LIMIT);
     for (int64_t i = 0; i < n; i++) {
         look_ahead(base, ids, i, n);
         SQ_CHECK(sq_catalogue_find(base, ids[i]) < 0, error, SEQREC_E_EXISTS,
-                 "item %" PRId64 " is there already: put takes new items only", ids[i]);
+                 "%s %" PRId64 " is there already: put takes new %ss only", base->kind->name, ids[i], base->kind->name);
     }
     sq_draft draft;
     int32_t chunks = (int32_t)((base->count + n + SQ_CHUNK_ROWS - 1) / SQ_CHUNK_ROWS);
@@ -122,7 +123,8 @@ static int32_t check_present(const sq_catalogue *base, const int64_t *ids, int64
     SQ_CHECK(n >= 0, error, SEQREC_E_ARGUMENT, "n=%" PRId64 " must not be negative", n);
     for (int64_t i = 0; i < n; i++) {
         look_ahead(base, ids, i, n);
-        SQ_CHECK(sq_catalogue_find(base, ids[i]) >= 0, error, SEQREC_E_NOT_FOUND, "there is no item %" PRId64, ids[i]);
+        SQ_CHECK(sq_catalogue_find(base, ids[i]) >= 0, error, SEQREC_E_NOT_FOUND, "there is no %s %" PRId64, base->kind->name,
+                 ids[i]);
     }
     return SEQREC_OK;
 }
@@ -135,7 +137,7 @@ static int32_t update_all(sq_draft *draft, const int64_t *ids, int64_t n, const 
         int32_t slot = sq_catalogue_find(made, ids[i]);
         SQ_TRY(sq_draft_own_chunk(draft, slot / SQ_CHUNK_ROWS, error));
         uint64_t *stamp = &made->slots[slot / SQ_CHUNK_ROWS]->stamp[slot % SQ_CHUNK_ROWS];
-        if (*stamp == made->version) return twice(ids[i], error);
+        if (*stamp == made->version) return twice(made->kind->name, ids[i], error);
         *stamp = made->version;
         SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, sq_catalogue_row(made, slot), SEQREC_E_ARGUMENT,
                             error));
@@ -160,7 +162,7 @@ static int32_t remove_all(sq_draft *draft, const sq_catalogue *base, const int64
         int32_t slot = sq_catalogue_find(base, ids[i]), row = slot % SQ_CHUNK_ROWS;
         SQ_TRY(sq_draft_own_chunk(draft, slot / SQ_CHUNK_ROWS, error));
         sq_slots *slots = made->slots[slot / SQ_CHUNK_ROWS];
-        if (!slots->live[row]) return twice(ids[i], error);
+        if (!slots->live[row]) return twice(made->kind->name, ids[i], error);
         SQ_TRY(sq_draft_unlink(draft, ids[i], error));
         slots->live[row] = 0;
         slots->id[row] = 0;
@@ -193,17 +195,17 @@ int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, s
 }
 
 /* The places of a stored table: slots rising, generations positive. *greatest gets the highest generation. */
-static int32_t check_places(const int32_t *slots, const int32_t *generations, int64_t n, int32_t *greatest,
-                            seqrec_error *error)
+static int32_t check_places(const char *what, const int32_t *slots, const int32_t *generations, int64_t n,
+                            int32_t *greatest, seqrec_error *error)
 {
     *greatest = 0;
     for (int64_t i = 0; i < n; i++) {
         int32_t floor = i ? slots[i - 1] : -1;
         SQ_CHECK(slots[i] > floor && slots[i] < SQ_SLOT_LIMIT, error, SEQREC_E_FORMAT,
-                 "slot %d of stored item %" PRId64 " must lie in %d..%" PRId64 ": slots rise", (int)slots[i], i,
+                 "slot %d of stored %s %" PRId64 " must lie in %d..%" PRId64 ": slots rise", (int)slots[i], what, i,
                  (int)floor + 1, SQ_SLOT_LIMIT - 1);
         SQ_CHECK(generations[i] > 0, error, SEQREC_E_FORMAT,
-                 "generation %d of stored item %" PRId64 " must be positive", (int)generations[i], i);
+                 "generation %d of stored %s %" PRId64 " must be positive", (int)generations[i], what, i);
         if (generations[i] > *greatest) *greatest = generations[i];
     }
     return SEQREC_OK;
@@ -218,8 +220,8 @@ static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *s
         int32_t chunk = slots[i] / SQ_CHUNK_ROWS, found;
         look_ahead(made, ids, i, n);
         SQ_TRY(sq_draft_link(draft, ids[i], slots[i], &found, error));
-        SQ_CHECK(found == slots[i], error, SEQREC_E_FORMAT, "item %" PRId64 " is stored twice: ids must be distinct",
-                 ids[i]);
+        SQ_CHECK(found == slots[i], error, SEQREC_E_FORMAT, "%s %" PRId64 " is stored twice: ids must be distinct",
+                 made->kind->name, ids[i]);
         int32_t fresh = !made->slots[chunk];
         SQ_TRY(sq_draft_own_chunk(draft, chunk, error));
         for (int32_t row = 0; fresh && row < SQ_CHUNK_ROWS; row++) made->slots[chunk]->generation[row] = greatest;
@@ -231,16 +233,16 @@ static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *s
 
 /* A file does not say how often its gaps were used: they start from the highest generation of the table, so that a slot and
  * generation kept from before the file was written does not soon name another item. */
-int32_t sq_catalogue_restore(seqrec_context *context, int32_t dim, int32_t tables, const int64_t *ids,
-                             const int32_t *slots, const int32_t *generations, int64_t n, const float *vectors,
-                             sq_catalogue **out, seqrec_error *error)
+int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
+                             const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
+                             const float *vectors, sq_catalogue **out, seqrec_error *error)
 {
-    SQ_CHECK(n >= 0 && n <= SQ_SLOT_LIMIT, error, SEQREC_E_FORMAT, "%" PRId64 " stored items: must lie in 0..%" PRId64,
-             n, SQ_SLOT_LIMIT);
+    SQ_CHECK(n >= 0 && n <= SQ_SLOT_LIMIT, error, SEQREC_E_FORMAT, "%" PRId64 " stored %ss: must lie in 0..%" PRId64,
+             n, kind->name, SQ_SLOT_LIMIT);
     int32_t greatest;
-    SQ_TRY(check_places(slots, generations, n, &greatest, error));
+    SQ_TRY(check_places(kind->name, slots, generations, n, &greatest, error));
     sq_catalogue *empty;
-    SQ_TRY(sq_catalogue_create(context, dim, tables, &empty, error));
+    SQ_TRY(sq_catalogue_create(context, kind, dim, tables, &empty, error));
     sq_draft draft;
     int32_t status = sq_draft_begin(&draft, empty, n ? slots[n - 1] / SQ_CHUNK_ROWS + 1 : 0, n, error);
     if (status == SEQREC_OK) {

@@ -1,14 +1,26 @@
-/* model: which item of a model an item of a dataset is. */
+/* model: which item or user of a model one of a dataset is. */
 #include "model/match.h"
 #include "data/names.h"
+
+static int32_t match(const sq_catalogue *catalogue, const sq_item_names *names, int64_t id, const char *name)
+{
+    if (name && sq_item_names_count(names) > 0 && !sq_item_names_find(names, name, &id)) return -1;
+    return sq_catalogue_find(catalogue, id);
+}
 
 int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
                       int64_t index)
 {
-    int64_t id = dataset->item_ids[index];
-    const char *name = sq_names_at(&dataset->item_names, index);
-    if (name && sq_item_names_count(names) > 0 && !sq_item_names_find(names, name, &id)) return -1;
-    return sq_catalogue_find(catalogue, id);
+    return match(catalogue, names, dataset->item_ids[index], sq_names_at(&dataset->item_names, index));
+}
+
+/* Numbers of texts that nobody named in the model would meet its users by chance. */
+int32_t sq_match_user(const sq_catalogue *users, const sq_item_names *names, const seqrec_dataset *dataset,
+                      int64_t index)
+{
+    const char *name = sq_names_at(&dataset->user_names, index);
+    if (name && sq_item_names_count(names) == 0) return -1;
+    return match(users, names, dataset->user_ids[index], name);
 }
 
 int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
@@ -21,11 +33,13 @@ int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names
     return SEQREC_OK;
 }
 
-/* The items to add. */
+/* ---- adding what the model lacks ------------------------------------------------------------------------------------ */
+
+/* The rows to add to a table. */
 typedef struct additions {
     int64_t *ids;
     const char **names;
-    int64_t count;
+    int64_t count, next; /* next: free id above all for a name whose number is taken; -1: not looked for yet */
 } additions;
 
 static int64_t highest_id(const sq_catalogue *c)
@@ -37,55 +51,92 @@ static int64_t highest_id(const sq_catalogue *c)
     return highest;
 }
 
-static int32_t list(const sq_snapshot *now, const seqrec_dataset *dataset, additions *a, seqrec_error *error)
+/* Lists one row. `reach`: ids that the dataset itself may use lie below the highest one of the table plus this. */
+static int32_t list(const sq_catalogue *catalogue, int64_t id, const char *name, int64_t reach, additions *a,
+                    seqrec_error *error)
 {
-    int64_t next = -1;
-    for (int64_t i = 0; i < dataset->items; i++) {
-        int64_t id = dataset->item_ids[i];
-        if (sq_match_item(now->catalogue, now->names, dataset, i) >= 0) continue;
-        if (sq_catalogue_find(now->catalogue, id) >= 0) {
-            int64_t highest = next < 0 ? highest_id(now->catalogue) : next;
-            SQ_CHECK(highest < INT64_MAX - dataset->items, error, SEQREC_E_RANGE,
-                     "no ids above %lld are left for new names", (long long)highest);
-            id = next < 0 ? highest + dataset->items : next;
-            next = id + 1;
-        }
-        a->ids[a->count] = id;
-        a->names[a->count++] = sq_names_at(&dataset->item_names, i);
+    if (sq_catalogue_find(catalogue, id) >= 0) {
+        int64_t highest = a->next < 0 ? highest_id(catalogue) : a->next;
+        SQ_CHECK(highest < INT64_MAX - reach, error, SEQREC_E_RANGE, "no ids above %lld are left for new names",
+                 (long long)highest);
+        id = a->next < 0 ? highest + reach : a->next;
+        a->next = id + 1;
     }
+    a->ids[a->count] = id;
+    a->names[a->count++] = name;
     return SEQREC_OK;
 }
 
-static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, additions *a, seqrec_error *error)
+/* Puts the listed rows; with names when the first has one. */
+static int32_t put(const sq_catalogue *catalogue, const sq_item_names *names, const additions *a, sq_item_start start,
+                   sq_catalogue **out, sq_item_names **out_names, seqrec_error *error)
 {
-    sq_snapshot *now = model->current;
+    if (a->names[0]) SQ_TRY(sq_item_names_with(names, a->ids, a->names, a->count, out_names, error));
+    int32_t status = sq_catalogue_put(catalogue, a->ids, a->count, NULL, sq_item_start_fill, &start, out, error);
+    if (status != SEQREC_OK) sq_item_names_release(*out_names);
+    return status;
+}
+
+static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
+                         additions *a, seqrec_error *error)
+{
+    const sq_snapshot *now = model->current;
     sq_change change = {0};
+    (void)which;
     SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
-    SQ_TRY(list(now, dataset, a, error));
+    for (int64_t i = 0; i < n; i++)
+        if (sq_match_item(now->catalogue, now->names, dataset, i) < 0)
+            SQ_TRY(list(now->catalogue, dataset->item_ids[i], sq_names_at(&dataset->item_names, i), n, a, error));
     if (a->count == 0) return SEQREC_OK;
-    if (sq_names_at(&dataset->item_names, 0))
-        SQ_TRY(sq_item_names_with(now->names, a->ids, a->names, a->count, &change.names, error));
-    sq_item_start start = sq_item_start_of(model, now->catalogue->count + a->count);
-    int32_t status =
-        sq_catalogue_put(now->catalogue, a->ids, a->count, NULL, sq_item_start_fill, &start, &change.catalogue, error);
-    if (status == SEQREC_OK) return sq_model_publish(model, change, error);
-    sq_item_names_release(change.names);
+    SQ_TRY(put(now->catalogue, now->names, a, sq_item_start_of(model, now->catalogue->count + a->count),
+               &change.catalogue, &change.names, error));
+    return sq_model_publish(model, change, error);
+}
+
+static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
+                         additions *a, seqrec_error *error)
+{
+    const sq_snapshot *now = model->current;
+    sq_change change = {0};
+    for (int64_t i = 0; i < n; i++)
+        if (sq_match_user(now->users, now->user_names, dataset, which[i]) < 0)
+            SQ_TRY(list(now->users, dataset->user_ids[which[i]], sq_names_at(&dataset->user_names, which[i]),
+                        dataset->users, a, error));
+    if (a->count == 0) return SEQREC_OK;
+    SQ_TRY(put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &change.users,
+               &change.user_names, error));
+    return sq_model_publish(model, change, error);
+}
+
+/* Runs one of the two under the writers' lock with room for n additions. */
+static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
+                   int32_t (*how)(seqrec_model *, const seqrec_dataset *, const int64_t *, int64_t, additions *,
+                                  seqrec_error *),
+                   seqrec_error *error)
+{
+    const sq_memory *memory = &model->context->memory;
+    additions a = {.ids = sq_alloc(memory, (size_t)n, sizeof *a.ids),
+                   .names = sq_alloc(memory, (size_t)n, sizeof *a.names),
+                   .next = -1};
+    int32_t status = SEQREC_OK;
+    sq_lock_take(&model->writing);
+    if (a.ids && a.names)
+        status = how(model, dataset, which, n, &a, error);
+    else
+        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld ids", (long long)n);
+    sq_lock_give(&model->writing);
+    sq_free(memory, a.ids);
+    sq_free(memory, a.names);
     return status;
 }
 
 int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
 {
-    const sq_memory *memory = &model->context->memory;
-    additions a = {.ids = sq_alloc(memory, (size_t)dataset->items, sizeof *a.ids),
-                   .names = sq_alloc(memory, (size_t)dataset->items, sizeof *a.names)};
-    int32_t status = SEQREC_OK;
-    sq_lock_take(&model->writing);
-    if (a.ids && a.names)
-        status = add(model, dataset, &a, error);
-    else
-        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld ids", (long long)dataset->items);
-    sq_lock_give(&model->writing);
-    sq_free(memory, a.ids);
-    sq_free(memory, a.names);
-    return status;
+    return add(model, dataset, NULL, dataset->items, add_items, error);
+}
+
+int32_t sq_match_add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n,
+                           seqrec_error *error)
+{
+    return add(model, dataset, users, n, add_users, error);
 }

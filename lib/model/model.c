@@ -45,6 +45,8 @@ static void drop(const sq_memory *memory, sq_change *c)
     sq_weights_release(memory, c->weights);
     sq_catalogue_release(c->catalogue);
     sq_item_names_release(c->names);
+    sq_catalogue_release(c->users);
+    sq_item_names_release(c->user_names);
     sq_notes_release(c->notes);
 }
 
@@ -61,7 +63,7 @@ sq_snapshot *sq_snapshot_acquire(const seqrec_model *model)
 void sq_snapshot_release(const seqrec_model *model, sq_snapshot *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
-    drop(&model->context->memory, &(sq_change){s->weights, s->catalogue, s->names, s->notes});
+    drop(&model->context->memory, &(sq_change){s->weights, s->catalogue, s->names, s->users, s->user_names, s->notes});
     sq_free(&model->context->memory, s);
 }
 
@@ -81,6 +83,8 @@ int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *er
     next->weights = change.weights ? change.weights : sq_weights_retain(old->weights);
     next->catalogue = change.catalogue ? change.catalogue : sq_catalogue_retain(old->catalogue);
     next->names = change.names ? change.names : sq_item_names_retain(old->names);
+    next->users = change.users ? change.users : sq_catalogue_retain(old->users);
+    next->user_names = change.user_names ? change.user_names : sq_item_names_retain(old->user_names);
     next->notes = change.notes ? change.notes : sq_notes_retain(old->notes);
     sq_lock_take(&model->reading);
     model->current = next;
@@ -116,8 +120,10 @@ static int32_t first_snapshot(seqrec_model *m, seqrec_error *error)
     int32_t tables = m->options.tied_output ? 1 : 2;
     if (!s->weights) SQ_TRY(fresh_weights(m, &s->weights, error));
     SQ_TRY(sq_weights_settle(m, s->weights, error));
-    if (!s->catalogue) SQ_TRY(sq_catalogue_create(m->context, m->layout.d, tables, &s->catalogue, error));
+    if (!s->catalogue) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_item, m->layout.vd, tables, &s->catalogue, error));
     if (!s->names) SQ_TRY(sq_item_names_create(m->context, &s->names, error));
+    if (!s->users) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_user, m->layout.ud, 1, &s->users, error));
+    if (!s->user_names) SQ_TRY(sq_item_names_create(m->context, &s->user_names, error));
     return s->notes ? SEQREC_OK : sq_notes_create(m->context, &s->notes, error);
 }
 
@@ -154,7 +160,8 @@ int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, co
         drop(&context->memory, &parts);
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for a model");
     }
-    *m->current = (sq_snapshot){1, parts.weights, parts.catalogue, parts.names, parts.notes};
+    *m->current = (sq_snapshot){1,           parts.weights,    parts.catalogue, parts.names,
+                                parts.users, parts.user_names, parts.notes};
     m->options = *options;
     memcpy(m->preset, preset, strnlen(preset, sizeof m->preset - 1));
     m->kernels = sq_kernels_best();
@@ -232,31 +239,62 @@ void sq_model_return(seqrec_model *model, sq_arena *arena)
 
 /* ---- what options choose ---------------------------------------------------------------------------------------- */
 
+static double start_deviation(const seqrec_model *model, int64_t rows, int32_t columns)
+{
+    if (model->options.init != SQ_INIT_XAVIER) return model->options.init_std;
+    return sqrt(2.0 / ((double)rows + (double)columns));
+}
+
 sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after)
 {
-    double deviation = model->options.init_std;
-    if (model->options.init == SQ_INIT_XAVIER) deviation = sqrt(2.0 / ((double)items_after + (double)model->layout.d));
-    return (sq_item_start){model, deviation};
+    const sq_layout *l = &model->layout;
+    return (sq_item_start){(uint64_t)model->options.seed, SQ_STREAM_INIT, start_deviation(model, items_after, l->vd),
+                           model->options.tied_output ? 1 : 2, l->vd, l->vp, model->options.init};
+}
+
+sq_item_start sq_user_start_of(const seqrec_model *model, int64_t users_after)
+{
+    const sq_layout *l = &model->layout;
+    return (sq_item_start){(uint64_t)model->options.seed, SQ_STREAM_USER_INIT,
+                           start_deviation(model, users_after, l->ud), 1, l->ud, l->up, model->options.init};
 }
 
 void sq_item_start_fill(void *start, int64_t id, float *row)
 {
     const sq_item_start *s = start;
-    const sq_layout *l = &s->model->layout;
-    uint64_t key = sq_random_key((uint64_t)s->model->options.seed, SQ_STREAM_INIT, sq_mix64((uint64_t)id) | 1);
-    int32_t tables = s->model->options.tied_output ? 1 : 2;
-    for (int32_t t = 0; t < tables; t++)
-        for (int32_t i = 0; i < l->d; i++)
-            row[t * l->dp + i] = (float)(s->deviation * sq_random_normal(key, (uint64_t)(t * l->d + i)));
+    uint64_t key = sq_random_key(s->seed, s->stream, sq_mix64((uint64_t)id) | 1);
+    for (int32_t t = 0; t < s->tables; t++)
+        for (int32_t i = 0; i < s->dim; i++)
+            row[t * s->padded + i] = (float)sq_start_value(s->init, s->deviation, key, (uint64_t)(t * s->dim + i));
 }
 
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
 {
     const sq_options *o = &model->options;
-    sq_embedding e = {.kernels = model->kernels, .scale = 1, .width = (size_t)model->layout.dp};
+    sq_embedding e = {.kernels = model->kernels, .scale = 1, .d = (size_t)model->layout.d};
+    e.width = (size_t)model->layout.dp;
     if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
     if (o->position != SQ_POSITION_NONE) e.positions = weights + model->layout.position;
     e.rule = o->position == SQ_POSITION_START ? sq_position_from_start : sq_position_from_end;
+    if (o->embedding_norm) e.gain = weights + model->layout.embedding_gain;
+    if (o->embedding_norm) e.bias = weights + model->layout.embedding_bias;
+    e.epsilon = (float)o->norm_epsilon;
     e.dropout.scale = 1;
+    e.place = (int32_t)o->user_embedding; /* the choices stand in the same order */
+    if (o->user_embedding == SQ_USER_NONE) return e;
+    e.user = weights + model->layout.user_default;
+    e.user_scale = o->scale_embeddings ? sqrtf((float)model->layout.ud) : 1;
+    e.item_width = (size_t)model->layout.vd;
+    e.user_width = (size_t)model->layout.ud;
     return e;
+}
+
+sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads)
+{
+    const sq_options *o = &model->options;
+    sq_embedding_grads g = {0};
+    if (o->position != SQ_POSITION_NONE) g.positions = grads + model->layout.position;
+    if (o->embedding_norm) g.gain = grads + model->layout.embedding_gain;
+    if (o->embedding_norm) g.bias = grads + model->layout.embedding_bias;
+    return g;
 }

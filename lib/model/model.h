@@ -19,8 +19,10 @@ typedef struct sq_weights {
 typedef struct sq_snapshot {
     _Atomic int32_t references;
     sq_weights *weights;
-    sq_catalogue *catalogue;
+    sq_catalogue *catalogue; /* of items */
     sq_item_names *names;
+    sq_catalogue *users; /* empty with user_embedding = none */
+    sq_item_names *user_names;
     sq_notes *notes;
 } sq_snapshot;
 
@@ -47,6 +49,8 @@ typedef struct sq_change {
     sq_weights *weights;
     sq_catalogue *catalogue;
     sq_item_names *names;
+    sq_catalogue *users;
+    sq_item_names *user_names;
     sq_notes *notes;
 } sq_change;
 
@@ -81,17 +85,23 @@ int32_t sq_weights_settle(const seqrec_model *model, sq_weights *weights, seqrec
 int32_t sq_model_borrow(seqrec_model *model, size_t bytes, sq_arena *out, seqrec_error *error);
 void sq_model_return(seqrec_model *model, sq_arena *arena);
 
-/* Start vector of a new item, as training gives it: from (seed, id). sq_row_fill of catalogue.h; arg is sq_item_start. */
+/* Start vector of a new item or user, as training gives it: from (seed, id). sq_row_fill of catalogue.h; arg is
+ * sq_item_start. */
 typedef struct sq_item_start {
-    const seqrec_model *model;
+    uint64_t seed, stream;
     double deviation;
+    int32_t tables, dim, padded;
+    int64_t init;
 } sq_item_start;
 sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after);
+sq_item_start sq_user_start_of(const seqrec_model *model, int64_t users_after);
 void sq_item_start_fill(void *start, int64_t id, float *row);
 
 /* Pieces of the network that depend on options. */
-/* The input embedding without dropout. */
+/* The input embedding without dropout, for a user without a row. */
 sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights);
+/* Where its gradients lie in a parameter block. */
+sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads);
 /* Where an item's output vector begins inside its row: 0 when tied. */
 static inline size_t sq_output_offset(const sq_catalogue *c) { return c->tables == 2 ? (size_t)c->padded : 0; }
 #endif

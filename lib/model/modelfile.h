@@ -20,16 +20,23 @@ int32_t sq_model_load(seqrec_context *context, const char *path, seqrec_model **
 /* ---- The same in pieces, for files that hold a model and more. Tensors and metadata whose names begin with "train." or
  * "opt." belong to such a file's writer; reading the model leaves them alone. ---- */
 
+/* One keyed table of a file. */
+typedef struct sq_table_source {
+    const sq_catalogue *catalogue;
+    const sq_item_names *names;
+    int64_t count;
+    int32_t *slots;     /* [count]: where the rows live, in the order of the file */
+    int32_t renumbered; /* 1: the file numbers them 0..count-1, all with `generation` */
+    int32_t generation;
+    int64_t *name_offsets; /* [count + 1], or NULL when no row has a name */
+} sq_table_source;
+
 /* What a writer points into until it has saved. */
 typedef struct sq_model_source {
     const seqrec_model *model;
     const sq_snapshot *snapshot;
-    int64_t count;
-    int32_t *slots;     /* [count]: where the items live, in the order of the file */
-    int32_t renumbered; /* 1: the file numbers them 0..count-1, all with `generation` */
-    int32_t generation;
-    float *parameters;     /* all dense parameters in the order of files */
-    int64_t *name_offsets; /* [count + 1], or NULL when no item has a name */
+    sq_table_source items, users; /* users: blank with user_embedding = none */
+    float *parameters;            /* all dense parameters in the order of files */
 } sq_model_source;
 
 /* Adds what a model file holds to `writer`. The snapshot need not be the published one, only of this model; it, the model

@@ -1,10 +1,23 @@
 /* model: reading a model file: nothing is made before every tensor is known to be there in its size. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/text.h"
 #include "model/modelfile.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
+
+/* A keyed table of the file. */
+typedef struct table {
+    const char *name; /* first part of its tensors' names; NULL: the options ask for none */
+    const sq_kind *kind;
+    int32_t dim, tables;
+    int64_t count;
+    int64_t *ids;
+    int32_t *slots, *generations;
+    sq_catalogue *catalogue;
+    sq_item_names *names;
+} table;
 
 /* What was read so far. */
 typedef struct reading {
@@ -14,12 +27,8 @@ typedef struct reading {
     char preset[32];
     sq_layout layout;
     sq_notes *foreign, *notes;
-    int64_t count; /* items */
-    int64_t *ids;
-    int32_t *slots, *generations;
+    table items, users;
     sq_weights *weights;
-    sq_catalogue *catalogue;
-    sq_item_names *names;
 } reading;
 
 /* Passes a failure on as one of the file: what is a wrong argument elsewhere is a wrong format here. */
@@ -100,38 +109,69 @@ static int32_t read_texts(reading *r, seqrec_error *error)
 
 /* ---- Which tensors there are. ---- */
 
-/* Tensors of items: name, type, dimensions (0 = count, 1 = dim, 2 = count + 1, -1 = any). */
+/* Tensors of a table: name behind the table's, type, dimensions (0 = count, 1 = dim, 2 = count + 1, -1 = any). */
 static const struct {
     const char *name;
     int32_t dtype, rank, first, second;
 } columns[] = {
-    {"items.id", SQ_I64, 1, -1, 0},        {"items.slot", SQ_I32, 1, 0, 0},   {"items.generation", SQ_I32, 1, 0, 0},
-    {"items.weight", SQ_F32, 2, 0, 1},     {"items.output", SQ_F32, 2, 0, 1}, {"items.name.offsets", SQ_I64, 1, 2, 0},
-    {"items.name.bytes", SQ_U8, 1, -1, 0},
+    {".id", SQ_I64, 1, -1, 0},        {".slot", SQ_I32, 1, 0, 0},   {".generation", SQ_I32, 1, 0, 0},
+    {".weight", SQ_F32, 2, 0, 1},     {".output", SQ_F32, 2, 0, 1}, {".name.offsets", SQ_I64, 1, 2, 0},
+    {".name.bytes", SQ_U8, 1, -1, 0},
 };
 #define COLUMNS ((int32_t)(sizeof columns / sizeof *columns))
 enum { IDS, SLOTS, GENERATIONS, WEIGHT, OUTPUT, NAME_OFFSETS, NAME_BYTES };
 
-static int32_t has_names(const reading *r)
+typedef struct column_name {
+    char text[32];
+} column_name;
+
+static column_name name_of(const table *t, int32_t column)
 {
-    return sq_tensor_file_find(r->file, columns[NAME_OFFSETS].name) != NULL ||
-           sq_tensor_file_find(r->file, columns[NAME_BYTES].name) != NULL;
+    column_name name;
+    snprintf(name.text, sizeof name.text, "%.8s%s", t->name, columns[column].name);
+    return name;
 }
 
-static int32_t wants(const reading *r, int32_t column)
+static int32_t has_names(const reading *r, const table *t)
 {
-    if (column == OUTPUT) return !r->options.tied_output;
-    return column < OUTPUT || has_names(r);
+    return sq_tensor_file_find(r->file, name_of(t, NAME_OFFSETS).text) != NULL ||
+           sq_tensor_file_find(r->file, name_of(t, NAME_BYTES).text) != NULL;
 }
 
-static int32_t expect_column(const reading *r, int32_t column, const sq_tensor **out, seqrec_error *error)
+static int32_t wants(const reading *r, const table *t, int32_t column)
 {
-    const int64_t sizes[3] = {r->count, r->layout.d, r->count + 1};
+    if (!t->name) return 0;
+    if (column == OUTPUT) return t->tables == 2;
+    return column < OUTPUT || has_names(r, t);
+}
+
+static int32_t expect_column(const reading *r, const table *t, int32_t column, const sq_tensor **out,
+                             seqrec_error *error)
+{
+    const int64_t sizes[3] = {t->count, t->dim, t->count + 1};
     int64_t shape[2];
     shape[0] = columns[column].first < 0 ? -1 : sizes[columns[column].first];
     shape[1] = sizes[columns[column].second];
-    return sq_tensor_file_expect(r->file, columns[column].name, columns[column].dtype, columns[column].rank, shape, out,
-                                 error);
+    return sq_tensor_file_expect(r->file, name_of(t, column).text, columns[column].dtype, columns[column].rank, shape,
+                                 out, error);
+}
+
+static int32_t is_column(const reading *r, const table *t, const char *name)
+{
+    for (int32_t i = 0; i < COLUMNS; i++)
+        if (wants(r, t, i) && strcmp(name, name_of(t, i).text) == 0) return 1;
+    return 0;
+}
+
+static int32_t check_table(const reading *r, table *t, seqrec_error *error)
+{
+    const sq_tensor *tensor = NULL;
+    if (!t->name) return SEQREC_OK;
+    SQ_TRY(expect_column(r, t, IDS, &tensor, error));
+    t->count = tensor->shape[0];
+    for (int32_t i = SLOTS; i < COLUMNS; i++)
+        if (wants(r, t, i)) SQ_TRY(expect_column(r, t, i, &tensor, error));
+    return SEQREC_OK;
 }
 
 static int32_t expect_parameter(const reading *r, const sq_parameter *p, const sq_tensor **out, seqrec_error *error)
@@ -144,8 +184,7 @@ static int32_t expect_parameter(const reading *r, const sq_parameter *p, const s
 static int32_t is_known(const reading *r, const char *name)
 {
     if (behind(name, "train.") || behind(name, "opt.")) return 1;
-    for (int32_t i = 0; i < COLUMNS; i++)
-        if (strcmp(name, columns[i].name) == 0) return wants(r, i);
+    if (is_column(r, &r->items, name) || is_column(r, &r->users, name)) return 1;
     for (int32_t i = 0; i < r->layout.count; i++)
         if (strcmp(name, r->layout.parameters[i].name) == 0) return 1;
     return 0;
@@ -154,10 +193,8 @@ static int32_t is_known(const reading *r, const char *name)
 static int32_t check_tensors(reading *r, seqrec_error *error)
 {
     const sq_tensor *tensor = NULL;
-    SQ_TRY(expect_column(r, IDS, &tensor, error));
-    r->count = tensor->shape[0];
-    for (int32_t i = SLOTS; i < COLUMNS; i++)
-        if (wants(r, i)) SQ_TRY(expect_column(r, i, &tensor, error));
+    SQ_TRY(check_table(r, &r->items, error));
+    SQ_TRY(check_table(r, &r->users, error));
     for (int32_t i = 0; i < r->layout.count; i++) SQ_TRY(expect_parameter(r, &r->layout.parameters[i], &tensor, error));
     for (int64_t i = 0; (tensor = sq_tensor_file_at(r->file, i)) != NULL; i++)
         SQ_CHECK(is_known(r, tensor->name), error, SEQREC_E_FORMAT, "tensor '%.80s' has no place in this model",
@@ -205,113 +242,117 @@ static int32_t read_parameters(reading *r, seqrec_error *error)
     return status;
 }
 
-/* ---- Items. ---- */
+/* ---- Items and users. ---- */
 
 /* A whole column in new memory. */
-static int32_t read_column(reading *r, int32_t column, void **out, seqrec_error *error)
+static int32_t read_column(const reading *r, const table *t, int32_t column, void **out, seqrec_error *error)
 {
     const sq_tensor *tensor = NULL;
-    SQ_TRY(expect_column(r, column, &tensor, error));
+    SQ_TRY(expect_column(r, t, column, &tensor, error));
     *out = sq_alloc(&r->context->memory, (size_t)tensor->bytes, 1);
     SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory for tensor '%.80s' of %lld bytes", tensor->name,
              (long long)tensor->bytes);
     return sq_tensor_read(r->file, tensor, *out, error);
 }
 
-static int32_t read_places(reading *r, seqrec_error *error)
+static int32_t read_places(const reading *r, table *t, seqrec_error *error)
 {
     void *ids = NULL, *slots = NULL, *generations = NULL;
-    int32_t status = read_column(r, IDS, &ids, error);
-    if (status == SEQREC_OK) status = read_column(r, SLOTS, &slots, error);
-    if (status == SEQREC_OK) status = read_column(r, GENERATIONS, &generations, error);
-    r->ids = ids;
-    r->slots = slots;
-    r->generations = generations;
+    int32_t status = read_column(r, t, IDS, &ids, error);
+    if (status == SEQREC_OK) status = read_column(r, t, SLOTS, &slots, error);
+    if (status == SEQREC_OK) status = read_column(r, t, GENERATIONS, &generations, error);
+    t->ids = ids;
+    t->slots = slots;
+    t->generations = generations;
     SQ_TRY(status);
-    for (int64_t i = 0; i < r->count; i++)
-        SQ_CHECK(r->slots[i] < sq_slots_most(r->count), error, SEQREC_E_FORMAT,
-                 "tensor 'items.slot': slot %d is not below %lld, the most for %lld items", (int)r->slots[i],
-                 (long long)sq_slots_most(r->count), (long long)r->count);
+    for (int64_t i = 0; i < t->count; i++)
+        SQ_CHECK(t->slots[i] < sq_slots_most(t->count), error, SEQREC_E_FORMAT,
+                 "tensor '%s.slot': slot %d is not below %lld, the most for %lld %s", t->name, (int)t->slots[i],
+                 (long long)sq_slots_most(t->count), (long long)t->count, t->name);
     return SEQREC_OK;
 }
 
 /* Rows of one tensor straight into the chunks, which nobody else sees yet. */
-static int32_t read_rows(reading *r, int32_t column, size_t at, float *block, size_t rows, seqrec_error *error)
+static int32_t read_rows(const reading *r, table *t, int32_t column, size_t at, float *block, size_t rows,
+                         seqrec_error *error)
 {
     const sq_tensor *tensor = NULL;
     sq_tensor_cursor cursor;
-    size_t dim = (size_t)r->layout.d;
-    SQ_TRY(expect_column(r, column, &tensor, error));
+    size_t dim = (size_t)t->dim;
+    SQ_TRY(expect_column(r, t, column, &tensor, error));
     sq_tensor_start(&cursor, r->file, tensor);
-    for (int64_t item = 0; item < r->count;) {
-        size_t n = (size_t)(r->count - item) < rows ? (size_t)(r->count - item) : rows;
+    for (int64_t item = 0; item < t->count;) {
+        size_t n = (size_t)(t->count - item) < rows ? (size_t)(t->count - item) : rows;
         SQ_TRY(sq_tensor_next(&cursor, block, n * dim * sizeof *block, error));
-        SQ_TRY(check_finite(tensor->name, block, n * dim, item * r->layout.d, error));
+        SQ_TRY(check_finite(tensor->name, block, n * dim, item * t->dim, error));
         for (size_t i = 0; i < n; i++, item++)
-            memcpy(sq_catalogue_row(r->catalogue, r->slots[item]) + at, block + i * dim, dim * sizeof *block);
+            memcpy(sq_catalogue_row(t->catalogue, t->slots[item]) + at, block + i * dim, dim * sizeof *block);
     }
     return SEQREC_OK;
 }
 
-static int32_t read_vectors(reading *r, seqrec_error *error)
+static int32_t read_vectors(const reading *r, table *t, seqrec_error *error)
 {
-    size_t row_bytes = (size_t)r->layout.d * sizeof(float), rows = BLOCK_BYTES / row_bytes;
+    size_t row_bytes = (size_t)t->dim * sizeof(float), rows = BLOCK_BYTES / row_bytes;
     float *block = sq_alloc(&r->context->memory, rows, row_bytes);
-    SQ_CHECK(block, error, SEQREC_E_MEMORY, "no memory for a block of item vectors");
-    int32_t status = read_rows(r, WEIGHT, 0, block, rows, error);
-    if (status == SEQREC_OK && wants(r, OUTPUT))
-        status = read_rows(r, OUTPUT, sq_output_offset(r->catalogue), block, rows, error);
+    SQ_CHECK(block, error, SEQREC_E_MEMORY, "no memory for a block of %s vectors", t->kind->name);
+    int32_t status = read_rows(r, t, WEIGHT, 0, block, rows, error);
+    if (status == SEQREC_OK && wants(r, t, OUTPUT))
+        status = read_rows(r, t, OUTPUT, sq_output_offset(t->catalogue), block, rows, error);
     sq_free(&r->context->memory, block);
     return status;
 }
 
-static int32_t read_items(reading *r, seqrec_error *error)
+static int32_t read_members(const reading *r, table *t, seqrec_error *error)
 {
+    char which[16];
     seqrec_error inner;
-    SQ_TRY(read_places(r, error));
-    if (sq_catalogue_restore(r->context, r->layout.d, r->options.tied_output ? 1 : 2, r->ids, r->slots, r->generations,
-                             r->count, NULL, &r->catalogue, &inner) != SEQREC_OK)
-        return blame("tensors", "items.*", &inner, error);
-    return read_vectors(r, error);
+    SQ_TRY(read_places(r, t, error));
+    snprintf(which, sizeof which, "%.8s.*", t->name);
+    if (sq_catalogue_restore(r->context, t->kind, t->dim, t->tables, t->ids, t->slots, t->generations, t->count, NULL,
+                             &t->catalogue, &inner) != SEQREC_OK)
+        return blame("tensors", which, &inner, error);
+    return read_vectors(r, t, error);
 }
 
 /* ---- Names. ---- */
 
-static int32_t check_offsets(const reading *r, const int64_t *offsets, int64_t bytes, seqrec_error *error)
+static int32_t check_offsets(const table *t, const int64_t *offsets, int64_t bytes, seqrec_error *error)
 {
-    for (int64_t i = 0; i <= r->count; i++) {
+    for (int64_t i = 0; i <= t->count; i++) {
         int64_t floor = i ? offsets[i - 1] : 0;
         SQ_CHECK(offsets[i] >= floor && offsets[i] <= (i ? bytes : 0), error, SEQREC_E_FORMAT,
-                 "tensor 'items.name.offsets': element %lld is %lld, not in %lld..%lld", (long long)i,
+                 "tensor '%s.name.offsets': element %lld is %lld, not in %lld..%lld", t->name, (long long)i,
                  (long long)offsets[i], (long long)floor, (long long)(i ? bytes : 0));
     }
-    SQ_CHECK(offsets[r->count] == bytes, error, SEQREC_E_FORMAT,
-             "tensor 'items.name.offsets' ends at %lld, but there are %lld bytes of names",
-             (long long)offsets[r->count], (long long)bytes);
+    SQ_CHECK(offsets[t->count] == bytes, error, SEQREC_E_FORMAT,
+             "tensor '%s.name.offsets' ends at %lld, but there are %lld bytes of names", t->name,
+             (long long)offsets[t->count], (long long)bytes);
     return SEQREC_OK;
 }
 
 /* The names as terminated texts in `texts`, listed with their ids; returns how many there are. */
-static int64_t split_names(const reading *r, const int64_t *offsets, const char *bytes, char *texts, const char **names,
+static int64_t split_names(const table *t, const int64_t *offsets, const char *bytes, char *texts, const char **names,
                            int64_t *ids)
 {
     int64_t n = 0;
-    for (int64_t i = 0; i < r->count; i++) {
+    for (int64_t i = 0; i < t->count; i++) {
         size_t length = (size_t)(offsets[i + 1] - offsets[i]);
         if (length == 0) continue;
         memcpy(texts, bytes + offsets[i], length);
         texts[length] = '\0';
         names[n] = texts;
-        ids[n++] = r->ids[i];
+        ids[n++] = t->ids[i];
         texts += length + 1;
     }
     return n;
 }
 
-static int32_t enter_names(reading *r, const int64_t *offsets, const char *bytes, int64_t total, seqrec_error *error)
+static int32_t enter_names(const reading *r, table *t, const int64_t *offsets, const char *bytes, int64_t total,
+                           seqrec_error *error)
 {
     const sq_memory *memory = &r->context->memory;
-    size_t count = (size_t)r->count;
+    size_t count = (size_t)t->count;
     char *texts = sq_alloc(memory, (size_t)total + count, 1);
     const char **names = sq_alloc(memory, count, sizeof *names);
     int64_t *ids = sq_alloc(memory, count, sizeof *ids);
@@ -319,12 +360,12 @@ static int32_t enter_names(reading *r, const int64_t *offsets, const char *bytes
     seqrec_error inner;
     int32_t status = SEQREC_OK;
     if (!texts || !names || !ids)
-        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the names of %lld items", (long long)r->count);
+        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the names of %lld %s", (long long)t->count, t->name);
     if (status == SEQREC_OK) status = sq_item_names_create(r->context, &empty, error);
     if (status == SEQREC_OK) {
-        int64_t n = split_names(r, offsets, bytes, texts, names, ids);
-        if (sq_item_names_with(empty, ids, names, n, &r->names, &inner) != SEQREC_OK)
-            status = blame("tensor", "items.name.bytes", &inner, error);
+        int64_t n = split_names(t, offsets, bytes, texts, names, ids);
+        if (sq_item_names_with(empty, ids, names, n, &t->names, &inner) != SEQREC_OK)
+            status = blame("tensor", name_of(t, NAME_BYTES).text, &inner, error);
     }
     sq_item_names_release(empty);
     sq_free(memory, texts);
@@ -333,23 +374,23 @@ static int32_t enter_names(reading *r, const int64_t *offsets, const char *bytes
     return status;
 }
 
-static int32_t take_names(reading *r, const int64_t *offsets, const char *bytes, seqrec_error *error)
+static int32_t take_names(const reading *r, table *t, const int64_t *offsets, const char *bytes, seqrec_error *error)
 {
     int64_t total = (int64_t)sq_block_bytes(bytes);
-    SQ_TRY(check_offsets(r, offsets, total, error));
+    SQ_TRY(check_offsets(t, offsets, total, error));
     const char *zero = memchr(bytes, 0, (size_t)total);
-    SQ_CHECK(!zero, error, SEQREC_E_FORMAT, "tensor 'items.name.bytes': byte %lld is 0",
+    SQ_CHECK(!zero, error, SEQREC_E_FORMAT, "tensor '%s.name.bytes': byte %lld is 0", t->name,
              (long long)(zero ? zero - bytes : 0));
-    return enter_names(r, offsets, bytes, total, error);
+    return enter_names(r, t, offsets, bytes, total, error);
 }
 
-static int32_t read_names(reading *r, seqrec_error *error)
+static int32_t read_names(const reading *r, table *t, seqrec_error *error)
 {
     void *offsets = NULL, *bytes = NULL;
-    if (!has_names(r)) return SEQREC_OK;
-    int32_t status = read_column(r, NAME_OFFSETS, &offsets, error);
-    if (status == SEQREC_OK) status = read_column(r, NAME_BYTES, &bytes, error);
-    if (status == SEQREC_OK) status = take_names(r, offsets, bytes, error);
+    if (!has_names(r, t)) return SEQREC_OK;
+    int32_t status = read_column(r, t, NAME_OFFSETS, &offsets, error);
+    if (status == SEQREC_OK) status = read_column(r, t, NAME_BYTES, &bytes, error);
+    if (status == SEQREC_OK) status = take_names(r, t, offsets, bytes, error);
     sq_free(&r->context->memory, offsets);
     sq_free(&r->context->memory, bytes);
     return status;
@@ -357,14 +398,38 @@ static int32_t read_names(reading *r, seqrec_error *error)
 
 /* ---- The whole. ---- */
 
+static void choose_tables(reading *r)
+{
+    r->items = (table){.name = "items", .kind = &sq_kind_item, .dim = r->layout.vd, .tables = r->options.tied_output ? 1 : 2};
+    if (r->options.user_embedding != SQ_USER_NONE)
+        r->users = (table){.name = "users", .kind = &sq_kind_user, .dim = r->layout.ud, .tables = 1};
+}
+
+static int32_t read_table(const reading *r, table *t, seqrec_error *error)
+{
+    if (!t->name) return SEQREC_OK;
+    SQ_TRY(read_members(r, t, error));
+    return read_names(r, t, error);
+}
+
 static int32_t read_all(reading *r, seqrec_error *error)
 {
     SQ_TRY(read_texts(r, error));
     SQ_TRY(sq_layout_create(&r->context->memory, &r->options, &r->layout, error));
+    choose_tables(r);
     SQ_TRY(check_tensors(r, error));
     SQ_TRY(read_parameters(r, error));
-    SQ_TRY(read_items(r, error));
-    return read_names(r, error);
+    SQ_TRY(read_table(r, &r->items, error));
+    return read_table(r, &r->users, error);
+}
+
+static void drop_table(const sq_memory *memory, table *t)
+{
+    sq_free(memory, t->ids);
+    sq_free(memory, t->slots);
+    sq_free(memory, t->generations);
+    sq_catalogue_release(t->catalogue);
+    sq_item_names_release(t->names);
 }
 
 /* Frees what was not handed over. */
@@ -372,23 +437,22 @@ static void drop(reading *r)
 {
     const sq_memory *memory = &r->context->memory;
     sq_layout_free(memory, &r->layout);
-    sq_free(memory, r->ids);
-    sq_free(memory, r->slots);
-    sq_free(memory, r->generations);
+    drop_table(memory, &r->items);
+    drop_table(memory, &r->users);
     sq_notes_release(r->foreign);
     sq_notes_release(r->notes);
     sq_weights_release(memory, r->weights);
-    sq_catalogue_release(r->catalogue);
-    sq_item_names_release(r->names);
 }
 
 static int32_t assemble(reading *r, seqrec_model **out, seqrec_error *error)
 {
-    const sq_change parts = {r->weights, r->catalogue, r->names, r->notes};
+    const sq_change parts = {.weights = r->weights,        .catalogue = r->items.catalogue,
+                             .names = r->items.names,      .users = r->users.catalogue,
+                             .user_names = r->users.names, .notes = r->notes};
     seqrec_model *made = NULL;
     r->weights = NULL;
-    r->catalogue = NULL;
-    r->names = NULL;
+    r->items.catalogue = r->users.catalogue = NULL;
+    r->items.names = r->users.names = NULL;
     r->notes = NULL;
     SQ_TRY(sq_model_assemble(r->context, &r->options, r->preset, parts, &made, error));
     made->foreign = r->foreign;

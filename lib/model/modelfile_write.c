@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define VALUE_BYTES 64 /* room for any value of an option */
+#define COLUMN_BYTES 32 /* and for the name of a column */
 
 /* ---- Metadata. ---- */
 
@@ -54,13 +55,13 @@ static int32_t add_texts(sq_tensor_writer *writer, const sq_model_source *source
     return add_notes(writer, source->snapshot->notes, "note.", error);
 }
 
-/* ---- Items. Each function of type sq_tensor_rows brings one column of the table. ---- */
+/* ---- Items and users. Each function of type sq_tensor_rows brings one column of a table. ---- */
 
-static const sq_slots *slots_of(const sq_model_source *source, int64_t item, int32_t *row)
+static const sq_slots *slots_of(const sq_table_source *source, int64_t index, int32_t *row)
 {
-    int32_t slot = source->slots[item];
+    int32_t slot = source->slots[index];
     *row = slot % SQ_CHUNK_ROWS;
-    return source->snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS];
+    return source->catalogue->slots[slot / SQ_CHUNK_ROWS];
 }
 
 static int32_t bring_ids(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
@@ -77,7 +78,7 @@ static int32_t bring_ids(void *from, int64_t first, int64_t count, void *out, se
 
 static int32_t bring_slots(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
 {
-    const sq_model_source *source = from;
+    const sq_table_source *source = from;
     int32_t *slots = out;
     (void)error;
     for (int64_t i = 0; i < count; i++) slots[i] = source->renumbered ? (int32_t)(first + i) : source->slots[first + i];
@@ -86,7 +87,7 @@ static int32_t bring_slots(void *from, int64_t first, int64_t count, void *out, 
 
 static int32_t bring_generations(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
 {
-    const sq_model_source *source = from;
+    const sq_table_source *source = from;
     int32_t *generations = out;
     (void)error;
     for (int64_t i = 0; i < count; i++) {
@@ -97,9 +98,9 @@ static int32_t bring_generations(void *from, int64_t first, int64_t count, void 
     return SEQREC_OK;
 }
 
-static void bring_vectors(const sq_model_source *source, int64_t first, int64_t count, size_t behind, float *out)
+static void bring_vectors(const sq_table_source *source, int64_t first, int64_t count, size_t behind, float *out)
 {
-    const sq_catalogue *catalogue = source->snapshot->catalogue;
+    const sq_catalogue *catalogue = source->catalogue;
     size_t dim = (size_t)catalogue->dim;
     for (int64_t i = first; i < first + count; i++, out += dim)
         memcpy(out, sq_catalogue_row(catalogue, source->slots[i]) + behind, dim * sizeof *out);
@@ -114,23 +115,23 @@ static int32_t bring_inputs(void *from, int64_t first, int64_t count, void *out,
 
 static int32_t bring_outputs(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
 {
-    const sq_model_source *source = from;
+    const sq_table_source *source = from;
     (void)error;
-    bring_vectors(source, first, count, sq_output_offset(source->snapshot->catalogue), out);
+    bring_vectors(source, first, count, sq_output_offset(source->catalogue), out);
     return SEQREC_OK;
 }
 
-static const char *name_of(const sq_model_source *source, int64_t item)
+static const char *name_of(const sq_table_source *source, int64_t index)
 {
     int32_t row;
-    const sq_slots *slots = slots_of(source, item, &row);
-    return sq_item_names_get(source->snapshot->names, slots->id[row]);
+    const sq_slots *slots = slots_of(source, index, &row);
+    return sq_item_names_get(source->names, slots->id[row]);
 }
 
 /* Bytes [first, first + count) of all names one behind the other. */
 static int32_t bring_names(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
 {
-    const sq_model_source *source = from;
+    const sq_table_source *source = from;
     const int64_t *offsets = source->name_offsets;
     char *to = out;
     int64_t low = 0, high = source->count; /* the name that holds byte `first` is in [low, high) */
@@ -152,34 +153,42 @@ static int32_t bring_names(void *from, int64_t first, int64_t count, void *out, 
     return SEQREC_OK;
 }
 
-static int32_t add_names(sq_tensor_writer *writer, sq_model_source *source, seqrec_error *error)
+/* Adds <table>.<column>. */
+static int32_t add_column(sq_tensor_writer *writer, const char *table, const char *column, int32_t dtype, int32_t rank,
+                          const int64_t *shape, sq_tensor_rows rows, sq_table_source *source, seqrec_error *error)
 {
-    if (sq_item_names_count(source->snapshot->names) == 0) return SEQREC_OK;
-    int64_t *offsets = sq_alloc(&source->model->context->memory, (size_t)source->count + 1, sizeof *offsets);
-    SQ_CHECK(offsets, error, SEQREC_E_MEMORY, "no memory for the names of %lld items", (long long)source->count);
+    char name[COLUMN_BYTES];
+    snprintf(name, sizeof name, "%s.%s", table, column);
+    return sq_tensor_writer_add_rows(writer, name, dtype, rank, shape, rows, source, error);
+}
+
+static int32_t add_names(sq_tensor_writer *writer, const char *table, sq_table_source *source, seqrec_error *error)
+{
+    char name[COLUMN_BYTES];
+    if (sq_item_names_count(source->names) == 0) return SEQREC_OK;
+    int64_t *offsets = sq_alloc(&source->catalogue->context->memory, (size_t)source->count + 1, sizeof *offsets);
+    SQ_CHECK(offsets, error, SEQREC_E_MEMORY, "no memory for the names of %lld %s", (long long)source->count, table);
     source->name_offsets = offsets;
     offsets[0] = 0;
     for (int64_t i = 0; i < source->count; i++) {
-        const char *name = name_of(source, i);
-        offsets[i + 1] = offsets[i] + (name ? (int64_t)strlen(name) : 0);
+        const char *text = name_of(source, i);
+        offsets[i + 1] = offsets[i] + (text ? (int64_t)strlen(text) : 0);
     }
-    SQ_TRY(
-        sq_tensor_writer_add(writer, "items.name.offsets", SQ_I64, 1, &(int64_t){source->count + 1}, offsets, error));
-    return sq_tensor_writer_add_rows(writer, "items.name.bytes", SQ_U8, 1, &offsets[source->count], bring_names, source,
-                                     error);
+    snprintf(name, sizeof name, "%s.name.offsets", table);
+    SQ_TRY(sq_tensor_writer_add(writer, name, SQ_I64, 1, &(int64_t){source->count + 1}, offsets, error));
+    return add_column(writer, table, "name.bytes", SQ_U8, 1, &offsets[source->count], bring_names, source, error);
 }
 
-static int32_t add_items(sq_tensor_writer *writer, sq_model_source *source, seqrec_error *error)
+static int32_t add_table(sq_tensor_writer *writer, const char *table, sq_table_source *source, seqrec_error *error)
 {
-    const sq_catalogue *catalogue = source->snapshot->catalogue;
-    const int64_t shape[2] = {source->count, catalogue->dim};
-    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.id", SQ_I64, 1, shape, bring_ids, source, error));
-    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.slot", SQ_I32, 1, shape, bring_slots, source, error));
-    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.generation", SQ_I32, 1, shape, bring_generations, source, error));
-    SQ_TRY(sq_tensor_writer_add_rows(writer, "items.weight", SQ_F32, 2, shape, bring_inputs, source, error));
-    if (catalogue->tables == 2)
-        SQ_TRY(sq_tensor_writer_add_rows(writer, "items.output", SQ_F32, 2, shape, bring_outputs, source, error));
-    return add_names(writer, source, error);
+    const int64_t shape[2] = {source->count, source->catalogue->dim};
+    SQ_TRY(add_column(writer, table, "id", SQ_I64, 1, shape, bring_ids, source, error));
+    SQ_TRY(add_column(writer, table, "slot", SQ_I32, 1, shape, bring_slots, source, error));
+    SQ_TRY(add_column(writer, table, "generation", SQ_I32, 1, shape, bring_generations, source, error));
+    SQ_TRY(add_column(writer, table, "weight", SQ_F32, 2, shape, bring_inputs, source, error));
+    if (source->catalogue->tables == 2)
+        SQ_TRY(add_column(writer, table, "output", SQ_F32, 2, shape, bring_outputs, source, error));
+    return add_names(writer, table, source, error);
 }
 
 /* ---- Parameters. ---- */
@@ -207,13 +216,14 @@ static int32_t add_parameters(sq_tensor_writer *writer, sq_model_source *source,
 
 /* Lists the slots. A table that has shrunk so far that a reader would not believe its slots is renumbered under a generation
  * that none of its slots had. */
-static int32_t list_slots(sq_model_source *source, seqrec_error *error)
+static int32_t list_slots(sq_table_source *source, seqrec_error *error)
 {
-    const sq_catalogue *catalogue = source->snapshot->catalogue;
+    const sq_catalogue *catalogue = source->catalogue;
     int32_t greatest = 0;
     int64_t n = 0;
-    source->slots = sq_alloc(&source->model->context->memory, (size_t)catalogue->count, sizeof *source->slots);
-    SQ_CHECK(source->slots, error, SEQREC_E_MEMORY, "no memory for a list of %lld items", (long long)catalogue->count);
+    source->slots = sq_alloc(&catalogue->context->memory, (size_t)catalogue->count, sizeof *source->slots);
+    SQ_CHECK(source->slots, error, SEQREC_E_MEMORY, "no memory for a list of %lld %ss", (long long)catalogue->count,
+             catalogue->kind->name);
     for (int32_t chunk = 0; chunk < catalogue->chunks; chunk++) {
         const sq_slots *slots = catalogue->slots[chunk];
         for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) {
@@ -230,9 +240,16 @@ static int32_t list_slots(sq_model_source *source, seqrec_error *error)
 static int32_t describe(sq_tensor_writer *writer, sq_model_source *source, const sq_options *options,
                         seqrec_error *error)
 {
-    SQ_TRY(list_slots(source, error));
+    int personal = source->model->options.user_embedding != SQ_USER_NONE;
+    source->items = (sq_table_source){.catalogue = source->snapshot->catalogue, .names = source->snapshot->names};
+    SQ_TRY(list_slots(&source->items, error));
+    if (personal) {
+        source->users = (sq_table_source){.catalogue = source->snapshot->users, .names = source->snapshot->user_names};
+        SQ_TRY(list_slots(&source->users, error));
+    }
     SQ_TRY(add_texts(writer, source, options, error));
-    SQ_TRY(add_items(writer, source, error));
+    SQ_TRY(add_table(writer, "items", &source->items, error));
+    if (personal) SQ_TRY(add_table(writer, "users", &source->users, error));
     return add_parameters(writer, source, error);
 }
 
@@ -255,9 +272,11 @@ void sq_model_source_free(sq_model_source *source)
 {
     if (!source) return;
     const sq_memory *memory = &source->model->context->memory;
-    sq_free(memory, source->slots);
+    sq_free(memory, source->items.slots);
+    sq_free(memory, source->items.name_offsets);
+    sq_free(memory, source->users.slots);
+    sq_free(memory, source->users.name_offsets);
     sq_free(memory, source->parameters);
-    sq_free(memory, source->name_offsets);
     sq_free(memory, source);
 }
 

@@ -11,7 +11,7 @@ typedef const float *weight;
 size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 {
     if ((int64_t)length * layout->heads > LONGEST_KEPT) return 0;
-    return (size_t)layout->heads * sq_head_kept((size_t)length);
+    return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional);
 }
 
 /* ---- working memory --------------------------------------------------------------------------------------------- */
@@ -22,7 +22,7 @@ static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
     int32_t limit = LONGEST_KEPT / l->heads;
     size_t length = (size_t)(longest < limit ? longest : limit);
     if (length == 0) return 0;
-    size_t per_token = (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
+    size_t per_token = l->bidirectional ? length + 16 : (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
     return (size_t)l->heads * per_token * (size_t)tokens;
 }
 
@@ -68,6 +68,13 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     }
     out->mean = SQ_TAKE(arena, float, n);
     out->rstd = SQ_TAKE(arena, float, n);
+    out->embedded = (sq_embedding_saved){0};
+    if (o->embedding_norm) {
+        out->embedded.sum = training ? SQ_TAKE(arena, float, n * dp) : NULL;
+        out->embedded.mean = SQ_TAKE(arena, float, n);
+        out->embedded.rstd = SQ_TAKE(arena, float, n);
+    }
+    sq_readout_take(arena, l, training ? n : 1, training, &out->readout);
     if (training) {
         out->t1 = SQ_TAKE(arena, float, n * dp);
         out->t2 = SQ_TAKE(arena, float, n * dp);
@@ -134,8 +141,7 @@ static sq_dropout mask(sq_dropout base, int32_t block, uint32_t place)
 static void linear(const at *a, size_t rows, const float *x, size_t ldx, size_t inputs, weight w, size_t ldw, weight b,
                    float *y, size_t cols, size_t ldy)
 {
-    a->k->fill_rows(rows, cols, b, y, ldy);
-    sq_gemm(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, y, ldy, 1);
+    sq_gemm_from(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, b, y, ldy);
 }
 
 /* The weights' share of a linear layer's gradient: dW += x^T dy, db += column sums of dy. */
@@ -196,6 +202,7 @@ static sq_head head_of(const at *a, int32_t sequence, int32_t head)
                  .width = (size_t)a->l->dh,
                  .padded = (size_t)a->l->dhp,
                  .ld = 3 * a->hp,
+                 .bidirectional = a->l->bidirectional,
                  .q = q,
                  .k = q + a->hp,
                  .v = q + 2 * a->hp,
@@ -316,20 +323,29 @@ static void part_heads(const at *a, const float *from, float *to)
     }
 }
 
-/* middle = output projection of rows row .. row + rows - 1 plus residual. */
+static sq_dropout output_mask(const at *a) { return mask(a->net->attention_output, a->block, 3); }
+
+/* middle = output projection of rows row .. row + rows - 1, after dropout, plus residual. */
 static void attention_out(const at *a, size_t row, size_t rows)
 {
     float *y = a->s->middle + row * a->dp;
+    sq_dropout dropped = output_mask(a);
     if (a->net->options->attention_output)
         linear(a, rows, a->s->heads + row * a->hp, a->hp, a->hp, param(a, a->offset->output), a->dp,
                param(a, a->offset->output_bias), y, a->dp, a->dp);
     else
         join_heads(a, row, rows, a->s->heads, a->s->middle);
+    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + row, y);
     a->k->add(rows * a->dp, residual1(a) + row * a->dp, y);
 }
 
 static void attention_out_bwd(const at *a, const float *dy, float *grads)
 {
+    sq_dropout dropped = output_mask(a);
+    if (dropped.threshold > 0) {
+        dy = memcpy(a->work->t1, dy, a->n * a->dp * sizeof *dy);
+        a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, a->work->t1);
+    }
     if (!a->net->options->attention_output) {
         part_heads(a, dy, a->work->dheads);
         return;
@@ -373,7 +389,7 @@ static void ffn(const at *a, size_t row, size_t rows, float *y)
 {
     const float *x = ffn_input(a) + row * a->dp;
     float *hidden = a->s->hidden + row * a->fp;
-    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn, a->block, 2);
+    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn_output, a->block, 2);
     uint64_t first = (uint64_t)a->batch->first + row;
     float *target = a->s->before ? a->s->before + row * a->fp : hidden;
     linear(a, rows, x, a->dp, a->d, param(a, a->offset->ffn_in), a->fp, param(a, a->offset->ffn_in_bias), target, a->fp,
@@ -394,7 +410,7 @@ static void ffn(const at *a, size_t row, size_t rows, float *y)
 /* From dy = gradient of the sub-layer's sum: dx (+)= gradient of its input through the two layers. */
 static void ffn_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
 {
-    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn, a->block, 2);
+    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn_output, a->block, 2);
     uint64_t first = (uint64_t)a->batch->first;
     float *g = a->work->t1, *dhidden = a->work->dhidden;
     memcpy(g, dy, a->n * a->dp * sizeof *g);
@@ -538,6 +554,28 @@ static void jacobian_bwd(const at *a, float *dy, float *grads)
 
 /* ---- the whole stack -------------------------------------------------------------------------------------------- */
 
+/* States of n rows of the last block's output. */
+static void final_fwd(const sq_network *net, size_t n, const float *x, sq_workspace *work, float *out)
+{
+    const sq_layout *l = net->layout;
+    if (l->final_norm)
+        net->kernels->norm_fwd(n, (size_t)l->d, (size_t)l->dp, (float)net->options->norm_epsilon, x,
+                               net->weights + l->final_gain, net->weights + l->final_bias, out, work->mean, work->rstd);
+    else
+        memcpy(out, x, n * (size_t)l->dp * sizeof *out);
+}
+
+void sq_network_read(const sq_network *net, size_t n, const float *x, sq_workspace *work, float *u)
+{
+    sq_readout_fwd(net->kernels, net->layout, (float)net->options->norm_epsilon, net->weights, n, x, &work->readout, u);
+}
+
+void sq_network_read_bwd(const sq_network *net, size_t n, const float *x, sq_workspace *work, const float *du, float *dx,
+                         float *grads)
+{
+    sq_readout_bwd(net->kernels, net->layout, net->weights, net->transposed, n, x, &work->readout, du, dx, grads);
+}
+
 void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *out)
 {
     const sq_layout *l = net->layout;
@@ -545,18 +583,17 @@ void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_works
         at a = block_at(net, batch, work, b);
         block_fwd(&a, 0);
     }
-    net->kernels->norm_fwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, (float)net->options->norm_epsilon,
-                           work->x[l->blocks], net->weights + l->final_gain, net->weights + l->final_bias, out,
-                           work->mean, work->rstd);
+    final_fwd(net, (size_t)batch->tokens, work->x[l->blocks], work, out);
 }
 
 void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *dout, float *grads)
 {
     const sq_layout *l = net->layout;
     work->stretch = 0;
-    net->kernels->norm_bwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
-                           net->weights + l->final_gain, work->mean, work->rstd, dout, dout, 0, grads + l->final_gain,
-                           grads + l->final_bias);
+    if (l->final_norm)
+        net->kernels->norm_bwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
+                               net->weights + l->final_gain, work->mean, work->rstd, dout, dout, 0,
+                               grads + l->final_gain, grads + l->final_bias);
     for (int32_t b = l->blocks - 1; b >= 0; b--) {
         at a = block_at(net, batch, work, b);
         if (net->jacobian > 0) jacobian_bwd(&a, dout, grads);
@@ -574,9 +611,8 @@ void sq_network_last(const sq_network *net, int32_t length, sq_workspace *work, 
         at a = block_at(net, &batch, work, b);
         block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);
     }
-    float *last = work->x[l->blocks] + (size_t)(length - 1) * (size_t)l->dp;
-    net->kernels->norm_fwd(1, (size_t)l->d, (size_t)l->dp, (float)net->options->norm_epsilon, last,
-                           net->weights + l->final_gain, net->weights + l->final_bias, out, work->mean, work->rstd);
+    final_fwd(net, 1, work->x[l->blocks] + (size_t)(length - 1) * (size_t)l->dp, work, out);
+    sq_network_read(net, 1, out, work, out);
 }
 
 /* ---- transposed matrices ---------------------------------------------------------------------------------------- */
@@ -592,4 +628,5 @@ void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_opti
         k->transpose(dp, fp, w + p->ffn_in, fp, to + p->ffn_in, dp);
         k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
     }
+    if (l->transform) k->transpose(dp, dp, w + l->head, dp, to + l->head, dp);
 }

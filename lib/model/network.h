@@ -1,9 +1,11 @@
 /* model: the self-attention blocks over one micro-batch of packed sequences, forward and backward. */
 #ifndef SQ_NETWORK_H
 #define SQ_NETWORK_H
-#include "attention/causal.h"
+#include "attention/attention.h"
 #include "attention/contentgates.h"
+#include "layer/embedding.h"
 #include "model/gatetable.h"
+#include "model/readout.h"
 
 /* What a pass computes with. */
 typedef struct sq_network {
@@ -12,8 +14,9 @@ typedef struct sq_network {
     const sq_options *options;
     const float *weights;    /* parameter block */
     const float *transposed; /* the matrices transposed, at the same offsets; for the backward pass */
-    sq_dropout embedding, attention, ffn; /* of block 0; block b and place p derive their keys from these */
-    const sq_gate_table *gates;           /* of position gates: their values */
+    /* Of block 0; block b and place p derive their keys from these. The outputs: what is added to a residual. */
+    sq_dropout embedding, attention, attention_output, ffn, ffn_output;
+    const sq_gate_table *gates; /* of position gates: their values */
     int32_t learns_gates; /* 1: the backward pass leaves dz of position gates in the place of their parameters */
     int32_t draws_gates;  /* 1: content gates have noise, from gate_key */
     uint64_t gate_key;
@@ -44,6 +47,8 @@ typedef struct sq_workspace {
     float **x;       /* [blocks + 1]: input of each block, [tokens][dp] */
     sq_saved *saved; /* [blocks]; without training all blocks share one */
     float *mean, *rstd;
+    sq_embedding_saved embedded; /* with embedding_norm */
+    sq_readout readout;          /* training: of all tokens; else of one */
     float *t1, *t2, *dqkv, *dheads, *dhidden; /* backward */
     sq_head_scratch head;
     sq_content_scratch gates; /* content gates */
@@ -57,7 +62,8 @@ typedef struct sq_workspace {
 void sq_workspace_take(sq_arena *arena, const sq_layout *layout, const sq_options *options, int32_t tokens,
                        int32_t longest, int32_t training, sq_workspace *out);
 
-/* x[0] holds the input embeddings (see sq_embed_fwd in layer/); out [tokens][dp] gets the final norm. */
+/* x[0] holds the input embeddings (see sq_embed_fwd in layer/); out [tokens][dp] gets the states: the last block's
+ * output, behind the final norm if there is one. */
 void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *out);
 /* dout [tokens][dp] = gradient of out on entry, of x[0] on exit; grads (a parameter block) += . With jacobian > 0 (and options'
  * gate_jacobian when the workspace was taken) they are those of what dout comes from, plus jacobian times
@@ -66,9 +72,14 @@ void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_w
  * order e (Hutchinson 1990; Hoffman, Roberts, Yaida 2019). */
 void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,
                     float *grads);
-/* Inference on one sequence of `length` tokens already in x[0]: only the last token's vector, to out [dp]. Same bits as
- * sq_network_fwd gives it without dropout. */
+/* Inference on one sequence of `length` tokens already in x[0]: only the last token's user vector, to out [dp]. Same bits as
+ * sq_network_fwd and sq_network_read give it without dropout. */
 void sq_network_last(const sq_network *network, int32_t length, sq_workspace *work, float *out);
+
+/* u [n][dp]: user vectors of n states x (one at a time without training), and the way back, as in readout.h. */
+void sq_network_read(const sq_network *network, size_t n, const float *x, sq_workspace *work, float *u);
+void sq_network_read_bwd(const sq_network *network, size_t n, const float *x, sq_workspace *work, const float *du, float *dx,
+                         float *grads);
 
 /* Floats of the kept probabilities of a sequence in one block; 0 when it is too long to keep. */
 size_t sq_kept_floats(const sq_layout *layout, int32_t length);

@@ -55,6 +55,22 @@ static int32_t place_of(const sq_notes *notes, const char *key, int32_t *found)
     return at;
 }
 
+/* Keys that a training writes, and that no host may crowd out: a fit must not fail at its end for want of room. */
+static int32_t is_reserved(const char *key)
+{
+    static const char *const keys[] = {"data_hash", "epochs", "kcore", "min_value", "split"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i], key) == 0) return 1;
+    return 0;
+}
+
+static int32_t count_hosts(const sq_notes *notes)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < notes->count; i++) count += !is_reserved(notes->at[i].key);
+    return count;
+}
+
 static int32_t check_text(const char *what, const char *text, seqrec_error *error)
 {
     size_t bytes = strnlen(text, SQ_NOTE_BYTES + 1);
@@ -72,8 +88,8 @@ int32_t sq_notes_with(const sq_notes *base, const char *key, const char *value, 
     if (value) SQ_TRY(check_text("value", value, error));
     int32_t found, at = place_of(base, key, &found);
     int32_t count = base->count - found + (value != NULL);
-    SQ_CHECK(count <= SQ_NOTES_MOST, error, SEQREC_E_RANGE, "no room for note \"%s\": a model has at most %d", key,
-             SQ_NOTES_MOST);
+    SQ_CHECK(!value || found || is_reserved(key) || count_hosts(base) < SQ_NOTES_MOST, error, SEQREC_E_RANGE,
+             "no room for note \"%s\": a model has at most %d of the host", key, SQ_NOTES_MOST);
     sq_notes *made = create(base->context, count);
     SQ_CHECK(made, error, SEQREC_E_MEMORY, "no memory for the notes of a model");
     int32_t behind = at + found, to = at + (value != NULL);

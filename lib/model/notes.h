@@ -4,7 +4,7 @@
 #include "base/context.h"
 
 #define SQ_NOTE_BYTES 255 /* longest key or value, without its terminator */
-#define SQ_NOTES_MOST 64
+#define SQ_NOTES_MOST 64  /* the host's; those that a training writes (notes.c) always have room */
 
 typedef struct sq_notes sq_notes;
 
@@ -14,7 +14,7 @@ sq_notes *sq_notes_retain(sq_notes *notes);
 void sq_notes_release(sq_notes *notes);
 
 /* A new set in which key has this value, or none when value is NULL; `base` is not touched. E_ARGUMENT: an empty key, or text
- * that is too long or not UTF-8; E_RANGE: more than SQ_NOTES_MOST keys. Removing a key that is not there is no failure. */
+ * that is too long or not UTF-8; E_RANGE: more than SQ_NOTES_MOST keys of the host. Removing a key that is not there is no failure. */
 int32_t sq_notes_with(const sq_notes *base, const char *key, const char *value, sq_notes **out, seqrec_error *error);
 
 /* Value of key, or NULL; lives as long as the set. */

@@ -21,22 +21,35 @@ const sq_option sq_option_table[] = {
     INTEGER(M, blocks, "2", 0, 64, "Number of self-attention blocks."),
     INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
     INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
-    INTEGER(M, max_length, "200", 1, 65536, "Most recent events of a history that the model sees (L)."),
+    INTEGER(M, max_length, "200", 1, 65536,
+            "Most recent events of a history that the model sees (L); with mask = bidirectional one fewer, and [MASK] behind them."),
     CHOICE(M, wiring, "post_norm", "post_norm|pre_norm|original",
            "Place of the layer norms: after each residual (SASRec.pytorch), before each sub-layer, or the 2018 paper's: "
            "norm on the query only and residual from the normalised tensor."),
     BOOLEAN(M, attention_output, "true", "Linear projection behind the attention heads."),
     CHOICE(M, activation, "relu", "relu|gelu", "Activation of the feed-forward layer."),
+    CHOICE(M, mask, "causal", "causal|bidirectional",
+           "What an event sees in attention: itself and what came before, or its whole sequence."),
     CHOICE(M, position, "end", "end|start|none",
            "Learned absolute positions counted from the window's end (0 = newest event) or start, or none."),
     BOOLEAN(M, scale_embeddings, "true", "Multiply item vectors by sqrt(dim) at the input."),
+    BOOLEAN(M, embedding_norm, "false", "Layer norm on the input embedding, before its dropout."),
+    BOOLEAN(M, final_norm, "true", "Layer norm behind the last block."),
+    CHOICE(M, head, "none", "none|transform",
+           "What makes the user vector of the network's output: nothing, or BERT's dense layer, GELU and layer norm."),
     BOOLEAN(M, tied_output, "true", "Score with the input item vectors; false gives every item a second, output vector."),
     CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
     REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores."),
     REAL(M, norm_epsilon, "1e-08", 1e-12, 1e-1, "Added to the variance in layer norms."),
-    CHOICE(M, init, "xavier", "xavier|normal",
-           "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std."),
-    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal."),
+    CHOICE(M, init, "xavier", "xavier|normal|truncated_normal",
+           "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std, or that "
+           "with values beyond two deviations drawn again."),
+    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal and truncated_normal."),
+    CHOICE(M, user_embedding, "none", "none|added|concatenated|prefix",
+           "How a user's own vector enters the model: not at all, added to every event, concatenated to every event's vector "
+           "and to the items' at the output (SSE-PT), or as a token in front of the window."),
+    INTEGER(M, user_dim, "0", 0, 4096,
+            "Length of a user's vector with user_embedding = concatenated; 0 = dim, which it is in the other cases."),
     CHOICE(M, gates, "none", "none|position|content",
            "Learned gates on attention probabilities: one for each pair of positions, shared by all histories "
            "(Rec-Denoiser), or of the two events' vectors; need max_length of at most 1024."),
@@ -45,48 +58,90 @@ const sq_option sq_option_table[] = {
            "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
     INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
 
-    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax",
-           "Binary cross-entropy with sampled negatives, cross-entropy over the whole catalogue, or over the target and "
-           "sampled negatives."),
+    CHOICE(T, objective, "next", "next|cloze",
+           "What is learned: each event from those before it (mask = causal), or masked events from all around them "
+           "(mask = bidirectional)."),
+    REAL(T, mask_probability, "0.2", 1e-6, 0.999999,
+         "Share of a sequence's window that objective = cloze masks: that many events, rounded, at least one."),
+    REAL(T, mask_last_share, "0", 0, 1, "Share of the maskings that mask the last event alone, as inference has it."),
+    INTEGER(T, maskings, "1", 1, 10000, "Differently masked samples of each sequence in an epoch of objective = cloze."),
+    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max",
+           "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
+           "sampled negatives; gSASRec's calibrated binary cross-entropy; or a pairwise ranking loss over the negatives."),
+    REAL(T, calibration, "0.75", 0, 1, "Calibration t of loss = gbce; 0 is plain bce."),
+    REAL(T, label_smoothing, "0", 0, 0.999, "Share of the target's probability spread over all candidates of a softmax loss."),
+    REAL(T, score_penalty, "1", 0, 1e6, "Weight of the squared negative scores in loss = bpr_max."),
+    INTEGER(T, targets, "1", 1, 64, "The next so many events of a sequence are targets of a position together."),
+    CHOICE(T, target_form, "joint", "joint|separate",
+           "Several targets of a softmax loss: one logarithm of their summed probability, or a sum of logarithms."),
+    CHOICE(T, event_weights, "none", "none|values",
+           "Weight of a target in the loss: 1, or the value of its event; a batch of the host may bring weights instead."),
+    REAL(T, position_decay, "1", 1e-6, 1, "The target of age a (0 = newest) has its weight multiplied by this to the power a."),
     INTEGER(T, negatives, "1", 1, 65536, "Negatives per target (or per batch when shared)."),
     CHOICE(T, negative_sharing, "position", "position|batch", "Draw negatives for each target, or once for the whole batch."),
-    CHOICE(T, sampler, "uniform", "uniform|popularity", "Distribution of the negatives."),
+    CHOICE(T, sampler, "uniform", "uniform|popularity|log_uniform|in_batch|mixed|weights|host",
+           "Distribution of the negatives: all items alike, training counts to the power sampler_alpha, Zipf's law over "
+           "items by training count, the targets of the batch, in_batch and uniform mixed, weights that the host set, or "
+           "what a function of the host brings."),
     CHOICE(T, seen, "exclude_history", "exclude_history|exclude_target|keep",
            "What a negative may not be: an item of the sequence, the target, or nothing is excluded."),
     REAL(T, sampler_alpha, "0.75", 0, 4, "Exponent of the training counts for sampler = popularity."),
+    REAL(T, mixed_share, "0.5", 0, 1, "Share of in_batch in sampler = mixed."),
+    INTEGER(T, hard_pool, "0", 0, 65536,
+            "Draw so many negatives for a target and use those `negatives` of them that the model scores highest; 0 = off."),
+    CHOICE(T, logq, "none", "none|classic|corrected",
+           "Subtract the log of a candidate's expected draws from its score in a sampled softmax: of all candidates, or of "
+           "the negatives only, since the target is not drawn."),
     REAL(T, dropout, "0.2", 0, 0.99, "Dropout probability where no place has its own."),
     REAL(T, dropout_embedding, "-1", -1, 0.99, "Dropout on the input embedding; -1 = dropout."),
     REAL(T, dropout_attention, "-1", -1, 0.99, "Dropout on attention probabilities; -1 = dropout."),
     REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers; -1 = dropout."),
+    REAL(T, dropout_residual, "-1", -1, 0.99,
+         "Dropout on the output of attention and of the feed-forward layer before they are added to what they began from; "
+         "-1 = on the latter only, as dropout_ffn."),
     CHOICE(T, optimizer, "adam", "adam|adamw", "Adam with L2 decay in the gradient, or with decoupled decay."),
+    BOOLEAN(T, bias_correction, "true", "Adam's correction of the moments for their start at zero."),
+    CHOICE(T, decayed, "all", "all|matrices",
+           "What weight_decay holds for: all parameters, or matrices and tables only, not biases and norms."),
     CHOICE(T, item_updates, "auto", "auto|exact|lazy",
            "Rows without gradient: exact replays their steps (equals dense Adam bit for bit), lazy leaves them as they "
-           "are; auto = lazy for sampled_softmax, exact otherwise."),
+           "are; auto = exact for bce, bpr and softmax, lazy otherwise."),
     REAL(T, learning_rate, "0.001", 0, 10, "Step size."),
     REAL(T, beta1, "0.9", 0, 0.9999999, "Decay of the first moment."),
     REAL(T, beta2, "0.98", 0, 0.9999999, "Decay of the second moment."),
     REAL(T, epsilon, "1e-08", 1e-30, 1, "Added to the root of the second moment."),
     REAL(T, weight_decay, "0", 0, 10, "Weight decay."),
     REAL(T, clip_norm, "0", 0, 1e30, "Largest norm of all gradients together; 0 = no clipping."),
-    CHOICE(T, schedule, "constant", "constant|cosine", "Learning rate after the warm-up."),
+    CHOICE(T, schedule, "constant", "constant|cosine|linear",
+           "Learning rate after the warm-up: as it is, or to 0 by a cosine or a line."),
     INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
     INTEGER(T, schedule_steps, "0", 0, 1e12,
-            "Step at which schedule = cosine reaches 0; 0 = the last step of `epochs` epochs, fixed when a fit begins."),
+            "Step at which schedule = cosine and linear reach 0; 0 = the last step of `epochs` epochs, fixed when a fit begins. A fit may not go beyond it."),
     REAL(T, gate_l0, "0.01", 0, 1e6, "Weight of the expected number of open gates in the objective."),
     REAL(T, gate_jacobian, "0", 0, 1e6,
          "Weight of the blocks' squared Jacobian norms (sum over blocks, mean over events and width) in the objective, with "
          "or without gates; above 0 a step takes twice as long."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
+    INTEGER(T, accumulate, "1", 1, 65536, "Batches whose gradients make one step together."),
     INTEGER(T, valid_every, "10", 0, 1e9, "Epochs between validations; 0 = none, and the last weights (or their mean, see average_epochs) are kept."),
     INTEGER(T, patience, "10", 0, 1e9, "Validations without improvement before training stops; 0 = never."),
     INTEGER(T, average_epochs, "20", 0, 1e6,
             "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "
             "they are."),
-    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr", "Validation metric (full ranking, history filtered)."),
-    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric."),
+    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr|coverage|gini",
+           "Validation metric (full ranking, history filtered) that early stopping and the kept weights go by: the highest "
+           "is the best, of gini the lowest. Another one begins the search for the best anew."),
+    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr has none."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
     CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
+    CHOICE(T, unknown_users, "error", "error|default",
+           "User ids of a training batch that the model does not have: refused, or trained with the default vector."),
+    REAL(T, user_default_share, "0.1", 0, 1,
+         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained."),
+    REAL(T, sse_item, "0", 0, 1,
+         "Stochastic shared embeddings: probability that an event of a training sequence becomes a random item."),
+    REAL(T, sse_user, "0", 0, 1, "Probability that the user of a training sequence becomes a random one."),
 
     INTEGER(T, micro_batch, "512", 32, 65536,
             "Tokens that one worker takes through the network at a time; sums of gradients follow it, so it is part of a run."),
@@ -133,6 +188,65 @@ static void rec_denoiser(sq_options *o)
     o->gate_jacobian = 0.001;
 }
 
+/* Petrov and Macdonald 2023 on MovieLens-1M: separate output table, no scaling, positives not excluded. */
+static void gsasrec(sq_options *o)
+{
+    o->dim = 128;
+    o->loss = SQ_LOSS_GBCE;
+    o->negatives = 256;
+    o->seen = SQ_SEEN_KEEP;
+    o->wiring = SQ_WIRING_ORIGINAL;
+    o->attention_output = 0;
+    o->scale_embeddings = 0;
+    o->tied_output = 0;
+    o->norm_epsilon = 1e-5;
+    o->dropout = 0.5;
+    o->average_epochs = 10;
+    o->valid_every = 2;
+}
+
+/* SSE-PT (Wu et al., RecSys 2020) as its code runs on ml-1m: 50 + 50, L 200, ids kept with probability .08 (users) and .9
+ * (items). */
+static void sse_pt(sq_options *o)
+{
+    original(o);
+    o->user_embedding = SQ_USER_CONCATENATED;
+    o->sse_user = 0.92;
+    o->sse_item = 0.1;
+}
+
+/* BERT4Rec's network and masking as published for MovieLens-1M at width 64 (Sun et al. 2019 and its program: two heads, inner
+ * width 4 d, a share of .2 masked, one masking in eleven of the last event alone, dropout .2, start from a truncated normal), with
+ * the loss over the whole catalogue and without a bias per item. The optimiser is not theirs (Adam without bias correction at
+ * 1e-4, 100 steps of warm-up, then a line to 0 over 400,000 steps; options schedule, bias_correction, decayed and clip_norm have
+ * it) but that of "Turning dross into gold loss" (2023): Adam at 1e-3, batch 128, 200 epochs, which comes as far in a fortieth
+ * of the steps and, without a warm-up, takes any number of epochs. */
+static void bert4rec(sq_options *o)
+{
+    o->dim = 64;
+    o->heads = 2;
+    o->ffn_dim = 256;
+    o->mask = SQ_MASK_BIDIRECTIONAL;
+    o->activation = SQ_ACTIVATION_GELU;
+    o->position = SQ_POSITION_START;
+    o->scale_embeddings = 0;
+    o->embedding_norm = 1;
+    o->final_norm = 0;
+    o->head = SQ_HEAD_TRANSFORM;
+    o->norm_epsilon = 1e-12;
+    o->init = SQ_INIT_TRUNCATED_NORMAL;
+    o->objective = SQ_OBJECTIVE_CLOZE;
+    o->mask_probability = 0.2;
+    o->mask_last_share = 0.09;
+    o->loss = SQ_LOSS_SOFTMAX;
+    o->dropout_ffn = 0;
+    o->dropout_residual = 0.2;
+    o->beta2 = 0.999;
+    o->epochs = 200;
+    o->valid_every = 2;
+    o->average_epochs = 10;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -141,6 +255,9 @@ static const struct {
     {"sasrec-original", original},
     {"sasrec-softmax", softmax},
     {"sasrec-sampled-softmax", sampled_softmax},
+    {"gsasrec", gsasrec},
+    {"sse-pt", sse_pt},
+    {"bert4rec", bert4rec},
     {"rec-denoiser", rec_denoiser},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))

@@ -2,6 +2,8 @@
 #include "model/options.h"
 #include "attention/gates.h"
 #include "base/text.h"
+#include "loss/losses.h"
+#include "sampler/sampler.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -147,19 +149,79 @@ size_t sq_option_text(const sq_options *options, const sq_option *option, char *
     return choice_text(number, 0, out, out_bytes);
 }
 
+static int32_t check_loss(const sq_options *o, seqrec_error *error)
+{
+    const sq_loss_kind *loss = sq_loss_kind_at(o->loss);
+    const sq_sampler_kind *sampler = sq_sampler_kind_at(o->sampler);
+    SQ_CHECK(o->targets == 1 || loss->several, error, SEQREC_E_ARGUMENT, "targets = %lld: loss = %s takes one",
+             (long long)o->targets, loss->name);
+    SQ_CHECK(o->label_smoothing == 0 || (loss->softmax && o->targets == 1), error, SEQREC_E_ARGUMENT,
+             "label_smoothing needs a softmax loss with one target, not loss = %s with %lld", loss->name, (long long)o->targets);
+    SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->loss == SQ_LOSS_SAMPLED_SOFTMAX, error, SEQREC_E_ARGUMENT,
+             "logq corrects loss = sampled_softmax, not %s", loss->name);
+    SQ_CHECK(o->logq != SQ_LOGQ_CLASSIC || !sampler->host, error, SEQREC_E_ARGUMENT,
+             "logq = classic needs the probabilities of targets, which sampler = %s does not have", sampler->name);
+    SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->hard_pool == 0, error, SEQREC_E_ARGUMENT,
+             "logq needs the probabilities of the negatives, which hard_pool = %lld does not leave known", (long long)o->hard_pool);
+    SQ_CHECK(o->hard_pool == 0 || (o->hard_pool >= o->negatives && o->negative_sharing == SQ_SHARE_POSITION), error,
+             SEQREC_E_ARGUMENT, "hard_pool = %lld must be 0, or at least negatives = %lld with negative_sharing = position",
+             (long long)o->hard_pool, (long long)o->negatives);
+    return SEQREC_OK;
+}
+
+static int32_t check_users(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(o->user_dim == 0 || o->user_embedding == SQ_USER_CONCATENATED, error, SEQREC_E_ARGUMENT,
+             "user_dim = %lld needs user_embedding = concatenated: otherwise a user's vector has dim floats",
+             (long long)o->user_dim);
+    SQ_CHECK(o->score == SQ_SCORE_DOT || o->user_embedding != SQ_USER_CONCATENATED, error, SEQREC_E_ARGUMENT,
+             "score = cosine and user_embedding = concatenated: the user's part would change the length of every item");
+    SQ_CHECK(o->sse_user == 0 || o->user_embedding != SQ_USER_NONE, error, SEQREC_E_ARGUMENT,
+             "sse_user = %g replaces users, but user_embedding = none has none", o->sse_user);
+    return SEQREC_OK;
+}
+
+/* One gate for each event and each one up to it: nothing behind it, and no token that is not an event. */
+static int32_t check_gates(const sq_options *o, seqrec_error *error)
+{
+    if (o->gates == SQ_GATES_NONE) return SEQREC_OK;
+    SQ_CHECK(o->max_length <= SQ_GATED_LENGTH, error, SEQREC_E_ARGUMENT,
+             "gates need max_length of at most %d, not %lld: there is one for each pair of events", SQ_GATED_LENGTH,
+             (long long)o->max_length);
+    SQ_CHECK(o->gates != SQ_GATES_CONTENT || o->gate_estimator == SQ_GATES_BY_HARD_CONCRETE, error, SEQREC_E_ARGUMENT,
+             "gates = content needs gate_estimator = hard_concrete: arm and ar estimate gates whose "
+             "parameters do not depend on other gates");
+    SQ_CHECK(o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
+             "gates need mask = causal, not bidirectional: there is none for an event and a later one");
+    SQ_CHECK(o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "gates and user_embedding = prefix: gates stand between events, and the user's token in front of them is none");
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
-    SQ_CHECK(options->dim % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide dim = %lld",
-             (long long)options->heads, (long long)options->dim);
+    const int64_t width = sq_options_width(options);
+    SQ_CHECK(width % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
+             (long long)options->heads, width == options->dim ? "dim" : "dim + user_dim", (long long)width);
+    SQ_TRY(check_users(options, error));
+    int32_t both_ways = options->mask == SQ_MASK_BIDIRECTIONAL, cloze = options->objective == SQ_OBJECTIVE_CLOZE;
+    SQ_CHECK(both_ways || !cloze, error, SEQREC_E_ARGUMENT,
+             "objective = cloze needs mask = bidirectional, not causal: what follows a masked event must be seen");
+    SQ_CHECK(cloze || !both_ways, error, SEQREC_E_ARGUMENT,
+             "mask = bidirectional needs objective = cloze, not next: an event would see the one it is to predict");
+    SQ_CHECK(options->max_length > 1 || !both_ways, error, SEQREC_E_ARGUMENT,
+             "mask = bidirectional needs max_length of at least 2, not %lld: one place is that of [MASK]",
+             (long long)options->max_length);
+    SQ_CHECK(!cloze || options->user_embedding == SQ_USER_NONE, error, SEQREC_E_ARGUMENT,
+             "objective = cloze has no place for users' vectors: user_embedding must be none");
+    SQ_CHECK(!cloze || options->sse_item == 0, error, SEQREC_E_ARGUMENT,
+             "sse_item = %g replaces events and the targets that follow from them, which objective = cloze does not have",
+             options->sse_item);
+    SQ_CHECK(!cloze || options->targets == 1, error, SEQREC_E_ARGUMENT,
+             "targets = %lld: with objective = cloze a masked event is its own and only target", (long long)options->targets);
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
-    SQ_CHECK(options->gates == SQ_GATES_NONE || options->max_length <= SQ_GATED_LENGTH, error, SEQREC_E_ARGUMENT,
-             "gates need max_length of at most %d, not %lld: there is one for each pair of events", SQ_GATED_LENGTH,
-             (long long)options->max_length);
-    SQ_CHECK(options->gates != SQ_GATES_CONTENT || options->gate_estimator == SQ_GATES_BY_HARD_CONCRETE, error,
-             SEQREC_E_ARGUMENT,
-             "gates = content needs gate_estimator = hard_concrete: arm and ar estimate gates whose "
-             "parameters do not depend on other gates");
-    return SEQREC_OK;
+    SQ_TRY(check_gates(options, error));
+    return check_loss(options, error);
 }

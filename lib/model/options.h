@@ -5,19 +5,43 @@
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
+enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
-enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL };
+enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
+enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
 enum { SQ_GATES_NONE, SQ_GATES_POSITION, SQ_GATES_CONTENT };
 enum { SQ_GATES_BY_ARM, SQ_GATES_BY_AR, SQ_GATES_BY_HARD_CONCRETE };
-enum { SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX };
-enum { SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY };
+enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE };
+enum { /* rows of losstable.c */
+    SQ_LOSS_BCE,
+    SQ_LOSS_SOFTMAX,
+    SQ_LOSS_SAMPLED_SOFTMAX,
+    SQ_LOSS_GBCE,
+    SQ_LOSS_BPR,
+    SQ_LOSS_BPR_MAX,
+    SQ_LOSS_TOP1_MAX
+};
+enum { /* rows of sampler.c */
+    SQ_SAMPLER_UNIFORM,
+    SQ_SAMPLER_POPULARITY,
+    SQ_SAMPLER_LOG_UNIFORM,
+    SQ_SAMPLER_IN_BATCH,
+    SQ_SAMPLER_MIXED,
+    SQ_SAMPLER_WEIGHTS,
+    SQ_SAMPLER_HOST
+};
+enum { SQ_EVENT_WEIGHTS_NONE, SQ_EVENT_WEIGHTS_VALUES };
+enum { SQ_TARGETS_JOINT, SQ_TARGETS_SEPARATE };
 enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
 enum { SQ_SHARE_POSITION, SQ_SHARE_BATCH };
 enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
 enum { SQ_ROWS_AUTO, SQ_ROWS_EXACT, SQ_ROWS_LAZY };
-enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE };
+enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE, SQ_SCHEDULE_LINEAR };
+enum { SQ_DECAYED_ALL, SQ_DECAYED_MATRICES };
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
+enum { SQ_UNKNOWN_USER_ERROR, SQ_UNKNOWN_USER_DEFAULT };
 
 enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING, SQ_SCOPE_RUNTIME };
 enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
@@ -28,21 +52,32 @@ typedef struct sq_options {
     int64_t dim, blocks, heads, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
     double temperature, norm_epsilon;
+    int64_t mask, embedding_norm, final_norm, head;
     int64_t init;
     double init_std;
+    int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
     /* training */
-    int64_t loss, negatives, negative_sharing, sampler, seen;
-    double sampler_alpha;
-    double dropout, dropout_embedding, dropout_attention, dropout_ffn;
-    int64_t optimizer, item_updates;
+    int64_t objective, maskings;
+    double mask_probability, mask_last_share;
+    int64_t loss;
+    double calibration, label_smoothing, score_penalty;
+    int64_t targets, target_form;
+    int64_t event_weights;
+    double position_decay;
+    int64_t negatives, negative_sharing, sampler, seen;
+    double sampler_alpha, mixed_share;
+    int64_t hard_pool, logq;
+    double dropout, dropout_embedding, dropout_attention, dropout_ffn, dropout_residual;
+    int64_t optimizer, bias_correction, decayed, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
     double gate_l0, gate_jacobian;
-    int64_t epochs, batch, valid_every, patience, average_epochs;
+    int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;
-    int64_t unknown_items;
+    int64_t unknown_items, unknown_users;
+    double user_default_share, sse_item, sse_user;
     int64_t micro_batch;
 } sq_options;
 
@@ -77,6 +112,15 @@ int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *e
 void sq_options_take_training(sq_options *to, const sq_options *from);
 /* Text of the option's value; returns its length without the terminator (it may be cut to fit). */
 size_t sq_option_text(const sq_options *options, const sq_option *option, char *out, size_t out_bytes);
+/* Width of the network: dim, and with concatenated users their vector behind it. */
+static inline int64_t sq_options_user_dim(const sq_options *options)
+{
+    return options->user_dim > 0 ? options->user_dim : options->dim;
+}
+static inline int64_t sq_options_width(const sq_options *options)
+{
+    return options->dim + (options->user_embedding == SQ_USER_CONCATENATED ? sq_options_user_dim(options) : 0);
+}
 /* Rules between options, e.g. heads must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);
 

@@ -135,32 +135,46 @@ static void content_gates(builder *b, sq_block_at *at)
 
 static void widths(sq_layout *l, const sq_options *o)
 {
-    l->d = (int32_t)o->dim;
-    l->dp = round16(o->dim);
+    l->d = (int32_t)sq_options_width(o);
+    l->dp = round16(l->d);
+    l->vd = (int32_t)o->dim;
+    l->vp = round16(o->dim);
+    l->ud = (int32_t)sq_options_user_dim(o);
+    l->up = round16(l->ud);
     l->heads = (int32_t)o->heads;
-    l->dh = (int32_t)(o->dim / o->heads);
+    l->dh = l->d / l->heads;
     l->dhp = round16(l->dh);
     l->hp = l->heads * l->dhp;
-    l->f = (int32_t)(o->ffn_dim ? o->ffn_dim : o->dim);
+    l->f = o->ffn_dim ? (int32_t)o->ffn_dim : l->d;
     l->fp = round16(l->f);
     l->blocks = (int32_t)o->blocks;
     l->length = (int32_t)o->max_length;
     if (o->gates == SQ_GATES_POSITION) l->lp = round16(o->max_length);
     if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
     l->rp = round16(l->rank);
+    l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    l->final_norm = (int32_t)o->final_norm;
+    l->transform = o->head == SQ_HEAD_TRANSFORM;
+}
+
+/* A table of vectors; each starts as a position does. */
+static size_t table(builder *b, const char *name, int64_t rows)
+{
+    sq_parameter *p = append(b, name, 2, rows, b->layout->d);
+    p->table = 1;
+    p->ld = (size_t)b->layout->dp;
+    p->offset = reserve(b, (size_t)rows * p->ld);
+    p->fan_in = b->layout->length;
+    p->fan_out = b->layout->d;
+    return p->offset;
 }
 
 static void build(sq_layout *l, const sq_options *o)
 {
     builder b = {l, -1};
-    if (o->position != SQ_POSITION_NONE) {
-        sq_parameter *p = append(&b, "position.weight", 2, l->length, l->d);
-        p->table = 1;
-        p->ld = (size_t)l->dp;
-        p->offset = l->position = reserve(&b, (size_t)l->length * p->ld);
-        p->fan_in = l->length;
-        p->fan_out = l->d;
-    }
+    if (o->position != SQ_POSITION_NONE) l->position = table(&b, "position.weight", l->length);
+    if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
+    if (o->embedding_norm) norm(&b, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
     for (b.block = 0; b.block < l->blocks; b.block++) {
         sq_block_at *at = &l->block[b.block];
         norm(&b, "attention_norm", &at->norm1_gain, &at->norm1_bias);
@@ -173,7 +187,21 @@ static void build(sq_layout *l, const sq_options *o)
         if (l->rp) content_gates(&b, at);
     }
     b.block = -1;
-    norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+    if (l->final_norm) norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+    if (o->user_embedding != SQ_USER_NONE) l->user_default = vector(&b, "users.default", l->ud, 0);
+    if (!l->transform) return;
+    linear(&b, "head", l->d, l->d, &l->head, &l->head_bias);
+    norm(&b, "head_norm", &l->head_norm_gain, &l->head_norm_bias);
+}
+
+/* Rows and vectors begin at multiples of 16, so that no line of 16 is shared. */
+static void mark_matrices(sq_layout *l)
+{
+    for (int32_t i = 0; i < l->count; i++) {
+        const sq_parameter *p = &l->parameters[i];
+        for (int64_t r = 0; p->rank == 2 && r < p->rows; r++)
+            for (int64_t c = 0; c < p->cols; c++) l->is_matrix[sq_parameter_index(p, r, c) / 16] = 1;
+    }
 }
 
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
@@ -181,12 +209,19 @@ int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_
     memset(out, 0, sizeof *out);
     widths(out, options);
     out->block = sq_alloc_zero(memory, (size_t)options->blocks + 1, sizeof *out->block);
-    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * 19 + 8, sizeof *out->parameters);
+    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS,
+                                    sizeof *out->parameters);
     if (!out->block || !out->parameters) {
         sq_layout_free(memory, out);
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
     }
     build(out, options);
+    out->is_matrix = sq_alloc_zero(memory, out->floats / 16 + 1, sizeof *out->is_matrix);
+    if (!out->is_matrix) {
+        sq_layout_free(memory, out);
+        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
+    }
+    mark_matrices(out);
     return SEQREC_OK;
 }
 
@@ -194,6 +229,7 @@ void sq_layout_free(const sq_memory *memory, sq_layout *layout)
 {
     sq_free(memory, layout->block);
     sq_free(memory, layout->parameters);
+    sq_free(memory, layout->is_matrix);
     memset(layout, 0, sizeof *layout);
 }
 
@@ -204,6 +240,16 @@ static uint64_t name_key(const char *name)
     return h;
 }
 
+#define DRAWS 16 /* of a value; all beyond two deviations: one case in 10^21, cut to two */
+
+double sq_start_value(int64_t init, double deviation, uint64_t key, uint64_t counter)
+{
+    double z = 3;
+    if (init != SQ_INIT_TRUNCATED_NORMAL) return deviation * sq_random_normal(key, counter);
+    for (uint64_t i = 0; i < DRAWS && fabs(z) > 2; i++) z = sq_random_normal(key, counter * DRAWS + i);
+    return deviation * (z > 2 ? 2 : z < -2 ? -2 : z);
+}
+
 static void initialise_one(const sq_parameter *p, const sq_options *o, float *values)
 {
     uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_INIT, name_key(p->name));
@@ -212,7 +258,7 @@ static void initialise_one(const sq_parameter *p, const sq_options *o, float *va
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t c = 0; c < p->cols; c++)
             values[sq_parameter_index(p, r, c)] =
-                p->fan_in > 0 ? (float)(deviation * sq_random_normal(key, (uint64_t)(r * p->cols + c))) : p->start;
+                p->fan_in > 0 ? (float)sq_start_value(o->init, deviation, key, (uint64_t)(r * p->cols + c)) : p->start;
 }
 
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values)

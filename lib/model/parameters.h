@@ -26,21 +26,29 @@ typedef struct sq_block_at {
 } sq_block_at;
 
 #define SQ_MOST_BLOCKS 64
-#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 19 + 8)
+#define SQ_BLOCK_PARAMETERS 19 /* at most, of a block */
+#define SQ_OTHER_PARAMETERS 16 /* at most, outside blocks */
+#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS)
 
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
     int32_t d, dp;           /* model width */
+    int32_t vd, vp;          /* an item's vector: d, or without a concatenated user's */
+    int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
     int32_t lp;              /* gates = position: row of gates, else 0 */
     int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
-    size_t position, final_gain, final_bias, floats;
+    int32_t bidirectional;   /* attention sees the whole sequence */
+    int32_t final_norm, transform; /* 1: there is one */
+    size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
+        head_norm_bias, user_default, floats;
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;
+    uint8_t *is_matrix; /* [floats / 16]: 1 where a line of 16 belongs to a matrix or table, not to a bias or norm */
 } sq_layout;
 
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
@@ -53,6 +61,8 @@ static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_
     return p->offset + (size_t)row * p->ld + (size_t)col;
 }
 
+/* A normal value of this deviation, with init = truncated_normal drawn again while it is beyond two deviations. */
+double sq_start_value(int64_t init, double deviation, uint64_t key, uint64_t counter);
 /* Start values from (seed, parameter name, element); padding stays zero. values [floats], zeroed. */
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values);
 /* Dimensions of the parameter in files; rank 1 fills shape[0] only. */

@@ -6,8 +6,9 @@
 typedef struct sq_schedule {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     int32_t decoupled; /* AdamW */
-    int32_t cosine;
-    int64_t warmup, steps; /* linear warm-up, then constant or cosine to 0 at `steps` */
+    int32_t uncorrected; /* moments as they are, without bias correction */
+    int32_t cosine, linear;
+    int64_t warmup, steps; /* linear warm-up, then constant, or to 0 at `steps` by a cosine or a line */
 } sq_schedule;
 
 /* Learning rate of step 1, 2, ... */

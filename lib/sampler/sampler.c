@@ -1,36 +1,38 @@
 /* sampler: the table of samplers and what they share. */
 #include "sampler/sampler.h"
 
-static const struct {
-    int32_t (*draw)(const sq_sampler *sampler, uint64_t key, uint64_t counter);
-    double (*probability)(const sq_sampler *sampler, int64_t i);
-} samplers[] = {
-    {sq_uniform_draw, sq_uniform_probability},
-    {sq_popularity_draw, sq_popularity_probability},
+static const sq_sampler_kind kinds[] = {
+    {.name = "uniform", .draw = sq_uniform_draw, .probability = sq_uniform_probability},
+    {.name = "popularity", .draw = sq_popularity_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
+     .counts = 1, .trained = 1},
+    {.name = "log_uniform", .draw = sq_log_uniform_draw, .probability = sq_weighted_probability,
+     .prepare = sq_log_uniform_prepare, .counts = 1, .trained = 1},
+    {.name = "in_batch", .draw = sq_in_batch_draw, .probability = sq_weighted_probability, .prepare = sq_in_batch_prepare,
+     .trained = 1, .from_batch = 1},
+    {.name = "mixed", .draw = sq_mixed_draw, .probability = sq_mixed_probability, .prepare = sq_in_batch_prepare, .trained = 1,
+     .from_batch = 1},
+    {.name = "weights", .draw = sq_popularity_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
+     .counts = 1},
+    {.name = "host", .host = 1},
 };
 
-int32_t sq_sampler_draw(const sq_sampler *s, uint64_t key, uint64_t counter)
+const sq_sampler_kind *sq_sampler_kind_at(int64_t index)
 {
-    return samplers[s->kind].draw(s, key, counter);
+    return index >= 0 && index < (int64_t)(sizeof kinds / sizeof *kinds) ? &kinds[index] : NULL;
 }
 
-double sq_sampler_probability(const sq_sampler *s, int64_t i) { return samplers[s->kind].probability(s, i); }
+int32_t sq_sampler_draw(const sq_sampler *s, uint64_t key, uint64_t counter) { return kinds[s->kind].draw(s, key, counter); }
+
+double sq_sampler_probability(const sq_sampler *s, int64_t i) { return kinds[s->kind].probability(s, i); }
 
 int32_t sq_sampler_build(sq_sampler *s, const sq_memory *memory, int32_t kind, const int32_t *slots, int64_t count,
                          const double *weights, seqrec_error *error)
 {
-    sq_sampler n = {.kind = kind, .slots = slots, .count = count};
-    if (weights) {
-        n.keep = sq_alloc(memory, (size_t)count, sizeof *n.keep);
-        n.alias = sq_alloc(memory, (size_t)count, sizeof *n.alias);
-        int32_t *stack = sq_alloc(memory, (size_t)count, sizeof *stack);
-        if (!n.keep || !n.alias || !stack) {
-            sq_sampler_free(&n, memory);
-            sq_free(memory, stack);
-            return sq_fail(error, SEQREC_E_MEMORY, "no memory for a sampler over %lld items", (long long)count);
-        }
-        sq_popularity_fill(&n, weights, stack);
-        sq_free(memory, stack);
+    sq_sampler n = {.kind = kind, .slots = slots, .count = count, .share = s->share};
+    int32_t status = kinds[kind].prepare ? kinds[kind].prepare(&n, memory, weights, error) : SEQREC_OK;
+    if (status != SEQREC_OK) {
+        sq_sampler_free(&n, memory);
+        return status;
     }
     sq_sampler_free(s, memory);
     *s = n;
@@ -41,5 +43,7 @@ void sq_sampler_free(sq_sampler *s, const sq_memory *memory)
 {
     sq_free(memory, s->keep);
     sq_free(memory, s->alias);
+    sq_free(memory, s->ranked);
+    sq_free(memory, s->weights);
     *s = (sq_sampler){0};
 }

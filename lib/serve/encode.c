@@ -3,50 +3,71 @@
 #include <math.h>
 #include <string.h>
 
-sq_encoder sq_encoder_of(const seqrec_model *model, const sq_weights *weights, const sq_catalogue *catalogue)
+sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
 {
     const sq_dropout none = {.scale = 1};
-    sq_encoder encoder = {.embedding = sq_embedding_of(model, weights->at), .catalogue = catalogue};
+    const sq_weights *weights = snapshot->weights;
+    sq_encoder encoder = {.embedding = sq_embedding_of(model, weights->at),
+                          .catalogue = snapshot->catalogue,
+                          .users = snapshot->users};
     encoder.network.kernels = model->kernels;
     encoder.network.layout = &model->layout;
     encoder.network.options = &model->options;
     encoder.network.weights = weights->at;
     encoder.network.gates = weights->gates.z ? &weights->gates : NULL;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
+    encoder.network.attention_output = encoder.network.ffn_output = none;
     return encoder;
 }
 
 int32_t sq_encode_window(const seqrec_model *model, int64_t n)
 {
-    return n < model->layout.length ? (int32_t)n : model->layout.length;
+    const int64_t tokens = n + model->layout.bidirectional;
+    return tokens < model->layout.length ? (int32_t)tokens : model->layout.length;
 }
 
 void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t window, sq_encode_scratch *out)
 {
+    const sq_layout *l = &model->layout;
+    const int32_t tokens = window + (model->options.user_embedding == SQ_USER_PREFIX);
     out->rows = SQ_TAKE(arena, const float *, (size_t)window);
-    sq_workspace_take(arena, &model->layout, &model->options, window, window, 0, &out->work);
+    out->joined = l->d > l->vd ? SQ_TAKE(arena, float, (size_t)l->dp) : NULL;
+    sq_workspace_take(arena, l, &model->options, tokens, tokens, 0, &out->work);
 }
 
 /* Cosine: u becomes u / (|u| temperature). */
 static void normalise(const sq_network *network, float *u)
 {
-    const size_t width = (size_t)network->layout->dp;
+    const size_t width = (size_t)network->layout->vp;
     const float norm = sqrtf(network->kernels->dot(width, u, u));
     const float factor = norm > 0 ? 1.0f / (norm * (float)network->options->temperature) : 0;
     network->kernels->scale(width, factor, u, u);
 }
 
-void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, sq_encode_scratch *scratch, float *out)
+/* The user's part of the score is the same for every item: the item's part is what ranks. */
+static void item_part(const sq_layout *layout, const float *joined, float *out)
+{
+    memcpy(out, joined, (size_t)layout->vd * sizeof *out);
+    memset(out + layout->vd, 0, (size_t)(layout->vp - layout->vd) * sizeof *out);
+}
+
+void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
+               float *out)
 {
     const sq_network *network = &encoder->network;
-    const int64_t most = network->layout->length, first = n > most ? n - most : 0;
-    const int32_t window = (int32_t)(n - first);
-    if (window == 0) {
-        memset(out, 0, (size_t)network->layout->dp * sizeof *out);
+    sq_embedding embedding = encoder->embedding;
+    const int32_t asks = network->layout->bidirectional; /* [MASK] stands where the next event will */
+    const int64_t most = network->layout->length - asks, first = n > most ? n - most : 0;
+    const int32_t events = (int32_t)(n - first), window = events + asks;
+    if (events == 0) {
+        memset(out, 0, (size_t)network->layout->vp * sizeof *out);
         return;
     }
-    for (int32_t t = 0; t < window; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[first + t]);
-    sq_embed_fwd(&encoder->embedding, scratch->rows, window, 0, scratch->work.x[0]);
-    sq_network_last(network, window, &scratch->work, out);
+    for (int32_t t = 0; t < events; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[first + t]);
+    if (asks) scratch->rows[events] = network->weights + network->layout->mask;
+    if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
+    sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
+    sq_network_last(network, sq_embed_tokens(&embedding, window), &scratch->work, scratch->joined ? scratch->joined : out);
+    if (scratch->joined) item_part(network->layout, scratch->joined, out);
     if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
 }

@@ -69,7 +69,7 @@ static void carve(void *arg, sq_arena *arena)
     const size_t lists = (size_t)(c->wave * c->parts), kept = (size_t)c->kept;
     c->allow = SQ_TAKE(arena, int32_t, (size_t)(c->filter->allow != NULL ? c->filter->allow_count : 0));
     c->deny = SQ_TAKE(arena, int32_t, (size_t)c->filter->deny_count);
-    c->users = SQ_TAKE(arena, float, (size_t)c->wave *(size_t)c->request.model->layout.dp);
+    c->users = SQ_TAKE(arena, float, (size_t)c->wave *(size_t)c->request.model->layout.vp);
     c->seen = SQ_TAKE(arena, int64_t, (size_t)c->wave);
     c->heap_scores = SQ_TAKE(arena, float, lists *kept);
     c->heap_slots = SQ_TAKE(arena, int32_t, lists * kept);
@@ -219,7 +219,7 @@ int32_t sq_recommend(const seqrec_model *model, const seqrec_batch *batch, int64
     call c = {.filter = filter, .k = k, .items = items, .scores = scores, .found = found};
     int32_t status = sq_request_open(&c.request, model, batch, error);
     if (status == SEQREC_OK) status = recommend_all(&c, error);
-    if (status == SEQREC_OK && filter->skipped != NULL) *filter->skipped = c.request.skipped;
+    if (status == SEQREC_OK) sq_request_count(&c.request, filter);
     sq_request_end(&c.request);
     return status;
 }

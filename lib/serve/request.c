@@ -14,7 +14,7 @@ int32_t sq_request_open(sq_request *request, const seqrec_model *model, const se
     request->batch = batch;
     SQ_TRY(sq_pool_check(model->context->pool, error));
     request->snapshot = sq_snapshot_acquire(model);
-    request->encoder = sq_encoder_of(model, request->snapshot->weights, request->snapshot->catalogue);
+    request->encoder = sq_encoder_of(model, request->snapshot);
     request->scoring = sq_scoring_of(model, request->snapshot->catalogue);
     return SEQREC_OK;
 }
@@ -94,6 +94,27 @@ static int32_t count_known(sq_request *request, int32_t unknown_items, seqrec_er
     return SEQREC_OK;
 }
 
+/* ---- users ---------------------------------------------------------------------------------------------------------- */
+
+static int32_t finds_users(const sq_request *request)
+{
+    return request->model->options.user_embedding != SQ_USER_NONE && request->batch->users != NULL;
+}
+
+/* Slots of the users; without a row, or an id, a user is the default one. */
+static void look_up_users(sq_request *request)
+{
+    const seqrec_batch *batch = request->batch;
+    if (request->model->options.user_embedding == SQ_USER_NONE) return;
+    if (batch->users == NULL) request->strangers = batch->sequences;
+    for (int64_t b = 0; batch->users != NULL && b < batch->sequences; b++) {
+        request->users[b] = sq_catalogue_find(request->snapshot->users, batch->users[b]);
+        request->strangers += request->users[b] < 0;
+    }
+}
+
+/* ---- lists ---------------------------------------------------------------------------------------------------------- */
+
 int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
                         int32_t *slots, int64_t *found, seqrec_error *error)
 {
@@ -118,6 +139,7 @@ static void carve(sq_request *request, sq_arena *arena, sq_request_layout layout
     request->seat_of = SQ_TAKE(arena, int32_t, threads);
     request->slots = SQ_TAKE(arena, int32_t, (size_t)sq_batch_events(request->batch));
     request->known = SQ_TAKE(arena, int64_t, (size_t)request->batch->sequences);
+    if (finds_users(request)) request->users = SQ_TAKE(arena, int32_t, (size_t)request->batch->sequences);
     if (layout != NULL) layout(arg, arena);
 }
 
@@ -129,12 +151,13 @@ int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_reques
     SQ_TRY(sq_model_borrow(request->model, measured.peak, &request->arena, error));
     carve(request, &request->arena, layout, arg);
     look_up(request);
+    look_up_users(request);
     return count_known(request, unknown_items, error);
 }
 
 static void carve_seat(const sq_request *request, sq_arena *arena, size_t users, sq_seat *seat)
 {
-    const size_t width = (size_t)request->model->layout.dp, floats = users * SQ_SCORED_ITEMS;
+    const size_t width = (size_t)request->model->layout.vp, floats = users * SQ_SCORED_ITEMS;
     sq_encode_scratch_take(arena, request->model, sq_encode_window(request->model, request->longest), &seat->encode);
     seat->user = SQ_TAKE(arena, float, width);
     if (users == 0) return;
@@ -183,5 +206,7 @@ void sq_request_run(sq_request *request, int64_t tasks, sq_request_body body, vo
 
 void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, float *out)
 {
-    sq_encode(&request->encoder, request->slots + request->batch->offsets[b], request->known[b], &seat->encode, out);
+    const int32_t user = request->users != NULL ? request->users[b] : -1;
+    sq_encode(&request->encoder, request->slots + request->batch->offsets[b], request->known[b], user, &seat->encode,
+              out);
 }

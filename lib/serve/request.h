@@ -9,7 +9,7 @@
 typedef struct sq_seat {
     sq_arena arena;
     sq_encode_scratch encode;
-    float *user; /* [padded d] */
+    float *user; /* [padded length of an item's vector] */
     sq_scoring_scratch scoring;
     float *scores;    /* [users][SQ_SCORED_ITEMS] */
     uint8_t *allowed; /* [SQ_SCORED_ITEMS] */
@@ -32,6 +32,8 @@ struct sq_request {
     int64_t *known;  /* [sequences] how many they are */
     int64_t longest; /* most of known */
     int64_t skipped; /* unknown ids so far */
+    int32_t *users;  /* [sequences] slots of the user table, -1: the default; NULL: all the default */
+    int64_t strangers; /* sequences of a model with users that got the default */
     sq_seat *seats;  /* [threads of the pool], the first seat_count with memory */
     int32_t seat_count;
     int32_t *seat_of; /* [threads of the pool] seat that a worker took, or -1 */
@@ -58,6 +60,13 @@ void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, floa
  * filled. */
 int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
                         int32_t *slots, int64_t *found, seqrec_error *error);
+
+/* What a call that succeeded tells of the ids it met. */
+static inline void sq_request_count(const sq_request *request, const seqrec_filter *filter)
+{
+    if (filter->skipped != NULL) *filter->skipped = request->skipped;
+    if (filter->strangers != NULL) *filter->strangers = request->strangers;
+}
 
 static inline int64_t sq_batch_events(const seqrec_batch *batch)
 {

@@ -9,6 +9,9 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#pragma GCC diagnostic ignored "-Wfloat-conversion" /* from here on: headers of 1.0 and later */
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wunused-function"
 #include <blis.h>
 #pragma GCC diagnostic pop
 
@@ -40,6 +43,17 @@ void sq_gemm(const sq_kernels *kernels, size_t M, size_t N, size_t K, const floa
         kernels->product(M, N, K, A, rs, cs, B, ldb, C, ldc, accumulate);
     else
         sq_gemm_blis(M, N, K, A, rs, cs, B, ldb, C, ldc, accumulate);
+}
+
+void sq_gemm_from(const sq_kernels *kernels, size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs,
+                  const float *B, size_t ldb, const float *start, float *C, size_t ldc)
+{
+    if (kernels->fused) {
+        kernels->product_from(M, N, K, A, rs, cs, B, ldb, start, C, ldc);
+        return;
+    }
+    kernels->fill_rows(M, N, start, C, ldc);
+    sq_gemm_blis(M, N, K, A, rs, cs, B, ldb, C, ldc, 1);
 }
 
 const char *sq_blis_version(void) { return bli_info_get_version_str(); }

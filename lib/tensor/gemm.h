@@ -9,6 +9,10 @@
 void sq_gemm(const sq_kernels *kernels, size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs,
              const float *B, size_t ldb, float *C, size_t ldc, int accumulate);
 
+/* C = A * B + start, a row [N] that every row of C begins with. */
+void sq_gemm_from(const sq_kernels *kernels, size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs,
+                  const float *B, size_t ldb, const float *start, float *C, size_t ldc);
+
 /* The BLIS path by itself, for tests and benchmarks. */
 void sq_gemm_blis(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
                   float *C, size_t ldc, int accumulate);

@@ -93,12 +93,36 @@ static float max_abs(size_t width, const float *x)
     return top >= 0x7f800000 ? INFINITY : value;
 }
 
+typedef float vec8 __attribute__((vector_size(32)));
+typedef float vec8u __attribute__((vector_size(32), aligned(4), may_alias));
+
+/* Eight rows of eight: pairs of rows are woven, then pairs of those, then halves. */
+SQ_INLINE void transpose8(const float *from, size_t ld_from, float *to, size_t ld_to)
+{
+    vec8 r[8], t[8], u[8];
+    for (size_t i = 0; i < 8; i++) r[i] = *(const vec8u *)(from + i * ld_from);
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            u[i + 2 * k] = __builtin_shufflevector(t[i + k], t[i + 2 + k], 0, 1, 8, 9, 4, 5, 12, 13);
+            u[i + 2 * k + 1] = __builtin_shufflevector(t[i + k], t[i + 2 + k], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (size_t c = 0; c < 4; c++) {
+        *(vec8u *)(to + c * ld_to) = __builtin_shufflevector(u[c], u[c + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        *(vec8u *)(to + (c + 4) * ld_to) = __builtin_shufflevector(u[c], u[c + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
 static void transpose(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to)
 {
-    size_t whole = rows / 16 * 16, padded = (rows + 15) / 16 * 16;
-    for (size_t r = 0; r < whole; r += 16)
-        for (size_t c = 0; c < cols; c++)
-            for (size_t i = 0; i < 16; i++) to[c * ld_to + r + i] = from[(r + i) * ld_from + c];
+    size_t whole = rows / 16 * 16, padded = (rows + 15) / 16 * 16, eights = cols / 8 * 8;
+    for (size_t r = 0; r < whole; r += 8)
+        for (size_t c = 0; c < eights; c += 8) transpose8(from + r * ld_from + c, ld_from, to + c * ld_to + r, ld_to);
+    for (size_t c = eights; c < cols; c++)
+        for (size_t r = 0; r < whole; r++) to[c * ld_to + r] = from[r * ld_from + c];
     for (size_t c = 0; c < cols; c++)
         for (size_t r = whole; r < padded; r++) to[c * ld_to + r] = r < rows ? from[r * ld_from + c] : 0;
 }
@@ -281,6 +305,46 @@ static float exp_shift(size_t n, float shift, float *x)
     return sum_lanes(&s);
 }
 
+/* ---- logistic function ----------------------------------------------------------------------------------------------- */
+
+#define FACTORS 60 /* of at most 2 in each of 16 lanes: their product stays below 2^1000 */
+
+/* product[0 .. LANES) *= 1 + e */
+SQ_INLINE void multiply(vec e, double *product)
+{
+    for (int l = 0; l < LANES; l++) product[l] *= 1.0 + (double)e[l];
+}
+
+static double log_product(double *product)
+{
+    double all = 1;
+    for (int l = 0; l < 16; l++) {
+        all *= product[l];
+        product[l] = 1;
+    }
+    return log(all);
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|); one logarithm for many factors 1 + e. */
+static double logistic(size_t n, float weight, float *x)
+{
+    sixteen above = {{{0}}};
+    double product[16], loss = 0;
+    for (int l = 0; l < 16; l++) product[l] = 1;
+    for (size_t i = 0; i < n; i += 16) {
+        for (int p = 0; p < PARTS; p++) {
+            float *at = x + i + p * LANES;
+            veci live = lanes((ptrdiff_t)n - (at - x));
+            vec s = load(at), a = blend(s < 0, s, -s), e = blend(live, exponential(a), (vec){0});
+            store(at, blend(live, weight * (blend(s < 0, e, splat(1)) / (1.0f + e)), (vec){0}));
+            above.part[p] += blend(live & (s > 0), s, (vec){0});
+            multiply(e, product + p * LANES);
+        }
+        if (i / 16 % FACTORS == FACTORS - 1) loss += log_product(product);
+    }
+    return loss + (double)sum_lanes(&above) + log_product(product);
+}
+
 /* ---- GELU (Hendrycks and Gimpel 2016) ----------------------------------------------------------------------------- */
 
 typedef struct normal {
@@ -316,10 +380,10 @@ static void gelu_bwd(size_t n, size_t width, size_t ld, const float *x, float *d
         }
 }
 
-/* ---- causal softmax --------------------------------------------------------------------------------------------- */
+/* ---- softmax of attention ---------------------------------------------------------------------------------------- */
 
 /* s = exp(factor * s - largest) over the first `valid` columns, 0 up to `end` (a multiple of 16); returns 1 / sum. */
-SQ_INLINE float causal_exp(size_t valid, size_t end, float factor, float *s)
+SQ_INLINE float attend_exp(size_t valid, size_t end, float factor, float *s)
 {
     float top = max(valid, s) * factor;
     sixteen sum = {{{0}}};
@@ -334,25 +398,25 @@ SQ_INLINE float causal_exp(size_t valid, size_t end, float factor, float *s)
     return 1.0f / sum_lanes(&sum);
 }
 
-SQ_INLINE void causal_place(float *s, float *kept, veci keep, float inverse, float keep_scale)
+SQ_INLINE void attend_place(float *s, float *kept, veci keep, float inverse, float keep_scale)
 {
     vec p = load(s) * inverse;
     if (kept) store(kept, blend(keep, p, -p));
     store(s, blend(keep, p * keep_scale, (vec){0}));
 }
 
-SQ_INLINE void causal_row(size_t valid, size_t width, float factor, const sq_dropout *o, uint64_t row, float *s,
+SQ_INLINE void attend_row(size_t valid, size_t width, float factor, const sq_dropout *o, uint64_t row, float *s,
                           float *kept)
 {
     size_t end = (valid + 15) / 16 * 16;
-    float inverse = causal_exp(valid, end, factor, s);
+    float inverse = attend_exp(valid, end, factor, s);
     for (size_t j = 0; j < end; j += 32)
         for (int l = 0; l < 16; l += LANES) {
             size_t at = j + (size_t)l;
             vecn h = {0};
             if (o->threshold) h = hash(row * 2048 + j / 32, l, o->key);
-            causal_place(s + at, kept ? kept + at : NULL, keep_low(h, o), inverse, o->scale);
-            if (j + 16 < end) causal_place(s + at + 16, kept ? kept + at + 16 : NULL, keep_high(h, o), inverse, o->scale);
+            attend_place(s + at, kept ? kept + at : NULL, keep_low(h, o), inverse, o->scale);
+            if (j + 16 < end) attend_place(s + at + 16, kept ? kept + at + 16 : NULL, keep_high(h, o), inverse, o->scale);
         }
     for (size_t j = end; j < width; j += LANES) {
         store(s + j, (vec){0});
@@ -360,15 +424,15 @@ SQ_INLINE void causal_row(size_t valid, size_t width, float factor, const sq_dro
     }
 }
 
-static void causal_fwd(size_t n, size_t i0, size_t width, size_t ld, float factor, const sq_dropout *o,
+static void attend_fwd(size_t n, size_t seen, size_t more, size_t width, size_t ld, float factor, const sq_dropout *o,
                        uint64_t mask_row, float *s, float *kept)
 {
     for (size_t r = 0; r < n; r++)
-        causal_row(i0 + r + 1, width, factor, o, mask_row + i0 + r, s + r * ld, kept ? kept + r * ld : NULL);
+        attend_row(seen + r * more, width, factor, o, mask_row + r, s + r * ld, kept ? kept + r * ld : NULL);
 }
 
 /* ds = q (mask * dp - delta) with q = |kept| and mask = keep_scale where kept > 0. */
-static void causal_bwd(size_t n, size_t width, size_t ld, size_t ldd, float factor, float keep_scale, const float *kept,
+static void attend_bwd(size_t n, size_t width, size_t ld, size_t ldd, float factor, float keep_scale, const float *kept,
                        const float *delta, float *p, float *d)
 {
     for (size_t r = 0; r < n; r++)
@@ -435,6 +499,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .fused = 1,
 #endif
     .product = SQ_NAME(sq_product),
+    .product_from = SQ_NAME(sq_product_from),
     .dots = dots,
     .gather_dots = gather_dots,
     .gather_axpy = gather_axpy,
@@ -454,11 +519,12 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .relu_bwd = relu_bwd,
     .gelu_fwd = gelu_fwd,
     .gelu_bwd = gelu_bwd,
-    .causal_fwd = causal_fwd,
-    .causal_bwd = causal_bwd,
+    .attend_fwd = attend_fwd,
+    .attend_bwd = attend_bwd,
     .gate_fwd = gate_fwd,
     .gate_bwd = gate_bwd,
     .exp_shift = exp_shift,
     .exp = exp_rows,
+    .logistic = logistic,
     .adam = adam,
 };

@@ -12,7 +12,7 @@
 
 /* A dropout mask: element e of row r is kept when 16 hashed bits of (key, r, e) are at or above `threshold`. Every table draws the
  * same bits. The row's length is part of r for the kernels on rows: masks of different `width` (rounded up to 32) are not cuts of
- * one another; those of causal_fwd do not depend on the width and repeat in the next row from key 65536 on. */
+ * one another; those of attend_fwd do not depend on the width and repeat in the next row from key 65536 on. */
 typedef struct sq_dropout {
     uint64_t key;       /* of (seed, step, place) */
     uint32_t threshold; /* round(p * 65536); 0 = keep all */
@@ -35,6 +35,9 @@ typedef struct sq_kernels {
     /* C [M][N] (=, or += with accumulate) A [M][K] * B [K][N]; A(i,k) at i * rs + k * cs; N a multiple of 16. */
     void (*product)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
                     float *C, size_t ldc, int accumulate);
+    /* C [M][N] = A * B + start, a row [N] that every row of C begins with: the bits of fill_rows and accumulate. */
+    void (*product_from)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
+                         const float *start, float *C, size_t ldc);
 
     /* out[r] = <u, rows + r * stride> over width, r < n. */
     void (*dots)(size_t n, size_t width, const float *u, const float *rows, size_t stride, float *out);
@@ -74,16 +77,16 @@ typedef struct sq_kernels {
     void (*gelu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
     void (*gelu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
 
-    /* Causal softmax of rows i0 .. i0+n-1 of one sequence and head, in place, over `width` columns (width >= i0 + n):
-     * p_ij = softmax_j<=i(scale * s_ij), zero for j > i. s becomes p after dropout; kept (if not NULL, same ld) becomes p with
-     * the sign turned where dropout drops it. Mask row of i: mask_row + i. Scores of j > i may be anything, a score of -Inf closes
-     * its key (not all of a row's), and scale > 0, |scale * s| < 1e8 of the others; NaN or +Inf makes its row NaN, up to column
-     * round16(i + 1). */
-    void (*causal_fwd)(size_t n, size_t i0, size_t width, size_t ld, float scale, const sq_dropout *dropout,
-                       uint64_t mask_row, float *s, float *kept);
+    /* Softmax of n rows of one sequence and head, in place, over `width` columns. Row r sees the first v = seen + r * more keys
+     * (0 < v <= width; more = 1: causal rows, one key further each; 0: all see the same): p_rj = softmax_j<v(scale * s_rj), zero
+     * for j >= v. s becomes p after dropout; kept (if not NULL, same ld) becomes p with the sign turned where dropout drops it.
+     * Mask row of r: mask_row + r. Scores of j >= v may be anything, a score of -Inf closes its key (not all of a row's), and
+     * scale > 0, |scale * s| < 1e8 of the others; NaN or +Inf makes its row NaN, up to column round16(v). */
+    void (*attend_fwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, float scale,
+                       const sq_dropout *dropout, uint64_t mask_row, float *s, float *kept);
     /* From kept [n][ld] (as above), dp = dO V^T in `d` [n][ldd] and delta [n] = <dO, O>: p (may be NULL) = p after dropout
-     * [n][ldd], d = ds * scale. dp is finite for j > i too. */
-    void (*causal_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
+     * [n][ldd], d = ds * scale. dp is finite for keys that a row does not see, too. */
+    void (*attend_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
                        const float *kept, const float *delta, float *p, float *d);
 
     /* s *= z [n][ldz], the gates of these probabilities; z need not be aligned. */
@@ -97,6 +100,10 @@ typedef struct sq_kernels {
     /* y = exp(x) for any n, within 1.01 units in the last place; 0 below -87.33 (no denormals), exp(88.37) above that, also at
      * +Inf; NaN stays NaN. */
     void (*exp)(size_t n, const float *x, float *y);
+
+    /* x = weight / (1 + exp(-x)), returns the sum over x[0..n) of log(1 + exp(x)), each within 2e-7 of its value or 1e-7; 0 and 0 at
+     * -Inf. x is read and written up to round16(n), where it gets 0. */
+    double (*logistic)(size_t n, float weight, float *x);
 
     /* One Adam step of n floats (any n). g NULL: zero gradient, with the same bits as n zeros (clip finite). */
     void (*adam)(size_t n, const sq_adam *rule, const float *g, float *w, float *m, float *v);

@@ -17,9 +17,11 @@
 
 #define PIECE 128 /* rows of B: 128 x 64 floats are 32 KiB */
 
+/* Where the chains over k begin: at 0, at what C holds, or, each row, at row 0 of `start`. */
 typedef struct operands {
     size_t K, rs, cs, ldb, ldc;
     int accumulate;
+    const float *start; /* NULL, or the columns of a tile on their way */
 } operands;
 
 /* rows and vectors are constants at every call: the loops unroll and c stays in registers. */
@@ -29,6 +31,7 @@ SQ_INLINE void tile(int rows, int vectors, const operands *o, const float *A, co
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
             c[i][j] = (vec){0};
+            if (o->start) c[i][j] = load(o->start + j * LANES);
             if (o->accumulate) c[i][j] = load(C + (size_t)i * o->ldc + j * LANES);
         }
     for (size_t k = 0; k < o->K; k++) {
@@ -73,9 +76,11 @@ static void piece(size_t M, size_t N, const operands *o, const float *A, const f
     size_t count = (M + ROWS - 1) / ROWS, rows = M / count, larger_tiles = M % count;
     for (size_t n = 0; n < N;) {
         size_t vectors = (N - n) / LANES < VECTORS ? (N - n) / LANES : VECTORS;
+        operands at = *o;
+        if (o->start) at.start = o->start + n;
         for (size_t t = 0, i = 0; t < count; t++) {
             size_t m = rows + (t < larger_tiles);
-            tiles[vectors - 1]((int)m, o, A + i * o->rs, B + n, C + i * o->ldc + n);
+            tiles[vectors - 1]((int)m, &at, A + i * o->rs, B + n, C + i * o->ldc + n);
             i += m;
         }
         n += vectors * LANES;
@@ -83,14 +88,26 @@ static void piece(size_t M, size_t N, const operands *o, const float *A, const f
 }
 
 /* K is taken in pieces whose panel of B stays in the first-level cache; the chains over k go on where they were. */
-void SQ_NAME(sq_product)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
-                         float *C, size_t ldc, int accumulate)
+static void multiply(size_t M, size_t N, operands o, const float *A, const float *B, float *C)
 {
-    operands o = {K, rs, cs, ldb, ldc, accumulate};
+    size_t K = o.K;
     if (M == 0 || N == 0) return;
     for (size_t k = 0; k < K || k == 0; k += PIECE) {
         o.K = K - k < PIECE ? K - k : PIECE;
-        piece(M, N, &o, A + k * cs, B + k * ldb, C);
+        piece(M, N, &o, A + k * o.cs, B + k * o.ldb, C);
         o.accumulate = 1;
+        o.start = NULL;
     }
+}
+
+void SQ_NAME(sq_product)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
+                         float *C, size_t ldc, int accumulate)
+{
+    multiply(M, N, (operands){K, rs, cs, ldb, ldc, accumulate, NULL}, A, B, C);
+}
+
+void SQ_NAME(sq_product_from)(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B, size_t ldb,
+                              const float *start, float *C, size_t ldc)
+{
+    multiply(M, N, (operands){K, rs, cs, ldb, ldc, 0, start}, A, B, C);
 }

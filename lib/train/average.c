@@ -7,7 +7,7 @@ static void move(float *to, const float *from, size_t n, float part)
     for (size_t i = 0; i < n; i++) to[i] += part * (from[i] - to[i]);
 }
 
-/* Rows of chunk c: the mean where the chunk's items are the same as before, else as they are. */
+/* Rows of chunk c: the mean where the chunk's members are the same as before, else as they are. */
 static int32_t mean_chunk(const sq_trainer *t, const sq_catalogue *mean, const sq_catalogue *now, int32_t c, float part,
                           sq_rows **out, seqrec_error *error)
 {
@@ -18,24 +18,33 @@ static int32_t mean_chunk(const sq_trainer *t, const sq_catalogue *mean, const s
     return SEQREC_OK;
 }
 
-/* Puts the mean of `mean` and `now` in place of `now`, whose weights are its own. */
-static int32_t blend(const sq_trainer *t, const sq_snapshot *mean, sq_snapshot *now, float part, seqrec_error *error)
+/* Puts the mean of two tables in place of *now. */
+static int32_t blend_table(const sq_trainer *t, const sq_catalogue *mean, sq_catalogue **now, float part,
+                           seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     sq_catalogue *blended = NULL;
-    int32_t status = SEQREC_OK, c = 0, chunks = now->catalogue->chunks;
+    int32_t status = SEQREC_OK, c = 0, chunks = (*now)->chunks;
     sq_rows **rows = sq_alloc_zero(memory, (size_t)chunks, sizeof *rows);
     SQ_CHECK(rows, error, SEQREC_E_MEMORY, "no memory for the mean of the weights");
     while (c < chunks && status == SEQREC_OK) {
-        status = mean_chunk(t, mean->catalogue, now->catalogue, c, part, &rows[c], error);
+        status = mean_chunk(t, mean, *now, c, part, &rows[c], error);
         c += status == SEQREC_OK;
     }
-    if (status == SEQREC_OK) status = sq_catalogue_with_rows(now->catalogue, rows, &blended, error);
+    if (status == SEQREC_OK) status = sq_catalogue_with_rows(*now, rows, &blended, error);
     while (c > 0) sq_rows_release(memory, rows[--c]);
     sq_free(memory, rows);
     if (status != SEQREC_OK) return status;
-    sq_catalogue_release(now->catalogue);
-    now->catalogue = blended;
+    sq_catalogue_release(*now);
+    *now = blended;
+    return SEQREC_OK;
+}
+
+/* Puts the mean of `mean` and `now` in place of `now`, whose weights are its own. */
+static int32_t blend(const sq_trainer *t, const sq_snapshot *mean, sq_snapshot *now, float part, seqrec_error *error)
+{
+    SQ_TRY(blend_table(t, mean->catalogue, &now->catalogue, part, error));
+    SQ_TRY(blend_table(t, mean->users, &now->users, part, error));
     move(now->weights->at, mean->weights->at, t->model->layout.floats, 1 - part);
     return SEQREC_OK;
 }

@@ -117,7 +117,7 @@ static int32_t add_counters(sq_tensor_writer *w, const sq_trainer *t, seqrec_err
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)f->data_hash);
     SQ_TRY(add_integer(w, "train.step", t->step, error));
     SQ_TRY(add_integer(w, "train.epoch", f->epoch, error));
-    SQ_TRY(add_integer(w, "train.batch", f->batch, error));
+    SQ_TRY(add_integer(w, "train.users", f->done, error));
     SQ_TRY(add_integer(w, "train.targets", f->targets, error));
     SQ_TRY(add_real(w, "train.loss", f->loss, error));
     SQ_TRY(add_integer(w, "train.best_epoch", f->best_epoch, error));
@@ -176,7 +176,7 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     const char *split;
     SQ_TRY(read_count(file, "train.step", &t->step, error));
     SQ_TRY(read_count(file, "train.epoch", &f->epoch, error));
-    SQ_TRY(read_count(file, "train.batch", &f->batch, error));
+    SQ_TRY(read_count(file, "train.users", &f->done, error));
     SQ_TRY(read_count(file, "train.targets", &f->targets, error));
     SQ_TRY(read_real(file, "train.loss", &f->loss, error));
     SQ_TRY(read_count(file, "train.best_epoch", &f->best_epoch, error));
@@ -193,12 +193,18 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
 
 /* A snapshot that is kept beside the weights: the best so far, or the running mean. */
 typedef struct kept {
-    const char *parameters, *items; /* names of its tensors */
-    sq_snapshot *snapshot;          /* NULL: not there */
+    const char *parameters, *items, *users; /* names of its tensors */
+    sq_snapshot *snapshot;                  /* NULL: not there */
     float *flat;
-    float **chunks;
-    column rows;
+    float **item_chunks, **user_chunks;
+    column item_rows, user_rows;
 } kept;
+
+/* Adam state of a table. */
+typedef struct moments {
+    float **chunks_m, **chunks_v;
+    column rows_m, rows_v;
+} moments;
 
 /* What the writer points into. */
 typedef struct save_job {
@@ -207,25 +213,43 @@ typedef struct save_job {
     sq_model_source *source;
     sq_tensor_writer *writer;
     float *m, *v; /* flat parameters */
-    float **chunks_m, **chunks_v;
-    column rows_m, rows_v;
+    moments items, users;
     kept kept[2];
     double *counts; /* of the live items */
 } save_job;
 
 #define COUNTS "train.popularity"
 
+static int32_t list_chunks(const sq_catalogue *table, float ***out, seqrec_error *error)
+{
+    *out = sq_alloc(&table->context->memory, (size_t)table->chunks, sizeof **out);
+    SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
+    for (int32_t c = 0; c < table->chunks; c++) (*out)[c] = table->rows[c]->at;
+    return SEQREC_OK;
+}
+
 /* Its rows: sq_trainer_sync has brought it under today's membership. */
 static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
-    const sq_catalogue *now = j->now->catalogue;
     if (!k->snapshot) return SEQREC_OK;
     k->flat = sq_alloc(memory, (size_t)parameter_count(&j->t->model->layout), sizeof *k->flat);
-    k->chunks = sq_alloc(memory, (size_t)now->chunks, sizeof *k->chunks);
-    SQ_CHECK(k->flat && k->chunks, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
+    SQ_CHECK(k->flat, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(&j->t->model->layout, k->snapshot->weights->at, k->flat);
-    for (int32_t c = 0; c < now->chunks; c++) k->chunks[c] = k->snapshot->catalogue->rows[c]->at;
+    SQ_TRY(list_chunks(k->snapshot->catalogue, &k->item_chunks, error));
+    return list_chunks(k->snapshot->users, &k->user_chunks, error);
+}
+
+static int32_t gather_moments(const sq_trained *table, moments *out, seqrec_error *error)
+{
+    const sq_memory *memory = &table->catalogue->context->memory;
+    out->chunks_m = sq_alloc(memory, (size_t)table->chunks, sizeof *out->chunks_m);
+    out->chunks_v = sq_alloc(memory, (size_t)table->chunks, sizeof *out->chunks_v);
+    SQ_CHECK(out->chunks_m && out->chunks_v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
+    for (int32_t c = 0; c < table->chunks; c++) {
+        out->chunks_m[c] = table->state[c]->m;
+        out->chunks_v[c] = table->state[c]->v;
+    }
     return SEQREC_OK;
 }
 
@@ -234,27 +258,24 @@ static int32_t gather(save_job *j, seqrec_error *error)
     sq_trainer *t = j->t;
     const sq_memory *memory = &t->context->memory;
     const sq_layout *l = &t->model->layout;
-    size_t n = (size_t)parameter_count(l), chunks = (size_t)t->chunks;
+    size_t n = (size_t)parameter_count(l);
     j->m = sq_alloc(memory, n, sizeof *j->m);
     j->v = sq_alloc(memory, n, sizeof *j->v);
-    j->chunks_m = sq_alloc(memory, chunks, sizeof *j->chunks_m);
-    j->chunks_v = sq_alloc(memory, chunks, sizeof *j->chunks_v);
-    SQ_CHECK(j->m && j->v && j->chunks_m && j->chunks_v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
+    SQ_CHECK(j->m && j->v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(l, t->m, j->m);
     flatten(l, t->v, j->v);
-    for (size_t c = 0; c < chunks; c++) {
-        j->chunks_m[c] = t->state[c]->m;
-        j->chunks_v[c] = t->state[c]->v;
-    }
+    SQ_TRY(gather_moments(&t->items, &j->items, error));
+    SQ_TRY(gather_moments(&t->users, &j->users, error));
     for (int i = 0; i < 2; i++) SQ_TRY(gather_kept(j, &j->kept[i], error));
     return SEQREC_OK;
 }
 
-static int32_t add_column(save_job *j, const char *name, column *c, float *const *chunks, seqrec_error *error)
+static int32_t add_column(save_job *j, const char *name, const sq_table_source *table, column *c, float *const *chunks,
+                          seqrec_error *error)
 {
-    const sq_catalogue *k = j->now->catalogue;
-    int64_t shape[2] = {j->source->count, (int64_t)k->dim * k->tables};
-    *c = (column){k, j->source->slots, chunks};
+    const sq_catalogue *k = table->catalogue;
+    int64_t shape[2] = {table->count, (int64_t)k->dim * k->tables};
+    *c = (column){k, table->slots, chunks};
     return sq_tensor_writer_add_rows(j->writer, name, SQ_F32, 2, shape, bring_rows, c, error);
 }
 
@@ -274,11 +295,11 @@ static int32_t add_counts(save_job *j, seqrec_error *error)
 {
     const sq_trainer *t = j->t;
     double sum = 0;
-    j->counts = sq_alloc(&t->context->memory, (size_t)t->live_count, sizeof *j->counts);
-    SQ_CHECK(j->counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->live_count);
-    for (int64_t i = 0; i < t->live_count; i++) sum += j->counts[i] = t->popularity[t->live[i]];
+    j->counts = sq_alloc(&t->context->memory, (size_t)t->items.live_count, sizeof *j->counts);
+    SQ_CHECK(j->counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->items.live_count);
+    for (int64_t i = 0; i < t->items.live_count; i++) sum += j->counts[i] = t->popularity[t->items.live[i]];
     if (sum == 0) return SEQREC_OK;
-    return sq_tensor_writer_add(j->writer, COUNTS, SQ_F64, 1, &t->live_count, j->counts, error);
+    return sq_tensor_writer_add(j->writer, COUNTS, SQ_F64, 1, &t->items.live_count, j->counts, error);
 }
 
 static int32_t describe(save_job *j, seqrec_error *error)
@@ -292,69 +313,102 @@ static int32_t describe(save_job *j, seqrec_error *error)
     SQ_TRY(note_fit(j, error));
     SQ_TRY(sq_tensor_writer_create(&t->context->memory, &j->writer, error));
     SQ_TRY(sq_model_file_describe(j->writer, t->model, j->now, &t->options, &j->source, error));
+    const sq_table_source *items = &j->source->items, *users = &j->source->users;
     SQ_TRY(gather(j, error));
     SQ_TRY(add_counters(j->writer, t, error));
     SQ_TRY(sq_tensor_writer_add(j->writer, "opt.m", SQ_F32, 1, &n, j->m, error));
     SQ_TRY(sq_tensor_writer_add(j->writer, "opt.v", SQ_F32, 1, &n, j->v, error));
-    SQ_TRY(add_column(j, "opt.items.m", &j->rows_m, j->chunks_m, error));
-    SQ_TRY(add_column(j, "opt.items.v", &j->rows_v, j->chunks_v, error));
+    SQ_TRY(add_column(j, "opt.items.m", items, &j->items.rows_m, j->items.chunks_m, error));
+    SQ_TRY(add_column(j, "opt.items.v", items, &j->items.rows_v, j->items.chunks_v, error));
+    if (sq_trainer_personal(t)) {
+        SQ_TRY(add_column(j, "opt.users.m", users, &j->users.rows_m, j->users.chunks_m, error));
+        SQ_TRY(add_column(j, "opt.users.v", users, &j->users.rows_v, j->users.chunks_v, error));
+    }
     SQ_TRY(add_counts(j, error));
     for (int i = 0; i < 2; i++) {
         kept *k = &j->kept[i];
         if (!k->snapshot) continue;
         SQ_TRY(sq_tensor_writer_add(j->writer, k->parameters, SQ_F32, 1, &n, k->flat, error));
-        SQ_TRY(add_column(j, k->items, &k->rows, k->chunks, error));
+        SQ_TRY(add_column(j, k->items, items, &k->item_rows, k->item_chunks, error));
+        if (sq_trainer_personal(t)) SQ_TRY(add_column(j, k->users, users, &k->user_rows, k->user_chunks, error));
     }
     return SEQREC_OK;
 }
 
-#define BEST "train.best.parameters", "train.best.items"
-#define AVERAGE "train.average.parameters", "train.average.items"
+#define BEST "train.best.parameters", "train.best.items", "train.best.users"
+#define AVERAGE "train.average.parameters", "train.average.items", "train.average.users"
 
 int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    save_job j = {.t = t, .kept = {{BEST, NULL, NULL, NULL, {0}}, {AVERAGE, NULL, NULL, NULL, {0}}}};
+    save_job j = {.t = t};
+    j.kept[0] = (kept){BEST, NULL, NULL, NULL, NULL, {0}, {0}};
+    j.kept[1] = (kept){AVERAGE, NULL, NULL, NULL, NULL, {0}, {0}};
     int32_t status = describe(&j, error);
     if (status == SEQREC_OK) status = sq_tensor_writer_save(j.writer, path, error);
     sq_tensor_writer_free(j.writer);
     sq_model_source_free(j.source);
     sq_snapshot_release(t->model, j.now);
-    void *blocks[] = {j.m,           j.v,           j.chunks_m,       j.chunks_v,
-                      j.kept[0].flat, j.kept[1].flat, j.kept[0].chunks, j.kept[1].chunks, j.counts};
+    void *blocks[] = {j.m, j.v, j.counts, j.items.chunks_m, j.items.chunks_v, j.users.chunks_m, j.users.chunks_v};
+    for (int i = 0; i < 2; i++) {
+        sq_free(memory, j.kept[i].flat);
+        sq_free(memory, j.kept[i].item_chunks);
+        sq_free(memory, j.kept[i].user_chunks);
+    }
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     return status;
 }
 
 /* ---- restoring ---------------------------------------------------------------------------------------------------------------- */
 
+/* Moments of a table, whose rows are all current. */
+static int32_t read_moments(const sq_tensor_file *file, const char *m, const char *v, sq_trained *table, int64_t step,
+                            float **chunks, seqrec_error *error)
+{
+    for (int32_t c = 0; c < table->chunks; c++) chunks[c] = table->state[c]->m;
+    SQ_TRY(read_rows(file, m, table->catalogue, table->live, chunks, -FLT_MAX, error));
+    for (int32_t c = 0; c < table->chunks; c++) chunks[c] = table->state[c]->v;
+    SQ_TRY(read_rows(file, v, table->catalogue, table->live, chunks, 0, error));
+    sq_trained_set_current(table, step);
+    return SEQREC_OK;
+}
+
 static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chunks, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     SQ_TRY(read_parameters(memory, file, "opt.m", &t->model->layout, t->m, -FLT_MAX, error));
     SQ_TRY(read_parameters(memory, file, "opt.v", &t->model->layout, t->v, 0, error));
-    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->m;
-    SQ_TRY(read_rows(file, "opt.items.m", t->catalogue, t->live, chunks, -FLT_MAX, error));
-    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = t->state[c]->v;
-    SQ_TRY(read_rows(file, "opt.items.v", t->catalogue, t->live, chunks, 0, error));
-    for (int32_t c = 0; c < t->chunks; c++)
-        for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = t->step;
-    return SEQREC_OK;
+    SQ_TRY(read_moments(file, "opt.items.m", "opt.items.v", &t->items, t->step, chunks, error));
+    if (!sq_trainer_personal(t)) return SEQREC_OK;
+    return read_moments(file, "opt.users.m", "opt.users.v", &t->users, t->step, chunks, error);
+}
+
+static int32_t own_rows(sq_trainer *t, seqrec_error *error)
+{
+    SQ_TRY(sq_trained_own_rows(&t->items, error));
+    return sq_trained_own_rows(&t->users, error);
+}
+
+static int32_t read_kept_rows(const sq_tensor_file *file, const char *name, const sq_catalogue *catalogue,
+                              const sq_trained *table, float **chunks, seqrec_error *error)
+{
+    for (int32_t c = 0; c < catalogue->chunks; c++) chunks[c] = catalogue->rows[c]->at;
+    return read_rows(file, name, catalogue, table->live, chunks, -FLT_MAX, error);
 }
 
 /* A kept snapshot: copies of the trainer's rows, overwritten with those of the file. NULL when the file has none. */
-static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *parameters, const char *items, float **chunks,
-                         sq_snapshot **out, seqrec_error *error)
+static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *parameters, const char *items,
+                         const char *users, float **chunks, sq_snapshot **out, seqrec_error *error)
 {
     if (!sq_tensor_file_find(file, items) && !sq_tensor_file_find(file, parameters)) return SEQREC_OK;
-    SQ_TRY(sq_step_own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
+    SQ_TRY(own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
     SQ_TRY(sq_trainer_snapshot(t, out, error));
-    SQ_TRY(sq_step_own_rows(t, error)); /* from here on the snapshot's rows are its own */
-    const sq_catalogue *catalogue = (*out)->catalogue;
-    for (int32_t c = 0; c < t->chunks; c++) chunks[c] = catalogue->rows[c]->at;
+    SQ_TRY(own_rows(t, error)); /* from here on the snapshot's rows are its own */
     SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, -FLT_MAX,
                            error));
-    return read_rows(file, items, catalogue, t->live, chunks, -FLT_MAX, error);
+    SQ_TRY(read_kept_rows(file, items, (*out)->catalogue, &t->items, chunks, error));
+    if (!sq_trainer_personal(t)) return SEQREC_OK;
+    return read_kept_rows(file, users, (*out)->users, &t->users, chunks, error);
 }
 
 static int32_t check_counts(const double *counts, int64_t n, seqrec_error *error)
@@ -370,15 +424,15 @@ static int32_t read_counts(const sq_tensor_file *file, sq_trainer *t, seqrec_err
     const sq_memory *memory = &t->context->memory;
     const sq_tensor *tensor;
     if (!sq_tensor_file_find(file, COUNTS)) return SEQREC_OK;
-    SQ_TRY(sq_tensor_file_expect(file, COUNTS, SQ_F64, 1, &t->live_count, &tensor, error));
-    double *counts = sq_alloc(memory, (size_t)t->live_count, sizeof *counts);
+    SQ_TRY(sq_tensor_file_expect(file, COUNTS, SQ_F64, 1, &t->items.live_count, &tensor, error));
+    double *counts = sq_alloc(memory, (size_t)t->items.live_count, sizeof *counts);
     double *by_slot = sq_alloc_zero(memory, (size_t)sq_trainer_slots(t), sizeof *by_slot);
     int32_t status = SEQREC_OK;
     if (!counts || !by_slot)
-        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->live_count);
+        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)t->items.live_count);
     if (status == SEQREC_OK) status = sq_tensor_read(file, tensor, counts, error);
-    if (status == SEQREC_OK) status = check_counts(counts, t->live_count, error);
-    for (int64_t i = 0; status == SEQREC_OK && i < t->live_count; i++) by_slot[t->live[i]] = counts[i];
+    if (status == SEQREC_OK) status = check_counts(counts, t->items.live_count, error);
+    for (int64_t i = 0; status == SEQREC_OK && i < t->items.live_count; i++) by_slot[t->items.live[i]] = counts[i];
     if (status == SEQREC_OK) status = sq_trainer_set_popularity(t, by_slot, error);
     sq_free(memory, counts);
     sq_free(memory, by_slot);
@@ -388,8 +442,9 @@ static int32_t read_counts(const sq_tensor_file *file, sq_trainer *t, seqrec_err
 static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
 {
     int32_t has_best = sq_tensor_file_find(file, "train.best.items") != NULL;
-    float **chunks = sq_alloc(&t->context->memory, (size_t)t->chunks, sizeof *chunks);
-    SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)t->chunks);
+    int32_t most = t->items.chunks > t->users.chunks ? t->items.chunks : t->users.chunks;
+    float **chunks = sq_alloc(&t->context->memory, (size_t)most, sizeof *chunks);
+    SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)most);
     int32_t status = read_counters(file, t, has_best, error);
     if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
     if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);
@@ -399,8 +454,8 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     return status;
 }
 
-static int32_t load_open(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
-                         seqrec_error *error)
+int32_t sq_checkpoint_read(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
+                           seqrec_error *error)
 {
     seqrec_model *model = NULL;
     sq_trainer *t = NULL;
@@ -422,7 +477,7 @@ int32_t sq_checkpoint_load(seqrec_context *context, const char *path, sq_trainer
 {
     sq_tensor_file *file = NULL;
     SQ_TRY(sq_tensor_file_open(&context->memory, path, &file, error));
-    int32_t status = load_open(context, file, out, model, error);
+    int32_t status = sq_checkpoint_read(context, file, out, model, error);
     sq_tensor_file_close(file);
     return status;
 }

@@ -19,10 +19,13 @@ typedef struct job {
     sq_division division;
     int32_t *slot_of;  /* [items] slot of each dense item; -1: it was removed meanwhile */
     uint64_t mapped;   /* version of the catalogue that slot_of belongs to */
+    int32_t *user_of;  /* [users] slot of each user; -1: the default vector */
+    uint64_t users_mapped;
     int64_t *users;    /* [count] users with a target */
-    int64_t *order;    /* [count] this epoch's order of them */
-    int64_t count;
+    int64_t *order;    /* [samples] this epoch's order of them */
+    int64_t count, samples; /* objective = cloze has a user more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
+    float *weights;    /* [longest] of its events as targets */
     double *seconds;   /* of this call's epochs */
     size_t seconds_capacity;
     int64_t epochs, targets;
@@ -36,15 +39,37 @@ typedef struct job {
 static int32_t map_items(job *j, seqrec_error *error)
 {
     SQ_TRY(sq_trainer_sync(j->t, error));
-    if (j->slot_of && j->mapped == j->t->catalogue->version) return SEQREC_OK;
+    if (j->slot_of && j->mapped == j->t->items.catalogue->version) return SEQREC_OK;
     if (!j->slot_of) j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
     for (int64_t i = 0; i < j->data->items; i++)
-        j->slot_of[i] = sq_match_item(j->t->catalogue, now->names, j->data, i);
+        j->slot_of[i] = sq_match_item(j->t->items.catalogue, now->names, j->data, i);
     sq_snapshot_release(j->t->model, now);
-    j->mapped = j->t->catalogue->version;
+    j->mapped = j->t->items.catalogue->version;
     return SEQREC_OK;
+}
+
+/* The same for users, in a model that has some. */
+static int32_t map_users(job *j, seqrec_error *error)
+{
+    const sq_catalogue *users = j->t->users.catalogue;
+    if (!sq_trainer_personal(j->t) || (j->user_of && j->users_mapped == users->version)) return SEQREC_OK;
+    if (!j->user_of) j->user_of = sq_alloc(&j->t->context->memory, (size_t)j->data->users, sizeof *j->user_of);
+    SQ_CHECK(j->user_of, error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
+    sq_snapshot *now = sq_snapshot_acquire(j->t->model);
+    for (int64_t u = 0; u < j->data->users; u++)
+        j->user_of[u] = sq_match_user(users, now->user_names, j->data, u);
+    sq_snapshot_release(j->t->model, now);
+    j->users_mapped = users->version;
+    return SEQREC_OK;
+}
+
+/* Follows the model's tables. */
+static int32_t follow(job *j, seqrec_error *error)
+{
+    SQ_TRY(map_items(j, error));
+    return map_users(j, error);
 }
 
 /* Slots of the first n events of a user, without items that are no longer there; returns how many. */
@@ -71,28 +96,30 @@ static int32_t list_users(job *j, seqrec_error *error)
     int64_t train, valid, longest = 0, validated = 0;
     double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
     j->users = sq_alloc(memory, (size_t)j->data->users, sizeof *j->users);
-    j->order = sq_alloc(memory, (size_t)j->data->users, sizeof *j->order);
     for (int64_t u = 0; counts && j->users && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         if (train > longest) longest = train;
         if (train >= 2) j->users[j->count++] = u;
         validated += train > 0 && train < valid;
     }
+    j->samples = j->count * (j->t->options.objective == SQ_OBJECTIVE_CLOZE ? j->t->options.maskings : 1);
+    j->order = sq_alloc(memory, (size_t)j->samples, sizeof *j->order);
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
+    j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         train = slots_of(j, u, train, j->sequence);
         for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
     }
     int32_t status = SEQREC_OK;
-    if (!counts || !j->users || !j->order || !j->sequence)
+    if (!counts || !j->users || !j->order || !j->sequence || !j->weights)
         status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     else if (j->count == 0)
         status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
     else if (validated == 0 && due(j, j->t->options.epochs))
         status = sq_fail(error, SEQREC_E_ARGUMENT,
                          "no user has a validation event under this division: valid_every = 0 trains without");
-    else if (j->t->options.sampler == SQ_SAMPLER_POPULARITY)
+    else if (sq_sampler_kind_at(j->t->options.sampler)->trained)
         status = sq_trainer_set_popularity(j->t, counts, error);
     sq_free(memory, counts);
     return status;
@@ -111,17 +138,56 @@ static int32_t check_same(const job *j, const char *split, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* A cosine without an end of its own ends with the fit: from the first fit on that is part of the run. */
+/* Users of a step. Gradients of several batches make one step: in packed micro-batches that is one larger batch. */
+static int64_t users_of_step(const job *j) { return j->t->options.batch * j->t->options.accumulate; }
+
+/* Steps that this many users make. */
+static int64_t batches_of(const job *j, int64_t users) { return (users + users_of_step(j) - 1) / users_of_step(j); }
+
+/* Steps until the last epoch is over. */
+static int64_t steps_left(const job *j)
+{
+    const sq_progress_state *f = &j->t->fit;
+    int64_t epochs = j->t->options.epochs - f->epoch;
+    if (epochs <= 0) return 0;
+    return (epochs - 1) * batches_of(j, j->samples) + (f->done < j->samples ? batches_of(j, j->samples - f->done) : 0);
+}
+
+/* A schedule without an end of its own ends with the fit: from the first fit on that is part of the run. Steps beyond its end
+ * would have rate 0, and are refused before the first. */
 static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
-    if (o->schedule != SQ_SCHEDULE_COSINE || o->schedule_steps > 0) return SEQREC_OK;
-    int64_t steps = o->epochs * ((j->count + o->batch - 1) / o->batch);
-    SQ_CHECK(steps > o->warmup_steps, error, SEQREC_E_ARGUMENT,
-             "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)steps,
+    int64_t left = steps_left(j), last = j->t->step + left;
+    if (o->schedule == SQ_SCHEDULE_CONSTANT || left == 0) return SEQREC_OK;
+    SQ_CHECK(o->schedule_steps == 0 || last <= o->schedule_steps, error, SEQREC_E_ARGUMENT,
+             "%lld epochs end with step %lld, but the rate is 0 from step schedule_steps = %lld on: set schedule_steps to "
+             "where the schedule shall end (0: with the last epoch), or epochs to fewer",
+             (long long)o->epochs, (long long)last, (long long)o->schedule_steps);
+    SQ_CHECK(o->schedule_steps > 0 || last > o->warmup_steps, error, SEQREC_E_ARGUMENT,
+             "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)last,
              (long long)o->warmup_steps);
-    o->schedule_steps = steps;
+    if (o->schedule_steps == 0) o->schedule_steps = last;
     return SEQREC_OK;
+}
+
+static int32_t check_values(const job *j, seqrec_error *error)
+{
+    const float *values = j->data->values;
+    if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return SEQREC_OK;
+    SQ_CHECK(values, error, SEQREC_E_ARGUMENT, "event_weights = values: the events of this dataset have no values");
+    for (int64_t i = 0; i < j->data->events; i++)
+        SQ_CHECK(values[i] >= 0 && values[i] <= 1e15f, error, SEQREC_E_ARGUMENT,
+                 "event_weights = values: the value %g of event %lld is not in 0 .. 1e15", (double)values[i], (long long)i);
+    return SEQREC_OK;
+}
+
+/* Users who have something to train on get rows when the trainer is new to the data: who comes without is served better by the
+ * default vector, and who was forgotten since the first fit stays forgotten. */
+static int32_t add_users(job *j, seqrec_error *error)
+{
+    if (j->t->fit.data_hash != 0) return SEQREC_OK;
+    return sq_match_add_users(j->t->model, j->data, j->users, j->count, error);
 }
 
 static int32_t prepare(job *j, seqrec_error *error)
@@ -130,10 +196,13 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_division_parse(j->fit->split, &j->division, error));
     SQ_TRY(sq_division_check(&j->division, j->data, error));
     SQ_TRY(check_same(j, split, error));
+    SQ_TRY(check_values(j, error));
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
     SQ_TRY(set_schedule(j, error));
+    if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
+    SQ_TRY(follow(j, error));
     j->t->fit.data_hash = j->data->hash;
     snprintf(j->t->fit.split, sizeof j->t->fit.split, "%s", split);
     return SEQREC_OK;
@@ -143,24 +212,37 @@ static void drop(job *j)
 {
     const sq_memory *memory = &j->t->context->memory;
     sq_free(memory, j->slot_of);
+    sq_free(memory, j->user_of);
     sq_free(memory, j->users);
     sq_free(memory, j->order);
     sq_free(memory, j->sequence);
+    sq_free(memory, j->weights);
     sq_free(memory, j->seconds);
 }
 
 /* ---- an epoch --------------------------------------------------------------------------------------------------------- */
 
-/* The order of users in epoch e is a function of (seed, e): Fisher and Yates on counters. */
+/* The order of samples in epoch e is a function of (seed, e): Fisher and Yates on counters. */
 static void shuffle(job *j)
 {
     uint64_t key = sq_random_key((uint64_t)j->t->options.seed, SQ_STREAM_SHUFFLE, (uint64_t)j->t->fit.epoch);
-    memcpy(j->order, j->users, (size_t)j->count * sizeof *j->order);
-    for (int64_t i = j->count - 1; i > 0; i--) {
+    for (int64_t i = 0; i < j->samples; i++) j->order[i] = j->users[i % j->count];
+    for (int64_t i = j->samples - 1; i > 0; i--) {
         int64_t k = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)i + 1), swap = j->order[i];
         j->order[i] = j->order[k];
         j->order[k] = swap;
     }
+}
+
+/* Weights of the first n events of a user, in step with slots_of; NULL: all 1. */
+static const float *weights_of(const job *j, int64_t user, int64_t n)
+{
+    const int32_t *items = j->data->sequence + j->data->offsets[user];
+    int64_t kept = 0;
+    if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return NULL;
+    for (int64_t i = 0; i < n; i++)
+        if (j->slot_of[items[i]] >= 0) j->weights[kept++] = j->data->values[j->data->offsets[user] + i];
+    return j->weights;
 }
 
 static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *error)
@@ -170,8 +252,10 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
     for (int64_t i = first; i < last; i++) {
         int64_t u = j->order[i], train, valid;
         sq_division_user(&j->division, j->data, u, &train, &valid);
-        train = slots_of(j, u, train, j->sequence);
-        SQ_TRY(sq_plan_add(&t->plan, &t->context->memory, j->sequence, train, t->options.max_length, error));
+        sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train)};
+        s.n = slots_of(j, u, train, j->sequence);
+        if (j->user_of) t->plan.user = j->user_of[u];
+        SQ_TRY(sq_trainer_plan_add(t, &s, error));
     }
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
 }
@@ -186,34 +270,47 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;
     sq_progress_state *f = &t->fit;
-    int64_t batches = (j->count + t->options.batch - 1) / t->options.batch;
-    SQ_TRY(map_items(j, error));
+    int64_t batches = batches_of(j, j->samples);
+    SQ_TRY(follow(j, error));
     shuffle(j);
     j->partial = 0;
-    for (double start = sq_seconds(); f->batch < batches && !j->cancelled; start = sq_seconds()) {
-        int64_t first = f->batch * t->options.batch, last = first + t->options.batch;
+    for (double start = sq_seconds(); f->done < j->samples && !j->cancelled; start = sq_seconds()) {
+        int64_t last = f->done + users_of_step(j) < j->samples ? f->done + users_of_step(j) : j->samples;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
-        SQ_TRY(plan_batch(j, first, last < j->count ? last : j->count, error));
+        SQ_TRY(plan_batch(j, f->done, last, error));
         if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
         f->loss += stats.loss * (double)stats.targets;
         f->targets += stats.targets;
         j->partial += stats.targets;
-        f->batch++;
+        f->done = last;
         *seconds += sq_seconds() - start;
-        report_progress(j, f->epoch * batches + f->batch, t->options.epochs * batches);
+        report_progress(j, f->epoch * batches + batches_of(j, f->done), t->options.epochs * batches);
     }
     return SEQREC_OK;
 }
 
 /* ---- validation --------------------------------------------------------------------------------------------------------- */
 
+/* Figures of the report by option metric_kind. */
+static const struct {
+    const char *name;
+    int32_t has_cutoff, falls; /* falls: 1, lower is better */
+} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}};
+
 static void metric_name(const sq_options *o, char out[32])
 {
-    static const char *const kinds[] = {"ndcg", "hr", "mrr"};
-    if (o->metric_kind == 2)
-        snprintf(out, 32, "mrr");
+    if (metrics[o->metric_kind].has_cutoff)
+        snprintf(out, 32, "%s@%lld", metrics[o->metric_kind].name, (long long)o->metric_cutoff);
     else
-        snprintf(out, 32, "%s@%lld", kinds[o->metric_kind], (long long)o->metric_cutoff);
+        snprintf(out, 32, "%s", metrics[o->metric_kind].name);
+}
+
+/* Whether `metric` is better than the best so far (NaN: none yet); NaN never is. */
+static int32_t improves(const job *j, double metric)
+{
+    double best = j->t->fit.best_metric;
+    if (isnan(metric) || isnan(best)) return !isnan(metric);
+    return metrics[j->t->options.metric_kind].falls ? metric < best : metric > best;
 }
 
 static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, seqrec_error *error)
@@ -253,7 +350,7 @@ static int32_t validate(job *j, sq_snapshot *average, seqrec_epoch_stats *e, seq
         status = measure(j, &scorer, &e->metric, error);
         sq_model_scorer_free(&scorer);
     }
-    if (status == SEQREC_OK && !(e->metric <= f->best_metric) && !isnan(e->metric)) {
+    if (status == SEQREC_OK && improves(j, e->metric)) {
         sq_snapshot *old = f->best;
         f->best = now;
         now = old;
@@ -277,7 +374,7 @@ static void commit_epoch(job *j, sq_snapshot *average, double seconds)
     j->seconds[j->epochs++] = seconds;
     j->targets += j->partial;
     f->epoch++;
-    f->batch = f->targets = 0;
+    f->done = f->targets = 0;
     f->loss = 0;
     sq_snapshot_release(j->t->model, f->average);
     f->average = average;
@@ -316,7 +413,7 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     while (t->fit.epoch < t->options.epochs && !stop && !j->cancelled) {
         double seconds = 0;
         SQ_TRY(run_epoch(j, &seconds, error));
-        if (j->cancelled && t->fit.batch * t->options.batch < j->count) break;
+        if (j->cancelled && t->fit.done < j->samples) break;
         SQ_TRY(end_epoch(j, seconds, &stop, error));
         if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
             SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));
@@ -324,14 +421,13 @@ static int32_t run_epochs(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Publishes the best weights, without validation the last; the model's file says what schedule they had. */
-static int32_t publish(job *j, seqrec_error *error)
+int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
 {
-    seqrec_model *model = j->t->model;
-    sq_snapshot *kept = j->t->fit.best ? j->t->fit.best : j->t->fit.average;
-    SQ_TRY(kept ? sq_trainer_publish_snapshot(j->t, kept, error) : sq_trainer_publish(j->t, error));
+    seqrec_model *model = t->model;
+    sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
+    SQ_TRY(kept ? sq_trainer_publish_snapshot(t, kept, error) : sq_trainer_publish(t, error));
     sq_lock_take(&model->writing);
-    model->options.schedule_steps = j->t->options.schedule_steps;
+    model->options.schedule_steps = t->options.schedule_steps;
     sq_lock_give(&model->writing);
     return SEQREC_OK;
 }
@@ -367,7 +463,7 @@ int32_t sq_trainer_fit(sq_trainer *t, const seqrec_dataset *dataset, const seqre
     int32_t status = prepare(&j, error);
     if (status == SEQREC_OK) status = run_epochs(&j, error);
     if (status == SEQREC_OK && fit->checkpoint) status = sq_checkpoint_save(t, fit->checkpoint, error);
-    if (status == SEQREC_OK) status = publish(&j, error);
+    if (status == SEQREC_OK) status = sq_trainer_publish_best(t, error);
     if (status == SEQREC_OK && stats) summarise(&j, stats);
     drop(&j);
     return status;

@@ -7,4 +7,6 @@
 /* Trains up to options.epochs epochs in all, continuing where trainer->fit is. See seqrec_trainer_fit. */
 int32_t sq_trainer_fit(sq_trainer *trainer, const seqrec_dataset *dataset, const seqrec_fit *fit,
                        seqrec_fit_stats *stats, seqrec_error *error);
+/* See seqrec_trainer_publish_best; the model's file says what schedule the weights had. */
+int32_t sq_trainer_publish_best(sq_trainer *trainer, seqrec_error *error);
 #endif

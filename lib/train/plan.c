@@ -1,33 +1,119 @@
 /* train: packing a batch and dealing it into micro-batches. */
 #include "train/plan.h"
+#include "base/rng.h"
+#include <math.h>
 #include <string.h>
 
-void sq_plan_clear(sq_plan *p) { p->tokens = p->sequences = p->seen_count = p->micro_count = p->longest = p->most_tokens = 0; }
+void sq_plan_clear(sq_plan *p)
+{
+    p->tokens = p->sequences = p->target_count = p->most_targets = p->seen_count = p->micro_count = 0;
+    p->longest = p->most_tokens = 0;
+    p->user = -1;
+}
 
 #define GROW(array, used, count)                                                                                       \
     sq_grow(memory, (void **)&p->array, &p->array##_capacity, (size_t)(used), (size_t)(count), sizeof *p->array, error)
 
-int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const int32_t *slots, int64_t n, int64_t max_length,
-                    seqrec_error *error)
+/* Room for a sequence of `tokens` inputs and up to `targets` targets, of n events in all. */
+static int32_t reserve(sq_plan *p, const sq_memory *memory, int64_t tokens, int64_t targets, int64_t n, seqrec_error *error)
 {
-    int64_t window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
-    if (n < 2) return SEQREC_OK;
-    SQ_TRY(GROW(starts, p->sequences ? p->sequences + 1 : 0, p->sequences + 2));
-    SQ_TRY(GROW(seen_starts, p->sequences ? p->sequences + 1 : 0, p->sequences + 2));
-    SQ_TRY(GROW(inputs, p->tokens, p->tokens + t));
-    SQ_TRY(GROW(targets, p->tokens, p->tokens + t));
-    SQ_TRY(GROW(seen, p->seen_count, p->seen_count + n));
-    memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
-    memcpy(p->targets + p->tokens, slots + n - t, (size_t)t * sizeof *slots);
+    int64_t starts = p->sequences ? p->sequences + 1 : 0;
+    SQ_TRY(GROW(starts, starts, p->sequences + 2));
+    SQ_TRY(GROW(seen_starts, starts, p->sequences + 2));
+    SQ_TRY(GROW(target_starts, starts, p->sequences + 2));
+    SQ_TRY(GROW(inputs, p->tokens, p->tokens + tokens));
+    SQ_TRY(GROW(targets, p->target_count, p->most_targets + targets));
+    SQ_TRY(GROW(target_tokens, p->target_count, p->most_targets + targets));
+    SQ_TRY(GROW(weights, p->target_count, p->most_targets + targets));
+    SQ_TRY(GROW(users, p->sequences, p->sequences + 1));
+    return GROW(seen, p->seen_count, p->seen_count + n);
+}
+
+/* Enters the sequence whose inputs and `targets` targets stand behind those of the others. */
+static void enter(sq_plan *p, int64_t tokens, int64_t targets, int64_t most, const int32_t *slots, int64_t n)
+{
     memcpy(p->seen + p->seen_count, slots, (size_t)n * sizeof *slots);
+    p->users[p->sequences] = p->user;
     p->starts[p->sequences] = p->tokens;
+    p->target_starts[p->sequences] = p->target_count;
     p->seen_starts[p->sequences] = p->seen_count;
     p->sequences++;
-    p->starts[p->sequences] = p->tokens += t;
+    p->starts[p->sequences] = p->tokens += tokens;
+    p->target_starts[p->sequences] = p->target_count += targets;
     p->seen_starts[p->sequences] = p->seen_count += n;
-    if (t > p->longest) p->longest = t;
+    p->most_targets += most;
+    if (tokens > p->longest) p->longest = tokens;
+}
+
+/* Weight of event `at` of a sequence as a target: its own times decay^age. */
+static float weight_of(const sq_plan_sequence *s, int64_t at, double decay)
+{
+    double own = s->weights ? (double)s->weights[at] : 1;
+    return (float)(decay == 1 ? own : own * pow(decay, (double)(s->n - 1 - at)));
+}
+
+int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
+                    seqrec_error *error)
+{
+    const int32_t *slots = sequence->slots;
+    int64_t n = sequence->n, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
+    if (n < 2) return SEQREC_OK;
+    SQ_TRY(reserve(p, memory, t, t, n, error));
+    memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
+    memcpy(p->targets + p->target_count, slots + n - t, (size_t)t * sizeof *slots);
+    for (int64_t i = 0; i < t; i++) {
+        p->target_tokens[p->target_count + i] = p->tokens + i;
+        p->weights[p->target_count + i] = weight_of(sequence, n - t + i, decay);
+    }
+    enter(p, t, t, t, slots, n);
     return SEQREC_OK;
 }
+
+/* ---- Cloze ------------------------------------------------------------------------------------------------------------ */
+
+#define DRAWS ((uint64_t)1 << 20) /* counters of one sequence; the last is for the choice between share and last */
+
+/* How many of the window are masked, and from which place on they are chosen. */
+static int64_t masked_of(const sq_cloze *c, uint64_t counter, int64_t window, int64_t most, int64_t *first)
+{
+    int last = sq_random_unit(c->key, counter + DRAWS - 1) < c->last_share;
+    *first = last ? window - 1 : 0;
+    return last ? 1 : most;
+}
+
+/* Takes each of the places from `first` on with the probability that fills what is missing (Knuth, algorithm 3.4.2 S). */
+static void mask_places(sq_plan *p, const sq_cloze *c, const sq_plan_sequence *s, uint64_t counter, int64_t window,
+                        int64_t first, int64_t count, double decay)
+{
+    int64_t to = p->target_count;
+    for (int64_t i = first; count > 0; i++) {
+        if (sq_random_below(c->key, counter + (uint64_t)i, (uint64_t)(window - i)) >= (uint64_t)count) continue;
+        p->targets[to] = p->inputs[p->tokens + i];
+        p->weights[to] = weight_of(s, s->n - window + i, decay);
+        p->target_tokens[to++] = p->tokens + i;
+        p->inputs[p->tokens + i] = -1;
+        count--;
+    }
+}
+
+int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
+                          double decay, const sq_cloze *c, seqrec_error *error)
+{
+    const int32_t *slots = sequence->slots;
+    int64_t n = sequence->n;
+    int64_t window = n < max_length ? n : max_length, most = (int64_t)(c->probability * (double)window + 0.5), first;
+    uint64_t counter = (uint64_t)p->sequences * DRAWS;
+    if (n < 2) return SEQREC_OK;
+    if (most < 1) most = 1;
+    SQ_TRY(reserve(p, memory, window, most, n, error));
+    memcpy(p->inputs + p->tokens, slots + n - window, (size_t)window * sizeof *slots);
+    int64_t count = masked_of(c, counter, window, most, &first);
+    mask_places(p, c, sequence, counter, window, first, count, decay);
+    enter(p, window, count, most, slots, n);
+    return SEQREC_OK;
+}
+
+/* ---- micro-batches -------------------------------------------------------------------------------------------------------- */
 
 /* Runs of micro-batches whose tokens are an even share each. */
 static void deal_slots(sq_plan *p)
@@ -42,12 +128,26 @@ static void deal_slots(sq_plan *p)
     p->slot_starts[SQ_GRADIENT_SLOTS] = p->micro_count;
 }
 
+/* Makes the weights add up to 1. */
+static int32_t share_out(sq_plan *p, seqrec_error *error)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p->target_count; i++) sum += (double)p->weights[i];
+    SQ_CHECK(p->target_count == 0 || sum > 0, error, SEQREC_E_ARGUMENT, "all %lld targets of the batch have weight 0",
+             (long long)p->target_count);
+    float one = 1.0f / (float)sum;
+    for (int64_t i = 0; i < p->target_count; i++) p->weights[i] *= one;
+    return SEQREC_OK;
+}
+
 int32_t sq_plan_finish(sq_plan *p, const sq_memory *memory, int64_t micro_tokens, seqrec_error *error)
 {
+    SQ_TRY(share_out(p, error));
     SQ_TRY(GROW(micro, 0, p->sequences));
     p->most_tokens = (int32_t)micro_tokens;
     for (int64_t s = 0; s < p->sequences;) {
         sq_micro m = {.first_sequence = (int32_t)s, .first_token = p->starts[s]};
+        m.first_target = p->target_starts[s];
         do {
             int32_t length = (int32_t)(p->starts[s + 1] - p->starts[s]);
             m.tokens += length;
@@ -55,6 +155,7 @@ int32_t sq_plan_finish(sq_plan *p, const sq_memory *memory, int64_t micro_tokens
             s++;
         } while (s < p->sequences && m.tokens + (p->starts[s + 1] - p->starts[s]) <= micro_tokens);
         m.sequences = (int32_t)s - m.first_sequence;
+        m.targets = (int32_t)(p->target_starts[s] - m.first_target);
         if (m.tokens > p->most_tokens) p->most_tokens = m.tokens;
         p->micro[p->micro_count++] = m;
     }
@@ -67,8 +168,12 @@ void sq_plan_free(sq_plan *p, const sq_memory *memory)
     sq_free(memory, p->starts);
     sq_free(memory, p->seen_starts);
     sq_free(memory, p->inputs);
+    sq_free(memory, p->target_starts);
     sq_free(memory, p->targets);
+    sq_free(memory, p->weights);
+    sq_free(memory, p->target_tokens);
     sq_free(memory, p->seen);
+    sq_free(memory, p->users);
     sq_free(memory, p->micro);
     memset(p, 0, sizeof *p);
 }

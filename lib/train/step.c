@@ -19,6 +19,12 @@ static sq_dropout dropout_of(double own, double common, uint64_t key)
     return d;
 }
 
+/* Events of the batch, and the tokens of users in front of them. */
+static int64_t network_tokens(const sq_trainer *t)
+{
+    return t->plan.tokens + (t->options.user_embedding == SQ_USER_PREFIX ? t->plan.sequences : 0);
+}
+
 static sq_network network_of(const sq_trainer *t)
 {
     const sq_options *o = &t->options;
@@ -30,42 +36,68 @@ static sq_network network_of(const sq_trainer *t)
     n.learns_gates = o->gate_estimator == SQ_GATES_BY_HARD_CONCRETE;
     n.draws_gates = 1;
     n.gate_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_GATES, (uint64_t)t->step);
-    n.jacobian = (float)(o->gate_jacobian / (double)(t->plan.tokens * o->dim));
+    n.jacobian = (float)(o->gate_jacobian / (double)(network_tokens(t) * t->model->layout.d));
     n.jacobian_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_JACOBIAN, (uint64_t)t->step);
     n.gate_l0 = (float)(o->gate_l0 / (double)t->plan.sequences);
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
-    n.ffn = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
+    n.ffn = n.ffn_output = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
+    n.attention_output = dropout_of(0, 0, 0);
+    if (o->dropout_residual >= 0)
+        n.attention_output = n.ffn_output = dropout_of(o->dropout_residual, 0, sq_mix64(key ^ 4));
     return n;
 }
 
-/* Embeds every sequence of the micro-batch into x[0]. */
-static void embed(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s)
+/* States of the tokens that have a target: all of them in next-item training. */
+static const float *chosen(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    const sq_plan *p = &t->plan;
-    for (int32_t i = 0; i < m->tokens; i++) s->items[i] = sq_trainer_row(t, p->inputs[m->first_token + i]);
-    for (int32_t i = 0; i <= m->sequences; i++)
-        s->starts[i] = (int32_t)(p->starts[m->first_sequence + i] - m->first_token);
-    for (int32_t i = 0; i < m->sequences; i++)
-        sq_embed_fwd(e, s->items + s->starts[i], s->starts[i + 1] - s->starts[i],
-                     (uint64_t)(m->first_token + s->starts[i]), s->work.x[0] + (size_t)s->starts[i] * e->width);
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp;
+    if (m->targets == m->tokens) return s->states;
+    for (int32_t i = 0; i < m->targets; i++)
+        memcpy(s->chosen + (size_t)i * dp, s->states + (size_t)(tokens[i] - m->first_token) * dp, dp * sizeof *s->chosen);
+    return s->chosen;
 }
 
-static void embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *grads)
+/* Loss and its way back to the states: s->dstates. */
+static double learn(sq_trainer *t, const sq_network *net, const sq_micro *m, int32_t slot, sq_step_scratch *s, float *grads)
 {
-    float *dpositions = e->positions ? grads + t->model->layout.position : NULL;
-    for (int32_t i = 0; i < m->sequences; i++)
-        sq_embed_bwd(e, s->starts[i + 1] - s->starts[i], (uint64_t)(m->first_token + s->starts[i]),
-                     s->du + (size_t)s->starts[i] * e->width, dpositions);
-    memcpy(t->dx + (size_t)m->first_token * e->width, s->du, (size_t)m->tokens * e->width * sizeof *s->du);
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
+    const float *x = chosen(t, m, s);
+    float *dx = m->targets == m->tokens ? s->dstates : s->states;
+    sq_network_read(net, n, x, &s->work, t->u + (size_t)m->first_target * dp);
+    double loss = sq_step_loss(t, m, slot, s);
+    sq_network_read_bwd(net, n, x, &s->work, s->du, dx, grads);
+    if (dx == s->dstates) return loss;
+    memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
+    for (size_t i = 0; i < n; i++)
+        memcpy(s->dstates + (size_t)(tokens[i] - m->first_token) * dp, dx + i * dp, dp * sizeof *dx);
+    return loss;
+}
+
+/* The same where the network's output is more than the user vectors: a prefix, or a user's part behind the item's. */
+static double learn_split(sq_trainer *t, const sq_network *net, const sq_micro *m, const sq_micro_batch *batch,
+                          const sq_embedding *e, int32_t slot, sq_step_scratch *s, float *grads)
+{
+    size_t n = (size_t)batch->tokens;
+    sq_network_read(net, n, s->states, &s->work, s->out);
+    sq_step_split(t, m, e, s, t->u + (size_t)m->first_target * (size_t)t->model->layout.vp);
+    double loss = sq_step_loss(t, m, slot, s);
+    sq_step_join(t, m, e, s);
+    sq_network_read_bwd(net, n, s->states, &s->work, s->dout, s->dstates, grads);
+    return loss;
 }
 
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
 {
-    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->tokens * dp, first = (size_t)m->first_token * dp;
-    size_t c = (size_t)m->tokens * t->candidates;
-    int32_t bad = !(t->kernels->max_abs(n, t->u + first) < LARGEST) || !(t->kernels->max_abs(n, t->dx + first) < LARGEST);
-    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[(size_t)m->first_token * t->candidates + i]) < LARGEST);
+    size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, targets = (size_t)m->targets;
+    size_t up = sq_trainer_personal(t) ? (size_t)t->model->layout.up : 0;
+    size_t c = targets * t->candidates, first = (size_t)m->first_target;
+    int32_t bad = !(t->kernels->max_abs(targets * vp, t->u + first * vp) < LARGEST) ||
+                  !(t->kernels->max_abs(n, t->dx + (size_t)m->first_token * vp) < LARGEST);
+    bad |= up && !(t->kernels->max_abs((size_t)m->sequences * up, t->duser + (size_t)m->first_sequence * up) < LARGEST);
+    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[first * t->candidates + i]) < LARGEST);
     return bad;
 }
 
@@ -74,29 +106,30 @@ typedef struct pass {
     sq_network net;
     sq_micro_batch batch;
     sq_embedding embedding;
+    float *grads;
 } pass;
 
-/* Forward and loss; the scratch has what the way back needs. */
-static void run_forward(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s, pass *p)
+/* Forward, the loss, and its way back to the states; the scratch has what the rest of the way needs. */
+static void run_loss(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s, pass *p)
 {
     const sq_micro *m = &t->plan.micro[index];
     p->net = network_of(t);
-    p->batch = (sq_micro_batch){m->tokens, m->sequences, m->longest, s->starts, m->first_token};
+    p->grads = t->grads + (size_t)slot * t->model->layout.floats;
     p->embedding = sq_embedding_of(t->model, t->weights);
     p->embedding.dropout = p->net.embedding;
-    embed(t, m, &p->embedding, s);
-    sq_network_fwd(&p->net, &p->batch, &s->work, t->u + (size_t)m->first_token * (size_t)t->model->layout.dp);
-    t->losses[index] = sq_step_loss(t, m, slot, s);
+    p->batch = sq_step_embed(t, m, &p->embedding, s);
+    sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
+    t->losses[index] = s->out ? learn_split(t, &p->net, m, &p->batch, &p->embedding, slot, s, p->grads)
+                              : learn(t, &p->net, m, slot, s, p->grads);
 }
 
 static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s)
 {
     const sq_micro *m = &t->plan.micro[index];
-    float *grads = t->grads + (size_t)slot * t->model->layout.floats;
     pass p;
-    run_forward(t, index, slot, s, &p);
-    sq_network_bwd(&p.net, &p.batch, &s->work, s->du, grads);
-    embed_bwd(t, m, &p.embedding, s, grads);
+    run_loss(t, index, slot, s, &p);
+    sq_network_bwd(&p.net, &p.batch, &s->work, s->dstates, p.grads);
+    sq_step_embed_bwd(t, m, &p.embedding, s, p.grads);
     t->unfit[index] = not_fit(t, m);
 }
 
@@ -109,20 +142,20 @@ static void weigh_slot(void *arg, int32_t slot, int32_t worker)
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
     for (int64_t i = t->plan.slot_starts[slot]; i < t->plan.slot_starts[slot + 1]; i++)
-        run_forward(t, i, slot, &scratch, &p);
+        run_loss(t, i, slot, &scratch, &p);
 }
 
 static void run_slot(void *arg, int32_t slot, int32_t worker)
 {
     sq_trainer *t = arg;
     int64_t from = t->plan.slot_starts[slot], to = t->plan.slot_starts[slot + 1];
-    size_t floats = t->model->layout.floats, dp = (size_t)t->model->layout.dp;
+    size_t floats = t->model->layout.floats, vp = (size_t)t->model->layout.vp;
     sq_step_scratch scratch;
     if (from == to) return;
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
     memset(t->grads + (size_t)slot * floats, 0, floats * sizeof *t->grads);
-    if (t->dtable) memset(t->dtable + (size_t)slot * t->table_rows * dp, 0, t->table_rows * dp * sizeof *t->dtable);
+    if (t->dtable) memset(t->dtable + (size_t)slot * t->table_rows * vp, 0, t->table_rows * vp * sizeof *t->dtable);
     for (int64_t i = from; i < to; i++) run_micro(t, i, slot, &scratch);
 }
 
@@ -168,13 +201,43 @@ typedef struct commit_job {
     const sq_adam *rule;
 } commit_job;
 
+/* Where the run of decayed, or not decayed, lines of 16 parameters that begins at `from` ends. */
+static size_t run_end(const sq_trainer *t, size_t from, size_t end)
+{
+    const uint8_t *is_matrix = t->model->layout.is_matrix;
+    size_t to = from + 16;
+    if (t->options.decayed == SQ_DECAYED_ALL) return end;
+    while (to < end && is_matrix[to / 16] == is_matrix[from / 16]) to += 16;
+    return to;
+}
+
 static void commit_piece(void *arg, int32_t piece, int32_t worker)
 {
     commit_job *job = arg;
     sq_trainer *t = job->trainer;
-    size_t from = piece_start(t, piece), n = piece_end(t, piece) - from;
+    const int all = t->options.decayed == SQ_DECAYED_ALL;
+    sq_adam undecayed = *job->rule;
+    undecayed.decay = 1;
+    undecayed.l2 = 0;
     (void)worker;
-    t->kernels->adam(n, job->rule, summed(t) + from, t->weights + from, t->m + from, t->v + from);
+    for (size_t at = piece_start(t, piece), end = piece_end(t, piece), to; at < end; at = to) {
+        const sq_adam *rule = all || t->model->layout.is_matrix[at / 16] ? job->rule : &undecayed;
+        to = run_end(t, at, end);
+        t->kernels->adam(to - at, rule, summed(t) + at, t->weights + at, t->m + at, t->v + at);
+    }
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------------- */
+
+int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *sequence, seqrec_error *error)
+{
+    const sq_options *o = &t->options;
+    const sq_memory *memory = &t->context->memory;
+    if (o->objective == SQ_OBJECTIVE_NEXT) 
+        return sq_plan_add(&t->plan, memory, sequence, o->max_length, o->position_decay, error);
+    sq_cloze cloze = {.probability = o->mask_probability, .last_share = o->mask_last_share};
+    cloze.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CLOZE, (uint64_t)t->step);
+    return sq_plan_add_cloze(&t->plan, memory, sequence, o->max_length, o->position_decay, &cloze, error);
 }
 
 /* ---- the step ------------------------------------------------------------------------------------------------------- */
@@ -182,8 +245,9 @@ static void commit_piece(void *arg, int32_t piece, int32_t worker)
 static int32_t reserve(sq_trainer *t, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t n = (size_t)t->plan.tokens * (size_t)t->model->layout.dp, micro = (size_t)t->plan.micro_count;
-    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, n, sizeof *t->u, error));
+    size_t dp = (size_t)t->model->layout.vp, n = (size_t)t->plan.tokens * dp, micro = (size_t)t->plan.micro_count;
+    size_t targets = (size_t)t->plan.most_targets * dp;
+    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, targets, sizeof *t->u, error));
     SQ_TRY(sq_grow(memory, (void **)&t->dx, &t->dx_capacity, 0, n, sizeof *t->dx, error));
     SQ_TRY(sq_grow(memory, (void **)&t->losses, &t->losses_capacity, 0, micro, sizeof *t->losses, error));
     SQ_TRY(sq_grow(memory, (void **)&t->unfit, &t->unfit_capacity, 0, micro, sizeof *t->unfit, error));
@@ -221,7 +285,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
     SQ_CHECK(isfinite(*loss) && !unfit, error, SEQREC_E_NUMERIC,
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
-    if (t->gates.z) sq_step_gate_gradient(t, *loss / (double)t->plan.tokens, other / (double)t->plan.tokens, summed(t));
+    if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
     if (t->options.clip_norm > 0) {
@@ -230,6 +294,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
             size_t from = piece_start(t, p), n = piece_end(t, p) - from;
             *norm += (double)t->kernels->dot(n, g + from, g + from);
         }
+        *norm += sq_step_user_norm(t);
         *norm = sqrt(*norm + sq_step_row_norm(t));
     }
     return SEQREC_OK;
@@ -242,35 +307,51 @@ static void commit(sq_trainer *t, double norm)
     sq_adam rule = sq_schedule_rule(&schedule, t->step + 1, clip);
     commit_job job = {t, &rule};
     sq_step_update_rows(t, &rule);
+    sq_step_update_users(t, &rule);
     sq_parallel(t->context->pool, PIECES, commit_piece, &job);
     t->step++;
     rule.clip = 1;
     t->rules[t->step % SQ_RULES] = rule;
 }
 
+static int32_t has_weights(const sq_trainer *t)
+{
+    for (int64_t i = 0; i < t->items.live_count; i++)
+        if (t->popularity[t->items.live[i]] > 0) return 1;
+    return 0;
+}
+
 /* Without counts every weight is zero, and a uniform sampler in its place would be a silent change of the recipe. */
 static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 {
-    if (t->options.sampler != SQ_SAMPLER_POPULARITY || t->options.loss == SQ_LOSS_SOFTMAX) return SEQREC_OK;
-    for (int64_t i = 0; i < t->live_count; i++)
-        if (t->popularity[t->live[i]] > 0) return SEQREC_OK;
-    return sq_fail(error, SEQREC_E_STATE,
-                   "sampler = popularity needs training counts: fit to a dataset or call seqrec_trainer_set_popularity");
+    const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
+    int needed = kind->counts || (kind->from_batch && t->options.logq != SQ_LOGQ_NONE);
+    if (sq_trainer_is_full(t)) return SEQREC_OK;
+    SQ_CHECK(!needed || has_weights(t), error, SEQREC_E_STATE,
+             "sampler = %s needs %s: %s call seqrec_trainer_set_popularity", kind->name,
+             kind->trained ? "training counts" : "weights", kind->trained ? "fit to a dataset or" : "first");
+    SQ_CHECK(!kind->host || t->host_negatives, error, SEQREC_E_STATE,
+             "sampler = host needs a function: call seqrec_trainer_set_negatives first");
+    return SEQREC_OK;
 }
 
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
 {
     double loss = 0, other = 0, norm = 0;
-    int64_t tokens = t->plan.tokens;
-    SQ_CHECK(tokens > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
+    int64_t targets = t->plan.target_count;
+    SQ_CHECK(targets > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(check_sampler(t, error));
-    SQ_CHECK(t->options.schedule != SQ_SCHEDULE_COSINE || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
-             "schedule = cosine on the host's batches needs schedule_steps: only a fit knows how many there will be");
-    SQ_TRY(sq_step_own_rows(t, error));
+    SQ_CHECK(t->options.schedule == SQ_SCHEDULE_CONSTANT || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
+             "schedule = %s on the host's batches needs schedule_steps: only a fit knows how many there will be",
+             t->options.schedule == SQ_SCHEDULE_COSINE ? "cosine" : "linear");
+    SQ_TRY(sq_trained_own_rows(&t->items, error));
+    SQ_TRY(sq_trained_own_rows(&t->users, error));
     SQ_TRY(reserve(t, error));
-    t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : sq_trainer_shares(t) ? 1 : 1 + (size_t)t->options.negatives;
+    sq_step_share(t);
+    t->candidates = sq_trainer_candidates(t);
     SQ_TRY(reserve_workers(t, error));
     SQ_TRY(sq_step_negatives(t, error));
+    SQ_TRY(sq_step_users(t, error));
     sq_step_replay(t);
     SQ_TRY(sq_step_table(t, error));
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);
@@ -285,8 +366,8 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     commit(t, norm);
     if (stats) {
         stats->step = t->step;
-        stats->targets = tokens;
-        stats->loss = loss / (double)tokens;
+        stats->targets = targets;
+        stats->loss = loss;
         stats->grad_norm = norm;
         sq_schedule schedule = sq_trainer_schedule(t);
         stats->learning_rate = sq_schedule_rate(&schedule, t->step);

@@ -7,33 +7,37 @@ static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.neg
 
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
-    size_t dp = (size_t)t->model->layout.dp;
-    if (t->options.loss == SQ_LOSS_SOFTMAX) return sq_softmax_scratch((size_t)t->live_count, dp);
-    return sq_trainer_shares(t) ? tokens * shared_width(t) : 0;
+    if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->items.live_count, (size_t)t->model->layout.vp);
+    if (sq_trainer_shares(t)) return tokens * shared_width(t);
+    return sq_sampled_scratch((size_t)t->options.targets, (size_t)sq_trainer_draws(t));
 }
 
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
-    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.dp, c = t->candidates ? t->candidates : 1;
-    int cosine = t->options.score == SQ_SCORE_COSINE;
+    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, c = t->candidates;
+    int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
+    out->states = SQ_TAKE(arena, float, n * dp);
+    out->dstates = SQ_TAKE(arena, float, n * dp);
+    out->chosen = SQ_TAKE(arena, float, n * dp);
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);
     out->rows = SQ_TAKE(arena, const float *, n * c);
     out->inverse_norm = SQ_TAKE(arena, float, cosine ? n * c : 0);
+    out->expected = SQ_TAKE(arena, float, logq ? n * c : 0);
     out->target = SQ_TAKE(arena, int32_t, n);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
     out->masked = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? n * shared_width(t) : 0);
     out->starts = SQ_TAKE(arena, int32_t, n + 1);
-    sq_workspace_take(arena, &t->model->layout, &t->options, (int32_t)n, (int32_t)t->plan.longest, 1, &out->work);
+    sq_step_input_take(arena, t, out);
 }
 
 /* ---- cosine: u becomes u / (|u| temperature) ---------------------------------------------------------------------- */
 
 static void normalise_users(const sq_trainer *t, size_t n, float *u, float *unit)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     for (size_t i = 0; i < n; i++) {
         float norm = sqrtf(t->kernels->dot(dp, u + i * dp, u + i * dp));
         unit[i] = norm > 0 ? 1.0f / (norm * (float)t->options.temperature) : 0;
@@ -44,7 +48,7 @@ static void normalise_users(const sq_trainer *t, size_t n, float *u, float *unit
 /* du of the normalised vector becomes that of the vector: unit * (du - v <v, du>), v = u of length one. */
 static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, const float *unit, float *du)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     float square = (float)(t->options.temperature * t->options.temperature);
     for (size_t i = 0; i < n; i++) {
         float along = t->kernels->dot(dp, u + i * dp, du + i * dp) * square;
@@ -57,11 +61,12 @@ static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, c
 
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.dp;
-    for (int32_t i = 0; i < m->tokens; i++) s->target[i] = t->compact[t->plan.targets[m->first_token + i]];
-    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->tokens, .width = dp, .d = (size_t)t->model->layout.d};
-    o.items = (size_t)t->live_count;
-    o.weight = 1.0f / (float)t->plan.tokens;
+    size_t dp = (size_t)t->model->layout.vp;
+    for (int32_t i = 0; i < m->targets; i++) s->target[i] = t->items.compact[t->plan.targets[m->first_target + i]];
+    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->targets, .width = dp, .d = (size_t)t->model->layout.vd};
+    o.items = (size_t)t->items.live_count;
+    o.smoothing = (float)t->options.label_smoothing;
+    o.weight = t->plan.weights + m->first_target;
     o.u = u;
     o.target = s->target;
     o.rows = t->table;
@@ -72,11 +77,12 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     return sq_softmax_loss(&o);
 }
 
+/* Vectors of the candidates of a micro-batch, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    size_t c = t->candidates, count = (size_t)m->tokens * c, dp = (size_t)t->model->layout.dp;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_token * (int64_t)c;
-    size_t offset = sq_output_offset(t->catalogue);
+    size_t c = t->candidates, count = (size_t)m->targets * c, dp = (size_t)t->model->layout.vp;
+    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * (int64_t)c;
+    size_t offset = sq_output_offset(t->items.catalogue);
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
         if (t->options.score != SQ_SCORE_COSINE) continue;
@@ -85,22 +91,37 @@ static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scrat
     }
 }
 
-/* Shared negatives that a token must not have: its target, and with seen = exclude_history its sequence's items. */
+static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+{
+    int64_t c = (int64_t)t->candidates, targets = t->options.targets;
+    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * c;
+    for (int64_t i = 0; i < m->targets; i++)
+        for (int64_t j = 0; j < c; j++) {
+            int target = j < targets;
+            s->expected[i * c + j] = target && !t->log_expected
+                                         ? 0
+                                         : sq_step_expected(t, slots[i * c + j], m->first_target + i, target ? 0 : j - targets);
+        }
+}
+
+/* Shared negatives that a token must not have: its targets, and with seen = exclude_history its sequence's items. */
 static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
-    const int32_t *negatives = t->entries.slots + 2 * p->tokens;
-    size_t k = shared_width(t), live = (size_t)t->options.negatives;
+    const int32_t *negatives = t->entries.slots + p->tokens + p->target_count * (int64_t)t->candidates;
+    size_t k = shared_width(t), live = (size_t)t->options.negatives, c = t->candidates;
     int history = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
-    int target = t->options.seen != SQ_SEEN_KEEP || t->options.loss != SQ_LOSS_BCE;
+    int target = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
         for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++)
             s->bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
-        for (int64_t i = p->starts[q]; i < p->starts[q + 1]; i++) {
-            uint8_t *masked = s->masked + (size_t)(i - m->first_token) * k;
+        for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++) {
+            const int32_t *targets = t->entries.slots + p->tokens + i * (int64_t)c;
+            uint8_t *masked = s->masked + (size_t)(i - m->first_target) * k;
             for (size_t j = 0; j < live; j++)
-                masked[j] = (target && negatives[j] == p->targets[i]) |
-                            (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
+                masked[j] = (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
+            for (size_t a = 0; a < c && target; a++)
+                for (size_t j = 0; j < live; j++) masked[j] |= negatives[j] == targets[a];
         }
         for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++) s->bits[p->seen[i] / 64] = 0;
     }
@@ -108,39 +129,66 @@ static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch 
 
 static double shared_loss(sq_trainer *t, const sq_micro *m, int32_t slot, const sq_sampled *o, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     mask_shared(t, m, s);
     sq_shared shared = {.negatives = t->table, .transposed = t->panels, .k = shared_width(t)};
     shared.live = (size_t)t->options.negatives;
     shared.masked = s->masked;
+    shared.log_expected = t->options.logq == SQ_LOGQ_NONE ? NULL : t->host_log;
     shared.dnegatives = t->dtable + (size_t)slot * t->table_rows * dp;
     shared.logits = s->loss;
-    shared.bce = t->options.loss == SQ_LOSS_BCE;
     return sq_shared_negatives(o, &shared);
+}
+
+/* gBCE, eq. 14: beta = alpha (t (1 - 1 / alpha) + 1 / alpha), alpha = k / (V - 1). */
+static double calibrated(const sq_trainer *t)
+{
+    double alpha = (double)t->options.negatives / (double)(t->items.live_count > 1 ? t->items.live_count - 1 : 1);
+    return t->options.calibration * (alpha - 1) + 1;
+}
+
+static sq_loss_rule rule_of(const sq_trainer *t)
+{
+    const sq_options *o = &t->options;
+    sq_loss_rule rule = {.kernels = t->kernels, .beta = calibrated(t), .corrects = (int32_t)o->logq};
+    rule.smoothing = (float)o->label_smoothing;
+    rule.penalty = (float)o->score_penalty;
+    rule.joint = o->target_form == SQ_TARGETS_JOINT;
+    return rule;
 }
 
 static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
+    sq_loss_rule rule = rule_of(t);
     candidate_rows(t, m, s);
-    sq_sampled o = {.kernels = t->kernels, .n = (size_t)m->tokens, .k = t->candidates - 1};
-    o.width = (size_t)t->model->layout.dp;
-    o.weight = 1.0f / (float)t->plan.tokens;
+    sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->targets};
+    o.m = (size_t)t->options.targets;
+    o.k = t->candidates - o.m;
+    o.width = (size_t)t->model->layout.vp;
+    o.weight = t->plan.weights + m->first_target;
     o.u = u;
     o.rows = s->rows;
-    o.coefficient = t->coefficient + (size_t)m->first_token * t->candidates;
+    o.coefficient = t->coefficient + (size_t)m->first_target * t->candidates;
     o.du = s->du;
+    o.scratch = s->loss;
+    if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
     if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
-    if (sq_trainer_shares(t)) return shared_loss(t, m, slot, &o, s);
-    return t->options.loss == SQ_LOSS_BCE ? sq_bce(&o) : sq_sampled_softmax(&o);
+    o.bias = s->bias;
+    o.dbias = s->dbias;
+    if (t->options.logq != SQ_LOGQ_NONE) {
+        candidate_expected(t, m, s);
+        o.log_expected = s->expected;
+    }
+    return sq_trainer_shares(t) ? shared_loss(t, m, slot, &o, s) : sq_sampled_loss(&o);
 }
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
-    float *u = t->u + (size_t)m->first_token * (size_t)t->model->layout.dp;
+    float *u = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
     int cosine = t->options.score == SQ_SCORE_COSINE;
-    if (cosine) normalise_users(t, (size_t)m->tokens, u, s->unit);
-    double loss = t->options.loss == SQ_LOSS_SOFTMAX ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
-    if (cosine) normalise_users_bwd(t, (size_t)m->tokens, u, s->unit, s->du);
+    if (cosine) normalise_users(t, (size_t)m->targets, u, s->unit);
+    double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
+    if (cosine) normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
     return loss;
 }
 
@@ -148,9 +196,9 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
 
 static void table_row(sq_trainer *t, size_t row, int32_t slot)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     float *to = t->table + row * dp;
-    const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->catalogue);
+    const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
         float norm = sqrtf(t->kernels->dot(dp, from, from));
         t->kernels->scale(dp, norm > 0 ? 1.0f / norm : 0, from, to);
@@ -162,17 +210,17 @@ static void table_row(sq_trainer *t, size_t row, int32_t slot)
 static void table_panel(void *arg, int32_t panel, int32_t worker)
 {
     sq_trainer *t = arg;
-    size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.dp;
+    size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.vp;
     (void)worker;
-    for (size_t r = first; r < first + 64 && r < (size_t)t->live_count; r++) table_row(t, r, t->live[r]);
-    sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.d, (size_t)panel, t->panels);
+    for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++) table_row(t, r, t->items.live[r]);
+    sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.vd, (size_t)panel, t->panels);
 }
 
 /* table [rows][dp], its transpose, and the gradient slots. */
 static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t floats = rows * (size_t)t->model->layout.dp;
+    size_t floats = rows * (size_t)t->model->layout.vp;
     if (t->table && t->table_rows == rows) return SEQREC_OK;
     float *table = sq_alloc_zero(memory, floats, sizeof *table);
     float *panels = sq_alloc_zero(memory, floats, sizeof *panels);
@@ -193,18 +241,33 @@ static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Log of the expected draws of each shared negative; the host's own are there already. */
+static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_error *error)
+{
+    if (!t->log_expected) return SEQREC_OK;
+    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->host_log, &t->host_log_capacity, 0, (size_t)t->options.negatives,
+                   sizeof *t->host_log, error));
+    for (int64_t j = 0; j < t->options.negatives; j++) t->host_log[j] = t->log_expected[negatives[j]];
+    return SEQREC_OK;
+}
+
+static int32_t shared_table(sq_trainer *t, seqrec_error *error)
+{
+    size_t dp = (size_t)t->model->layout.vp, k = shared_width(t);
+    const int32_t *negatives = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
+    SQ_TRY(reserve_table(t, k, error));
+    SQ_TRY(shared_expected(t, negatives, error));
+    for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);
+    t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
+    return SEQREC_OK;
+}
+
 int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
 {
-    size_t dp = (size_t)t->model->layout.dp, k = shared_width(t);
-    if (t->options.loss == SQ_LOSS_SOFTMAX) {
-        size_t rows = ((size_t)t->live_count + 63) / 64 * 64;
-        SQ_TRY(reserve_table(t, rows, error));
-        sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
-    } else if (sq_trainer_shares(t)) {
-        SQ_TRY(reserve_table(t, k, error));
-        const int32_t *negatives = t->entries.slots + 2 * t->plan.tokens;
-        for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);
-        t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
-    }
+    if (sq_trainer_shares(t)) return shared_table(t, error);
+    if (!sq_trainer_is_full(t)) return SEQREC_OK;
+    size_t rows = ((size_t)t->items.live_count + 63) / 64 * 64;
+    SQ_TRY(reserve_table(t, rows, error));
+    sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
     return SEQREC_OK;
 }

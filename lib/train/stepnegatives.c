@@ -1,29 +1,58 @@
 /* train: this step's inputs, targets and negatives as row entries. */
 #include "base/rng.h"
 #include "train/trainer.h"
+#include <math.h>
 #include <string.h>
 
 #define ATTEMPTS 64 /* draws before a negative is left out */
 
 static uint64_t stream(const sq_trainer *t) { return sq_random_key((uint64_t)t->options.seed, SQ_STREAM_NEGATIVES, (uint64_t)t->step); }
 
-static int32_t refused(const sq_trainer *t, int32_t slot, int32_t target, const uint64_t *seen)
+/* One token on its way. */
+typedef struct token {
+    const sq_trainer *t;
+    const int32_t *targets; /* [m] */
+    size_t m;
+    const uint64_t *seen;
+} token;
+
+static int32_t is_target(const token *o, int32_t slot)
 {
-    if (t->options.seen == SQ_SEEN_KEEP) return 0;
-    if (slot == target) return 1;
-    return t->options.seen == SQ_SEEN_EXCLUDE_HISTORY && (seen[slot / 64] >> (slot % 64) & 1);
+    int32_t found = 0;
+    for (size_t p = 0; p < o->m; p++) found |= slot == o->targets[p];
+    return found;
 }
 
-/* A negative for `target`, or -1. Under seen = keep a softmax leaves out a negative that is the target: as a second copy of
- * it in the sum it would only push the target down. */
-static int32_t draw(const sq_trainer *t, uint64_t key, uint64_t counter, int32_t target, const uint64_t *seen)
+static int32_t refused(const token *o, int32_t slot)
+{
+    int64_t rule = o->t->options.seen;
+    if (rule == SQ_SEEN_KEEP) return 0;
+    if (is_target(o, slot)) return 1;
+    return rule == SQ_SEEN_EXCLUDE_HISTORY && (o->seen[slot / 64] >> (slot % 64) & 1);
+}
+
+/* Under seen = keep a softmax leaves out a negative that is a target: as a second copy of it in the sum it would only push the
+ * target down. */
+static int32_t kept(const token *o, int32_t slot)
+{
+    return sq_loss_kind_at(o->t->options.loss)->softmax && is_target(o, slot) ? -1 : slot;
+}
+
+/* A negative, or -1. */
+static int32_t draw(const token *o, uint64_t key, uint64_t counter)
 {
     for (uint64_t i = 0; i < ATTEMPTS; i++) {
-        int32_t slot = sq_sampler_draw(&t->sampler, key, counter * ATTEMPTS + i);
-        if (refused(t, slot, target, seen)) continue;
-        return slot == target && t->options.loss != SQ_LOSS_BCE ? -1 : slot;
+        int32_t slot = sq_sampler_draw(&o->t->sampler, key, counter * ATTEMPTS + i);
+        if (!refused(o, slot)) return kept(o, slot);
     }
     return -1;
+}
+
+/* What the host brought, or -1 where the rules forbid it: it is not asked again. */
+static int32_t brought(const token *o, int64_t at)
+{
+    int32_t slot = sq_catalogue_find(o->t->items.catalogue, o->t->host_items[at]);
+    return refused(o, slot) ? -1 : kept(o, slot);
 }
 
 static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
@@ -36,54 +65,82 @@ static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
     }
 }
 
+/* Targets of token i of a sequence that ends before `end`: the next events, -1 behind the last. */
+static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *out)
+{
+    for (int64_t p = 0; p < t->options.targets; p++) out[p] = i + p < end ? t->plan.targets[i + p] : -1;
+}
+
+static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *out)
+{
+    int64_t draws = sq_trainer_draws(o->t);
+    int host = sq_sampler_kind_at(o->t->options.sampler)->host;
+    for (int64_t j = 0; j < draws; j++)
+        out[j] = host ? brought(o, i * draws + j) : draw(o, key, (uint64_t)(i * draws + j));
+}
+
 static void draw_micro(void *arg, int32_t task, int32_t worker)
 {
     sq_trainer *t = arg;
     const sq_plan *p = &t->plan;
     const sq_micro *m = &p->micro[task];
-    uint64_t key = stream(t), *bits;
-    size_t c = t->candidates;
+    uint64_t key = stream(t);
     sq_step_scratch scratch;
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
-    bits = scratch.bits;
     int exclude = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
-        if (exclude) mark(p, s, bits, 1);
-        for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
-            int32_t *out = t->entries.slots + p->tokens + i * (int64_t)c;
-            out[0] = p->targets[i];
-            for (size_t j = 1; j < c; j++)
-                out[j] = draw(t, key, (uint64_t)i * (c - 1) + (j - 1), p->targets[i], bits);
+        if (exclude) mark(p, s, scratch.bits, 1);
+        for (int64_t i = p->target_starts[s]; i < p->target_starts[s + 1]; i++) {
+            int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
+            token o = {t, out, (size_t)t->options.targets, scratch.bits};
+            list_targets(t, i, p->target_starts[s + 1], out);
+            if (!sq_trainer_shares(t)) draw_token(&o, key, i, out + o.m);
         }
-        if (exclude) mark(p, s, bits, 0);
+        if (exclude) mark(p, s, scratch.bits, 0);
     }
 }
 
-/* One set for the batch, behind the targets. */
+/* One set for the batch, behind the candidates of the tokens; what a token may not have of it is masked later. */
 static void draw_shared(sq_trainer *t)
 {
-    int32_t *out = t->entries.slots + 2 * t->plan.tokens;
+    int32_t *out = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
+    int host = sq_sampler_kind_at(t->options.sampler)->host;
     for (int64_t j = 0; j < t->options.negatives; j++)
-        out[j] = sq_sampler_draw(&t->sampler, stream(t), (uint64_t)j * ATTEMPTS);
+        out[j] = host ? sq_catalogue_find(t->items.catalogue, t->host_items[j])
+                      : sq_sampler_draw(&t->sampler, stream(t), (uint64_t)j * ATTEMPTS);
+}
+
+/* A correction of all candidates needs a proposal that can draw the targets, and so does one of draws from among them. */
+static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
+{
+    int needed = t->options.logq == SQ_LOGQ_CLASSIC || sq_sampler_kind_at(t->options.sampler)->from_batch;
+    if (!needed || !t->log_expected) return SEQREC_OK;
+    for (int64_t i = 0; i < t->plan.target_count; i++) {
+        int32_t slot = t->plan.targets[i];
+        SQ_CHECK(t->log_expected[slot] > -INFINITY, error, SEQREC_E_STATE,
+                 "logq: by its counts the sampler never draws item %lld, which is a target of the batch",
+                 (long long)t->items.catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS]);
+    }
+    return SEQREC_OK;
 }
 
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
-    int64_t n = t->plan.tokens, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
-    t->candidates = t->options.loss == SQ_LOSS_SOFTMAX ? 0 : shared ? 1 : 1 + (size_t)t->options.negatives;
-    size_t count = (size_t)n * (1 + t->candidates) + (size_t)shared;
-    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, count, error));
-    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0,
-                   (size_t)n * t->candidates + 16, sizeof *t->coefficient, error));
-    t->entries.count = count;
+    int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
+    t->candidates = sq_trainer_candidates(t);
+    size_t most = (size_t)t->plan.most_targets * t->candidates;
+    SQ_TRY(check_targets(t, error));
+    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, (size_t)n + most + (size_t)shared, error));
+    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, most, sizeof *t->coefficient,
+                   error));
+    if (t->candidates && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
+    t->sampler.batch = t->plan.targets;
+    t->sampler.batch_count = targets;
+    t->entries.count = (size_t)n + (size_t)targets * t->candidates + (size_t)shared;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);
-    if (shared) {
-        memcpy(t->entries.slots + n, t->plan.targets, (size_t)n * sizeof *t->plan.targets);
-        draw_shared(t);
-    } else if (t->candidates) {
-        sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
-    }
+    if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
+    if (shared) draw_shared(t);
     sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
     return SEQREC_OK;
 }

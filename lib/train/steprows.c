@@ -12,7 +12,8 @@ sq_schedule sq_trainer_schedule(const sq_trainer *t)
     const sq_options *o = &t->options;
     return (sq_schedule){.learning_rate = o->learning_rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon,
                          .weight_decay = o->weight_decay, .decoupled = o->optimizer == SQ_OPTIMIZER_ADAMW,
-                         .cosine = o->schedule == SQ_SCHEDULE_COSINE, .warmup = o->warmup_steps, .steps = o->schedule_steps};
+                         .uncorrected = !o->bias_correction, .cosine = o->schedule == SQ_SCHEDULE_COSINE,
+                         .linear = o->schedule == SQ_SCHEDULE_LINEAR, .warmup = o->warmup_steps, .steps = o->schedule_steps};
 }
 
 /* The constants that step had (no clipping: a replayed gradient is zero). */
@@ -25,66 +26,69 @@ sq_adam sq_trainer_rule(const sq_trainer *t, int64_t step)
 
 /* ---- replay --------------------------------------------------------------------------------------------------------- */
 
+/* A table whose rows are to be brought up to t->step: those of the entries, or all. */
+typedef struct replay_job {
+    const sq_trainer *t;
+    sq_trained *table;
+    const sq_row_entries *entries;
+} replay_job;
+
 /* Takes a row through the steps it missed, up to t->step, with a zero gradient. Without decay a row whose first moment is zero
  * everywhere and whose second is too stays as it is: the replay stops there. */
-static void replay_row(const sq_trainer *t, int32_t slot)
+static void replay_row(const replay_job *job, int32_t slot)
 {
-    sq_row_state *state = t->state[slot / SQ_CHUNK_ROWS];
+    const sq_trainer *t = job->t;
+    sq_row_state *state = job->table->state[slot / SQ_CHUNK_ROWS];
     int32_t r = slot % SQ_CHUNK_ROWS;
-    size_t stride = (size_t)t->catalogue->stride, at = (size_t)r * stride;
+    size_t stride = (size_t)job->table->catalogue->stride, at = (size_t)r * stride;
     int decays = t->options.weight_decay > 0;
     for (int64_t step = state->last[r] + 1; step <= t->step; step++) {
         if (!decays && t->kernels->max_abs(stride, state->m + at) == 0 && t->kernels->max_abs(stride, state->v + at) == 0)
             break;
         sq_adam rule = sq_trainer_rule(t, step);
-        t->kernels->adam(stride, &rule, NULL, sq_trainer_row(t, slot), state->m + at, state->v + at);
+        t->kernels->adam(stride, &rule, NULL, sq_trained_row(job->table, slot), state->m + at, state->v + at);
     }
     state->last[r] = t->step;
 }
 
 static void replay_part(void *arg, int32_t part, int32_t worker)
 {
-    sq_trainer *t = arg;
-    const sq_row_entries *e = &t->entries;
+    const replay_job *job = arg;
+    const sq_row_entries *e = job->entries;
     (void)worker;
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
-        if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(t, (int32_t)e->keys[i]);
+        if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(job, (int32_t)e->keys[i]);
 }
 
 void sq_step_replay(sq_trainer *t)
 {
-    if (sq_trainer_exact(t) && t->options.loss != SQ_LOSS_SOFTMAX)
-        sq_parallel(t->context->pool, t->entries.parts, replay_part, t);
+    replay_job items = {t, &t->items, &t->entries}, users = {t, &t->users, &t->user_entries};
+    if (!sq_trainer_exact(t)) return;
+    if (!sq_trainer_is_full(t)) sq_parallel(t->context->pool, t->entries.parts, replay_part, &items);
+    if (sq_trainer_personal(t)) sq_parallel(t->context->pool, t->user_entries.parts, replay_part, &users);
 }
 
 static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
 {
-    sq_trainer *t = arg;
+    const replay_job *job = arg;
     (void)worker;
     for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
-        if (t->catalogue->slots[chunk]->live[r]) replay_row(t, chunk * SQ_CHUNK_ROWS + r);
+        if (job->table->catalogue->slots[chunk]->live[r]) replay_row(job, chunk * SQ_CHUNK_ROWS + r);
+}
+
+static int32_t catch_up(sq_trainer *t, sq_trained *table, seqrec_error *error)
+{
+    replay_job job = {t, table, NULL};
+    SQ_TRY(sq_trained_own_rows(table, error));
+    sq_parallel(t->context->pool, table->chunks, replay_chunk, &job);
+    return SEQREC_OK;
 }
 
 int32_t sq_trainer_catch_up(sq_trainer *t, seqrec_error *error)
 {
     if (!sq_trainer_exact(t)) return SEQREC_OK;
-    SQ_TRY(sq_step_own_rows(t, error));
-    sq_parallel(t->context->pool, t->chunks, replay_chunk, t);
-    return SEQREC_OK;
-}
-
-/* ---- copies ----------------------------------------------------------------------------------------------------------- */
-
-int32_t sq_step_own_rows(sq_trainer *t, seqrec_error *error)
-{
-    for (int32_t c = 0; c < t->chunks; c++) {
-        if (atomic_load_explicit(&t->rows[c]->references, memory_order_acquire) == 1) continue;
-        sq_rows *own = sq_rows_create(&t->context->memory, t->catalogue->stride, t->rows[c]);
-        SQ_CHECK(own, error, SEQREC_E_MEMORY, "no memory for the trainer's copy of %d rows", SQ_CHUNK_ROWS);
-        sq_rows_release(&t->context->memory, t->rows[c]);
-        t->rows[c] = own;
-    }
-    return SEQREC_OK;
+    SQ_TRY(catch_up(t, &t->items, error));
+    return catch_up(t, &t->users, error);
 }
 
 /* ---- gradient ----------------------------------------------------------------------------------------------------------- */
@@ -98,7 +102,7 @@ typedef struct pending {
 
 static void flush(const sq_trainer *t, pending *p, float *sum)
 {
-    if (p->n) t->kernels->gather_axpy(p->n, (size_t)t->model->layout.dp, p->factor, p->row, sum);
+    if (p->n) t->kernels->gather_axpy(p->n, (size_t)t->model->layout.vp, p->factor, p->row, sum);
     p->n = 0;
 }
 
@@ -112,7 +116,7 @@ static void push(const sq_trainer *t, pending *p, float factor, const float *row
 /* sum over the gradient slots of row j of the shared table. */
 static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
         if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1])
             push(t, p, 1, t->dtable + (s * t->table_rows + row) * dp, sum);
@@ -120,7 +124,7 @@ static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
 
 static void cosine_project(const sq_trainer *t, const float *vector, int from_unit, float *g)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     float square = t->kernels->dot(dp, vector, vector);
     if (square <= 0) {
         memset(g, 0, dp * sizeof *g);
@@ -138,9 +142,10 @@ typedef struct row_sums {
 /* Gradient of the row's input vector and output vector; tied: both in `input`. entries[n] are its contributions. */
 static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
 {
-    size_t dp = (size_t)t->model->layout.dp, c = t->candidates, tokens = (size_t)t->plan.tokens;
+    size_t dp = (size_t)t->model->layout.vp, c = t->candidates, tokens = (size_t)t->plan.tokens;
+    size_t own = tokens + (size_t)t->plan.target_count * c; /* entries of tokens and targets; the shared ones follow */
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
-    int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->catalogue->tables == 1;
+    int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
     memset(g->input, 0, dp * sizeof(float));
     memset(g->output, 0, dp * sizeof(float));
@@ -149,19 +154,19 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
         size_t e = entries[i];
         if (e < tokens) {
             push(t, &in, scale, t->dx + e * dp, g->input);
-        } else if (e < tokens * (1 + c)) {
+        } else if (e < own) {
             e -= tokens;
             push(t, &out, t->coefficient[e], t->u + e / c * dp, g->output);
         } else {
-            push_table(t, &table, e - tokens * (1 + c), g->table);
+            push_table(t, &table, e - own, g->table);
         }
     }
-    if (t->options.loss == SQ_LOSS_SOFTMAX) push_table(t, &table, (size_t)t->compact[slot], g->table);
+    if (sq_trainer_is_full(t)) push_table(t, &table, (size_t)t->items.compact[slot], g->table);
     flush(t, &in, g->input);
     flush(t, &out, g->output);
     flush(t, &table, g->table);
     if (cosine) {
-        const float *vector = sq_trainer_row(t, slot) + sq_output_offset(t->catalogue);
+        const float *vector = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
         cosine_project(t, vector, 0, g->output);
         cosine_project(t, vector, 1, g->table);
     }
@@ -173,20 +178,30 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
 
 typedef void (*visit)(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm);
 
+/* Whether a row that was drawn into a pool of negatives was used. */
+static int takes_part(const sq_trainer *t, const uint32_t *entries, size_t n)
+{
+    size_t tokens = (size_t)t->plan.tokens;
+    for (size_t i = 0; i < n; i++)
+        if (entries[i] < tokens || t->coefficient[entries[i] - tokens] != 0) return 1;
+    return 0;
+}
+
 /* Calls visit for each row of a part that has a gradient, in rising order; with softmax these are all live rows. */
 static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, double *norm)
 {
     const sq_row_entries *e = &t->entries;
     size_t i = e->part_starts[part], end = e->part_starts[part + 1];
     int64_t slot = (int64_t)part << e->shift, last = (int64_t)(part + 1) << e->shift;
-    int all = t->options.loss == SQ_LOSS_SOFTMAX;
+    int all = sq_trainer_is_full(t);
     row_sums g;
     if (last > sq_trainer_slots(t)) last = sq_trainer_slots(t);
+    int32_t pool = t->options.hard_pool > 0;
     while (all ? slot < last : i < end) {
         if (!all) slot = (int64_t)e->keys[i];
         size_t from = i;
         while (i < end && e->keys[i] == (uint64_t)slot) i++;
-        if (!all || t->compact[slot] >= 0) {
+        if (all ? t->items.compact[slot] >= 0 : !pool || takes_part(t, e->order + from, i - from)) {
             row_gradient(t, (int32_t)slot, e->order + from, i - from, &g);
             call(t, (int32_t)slot, &g, arg, norm);
         }
@@ -196,11 +211,11 @@ static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, 
 
 static void add_norm(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
 {
-    size_t dp = (size_t)t->model->layout.dp;
+    size_t dp = (size_t)t->model->layout.vp;
     (void)slot;
     (void)arg;
     *norm += (double)t->kernels->dot(dp, g->input, g->input);
-    if (t->catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, g->output, g->output);
+    if (t->items.catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, g->output, g->output);
 }
 
 static void norm_part(void *arg, int32_t part, int32_t worker)
@@ -222,12 +237,12 @@ double sq_step_row_norm(sq_trainer *t)
 static void update(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
 {
     const sq_adam *rule = arg;
-    sq_row_state *state = t->state[slot / SQ_CHUNK_ROWS];
-    size_t dp = (size_t)t->model->layout.dp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->catalogue->stride;
+    sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
+    size_t dp = (size_t)t->model->layout.vp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
     float *row = sq_trainer_row(t, slot);
     (void)norm;
     t->kernels->adam(dp, rule, g->input, row, state->m + at, state->v + at);
-    if (t->catalogue->tables == 2) t->kernels->adam(dp, rule, g->output, row + dp, state->m + at + dp, state->v + at + dp);
+    if (t->items.catalogue->tables == 2) t->kernels->adam(dp, rule, g->output, row + dp, state->m + at + dp, state->v + at + dp);
     state->last[r] = t->step + 1;
 }
 

@@ -7,19 +7,15 @@
 #include "optim/schedule.h"
 #include "sampler/sampler.h"
 #include "train/plan.h"
-
-/* Adam state of one chunk of rows. */
-typedef struct sq_row_state {
-    float *m, *v;                 /* [SQ_CHUNK_ROWS][stride] */
-    int64_t last[SQ_CHUNK_ROWS];  /* step up to which the row is current */
-} sq_row_state;
+#include "train/trainedtable.h"
+#include "train/waiting.h"
 
 #define SQ_RULES 1024 /* Adam constants of the latest steps, kept for replays */
 
 /* Where a fit is: what a checkpoint needs beside weights and optimiser state to go on as if nothing had happened. */
 typedef struct sq_progress_state {
     int64_t epoch;        /* completed */
-    int64_t batch;        /* batches done of the epoch that is under way */
+    int64_t done;         /* users done of the epoch that is under way, in its order: option batch may change between them */
     double loss;          /* summed over its targets so far */
     int64_t targets;
     int64_t best_epoch, stale; /* stale: validations since the best */
@@ -42,30 +38,36 @@ struct seqrec_trainer {
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
     sq_gate_table gates;                 /* position gates as drawn for this step */
 
-    sq_catalogue *catalogue; /* membership the rows belong to; retained */
-    sq_rows **rows;          /* [catalogue->chunks] own references */
-    sq_row_state **state;    /* [catalogue->chunks] */
-    int32_t chunks;
-    int32_t *live;     /* [count] live slots, rising */
-    int32_t *compact;  /* [slots] index in live, or -1 */
-    int64_t live_count;
+    sq_trained items, users; /* users: empty with user_embedding = none */
     sq_sampler sampler;
-    double *popularity; /* [slots] training counts, for sampler = popularity */
+    double *popularity; /* [slots] training counts, or the host's weights, for samplers that have them */
+    float *log_expected; /* [slots] log of the draws expected of each item for one target; NULL without logq */
+    seqrec_negatives_fn host_negatives; /* sampler = host */
+    void *host_context;
+    int64_t *host_items;  /* [rows][draws] what it filled in */
+    float *host_log;      /* [rows][draws] */
+    int64_t *host_targets; /* [tokens] */
+    size_t host_items_capacity, host_log_capacity, host_targets_capacity;
     sq_adam rules[SQ_RULES];
 
     /* full softmax and shared negatives: the output vectors in one piece */
-    float *table, *panels; /* [padded live][dp] and its transpose in panels */
-    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][dp] */
+    float *table, *panels; /* [padded live][vp] and its transpose in panels */
+    float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][vp] */
     size_t table_rows;
 
     sq_plan plan;
-    int32_t *sequence; /* slots of one sequence of the host's batch */
-    size_t sequence_capacity;
+    sq_waiting waiting;
+    int32_t *sequence;       /* slots of one sequence of the host's batch */
+    float *sequence_weights; /* of its events as targets */
+    size_t sequence_capacity, sequence_weights_capacity;
     sq_row_entries entries;
-    size_t candidates; /* entries per token behind the inputs: 1 + k, 1, or 0 */
-    float *u, *dx;     /* [tokens][dp] of the batch */
-    float *coefficient; /* [tokens][candidates] */
+    size_t candidates; /* entries per target behind the inputs: targets and the draws of its own; 0 in a full softmax */
+    float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
+    float *coefficient; /* [targets][candidates] */
     size_t u_capacity, dx_capacity, coefficient_capacity;
+    sq_row_entries user_entries; /* entry s: the user of sequence s */
+    float *duser;                /* [sequences][up] gradient of their vectors */
+    size_t duser_capacity;
     double *losses;    /* [micro-batches] */
     int32_t *unfit;    /* [micro-batches] 1: something was not finite */
     size_t losses_capacity, unfit_capacity;
@@ -85,6 +87,8 @@ void sq_trainer_free(sq_trainer *trainer);
 int32_t sq_trainer_sync(sq_trainer *trainer, seqrec_error *error);
 /* Changes an option of training or runtime scope. */
 int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value, seqrec_error *error);
+/* Adds a sequence to trainer->plan, shifted or masked as `objective` says; masks follow (seed, step, place in plan). */
+int32_t sq_trainer_plan_add(sq_trainer *trainer, const sq_plan_sequence *sequence, seqrec_error *error);
 /* One step on trainer->plan. */
 int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
 /* Brings all rows up to the current step (item_updates = exact). */
@@ -100,19 +104,31 @@ int32_t sq_trainer_notes(const sq_trainer *trainer, const sq_notes *base, sq_not
 /* Training counts by slot, for sampler = popularity; counts [slots] is copied. */
 int32_t sq_trainer_set_popularity(sq_trainer *trainer, const double *counts, seqrec_error *error);
 
-static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot)
-{
-    return t->rows[slot / SQ_CHUNK_ROWS]->at + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)t->catalogue->stride;
-}
+static inline float *sq_trainer_row(const sq_trainer *t, int32_t slot) { return sq_trained_row(&t->items, slot); }
 static inline int32_t sq_trainer_exact(const sq_trainer *t)
 {
     if (t->options.item_updates != SQ_ROWS_AUTO) return t->options.item_updates == SQ_ROWS_EXACT;
-    return t->options.loss != SQ_LOSS_SAMPLED_SOFTMAX;
+    return !sq_loss_kind_at(t->options.loss)->lazy;
 }
-static inline int64_t sq_trainer_slots(const sq_trainer *t) { return (int64_t)t->chunks * SQ_CHUNK_ROWS; }
+static inline int64_t sq_trainer_slots(const sq_trainer *t) { return sq_trained_slots(&t->items); }
+
+static inline int32_t sq_trainer_is_full(const sq_trainer *t) { return sq_loss_kind_at(t->options.loss)->scores == NULL; }
+static inline int32_t sq_trainer_shares(const sq_trainer *t)
+{
+    return !sq_trainer_is_full(t) && t->options.negative_sharing == SQ_SHARE_BATCH;
+}
+/* Draws for one target, or for the batch when it shares them. */
+static inline int64_t sq_trainer_draws(const sq_trainer *t)
+{
+    return t->options.hard_pool ? t->options.hard_pool : t->options.negatives;
+}
+static inline size_t sq_trainer_candidates(const sq_trainer *t)
+{
+    if (sq_trainer_is_full(t)) return 0;
+    return (size_t)(t->options.targets + (sq_trainer_shares(t) ? 0 : sq_trainer_draws(t)));
+}
 
 /* steprows.c: the item rows' share of a step. */
-int32_t sq_step_own_rows(sq_trainer *trainer, seqrec_error *error); /* copies chunks that a snapshot shares */
 void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
 double sq_step_row_norm(sq_trainer *trainer);                       /* squared norm of all row gradients */
 void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
@@ -128,18 +144,40 @@ static inline int32_t sq_trainer_gates_twice(const sq_trainer *t)
 {
     return t->gates.z && t->options.gate_estimator == SQ_GATES_BY_ARM;
 }
+static inline int32_t sq_trainer_personal(const sq_trainer *t)
+{
+    return t->options.user_embedding != SQ_USER_NONE;
+}
+/* stepusers.c */
+void sq_step_share(sq_trainer *trainer);                          /* stochastic shared embeddings, on the plan */
+int32_t sq_step_users(sq_trainer *trainer, seqrec_error *error); /* this step's users as row entries */
+double sq_step_user_norm(sq_trainer *trainer);                    /* squared norm of the users' gradients */
+void sq_step_update_users(sq_trainer *trainer, const sq_adam *rule);
 
 /* stepnegatives.c: draws this step's candidates into entries. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
+/* hostnegatives.c: asks the host for this step's negatives and checks them. */
+int32_t sq_step_ask_host(sq_trainer *trainer, seqrec_error *error);
+/* Log of the draws expected of negative `draw` of token `token`, which is `slot`. */
+static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t token, int64_t draw)
+{
+    if (slot < 0) return 0;
+    return t->log_expected ? t->log_expected[slot] : t->host_log[token * sq_trainer_draws(t) + draw];
+}
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
-    float *du;           /* [tokens][dp] */
+    float *states, *dstates; /* [tokens of the network][dp]: its output before the readout */
+    float *chosen;       /* [targets][dp]: those of its rows that have a target */
+    float *du;           /* [targets][vp], from the loss */
+    float *out, *dout;   /* [tokens of the network][dp] behind the readout; NULL where it goes to u and comes from du */
+    float *bias, *dbias; /* [targets] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
-    const float **rows;  /* [tokens][1 + k] */
-    float *inverse_norm; /* cosine: [tokens][1 + k] */
-    int32_t *target;     /* softmax: [tokens] compact */
+    const float **rows;  /* [targets][candidates] */
+    float *inverse_norm; /* cosine: [targets][candidates] */
+    float *expected;     /* logq: [targets][candidates] */
+    int32_t *target;     /* softmax: [targets] compact */
     float *loss;         /* scratch of the loss */
     uint8_t *masked;     /* shared negatives */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */
@@ -147,10 +185,16 @@ typedef struct sq_step_scratch {
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
+/* stepinput.c, in the order of their use; e is the embedding of the step. */
+void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* from out->out on */
+sq_micro_batch sq_step_embed(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch);
+/* Where scratch->out is there: user vectors u [tokens][vp] and bias out of it, and dout out of du and dbias. */
+void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+                   float *u);
+void sq_step_join(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch);
+/* From dout: gradients of positions and the default user to grads, of items to dx, of users to duser. */
+void sq_step_embed_bwd(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+                       float *grads);
 /* Materialises the output vectors for softmax and shared negatives. */
 int32_t sq_step_table(sq_trainer *trainer, seqrec_error *error);
-static inline int32_t sq_trainer_shares(const sq_trainer *t)
-{
-    return t->options.loss != SQ_LOSS_SOFTMAX && t->options.negative_sharing == SQ_SHARE_BATCH;
-}
 #endif

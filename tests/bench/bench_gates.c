@@ -2,7 +2,7 @@
  * their share of the softmax, so that only their values are spared, and scores where a whole block of rows is closed.
  * One JSON object per line on stdout. */
 #include <string.h>
-#include "attention/causal.h"
+#include "attention/attention.h"
 #include "benchtool.h"
 
 enum { LONGEST = 200, WIDTH = 64, LD = 208, BURSTS = 60 };

@@ -64,9 +64,9 @@ RUN(relu_plain, k->relu_fwd(TOKENS, WIDTH, WIDTH, &none, 0, c))
 RUN(relu_bwd, k->relu_bwd(TOKENS, WIDTH, WIDTH, &none, a, c))
 RUN(gelu_fwd, k->gelu_fwd(TOKENS, WIDTH, WIDTH, a, c))
 RUN(gelu_bwd, k->gelu_bwd(TOKENS, WIDTH, WIDTH, a, c))
-RUN(causal_fwd, k->causal_fwd(ROWS, 176, KEYS, KEYS, 0.125f, &dropout, 0, c, d))
-RUN(causal_plain, k->causal_fwd(ROWS, 176, KEYS, KEYS, 0.125f, &none, 0, c, d))
-RUN(causal_bwd, k->causal_bwd(ROWS, KEYS, KEYS, KEYS, 0.125f, 1.25f, a, b, c, d))
+RUN(attend_fwd, k->attend_fwd(ROWS, 177, 1, KEYS, KEYS, 0.125f, &dropout, 0, c, d))
+RUN(attend_plain, k->attend_fwd(ROWS, 177, 1, KEYS, KEYS, 0.125f, &none, 0, c, d))
+RUN(attend_bwd, k->attend_bwd(ROWS, KEYS, KEYS, KEYS, 0.125f, 1.25f, a, b, c, d))
 RUN(gate_fwd, k->gate_fwd(ROWS, KEYS, KEYS, KEYS, a, c))
 RUN(gate_bwd, k->gate_bwd(ROWS, KEYS, KEYS, KEYS, 1.25f, a, b, d, c))
 RUN(exp, k->exp(FLOATS, a, c))
@@ -118,9 +118,9 @@ static const row rows[] = {
     STREAM(relu_bwd, FLOATS, 3),
     STREAM(gelu_fwd, FLOATS, 2),
     STREAM(gelu_bwd, FLOATS, 3),
-    STREAM(causal_fwd, ROWS *KEYS, 3),
-    STREAM(causal_plain, ROWS *KEYS, 3),
-    STREAM(causal_bwd, ROWS *KEYS, 4),
+    STREAM(attend_fwd, ROWS *KEYS, 3),
+    STREAM(attend_plain, ROWS *KEYS, 3),
+    STREAM(attend_bwd, ROWS *KEYS, 4),
     STREAM(gate_fwd, ROWS *KEYS, 3),
     STREAM(gate_bwd, ROWS *KEYS, 6),
     STREAM(exp, FLOATS, 2),

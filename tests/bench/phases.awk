@@ -7,7 +7,7 @@ BEGIN {
 
 function kind_of(symbol) {
     if (symbol ~ /^(tile|sq_product|sq_gemm|bli_|product)/) return 1
-    if (symbol ~ /^causal_/) return 2
+    if (symbol ~ /^attend_/) return 2
     if (symbol ~ /^norm/) return 3
     if (symbol ~ /^(dropout|relu|gelu)/) return 4
     if (symbol ~ /^(sq_bce|bce_|softmax|sq_softmax|sq_sampled|sampled_|sq_shared|sq_step_loss|table_panel|exp|max$)/ ||

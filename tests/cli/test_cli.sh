@@ -1,57 +1,7 @@
 #!/bin/sh
 # The seqrec program's contract: results, JSON, messages, exit codes, Ctrl-C and resume, on small generated data.
 # SEQREC_PROGRAM names the program. Prints one line per check; exit 1 when one failed.
-SEQREC=${SEQREC_PROGRAM:-build/seqrec}
-[ -x "$SEQREC" ] || { echo "SEQREC_PROGRAM=$SEQREC is no program"; exit 2; }
-case $SEQREC in /*) ;; *) SEQREC=$PWD/$SEQREC ;; esac
-DIR=$(mktemp -d) || exit 2
-trap 'rm -rf "$DIR"' EXIT
-cd "$DIR" || exit 2
-PYTHON=$(command -v python3 || true)
-count=0
-failed=0
-
-verdict() { # RESULT NAME: RESULT is 0 when the check holds
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $2"
-        sed 's/^/#   out: /' out | tail -n 5
-        sed 's/^/#   err: /' err | tail -n 5
-    fi
-}
-
-run() { # ARGUMENTS of seqrec: leaves $rc, out and err
-    rc=0
-    "$SEQREC" "$@" > out 2> err || rc=$?
-}
-
-exits() { # CODE NAME
-    [ "$rc" -eq "$1" ]
-    verdict $? "$2 (exit $rc, expected $1)"
-}
-
-says() { # PATTERN NAME: stderr has it
-    grep -q -e "$1" err
-    verdict $? "$2"
-}
-
-parses() { # NAME [CONDITION on the object r]: the last line of stdout is one JSON object for which it holds
-    if [ -n "$PYTHON" ]; then
-        tail -n 1 out | "$PYTHON" -c 'import json, sys
-try:
-    r = json.loads(sys.stdin.read(), parse_constant=lambda s: 1 / 0)
-    good = isinstance(r, dict) and eval(sys.argv[1])
-except Exception as problem:
-    good = print(repr(problem), file=sys.stderr)
-sys.exit(0 if good else 1)' "${2:-True}" 2>> err
-    else
-        tail -n 1 out | grep -q '^{.*}$'
-    fi
-    verdict $? "$1"
-}
+. "$(dirname "$0")/shell_checks.sh"
 
 small="--set dim=16 --set max_length=20 --quiet"
 
@@ -65,7 +15,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate recommend synth stats options export import bench; do
+for command in train evaluate compare recommend synth stats options export import tune find-rate curve bench; do
     run $command --help
     exits 0 "$command --help"
 done
@@ -113,6 +63,10 @@ run evaluate --data x --no-baselines
 exits 2 "nothing to evaluate"
 run evaluate --data x --cutoffs 0
 exits 2 "cut-off 0"
+run compare --data x --model m
+exits 2 "compare with one model"
+run evaluate --data x --last 0
+exits 2 "--last 0"
 run recommend --model m
 exits 2 "recommend without history"
 run recommend --model m --history 1 --data x
@@ -163,15 +117,15 @@ parses "pairs: same users as the CSV" "r['users'] == 300 and not r['timestamps']
 
 # ---- training ----
 run train --data events.csv --preset sasrec-softmax $small --epochs 4 --valid-every 2 --seed 5 --threads 2 --out m.st \
-    --metrics metrics.jsonl --curve curve.svg --json
+    --log train.jsonl --curve curve.svg --json
 exits 0 "train"
 parses "train: JSON" "r['epochs'] == 4 and r['seconds_per_epoch'] > 0 and r['tokens_per_second'] > 0 and r['peak_rss_bytes'] > 1e6 and 0 <= r['best_valid'] <= 1 and r['best_epoch'] in (2, 4) and r['preset'] == 'sasrec-softmax' and r['seed'] == 5 and r['threads'] == 2 and len(r['data_hash']) == 16"
 [ "$(wc -l < out)" -eq 1 ]
 verdict $? "train: stdout has the JSON only"
-[ "$(wc -l < metrics.jsonl)" -eq 4 ]
-verdict $? "train: one line of metrics per epoch"
-cp metrics.jsonl out
-parses "train: metrics are JSON" "r['epoch'] == 4 and r['loss'] > 0 and r['metric'] is not None"
+[ "$(wc -l < train.jsonl)" -eq 4 ]
+verdict $? "train: one line of the log per epoch"
+cp train.jsonl out
+parses "train: the log is JSON" "r['epoch'] == 4 and r['loss'] > 0 and r['metric'] is not None"
 if [ -n "$PYTHON" ]; then
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' curve.svg 2> err
     verdict $? "train: the curve is well-formed"
@@ -201,6 +155,13 @@ run train --data events.csv --out g.st --noise 2
 exits 2 "more noise than events"
 run train --data events.csv $small --epochs 1 --out missing/m.st
 exits 1 "model into a missing folder"
+mkdir folder
+for option in --out --checkpoint; do
+    run train --data events.csv --set dim=16 --set max_length=20 --epochs 1 --out x.st --valid-every 1 $option folder
+    exits 1 "train: $option that is a folder"
+    ! grep -q epoch err && [ ! -e x.st ]
+    verdict $? "train: $option that is a folder is refused before the training"
+done
 printf 'preset = sasrec-softmax\nepochs = 2 # short\ndim=16\nmax_length = 20\nvalid_every = 1\n' > good.conf
 run train --data events.csv --config good.conf --out c.st --quiet --json
 exits 0 "train from a configuration file"
@@ -210,6 +171,34 @@ if [ -w /dev/full ]; then
     "$SEQREC" stats --data events.csv > /dev/full 2> err || rc=$?
     exits 1 "full standard output"
 fi
+
+
+# ---- a training that breaks off ----
+# Files may have as many bytes as lie between a model and a checkpoint: writing the checkpoint fails.
+run train --data events.csv $small --epochs 1 --valid-every 1 --checkpoint size.ckpt --out size.st
+limit=$(($(wc -c < size.st) / 512 + 4))
+[ $((limit * 512)) -lt "$(wc -c < size.ckpt)" ]
+verdict $? "a limit between the sizes of model and checkpoint"
+broken() { # ARGUMENTS of train, under that limit
+    rc=0
+    (
+        trap '' XFSZ
+        ulimit -f $limit
+        exec "$SEQREC" train "$@" > out 2> err
+    ) || rc=$?
+}
+broken --data events.csv $small --epochs 1 --valid-every 1 --checkpoint no.ckpt --out rescued.st --json
+exits 1 "train: a checkpoint that cannot be written"
+says "no.ckpt" "broken off: the failure is told"
+says "rescued.st: .* best weights so far are saved" "broken off: that the best weights are saved is told"
+cmp -s size.st rescued.st
+verdict $? "broken off: the model file has the weights of the epoch that was validated"
+[ ! -s out ]
+verdict $? "broken off: nothing on stdout"
+run train --data events.csv --quiet --resume size.ckpt --split none --out refused.st
+exits 1 "resume under another split"
+[ ! -e refused.st ]
+verdict $? "a training that was refused at its start writes no model"
 
 # ---- evaluation ----
 run evaluate --model m.st --data events.csv --protocol E4 --split test --json --quiet
@@ -241,6 +230,71 @@ run evaluate --model all.st --data events.csv
 exits 1 "evaluate refuses events the model was trained on"
 run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out
 exits 0 "--allow-trained overrides"
+run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out --json
+parses "evaluate: no warning on the model's own data" "r['warnings'] == []"
+[ ! -s err ]
+verdict $? "evaluate: nothing on stderr either"
+head -n 4000 events.csv > changed.csv
+run evaluate --model all.st --data changed.csv --quiet --json
+exits 0 "evaluate on a changed copy of the training data"
+parses "changed copy: the warning is in the JSON" "len(r['warnings']) == 1 and 'was trained on data' in r['warnings'][0]"
+says "warning: the model was trained on data" "changed copy: the warning is told"
+run train --data events.csv $small --epochs 1 --kcore 30,6 --out core.st
+run evaluate --model core.st --data events.csv --quiet --json
+parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 and '--kcore 30,6 in training, not given here' in r['warnings'][1]"
+says "--kcore 30,6 in training" "another selection: on stderr too"
+run evaluate --model core.st --data events.csv --kcore 030,6 --quiet --json
+parses "evaluate: the same selection is told by its numbers" "r['warnings'] == []"
+run evaluate --model m.st --data events.csv --beyond --last 2 --json --quiet --threads 2
+exits 0 "evaluate --beyond"
+parses "evaluate --beyond: what was there stays, what is new has intervals" "set(json.load(open('first.json'))) <= set(r) and all(r[k] == v for k, v in json.load(open('first.json')).items() if k not in ('ci', 'baselines')) and r['nll'] > 0 and 0 < r['confidence'] < 1 and all(r['ci'][m][0] <= r[m] <= r['ci'][m][1] for m in ('nll', 'ece', 'ece_mass', 'novelty@10', 'diversity@5', 'differ_last1', 'apart_last2', 'apart_popular', 'coverage@10', 'gini@10')) and r['pairs_last2'] <= r['pairs_last1'] and 'pairs_last3' not in r and r['baselines']['markov']['nll'] is None and r['baselines']['popularity']['apart_popular'] == 0"
+cp out beyond.json
+run evaluate --model m.st --data events.csv --beyond --last 2 --json --quiet --threads 1
+cmp -s out beyond.json
+verdict $? "evaluate --beyond: same figures at any thread count"
+run evaluate --model m.st --data events.csv --beyond --protocol E2
+exits 2 "--beyond with sampled candidates"
+run evaluate --model m.st --data events.csv --breakdown --cold 60 --json --quiet
+exits 0 "evaluate --breakdown"
+parses "evaluate --breakdown: every user is in one group of each kind" "all(len(b['decile']) == 10 and len(b['quintile']) == 5 and sum(g['users'] for g in b['decile']) == sum(g['users'] for g in b['quintile']) == b['cold']['users'] + b['warm']['users'] == 300 for b in r['breakdown'].values()) and set(r['breakdown']) == {'model', 'popularity', 'markov'} and r['breakdown']['model']['cold']['most'] <= 60 < r['breakdown']['model']['warm']['least'] and abs(sum(g['users'] * (g['hr@10'] or 0) for g in r['breakdown']['model']['decile']) / 300 - r['hr@10']) < 1e-6"
+run evaluate --model m.st --data events.csv --breakdown --beyond --no-baselines
+exits 0 "evaluate --breakdown --beyond as text"
+grep -q 'decile-10' out && grep -q 'quintile-5' out && grep -q '^cold' out && grep -q '^nll' out
+verdict $? "evaluate --breakdown as text: groups and metrics named"
+sed -n '2,$p' events.csv | cut -d, -f1 | sort -u | head -n 40 > users.txt
+run evaluate --model m.st --data events.csv --users users.txt --json --quiet
+exits 0 "evaluate --users"
+parses "evaluate --users: only these" "r['users'] == 40 and 'only 40 chosen users' in r['description']"
+{ cat users.txt; echo; echo nobody; } > stranger.txt
+run evaluate --model m.st --data events.csv --users stranger.txt
+exits 1 "evaluate --users: a stranger"
+says "stranger.txt: line 42: 'nobody' is no user of events.csv" "evaluate --users: file, line and word told"
+: > empty.txt
+run evaluate --model m.st --data events.csv --users empty.txt
+exits 1 "evaluate --users: nobody"
+run evaluate --model m.st --data events.csv --users missing.txt
+exits 1 "evaluate --users: missing file"
+
+# ---- two models ----
+run train --data events.csv --preset sasrec-softmax $small --epochs 1 --seed 6 --out m2.st
+run compare --model m.st --model m2.st --data events.csv --beyond --json --quiet
+exits 0 "compare"
+parses "compare: figures of both, difference, p and winners" "r['users'] == 300 and r['models'] == ['m.st', 'm2.st'] and r['a']['hr@10'] == json.load(open('first.json'))['hr@10'] and abs(r['difference']['ndcg@10'] - r['a']['ndcg@10'] + r['b']['ndcg@10']) < 1e-8 and r['difference']['ci']['mrr'][0] <= r['difference']['mrr'] <= r['difference']['ci']['mrr'][1] and 0 < r['p']['mrr'] <= 1 and r['wins']['mrr'] + r['losses']['mrr'] + r['ties']['mrr'] == 300 and 'coverage@10' in r['p'] and 'coverage@10' not in r['wins'] and 0 < r['p']['nll'] <= 1"
+cp out compared.json
+run compare --model m.st --model m2.st --data events.csv --beyond --json --quiet --threads 1
+cmp -s out compared.json
+verdict $? "compare: same figures at any thread count"
+run compare --model m.st --model m.st --data events.csv --protocol E3 --users users.txt --bootstrap 100
+exits 0 "compare as text, sampled, chosen users"
+grep -q '^ndcg@10  *[0-9.]*  *[0-9.]*  *0.0000 \[0.0000, 0.0000\]  *1.0000  *0  *0  *40$' out
+verdict $? "compare: a model does not differ from itself"
+run compare --model m.st --model all.st --data events.csv
+exits 1 "compare refuses models that saw different events"
+says 'split "leave-one-out" and model b with "none"' "compare: both divisions told"
+run compare --model m.st --model all.st --data events.csv --allow-trained --bootstrap 0 --json
+exits 0 "compare --allow-trained"
+run compare --model m.st --model missing.st --data events.csv
+exits 1 "compare with a missing model"
 run train --data pairs.txt $small --epochs 1 --split time:1:2 --out t.st
 [ "$rc" -ne 0 ]
 verdict $? "time split without timestamps is refused"
@@ -290,6 +344,11 @@ run recommend --model named.st --data named.csv --user "u$user" --json
 parses "recommend for a user by name" "len(r['items']) == 10 and r['skipped'] == 0"
 run evaluate --model named.st --data named.csv --quiet
 exits 0 "evaluate with names"
+sed 's/^/u/' users.txt > named_users.txt
+run evaluate --model named.st --data named.csv --users named_users.txt --json --quiet
+parses "evaluate --users by name" "r['users'] == 40"
+run evaluate --model named.st --data named.csv --users users.txt --json --quiet
+exits 1 "evaluate --users: numbers are no names"
 
 # ---- vectors ----
 run export --model named.st --out vectors --json
@@ -344,12 +403,18 @@ exits 0 "resume"
 parses "resume: counts the epochs of both runs" "r['epochs'] == 4"
 cmp -s whole.st resumed.st
 verdict $? "resume: same model file as without interruption"
+run train $long --quiet --set schedule=cosine --epochs 2 --checkpoint cosine.ckpt --out cosine.st
+run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --out longer.st
+exits 2 "resume with more epochs than the cosine has"
+says "set schedule_steps" "resume under a cosine: what to set"
+run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --set schedule_steps=0 --out longer.st
+exits 0 "resume under a longer cosine"
 
 interrupt() { # SIGNAL ARGUMENTS of train: sends the signal once the first epoch is over; leaves $rc
     signal=$1
     shift
     rm -f live.jsonl
-    "$SEQREC" train "$@" --metrics live.jsonl > out 2> err &
+    "$SEQREC" train "$@" --log live.jsonl > out 2> err &
     job=$!
     waited=0
     while [ ! -s live.jsonl ] && [ $waited -lt 100 ]; do
@@ -391,5 +456,4 @@ parses "bench: JSON" "r['presets']['sasrec']['tokens_per_second'] > 0 and 0 < r[
 run bench --data events.csv --preset nonsense --json
 exits 2 "bench: unknown preset"
 
-echo "1..$count"
-[ $failed -eq 0 ] || { echo "# $failed of $count failed"; exit 1; }
+finish

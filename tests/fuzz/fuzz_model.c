@@ -1,41 +1,10 @@
 /* fuzz: the bytes of a model file, as they are and with the header's checksum put right. What loads must hold together; what
  * does not must say why and leave nothing. Memory is bounded: a file may ask for more than it brings, and gets E_MEMORY. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include "hostile_bytes.h"
 #include "model/modelfile.h"
 
-#define DIGITS_AT (8 + sizeof SQ_SUM_PREFIX - 1)
 #define MOST_BYTES ((size_t)256 << 20)
-
-static void demand(int holds)
-{
-    if (!holds) abort();
-}
-
-typedef struct bounded {
-    size_t bytes;
-    int64_t blocks;
-} bounded;
-
-static void *bounded_allocate(void *context, size_t bytes, size_t alignment)
-{
-    bounded *state = context;
-    void *block = NULL;
-    if (bytes > MOST_BYTES - state->bytes || posix_memalign(&block, alignment, bytes) != 0) return NULL;
-    state->bytes += bytes;
-    state->blocks++;
-    return block;
-}
-
-static void bounded_release(void *context, void *block, size_t bytes, size_t alignment)
-{
-    bounded *state = context;
-    (void)alignment;
-    state->bytes -= bytes;
-    state->blocks--;
-    free(block);
-}
 
 static void check_item(const seqrec_model *model, int64_t id, int32_t *last)
 {
@@ -104,28 +73,12 @@ static void load(seqrec_context *context, const uint8_t *bytes, size_t size)
     seqrec_model_release(model);
 }
 
-/* A copy whose header has the right checksum, when it begins as headers with one do; NULL otherwise. */
-static uint8_t *signed_copy(const uint8_t *bytes, size_t size)
-{
-    uint64_t length = 0;
-    if (size < DIGITS_AT + SQ_CHECKSUM_DIGITS || memcmp(bytes + 8, SQ_SUM_PREFIX, sizeof SQ_SUM_PREFIX - 1) != 0)
-        return NULL;
-    for (int i = 7; i >= 0; i--) length = length << 8 | bytes[i];
-    if (length > size - 8 || length < DIGITS_AT + SQ_CHECKSUM_DIGITS - 8) return NULL;
-    uint8_t *copy = malloc(size);
-    demand(copy != NULL);
-    memcpy(copy, bytes, size);
-    memset(copy + DIGITS_AT, '0', SQ_CHECKSUM_DIGITS);
-    sq_checksum_write(sq_checksum_of(copy, 8 + (size_t)length), (char *)copy + DIGITS_AT);
-    return copy;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    bounded state = {0, 0};
-    const seqrec_allocator host = {sizeof host, &state, bounded_allocate, bounded_release};
+    bounded state;
+    const seqrec_allocator host = bounded_allocator(&state, MOST_BYTES);
     seqrec_context *context = NULL;
     demand(seqrec_context_create(&host, NULL, 0, NULL, NULL, &context, NULL) == SEQREC_OK);
     load(context, bytes, size);

@@ -1,15 +1,6 @@
 /* fuzz: the bytes of a safetensors file, as they are and with the header's checksum put right, so that checks behind it are
  * reached too. Whatever opens is read to the last byte, and what it says of itself must hold. */
-#include <stdlib.h>
-#include <string.h>
-#include "model/safetensors.h"
-
-#define DIGITS_AT (8 + sizeof SQ_SUM_PREFIX - 1)
-
-static void demand(int holds)
-{
-    if (!holds) abort();
-}
+#include "hostile_bytes.h"
 
 static void read_tensor(const sq_tensor_file *file, const sq_tensor *tensor, size_t size)
 {
@@ -52,22 +43,6 @@ static void read_all(const sq_memory *memory, const uint8_t *bytes, size_t size)
         demand(strcmp(sq_tensor_file_text(file, key), value) == 0);
     (void)sq_tensor_file_verify(file, &error);
     sq_tensor_file_close(file);
-}
-
-/* A copy whose header has the right checksum, when it begins as headers with one do; NULL otherwise. */
-static uint8_t *signed_copy(const uint8_t *bytes, size_t size)
-{
-    uint64_t length = 0;
-    if (size < DIGITS_AT + SQ_CHECKSUM_DIGITS || memcmp(bytes + 8, SQ_SUM_PREFIX, sizeof SQ_SUM_PREFIX - 1) != 0)
-        return NULL;
-    for (int i = 7; i >= 0; i--) length = length << 8 | bytes[i];
-    if (length > size - 8 || length < DIGITS_AT + SQ_CHECKSUM_DIGITS - 8) return NULL;
-    uint8_t *copy = malloc(size);
-    demand(copy != NULL);
-    memcpy(copy, bytes, size);
-    memset(copy + DIGITS_AT, '0', SQ_CHECKSUM_DIGITS);
-    sq_checksum_write(sq_checksum_of(copy, 8 + (size_t)length), (char *)copy + DIGITS_AT);
-    return copy;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -18,21 +18,24 @@ except ImportError:
     sys.exit(77)
 
 import losses_torch
-from sasrec_torch import Options, SASRec, training_pairs
+from sasrec_torch import MASK, Options, SASRec, masked_pairs, training_pairs
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "unit", "golden_values.h")
 ITEMS, WINDOW, BLOCKS, NEGATIVES = 7, 6, 2, 3
 # The last sequence is longer than the window; the first has no target.
 SEQUENCES = [[3], [0, 5], [6, 2, 2, 4, 1], [1, 0, 3, 6, 5, 5, 2, 4, 0]]
+# Places in the window (the last WINDOW events) that the bidirectional cases hide; the first sequence is too short.
+PLACES = [[], [1], [1, 4], [0, 3]]
 LOSSES = ("bce", "softmax", "sampled_softmax")
 BLOCK_TENSORS = [part + kind for part in ("attention_norm", "query", "key", "value", "output", "ffn_norm", "ffn_in",
                                           "ffn_out") for kind in (".weight", ".bias")]
 TENSORS = (["items.weight", "items.output", "position.weight"]
            + ["blocks.%d.%s" % (i, name) for i in range(BLOCKS) for name in BLOCK_TENSORS]
-           + ["final_norm.weight", "final_norm.bias"])
+           + ["final_norm.weight", "final_norm.bias", "mask.weight", "embedding_norm.weight", "embedding_norm.bias",
+              "head.weight", "head.bias", "head_norm.weight", "head_norm.bias"])
 
 PREAMBLE = """\
-/* tests: golden values of the SASRec family from PyTorch. Written by tests/reference/golden.py --write; do not edit.
+/* tests: golden values of SASRec and BERT4Rec from PyTorch. Written by tests/reference/golden.py --write; do not edit.
  *
  * Every case: %(items)d items (rows 0..%(last)d), max_length %(window)d, %(blocks)d blocks, ffn_dim = dim,
  * LayerNorm eps 1e-8, no dropout, gelu by erf; temperature divides cosine scores.
@@ -46,6 +49,9 @@ PREAMBLE = """\
  *   gradients: of losses[gradient_loss], one pair per tensor in the order of golden_tensors: its digests (0, 0:
  *            absent, or the key bias, whose gradient is 0).
  *   item_gradients: first digest of the gradient of each row of items.weight (tied: both uses of the row summed).
+ * Cases with bidirectional = 1: users are those of the windows with [MASK] in place of their last event, scores those at
+ *            this [MASK]; losses those of Cloze training: the last max_length events of each sequence with the places
+ *            golden_places[golden_place_offsets[s]..] masked, golden_place_negatives as above.
  * Digests of x[n]: the sum of x[j] * cos(0.61 * j + 0.2), and the sum of x[j] * x[j]; the first is best compared
  * relative to the root of the second.
  * Values are float64 from weights rounded to float32. float32_error: the largest difference that float32 arithmetic
@@ -66,15 +72,17 @@ PREAMBLE = """\
 #define GOLDEN_EVENTS %(events)d
 #define GOLDEN_USERS %(users)d
 #define GOLDEN_TARGETS %(targets)d
+#define GOLDEN_PLACES %(places)d
 #define GOLDEN_TENSORS %(tensors)d
 #define GOLDEN_CASES %(cases)d
 
 /* Element j (flat, row-major; linear weights are [out][in]) of tensor n of golden_tensors, in a model of width dim. */
 static inline float golden_weight(int32_t n, int64_t j, int32_t dim)
 {
-    int32_t part = n < 3 ? -1 : (n - 3) %% 16;
-    int norm_weight = n == GOLDEN_TENSORS - 2 || (n < GOLDEN_TENSORS - 2 && (part == 0 || part == 10));
-    int matrix = n >= 3 && n < GOLDEN_TENSORS - 2 && !norm_weight && part %% 2 == 0;
+    int32_t behind = 3 + 16 * GOLDEN_BLOCKS; /* final_norm, mask, embedding_norm, head, head_norm */
+    int in_block = n >= 3 && n < behind, part = in_block ? (n - 3) %% 16 : -1;
+    int norm_weight = part == 0 || part == 10 || n == behind || n == behind + 3 || n == behind + 7;
+    int matrix = (in_block && !norm_weight && part %% 2 == 0) || n == behind + 5;
     double x = (double)j, amplitude = matrix ? 1.2 / sqrt((double)dim) : 0.4;
     return (float)((norm_weight ? 1.0 : 0.0) + amplitude * sin(1.3 * x + 0.01 * x * x + 0.7 * (double)n));
 }
@@ -88,6 +96,7 @@ typedef struct golden_case {
     const char *score;    /* dot | cosine */
     double temperature;
     int32_t dim, heads, tied_output, scale_embeddings, output_projection;
+    int32_t bidirectional, embedding_norm, final_norm, transform;
     int32_t gradient_loss; /* index into losses */
     double float32_error;
     double losses[3];
@@ -103,7 +112,7 @@ def weight(tensor, shape, dim):
     """The same formula as golden_weight() of the header."""
     name, j = TENSORS[tensor], np.arange(int(np.prod(shape)), dtype=np.float64)
     norm_weight = name.endswith("norm.weight")
-    matrix = name.startswith("blocks.") and name.endswith(".weight") and not norm_weight
+    matrix = name.startswith(("blocks.", "head.")) and name.endswith(".weight") and not norm_weight
     amplitude = 1.2 / np.sqrt(dim) if matrix else 0.4
     values = float(norm_weight) + amplitude * np.sin(1.3 * j + 0.01 * j * j + 0.7 * tensor)
     return values.astype(np.float32).reshape(shape)
@@ -121,6 +130,14 @@ def cases():
                       temperature=0.5 if cosine else 1.0, position=("end", "start", "end", "start", "none")[at % 5],
                       scale_embeddings=at // 5 % 2 == 0,
                       output_projection=wiring != "original" and at % 7 != 2), turn % 3
+    for at in range(15):  # BERT4Rec, and each of its pieces with and without the others
+        yield Options(items=ITEMS, dim=(8, 10, 50)[at % 3], max_length=WINDOW, blocks=BLOCKS, heads=1 + at % 2,
+                      wiring="pre_norm" if at % 5 == 4 else "post_norm", activation="relu" if at == 7 else "gelu",
+                      tied_output=at % 4 != 1, score="cosine" if at % 6 == 3 else "dot",
+                      temperature=0.5 if at % 6 == 3 else 1.0, position=("start", "end", "start", "none")[at % 4],
+                      scale_embeddings=at % 3 == 1, norm_eps=1e-8,
+                      mask="causal" if at >= 12 else "bidirectional", embedding_norm=at % 5 != 3,
+                      final_norm=at % 4 == 2, head="none" if at % 7 == 6 else "transform"), (1, 2, 0)[at // 2 % 3]
 
 
 def build(options, kind):
@@ -132,23 +149,33 @@ def build(options, kind):
     return model
 
 
-def pairs():
-    """Inputs and targets of every sequence that has any."""
-    return [training_pairs(events, WINDOW) for events in SEQUENCES if len(events) > 1]
+def pairs(mask):
+    """Inputs, targets, and the places in the inputs that predict them, of every sequence that has any."""
+    if mask == "causal":
+        shifted = [training_pairs(events, WINDOW) for events in SEQUENCES if len(events) > 1]
+        return [(inputs, targets, list(range(len(inputs)))) for inputs, targets in shifted]
+    return [masked_pairs(events, WINDOW, places) + (places,) for events, places in zip(SEQUENCES, PLACES) if places]
 
 
-def negatives():
+def windows(mask):
+    """What users and scores are of: every sequence cut to the window, its last event hidden where [MASK] asks for it."""
+    cut = [events[-WINDOW:] for events in SEQUENCES]
+    return cut if mask == "causal" else [events[:-1] + [MASK] for events in cut]
+
+
+def negatives(mask):
     """[targets][NEGATIVES] rows; every fourth target finds itself among its negatives."""
-    targets = [row for _, window in pairs() for row in window]
+    targets = [row for _, window, _ in pairs(mask) for row in window]
     return [[(2 * at + 3 * j + 1) % ITEMS if at % 4 or j else target for j in range(NEGATIVES)]
             for at, target in enumerate(targets)]
 
 
 def losses(model):
     """The three losses over all sequences."""
-    users = torch.cat([model(inputs) for inputs, _ in pairs()])
-    targets = torch.tensor([row for _, window in pairs() for row in window])
-    drawn = torch.tensor(negatives())
+    mask = model.options.mask
+    users = torch.cat([model(inputs)[places] for inputs, _, places in pairs(mask)])
+    targets = torch.tensor([row for _, window, _ in pairs(mask) for row in window])
+    drawn = torch.tensor(negatives(mask))
     positive = model.scores(users, targets.unsqueeze(-1)).squeeze(-1)
     against = model.scores(users, drawn)
     return (losses_torch.bce(positive, against), losses_torch.softmax(model.scores(users), targets),
@@ -163,14 +190,15 @@ def digest(values):
 def evaluate(options, which, kind):
     """Everything of a case, as arrays: users [n][d], scores, losses, {tensor: gradient}."""
     model = build(options, kind)
-    windows = [model(events) for events in SEQUENCES]
+    vectors = [model(events) for events in windows(options.mask)]
     values = losses(model)
     values[which].backward()
     return {
-        "users": torch.cat(windows).detach().numpy(),
-        "scores": torch.stack([model.scores(users[-1]) for users in windows]).detach().numpy(),
+        "users": torch.cat(vectors).detach().numpy(),
+        "scores": torch.stack([model.scores(users[-1]) for users in vectors]).detach().numpy(),
         "losses": np.array([float(value.detach()) for value in values]),
-        "gradients": {name: parameter.grad.numpy() for name, parameter in model.named_parameters()},
+        "gradients": {name: parameter.grad.numpy() for name, parameter in model.named_parameters()
+                      if parameter.grad is not None},
     }
 
 
@@ -213,6 +241,8 @@ def case_text(options, which):
             options.wiring, options.activation, options.position, options.score, options.temperature),
         ".dim = %d, .heads = %d, .tied_output = %d, .scale_embeddings = %d, .output_projection = %d," % (
             options.dim, options.heads, options.tied_output, options.scale_embeddings, options.output_projection),
+        ".bidirectional = %d, .embedding_norm = %d, .final_norm = %d, .transform = %d," % (
+            options.mask == "bidirectional", options.embedding_norm, options.final_norm, options.head == "transform"),
         ".gradient_loss = %d, .float32_error = %.1e, .losses = %s," % (
             which, float32_error(exact, rough), braces(exact["losses"].tolist())),
         ".users = %s," % braces([digest(row) for row in exact["users"]]),
@@ -230,9 +260,9 @@ def array(declaration, rows):
 def header_text():
     everything = list(cases())
     offsets = np.cumsum([0] + [len(events) for events in SEQUENCES]).tolist()
-    drawn = negatives()
+    drawn, places = negatives("causal"), sum(PLACES, [])
     text = PREAMBLE % {"items": ITEMS, "last": ITEMS - 1, "window": WINDOW, "blocks": BLOCKS, "negatives": NEGATIVES,
-                       "sequences": len(SEQUENCES), "events": offsets[-1], "targets": len(drawn),
+                       "sequences": len(SEQUENCES), "events": offsets[-1], "targets": len(drawn), "places": len(places),
                        "users": sum(min(len(events), WINDOW) for events in SEQUENCES), "tensors": len(TENSORS),
                        "cases": len(everything)}
     names = wrapped(", ".join("\"%s\"" % name for name in TENSORS), indent="    ", width=114)
@@ -240,6 +270,10 @@ def header_text():
         text, array("int64_t golden_offsets[GOLDEN_SEQUENCES + 1]", offsets),
         array("int32_t golden_rows[GOLDEN_EVENTS]", sum(SEQUENCES, [])),
         array("int32_t golden_negatives[GOLDEN_TARGETS][GOLDEN_NEGATIVES]", drawn),
+        array("int64_t golden_place_offsets[GOLDEN_SEQUENCES + 1]",
+              np.cumsum([0] + [len(hidden) for hidden in PLACES]).tolist()),
+        array("int32_t golden_places[GOLDEN_PLACES]", places),
+        array("int32_t golden_place_negatives[GOLDEN_PLACES][GOLDEN_NEGATIVES]", negatives("bidirectional")),
         "static const char *const golden_tensors[GOLDEN_TENSORS] = {\n    %s};" % names,
         STRUCT, "static const golden_case golden_cases[GOLDEN_CASES] = {",
         ",\n".join(case_text(options, which) for options, which in everything), "};\n#endif\n"])

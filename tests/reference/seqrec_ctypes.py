@@ -59,7 +59,8 @@ class Batch(Sized):
 
 class Filter(Sized):
     _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
-                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P)]
+                ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P),
+                ("strangers", I64P)]
 
 
 class Reader(Sized):
@@ -88,7 +89,7 @@ class Ceiling(Sized):
 
 class StepStats(Sized):
     _fields_ = [("struct_size", c_size_t), ("step", c_int64), ("targets", c_int64), ("loss", c_double),
-                ("grad_norm", c_double), ("learning_rate", c_double)]
+                ("grad_norm", c_double), ("learning_rate", c_double), ("waiting", c_int64)]
 
 
 class EpochStats(Sized):
@@ -98,6 +99,14 @@ class EpochStats(Sized):
 
 
 EPOCH = CFUNCTYPE(c_int32, c_void_p, POINTER(EpochStats))
+
+
+class Negatives(Sized):
+    _fields_ = [("struct_size", c_size_t), ("tokens", c_int64), ("rows", c_int64), ("k", c_int64), ("targets", I64P),
+                ("items", I64P), ("log_probabilities", F32P)]
+
+
+NEGATIVES = CFUNCTYPE(c_int32, c_void_p, POINTER(Negatives))
 
 
 class Fit(Sized):
@@ -114,7 +123,9 @@ class FitStats(Sized):
 class Evaluation(Sized):
     _fields_ = [("struct_size", c_size_t), ("protocol", c_char_p), ("split", c_char_p), ("division", c_char_p),
                 ("cutoffs", I64P), ("cutoff_count", c_int64), ("bootstrap", c_int64), ("baselines", c_int32),
-                ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p)]
+                ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p),
+                ("users", I64P), ("user_count", c_int64), ("beyond", c_int32), ("breakdown", c_int32),
+                ("cold_events", c_int64), ("last_items", c_int64)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
@@ -156,11 +167,21 @@ SIGNATURES = {
     "score": (c_int32, [H, POINTER(Batch), I64P, I64P, c_int64, POINTER(Filter), F32P, ERR]),
     "topk": (c_int32, [H, POINTER(Batch), c_int64, POINTER(Filter), I64P, F32P, I64P, ERR]),
     "encode": (c_int32, [H, POINTER(Batch), POINTER(Filter), F32P, ERR]),
+    "users_put": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "users_update": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "users_forget": (c_int32, [H, I64P, c_int64, ERR]),
+    "users_get": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "users_locate": (c_int32, [H, c_int64, I32P, I32P, ERR]),
+    "users_count": (c_int64, [H]),
+    "users_width": (c_int64, [H]),
+    "users_next": (c_int32, [H, I64P, I64P, c_int64, I64P, ERR]),
+    "users_find": (c_int32, [H, c_char_p, I64P, ERR]),
     "dataset_create": (c_int32, [H, POINTER(Batch), OUT, ERR]),
     "dataset_read": (c_int32, [H, c_char_p, POINTER(Reader), OUT, ERR]),
     "dataset_retain": (H, [H]),
     "dataset_release": (None, [H]),
     "dataset_kcore": (c_int32, [H, c_int64, c_int64, OUT, ERR]),
+    "dataset_join": (c_int32, [POINTER(H), c_int64, c_int32, OUT, ERR]),
     "dataset_corrupt": (c_int32, [H, c_double, c_char_p, c_uint64, OUT, ERR]),
     "dataset_describe": (c_int32, [H, POINTER(DatasetStats), ERR]),
     "dataset_sequence": (c_int32, [H, c_int64, I64P, POINTER(I64P), POINTER(I64P), I64P, ERR]),
@@ -173,16 +194,20 @@ SIGNATURES = {
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),
     "trainer_publish": (c_int32, [H, ERR]),
+    "trainer_publish_best": (c_int32, [H, ERR]),
     "trainer_set": (c_int32, [H, c_char_p, c_char_p, ERR]),
     "trainer_set_popularity": (c_int32, [H, I64P, F64P, c_int64, ERR]),
+    "trainer_set_negatives": (c_int32, [H, NEGATIVES, c_void_p, ERR]),
     "trainer_fit": (c_int32, [H, H, POINTER(Fit), POINTER(FitStats), ERR]),
     "trainer_save": (c_int32, [H, c_char_p, ERR]),
     "trainer_load": (c_int32, [H, c_char_p, OUT, OUT, ERR]),
     "evaluate": (c_int32, [H, H, H, POINTER(Evaluation), OUT, ERR]),
+    "compare": (c_int32, [H, H, H, H, POINTER(Evaluation), OUT, ERR]),
     "report_release": (None, [H]),
     "report_get": (c_int32, [H, c_char_p, c_char_p, F64P, F64P, F64P, ERR]),
     "report_metric": (c_char_p, [H, c_char_p, c_int32]),
     "report_protocol": (c_char_p, [H]),
+    "report_warning": (c_char_p, [H, c_int32]),
 }
 
 
@@ -244,12 +269,15 @@ def pointer(array):
     return array.ctypes.data_as(POINTER(kind))
 
 
-def batch_of(sequences):
-    """A Batch of lists of item ids; it keeps the arrays it points into."""
+def batch_of(sequences, users=None):
+    """A Batch of lists of item ids, and of a user id for each; it keeps the arrays it points into."""
     offsets = int64s(np.cumsum([0] + [len(sequence) for sequence in sequences]))
     items = int64s(np.concatenate([int64s(sequence) for sequence in sequences]) if sequences else [])
     batch = Batch(sequences=len(sequences), offsets=pointer(offsets), items=pointer(items))
     batch.kept = (offsets, items)
+    if users is not None:
+        ids = int64s(users)
+        batch.users, batch.kept = pointer(ids), batch.kept + (ids,)
     return batch
 
 
@@ -268,9 +296,9 @@ def config(preset=None, **options):
     return handle
 
 
-def score(model, sequences, candidates):
+def score(model, sequences, candidates, users=None):
     """Scores [sequences][candidates]."""
-    batch, ids = batch_of(sequences), int64s(candidates)
+    batch, ids = batch_of(sequences, users), int64s(candidates)
     out = np.zeros((len(sequences), len(ids)), np.float32)
     call("score", model, byref(batch), pointer(ids), None, len(ids), None, pointer(out))
     return out

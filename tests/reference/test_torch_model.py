@@ -18,7 +18,7 @@ if not os.environ.get("SEQREC_LIBRARY"):
 import losses_torch
 import safetensors_numpy
 import seqrec_ctypes as seqrec
-from sasrec_torch import Block, Options, SASRec, training_pairs
+from sasrec_torch import Block, Options, SASRec, masked_pairs, training_pairs
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "seqrec.h")
 ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
@@ -26,7 +26,8 @@ ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
 NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim", "max_length": "max_length",
          "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
          "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output", "score": "score",
-         "temperature": "temperature", "norm_epsilon": "norm_eps"}
+         "temperature": "temperature", "norm_epsilon": "norm_eps", "mask": "mask", "embedding_norm": "embedding_norm",
+         "final_norm": "final_norm", "head": "head", "user_embedding": "user_embedding", "user_dim": "user_dim"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -38,6 +39,20 @@ VARIANTS = [
     ("sasrec", {"dim": 16, "blocks": 1, "position": "none", "scale_embeddings": False, "attention_output": False}),
     ("sasrec-original", {"dim": 50, "heads": 5, "activation": "gelu", "tied_output": False, "score": "cosine"}),
     ("sasrec", {"dim": 33, "blocks": 0, "norm_epsilon": 1e-5}),
+    ("sasrec", {"dim": 20, "embedding_norm": True, "final_norm": False, "head": "transform"}),
+    ("bert4rec", {}),
+    ("bert4rec", {"dim": 18, "max_length": 9, "position": "end", "wiring": "pre_norm", "final_norm": True,
+                  "embedding_norm": False, "scale_embeddings": True, "norm_epsilon": 1e-8}),
+    ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none"}),
+]
+# The same with users.
+USER_IDS = [5, -3, 10 ** 12, 7]
+USER_VARIANTS = [
+    ("sasrec", {"user_embedding": "added", "dim": 20, "heads": 2}),
+    ("sse-pt", {"dim": 12, "user_dim": 18, "heads": 3, "max_length": 9}),
+    ("sse-pt", {"dim": 16, "wiring": "post_norm", "position": "start", "scale_embeddings": False}),
+    ("sasrec", {"user_embedding": "prefix", "dim": 50, "max_length": 9, "score": "cosine", "temperature": 0.1}),
+    ("sasrec-softmax", {"user_embedding": "prefix", "tied_output": False}),
 ]
 
 
@@ -75,6 +90,9 @@ class Library:
         model = self.keep("model", seqrec.create("model_create", self.context, config))
         ids = seqrec.int64s(ITEM_IDS)
         seqrec.call("items_put", model, seqrec.pointer(ids), len(ids), None)
+        if options.get("user_embedding") or preset == "sse-pt":
+            ids = seqrec.int64s(USER_IDS)
+            seqrec.call("users_put", model, seqrec.pointer(ids), len(ids), None)
         return model
 
     def save(self, model):
@@ -92,7 +110,7 @@ class Library:
 def torch_options(library, model):
     """Options of the PyTorch model, as the library tells them."""
     config = library.keep("config", seqrec.create("model_config", model))
-    options = Options(items=len(ITEM_IDS), dim=0, max_length=0)
+    options = Options(items=len(ITEM_IDS), dim=0, max_length=0, users=len(USER_IDS))
     for name, attribute in NAMES.items():
         value, like = seqrec.text("config_get", config, name.encode()), getattr(options, attribute)
         setattr(options, attribute, value == "true" if isinstance(like, bool) else type(like)(value))
@@ -113,10 +131,22 @@ def rows_of(tensors):
     return {id: row for row, id in enumerate(ids.tolist())}
 
 
-def torch_scores(model, rows, sequences):
+def sequence_users():
+    """A user for each history; 99 has no row."""
+    return [(USER_IDS + [99])[at % 5] for at in range(len(histories()))]
+
+
+def user_rows(tensors):
+    """Row of each user in the user tensors, None without one, by history."""
+    ids = tensors["users.id"].tolist() if "users.id" in tensors else []
+    return [ids.index(user) if user in ids else None for user in sequence_users()]
+
+
+def torch_scores(model, rows, sequences, users=None):
     """Scores [sequences][ITEM_IDS] and user vectors."""
     with torch.no_grad():
-        users = torch.stack([model([rows[id] for id in sequence])[-1] for sequence in sequences])
+        users = torch.stack([model.user([rows[id] for id in sequence], user)
+                             for sequence, user in zip(sequences, users or [None] * len(sequences))])
         return model.scores(users)[:, [rows[id] for id in ITEM_IDS]].numpy(), users.numpy()
 
 
@@ -131,13 +161,18 @@ def randomise(model, seed):
                 parameter.add_(1)
 
 
-def train_in_torch(model, rows, sequences, steps, **adam):
-    """Full-softmax steps on whole sequences, as the library takes them; returns the loss of each."""
-    optimizer, lost = torch.optim.Adam(model.parameters(), **adam), []
+def train_in_torch(model, rows, sequences, steps, by=None, **adam):
+    """Full-softmax steps on whole sequences, as the library takes them, in Cloze training with mask_last_share = 1; returns
+    the loss of each."""
+    optimizer, lost, length = torch.optim.Adam(model.parameters(), **adam), [], model.options.max_length
+    causal = model.options.mask == "causal"
     for _ in range(steps):
-        pairs = [training_pairs([rows[id] for id in sequence], model.options.max_length)
-                 for sequence in sequences if len(sequence) > 1]
-        users = torch.cat([model(inputs) for inputs, _ in pairs])
+        pairs = [training_pairs(events, length) if causal else
+                 masked_pairs(events, length, [min(len(events), length) - 1])
+                 for events in ([rows[id] for id in sequence] for sequence in sequences) if len(events) > 1]
+        owners = [user for sequence, user in zip(sequences, by or [None] * len(sequences)) if len(sequence) > 1]
+        users = torch.cat([model(inputs, user)[slice(None) if causal else slice(-1, None)]
+                           for (inputs, _), user in zip(pairs, owners)])
         loss = losses_torch.softmax(model.scores(users), torch.tensor(sum((targets for _, targets in pairs), [])))
         optimizer.zero_grad()
         loss.backward()
@@ -196,7 +231,7 @@ class TorchModel(unittest.TestCase):
     def test_softmax_steps_with_adam_give_the_weights_that_pytorch_gives(self):
         # A large epsilon keeps gradients that are nearly 0 from becoming steps of full size.
         training = {"loss": "softmax", "dropout": 0, "learning_rate": 0.01, "beta2": 0.98, "epsilon": 0.001,
-                    "item_updates": "exact"}
+                    "item_updates": "exact", "dropout_residual": -1, "mask_last_share": 1}
         for preset, options in VARIANTS:
             with self.subTest(preset=preset, **options), Library() as library:
                 model = library.model(preset, dict(options, **training))
@@ -211,9 +246,32 @@ class TorchModel(unittest.TestCase):
                     with self.subTest(tensor=name):
                         self.assert_close(trained[name], parameter.detach().numpy(), 2e-5)
 
-    def train_in_library(self, library, model, options, preset, steps):
+    def test_users_score_and_train_as_in_pytorch(self):
+        training = {"loss": "softmax", "dropout": 0, "learning_rate": 0.01, "beta2": 0.98, "epsilon": 0.001,
+                    "item_updates": "exact", "user_default_share": 0, "unknown_users": "default", "sse_item": 0,
+                    "sse_user": 0}
+        for at, (preset, options) in enumerate(USER_VARIANTS):
+            with self.subTest(preset=preset, **options), Library() as library:
+                template = library.model(preset, dict(options, **training))
+                tensors, metadata = library.save(template)
+                network = SASRec(torch_options(library, template))
+                randomise(network, at)
+                tensors.update({name: value.numpy().copy() for name, value in network.state_dict().items()})
+                model, by = library.load(tensors, metadata), user_rows(tensors)
+                theirs, _ = torch_scores(network, rows_of(tensors), histories(), by)
+                self.assert_close(seqrec.score(model, histories(), ITEM_IDS, sequence_users()), theirs)
+                lost = train_in_torch(network, rows_of(tensors), histories(), 3, by, lr=0.01, betas=(0.9, 0.98),
+                                      eps=0.001)
+                ours = self.train_in_library(library, model, dict(options, **training), preset, 3, sequence_users())
+                self.assert_close(ours, np.array(lost))
+                trained, _ = library.save(model)
+                for name, parameter in network.named_parameters():
+                    with self.subTest(tensor=name):
+                        self.assert_close(trained[name], parameter.detach().numpy(), 5e-5)
+
+    def train_in_library(self, library, model, options, preset, steps, users=None):
         trainer = library.keep("trainer", seqrec.create("trainer_create", model, library.config(preset, options)))
-        batch, stats, lost = seqrec.batch_of(histories()), seqrec.StepStats(), []
+        batch, stats, lost = seqrec.batch_of(histories(), users), seqrec.StepStats(), []
         for _ in range(steps):
             seqrec.call("trainer_step", trainer, seqrec.byref(batch), seqrec.byref(stats))
             lost.append(stats.loss)

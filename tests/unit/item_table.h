@@ -17,7 +17,7 @@ static inline int32_t table_open(item_table *table, int32_t dim, int32_t tables)
     table->context = NULL;
     table->now = NULL;
     int32_t status = sq_context_create(&allocator, NULL, 0, NULL, NULL, &table->context, &table->error);
-    return status ? status : sq_catalogue_create(table->context, dim, tables, &table->now, &table->error);
+    return status ? status : sq_catalogue_create(table->context, &sq_kind_item, dim, tables, &table->now, &table->error);
 }
 
 /* Blocks still outstanding after everything was given back: 0. */

@@ -3,7 +3,7 @@
 #define NETWORK_PASS_H
 #include "small_model.h"
 
-/* One pass over the sequences of a batch, all of their events inputs; the weights are those of the model. */
+/* One pass over the sequences of a batch, all of their events inputs (slot -1: [MASK]); the weights are those of the model. */
 typedef struct network_pass {
     const seqrec_model *model;
     sq_network net;
@@ -13,7 +13,7 @@ typedef struct network_pass {
     sq_workspace work;
     int32_t starts[65];
     const float *items[4096];
-    float *transposed, *u, *dx, *grads; /* u, dx [tokens][dp]; grads: a parameter block */
+    float *transposed, *states, *u, *dx, *grads; /* states, u, dx [tokens][dp]; grads: a parameter block */
 } network_pass;
 
 static inline sq_dropout pass_dropout(double p, uint64_t key)
@@ -30,7 +30,8 @@ static inline void pass_inputs(network_pass *p, const small_batch *b, int64_t fi
     for (int64_t s = 0; s < b->sequences; s++)
         longest = p->starts[s + 1] - p->starts[s] > longest ? p->starts[s + 1] - p->starts[s] : longest;
     for (int64_t i = 0; i < b->offsets[b->sequences]; i++)
-        p->items[i] = sq_catalogue_row(p->model->current->catalogue, b->slots[i]);
+        p->items[i] = b->slots[i] < 0 ? p->model->current->weights->at + p->model->layout.mask
+                                      : sq_catalogue_row(p->model->current->catalogue, b->slots[i]);
     p->batch = (sq_micro_batch){p->starts[b->sequences], (int32_t)b->sequences, longest, p->starts, first};
 }
 
@@ -48,6 +49,7 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
     sq_workspace_take(&p->arena, l, &model->options, p->batch.tokens, p->batch.longest, training, &p->work);
     p->transposed = sq_alloc_zero(memory, l->floats, sizeof(float));
     p->grads = sq_alloc_zero(memory, l->floats, sizeof(float));
+    p->states = sq_alloc_zero(memory, (size_t)p->batch.tokens * (size_t)l->dp, sizeof(float));
     p->u = sq_alloc_zero(memory, (size_t)p->batch.tokens * (size_t)l->dp, sizeof(float));
     p->dx = sq_alloc_zero(memory, (size_t)p->batch.tokens * (size_t)l->dp, sizeof(float));
     p->net = (sq_network){.kernels = model->kernels, .layout = l, .options = &model->options};
@@ -56,7 +58,8 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
     p->net.gates = model->current->weights->gates.z ? &model->current->weights->gates : NULL;
     p->net.embedding = pass_dropout(dropout, 11);
     p->net.attention = pass_dropout(dropout, 12);
-    p->net.ffn = pass_dropout(dropout, 13);
+    p->net.ffn = p->net.ffn_output = pass_dropout(dropout, 13);
+    p->net.attention_output = pass_dropout(model->options.dropout_residual >= 0 ? dropout : 0, 14);
     p->embedding = sq_embedding_of(model, p->net.weights);
     p->embedding.dropout = p->net.embedding;
     return p;
@@ -64,16 +67,19 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
 
 static inline void pass_embed(network_pass *p)
 {
-    for (int32_t s = 0; s < p->batch.sequences; s++)
+    for (int32_t s = 0; s < p->batch.sequences; s++) {
+        sq_embedding_saved saved = sq_embedding_saved_at(&p->embedding, &p->work.embedded, p->starts[s]);
         sq_embed_fwd(&p->embedding, p->items + p->starts[s], p->starts[s + 1] - p->starts[s],
-                     (uint64_t)(p->batch.first + p->starts[s]),
+                     (uint64_t)(p->batch.first + p->starts[s]), &saved,
                      p->work.x[0] + (size_t)p->starts[s] * p->embedding.width);
+    }
 }
 
 static inline const float *pass_forward(network_pass *p)
 {
     pass_embed(p);
-    sq_network_fwd(&p->net, &p->batch, &p->work, p->u);
+    sq_network_fwd(&p->net, &p->batch, &p->work, p->states);
+    sq_network_read(&p->net, (size_t)p->batch.tokens, p->states, &p->work, p->u);
     return p->u;
 }
 
@@ -83,11 +89,20 @@ static inline void pass_backward(network_pass *p)
     const sq_layout *l = &p->model->layout;
     sq_network_transpose(p->net.kernels, l, &p->model->options, p->net.weights, p->transposed);
     memset(p->grads, 0, l->floats * sizeof *p->grads);
+    float *dstates = malloc((size_t)p->batch.tokens * (size_t)l->dp * sizeof *dstates);
+    sq_network_read_bwd(&p->net, (size_t)p->batch.tokens, p->states, &p->work, p->dx, dstates, p->grads);
+    memcpy(p->dx, dstates, (size_t)p->batch.tokens * (size_t)l->dp * sizeof *dstates);
+    free(dstates);
     sq_network_bwd(&p->net, &p->batch, &p->work, p->dx, p->grads);
-    for (int32_t s = 0; s < p->batch.sequences; s++)
-        sq_embed_bwd(&p->embedding, p->starts[s + 1] - p->starts[s], (uint64_t)(p->batch.first + p->starts[s]),
-                     p->dx + (size_t)p->starts[s] * p->embedding.width,
-                     p->embedding.positions ? p->grads + l->position : NULL);
+    sq_embedding_grads grads = sq_embedding_grads_of(p->model, p->grads);
+    for (int32_t s = 0; s < p->batch.sequences; s++) {
+        sq_embedding_saved saved = sq_embedding_saved_at(&p->embedding, &p->work.embedded, p->starts[s]);
+        sq_embed_bwd(&p->embedding, p->starts[s + 1] - p->starts[s], (uint64_t)(p->batch.first + p->starts[s]), &saved,
+                     p->dx + (size_t)p->starts[s] * p->embedding.width, &grads);
+    }
+    for (int32_t i = 0; l->bidirectional && i < p->batch.tokens; i++)
+        if (p->items[i] == p->net.weights + l->mask)
+            p->net.kernels->axpy((size_t)l->dp, p->embedding.scale, p->dx + (size_t)i * (size_t)l->dp, p->grads + l->mask);
 }
 
 static inline void pass_close(network_pass *p)
@@ -96,6 +111,7 @@ static inline void pass_close(network_pass *p)
     sq_arena_free(&p->arena, memory);
     sq_free(memory, p->transposed);
     sq_free(memory, p->grads);
+    sq_free(memory, p->states);
     sq_free(memory, p->u);
     sq_free(memory, p->dx);
     free(p);

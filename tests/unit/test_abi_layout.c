@@ -69,7 +69,7 @@ START_TEST(fields_stay_where_programs_expect_them)
         FIELD(seqrec_filter, exclude_seen, 8),   FIELD(seqrec_filter, unknown_items, 12),
         FIELD(seqrec_filter, allow, 16),         FIELD(seqrec_filter, allow_count, 24),
         FIELD(seqrec_filter, deny, 32),          FIELD(seqrec_filter, deny_count, 40),
-        FIELD(seqrec_filter, skipped, 48),
+        FIELD(seqrec_filter, skipped, 48),       FIELD(seqrec_filter, strangers, 56),
     };
     check_rows(rows, sizeof rows / sizeof rows[0]);
 }

@@ -96,6 +96,78 @@ START_TEST(items_that_come_between_fits_do_not_break_the_repetition)
 }
 END_TEST
 
+static int32_t last_rate(void *context, const seqrec_epoch_stats *stats)
+{
+    *(double *)context = stats->learning_rate;
+    return 0;
+}
+
+typedef struct epoch_sizes {
+    int64_t targets[8], count;
+} epoch_sizes;
+
+static int32_t note_size(void *context, const seqrec_epoch_stats *stats)
+{
+    epoch_sizes *sizes = context;
+    sizes->targets[sizes->count++] = stats->targets;
+    return 0;
+}
+
+START_TEST(another_batch_after_a_break_trains_each_user_once_an_epoch_all_the_same)
+{
+    static const char *const batches[] = {"7", "16", "1000"};
+    for (size_t i = 0; i < 3; i++) {
+        epoch_sizes sizes = {0};
+        const seqrec_fit how = {.struct_size = sizeof how, .epoch = note_size, .epoch_context = &sizes};
+        train_world w = world_open(NULL, 0);
+        world_fit_steps(&w, 7); /* two batches of ten users into the second epoch of 48 */
+        world_checkpoint(&w, "half");
+        world_load(&w, "half");
+        set(&w, "batch", batches[i]);
+        ck_assert_int_eq(world_fit(&w, &how).epochs, 3);
+        ck_assert_int_eq(sizes.count, 2);
+        ck_assert_msg(sizes.targets[0] == sizes.targets[1], "batch = %s: %lld targets, then %lld", batches[i],
+                      (long long)sizes.targets[0], (long long)sizes.targets[1]);
+        world_close(&w);
+    }
+}
+END_TEST
+
+START_TEST(more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train_at_rate_0)
+{
+    double rate = 0;
+    const seqrec_fit how = {.struct_size = sizeof how, .epoch = last_rate, .epoch_context = &rate};
+    train_world w = world_open((world_options){"schedule", "cosine"}, 0);
+    world_fit_steps(&w, 8);
+    world_checkpoint(&w, "half");
+    world_load(&w, "half");
+    set(&w, "epochs", "5");
+    REFUSED(SEQREC_E_ARGUMENT, "5 epochs end with step 25, but the rate is 0 from step schedule_steps = 15 on",
+            seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    set(&w, "epochs", "3");
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3); /* nothing left to do is no failure */
+    set(&w, "epochs", "5");
+    REFUSED(SEQREC_E_ARGUMENT, "schedule_steps", seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    set(&w, "schedule_steps", "26");
+    ck_assert_int_eq(world_fit(&w, &how).epochs, 5);
+    ck_assert(rate > 0 && rate < 0.001);
+    set(&w, "epochs", "6");
+    set(&w, "schedule_steps", "0");
+    ck_assert_int_eq(world_fit(&w, &how).epochs, 6);
+    ck_assert_double_eq(rate, 0); /* the last step's, with which the cosine ends */
+    world_close(&w);
+    w = world_open((world_options){"schedule", "cosine", "schedule_steps", "100", "warmup_steps", "50"}, 0);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3); /* a schedule may end later than the fit, even in its warm-up */
+    world_close(&w);
+    w = world_open((world_options){"schedule", "cosine", "schedule_steps", "14"}, 0);
+    REFUSED(SEQREC_E_ARGUMENT, "step 15", seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    set(&w, "batch", "12");
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- Killed processes. ---- */
 
 enum { KILLED_EPOCHS = 30 };
@@ -205,9 +277,11 @@ static void expect_refused(const train_world *w, size_t size, const char *what, 
     ck_assert_int_eq(atomic_load(&api.memory.blocks), blocks);
 }
 
+/* With users and a mean, so that there is everything a checkpoint can have. */
 static train_world open_with_checkpoint(void)
 {
-    train_world w = world_open(recipes[7], 0);
+    train_world w =
+        world_open((world_options){"loss", "bce", "user_embedding", "added", "average_epochs", "2", "sse_user", "0.2"}, 0);
     world_fit_steps(&w, 12);
     world_checkpoint(&w, "state");
     return w;
@@ -250,7 +324,7 @@ END_TEST
 
 START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
 {
-    static const char *const keys[] = {"train.step",       "train.epoch", "train.batch",    "train.targets",
+    static const char *const keys[] = {"train.step",       "train.epoch", "train.users",    "train.targets",
                                        "train.best_epoch", "train.stale", "train.averaged", "train.data_hash"};
     static const char *const values[] = {NULL, "", "-1", "x", "9223372036854775807"};
     static const char *const tensors[] = {"opt.m",
@@ -260,7 +334,14 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
                                           "train.best.parameters",
                                           "train.best.items",
                                           "train.average.parameters",
-                                          "train.average.items"};
+                                          "train.average.items",
+                                          "users.weight",
+                                          "users.default",
+                                          "opt.users.m",
+                                          "opt.users.v",
+                                          "train.best.users",
+                                          "train.average.users"};
+    const int32_t slots[] = {5, 5};
     const float nan = NAN, negative = -1;
     seqrec_trainer *trainer = NULL;
     seqrec_model *model = NULL;
@@ -284,6 +365,14 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
     REFUSED(SEQREC_E_FORMAT, "opt.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_values(scratch_path("state"), wrong, "opt.items.v", 5, &negative, sizeof negative);
     REFUSED(SEQREC_E_FORMAT, "opt.items.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_values(scratch_path("state"), wrong, "opt.users.v", 5, &negative, sizeof negative);
+    REFUSED(SEQREC_E_FORMAT, "opt.users.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_values(scratch_path("state"), wrong, "users.slot", 5, slots, sizeof slots);
+    REFUSED(SEQREC_E_FORMAT, "stored user", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_without(scratch_path("state"), wrong, "users.id");
+    REFUSED(SEQREC_E_FORMAT, "users.id", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_text(scratch_path("state"), wrong, "model.user_embedding", "none");
+    REFUSED(SEQREC_E_FORMAT, "sse_user", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_text(scratch_path("state"), wrong, "train.loss", "nan");
     REFUSED(SEQREC_E_FORMAT, "train.loss", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     ck_assert(trainer == NULL && model == NULL);
@@ -333,6 +422,8 @@ static void add_resuming(Suite *suite)
     tcase_add_test(tests, a_fit_may_be_stopped_after_any_step);
     tcase_add_test(tests, a_fit_that_was_stopped_goes_on_without_a_file_too);
     tcase_add_loop_test(tests, items_that_come_between_fits_do_not_break_the_repetition, 0, 3);
+    tcase_add_test(tests, another_batch_after_a_break_trains_each_user_once_an_epoch_all_the_same);
+    tcase_add_test(tests, more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train_at_rate_0);
     tcase_add_test(tests, a_killed_fit_loses_one_interval_at_most_and_never_a_file);
     suite_add_tcase(suite, tests);
 }

@@ -74,6 +74,18 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"sasrec-sampled-softmax", "loss", "sampled_softmax"},
         {"sasrec-sampled-softmax", "negatives", "256"},
         {"sasrec-sampled-softmax", "dim", "64"},
+        {"sse-pt", "user_embedding", "concatenated"},
+        {"sse-pt", "wiring", "original"},
+        {"sse-pt", "dim", "50"},
+        {"sse-pt", "sse_user", "0.92"},
+        {"sse-pt", "sse_item", "0.1"},
+        {"sse-pt", "loss", "bce"},
+        {"sasrec", "user_embedding", "none"},
+        {"bert4rec", "mask", "bidirectional"},
+        {"bert4rec", "objective", "cloze"},
+        {"bert4rec", "dim", "64"},
+        {"bert4rec", "heads", "2"},
+        {"bert4rec", "mask_probability", "0.2"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         EXPECT(SEQREC_OK, seqrec_config_preset(api.config, rows[i].preset, &api.error));
@@ -98,7 +110,7 @@ START_TEST(presets_are_listed_and_each_can_be_chosen)
     int32_t count = 0;
     for (const char *name; (name = seqrec_preset_name(count)) != NULL; count++)
         EXPECT(SEQREC_OK, seqrec_config_preset(api.config, name, &api.error));
-    ck_assert_int_ge(count, 4);
+    ck_assert_int_ge(count, 5);
     ck_assert_ptr_null(seqrec_preset_name(-1));
     ck_assert_ptr_null(seqrec_preset_name(INT32_MAX));
 }

@@ -1,5 +1,6 @@
 /* unit: evaluation, its reports and the synthetic generator through the public interface. */
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include "train_world.h"
 
@@ -164,6 +165,64 @@ START_TEST(what_was_trained_on_is_still_known_after_saving_and_loading)
 }
 END_TEST
 
+/* The events of `w` without the last user's. */
+static seqrec_dataset *without_one_user(const train_world *w)
+{
+    enum { MOST = 1000 };
+    static int64_t offsets[MOST], ids[MOST];
+    seqrec_dataset *made = NULL;
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(w->data, &facts, &api.error));
+    for (int64_t u = 0; u < facts.users - 1; u++) {
+        const int64_t *items;
+        int64_t count;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, NULL, &items, NULL, &count, &api.error));
+        offsets[u + 1] = offsets[u] + count;
+        memcpy(ids + offsets[u], items, (size_t)count * sizeof *ids);
+    }
+    const seqrec_batch batch = {
+        .struct_size = sizeof batch, .sequences = facts.users - 1, .offsets = offsets, .items = ids};
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w->context, &batch, &made, &api.error));
+    return made;
+}
+
+START_TEST(a_changed_copy_of_the_training_data_is_evaluated_with_a_warning)
+{
+    char hash[32];
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .division = "leave-one-out"};
+    train_world w = open_fitted("none");
+    seqrec_dataset *changed = without_one_user(&w);
+    seqrec_report *report = evaluate(&w, changed, &how);
+    EXPECT(SEQREC_OK, seqrec_model_note(w.model, "data_hash", hash, sizeof hash, NULL, &api.error));
+    ck_assert_ptr_nonnull(seqrec_report_warning(report, 0));
+    ck_assert_ptr_nonnull(strstr(seqrec_report_warning(report, 0), hash));
+    ck_assert_ptr_null(seqrec_report_warning(report, 1));
+    ck_assert_ptr_null(seqrec_report_warning(report, -1));
+    seqrec_report_release(report);
+    seqrec_dataset_release(changed);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(on_its_own_data_and_without_a_training_there_is_no_warning)
+{
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .baselines = 1};
+    train_world w = open_fitted(NULL);
+    seqrec_report *report = evaluate(&w, w.data, &how);
+    ck_assert_ptr_null(seqrec_report_warning(report, 0));
+    ck_assert_ptr_null(seqrec_report_warning(NULL, 0));
+    seqrec_report_release(report);
+    EXPECT(SEQREC_OK, seqrec_evaluate(w.context, NULL, w.data, &how, &report, &api.error));
+    ck_assert_ptr_null(seqrec_report_warning(report, 0));
+    seqrec_report_release(report);
+    EXPECT(SEQREC_OK, seqrec_model_set_note(w.model, "data_hash", NULL, &api.error));
+    report = evaluate(&w, w.data, &how);
+    ck_assert_ptr_null(seqrec_report_warning(report, 0));
+    seqrec_report_release(report);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- Reports. ---- */
 
 START_TEST(a_report_lists_what_it_has)
@@ -206,6 +265,8 @@ START_TEST(intervals_hold_their_value_and_are_absent_when_not_asked_for)
     EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "mrr", &value, &low, &high, &api.error));
     ck_assert(low < value && value < high);
     EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "coverage@10", &value, &low, &high, &api.error));
+    ck_assert(low < value && value < high);
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "users", &value, &low, &high, &api.error));
     ck_assert(isnan(low) && isnan(high));
     seqrec_report_release(report);
     how.bootstrap = -1;
@@ -277,6 +338,143 @@ START_TEST(the_progress_callback_cancels_an_evaluation)
     seqrec_report_release(evaluate(&w, w.data, &how));
     ck_assert_int_gt(calls, 1);
     world_close(&w);
+}
+END_TEST
+
+/* ---- Beyond ranking, chosen users, two models. ---- */
+
+START_TEST(metrics_beyond_ranking_and_groups_come_when_asked_for)
+{
+    static const char *const metrics[] = {"nll",         "confidence",   "ece",         "ece_mass",      "novelty@10",
+                                          "diversity@5", "differ_last1", "apart_last3", "apart_popular", "pairs_last2"};
+    double value, low, high;
+    seqrec_evaluation how = {.struct_size = sizeof how, .baselines = 1, .bootstrap = 50};
+    train_world w = open_fitted(NULL);
+    seqrec_report *report = evaluate(&w, w.data, &how);
+    REFUSED(SEQREC_E_NOT_FOUND, "gini@20", seqrec_report_get(report, "model", "nll", &value, NULL, NULL, &api.error));
+    seqrec_report_release(report);
+    how.beyond = how.breakdown = 1;
+    report = evaluate(&w, w.data, &how);
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+        EXPECT(SEQREC_OK, seqrec_report_get(report, "model", metrics[i], &value, NULL, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "nll", &value, &low, &high, &api.error));
+    ck_assert(0 < low && low < value && value < high);
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "ece", &value, &low, &high, &api.error));
+    ck_assert(0 <= low && low <= value && value <= high && high <= 1);
+    ck_assert(isnan(figure(report, "markov", "nll")));
+    ck_assert_double_eq(figure(report, "popularity", "apart_popular"), 0);
+    double users = 0;
+    for (int i = 1; i <= 10; i++) {
+        char row[40];
+        snprintf(row, sizeof row, "model/decile-%d", i);
+        users += figure(report, row, "users");
+    }
+    ck_assert_double_eq(users, figure(report, "model", "users"));
+    ck_assert_double_eq(figure(report, "markov/cold", "users") + figure(report, "markov/warm", "users"), users);
+    seqrec_report_release(report);
+    report = NULL;
+    how.protocol = "E3";
+    REFUSED(SEQREC_E_UNSUPPORTED, "E4, E5 or E9",
+            seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error));
+    ck_assert_ptr_null(report);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(only_chosen_users_are_evaluated_when_there_are_some)
+{
+    int64_t ids[3] = {0};
+    double value;
+    train_world w = open_fitted(NULL);
+    seqrec_report *report = NULL;
+    seqrec_evaluation how = {.struct_size = sizeof how, .users = ids, .user_count = 3, .bootstrap = -1};
+    for (int64_t u = 0; u < 3; u++)
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w.data, 5 * u, &ids[u], NULL, NULL, NULL, &api.error));
+    report = evaluate(&w, w.data, &how);
+    ck_assert_double_eq(figure(report, "model", "users"), 3);
+    ck_assert_ptr_nonnull(strstr(seqrec_report_protocol(report), "only 3 chosen users"));
+    seqrec_report_release(report);
+    report = NULL;
+    ids[1] = 123456789;
+    REFUSED(SEQREC_E_NOT_FOUND, "123456789", seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error));
+    ck_assert_ptr_null(report);
+    /* A host of the first release does not know the field. */
+    how.struct_size = offsetof(seqrec_evaluation, users);
+    report = evaluate(&w, w.data, &how);
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "users", &value, NULL, NULL, &api.error));
+    ck_assert_double_gt(value, 3);
+    seqrec_report_release(report);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(two_models_are_compared_on_the_same_users)
+{
+    double value, low, high;
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = 500, .beyond = 1};
+    train_world a = world_open(NULL, 0), b = world_open((const char *const[]){"epochs", "12", NULL}, 3);
+    world_fit(&a, NULL);
+    world_fit(&b, NULL);
+    seqrec_report *report = NULL, *alone = evaluate(&a, a.data, &how);
+    EXPECT(SEQREC_OK, seqrec_compare(a.context, a.model, b.model, a.data, &how, &report, &api.error));
+    ck_assert_double_eq(figure(report, "a", "ndcg@10"), figure(alone, "model", "ndcg@10"));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "difference", "ndcg@10", &value, &low, &high, &api.error));
+    ck_assert_double_eq(value, figure(report, "a", "ndcg@10") - figure(report, "b", "ndcg@10"));
+    ck_assert(low < value && value < high);
+    ck_assert(figure(report, "p", "ndcg@10") > 0 && figure(report, "p", "ndcg@10") <= 1);
+    ck_assert_double_eq(figure(report, "wins", "mrr") + figure(report, "losses", "mrr") + figure(report, "ties", "mrr"),
+                        figure(report, "a", "users"));
+    seqrec_report_release(report);
+    seqrec_report_release(alone);
+    report = NULL;
+    const seqrec_evaluation wrong = {.struct_size = sizeof wrong, .baselines = 1};
+    REFUSED(SEQREC_E_ARGUMENT, "baselines",
+            seqrec_compare(a.context, a.model, b.model, a.data, &wrong, &report, &api.error));
+    ck_assert_ptr_null(report);
+    world_close(&a);
+    world_close(&b);
+}
+END_TEST
+
+START_TEST(models_that_saw_different_events_are_not_compared_unless_allowed)
+{
+    static const char *const splits[][2] = {
+        {NULL, BY_TIME}, {NULL, "none"}, {"none", "none"}, {BY_TIME, "time:550:751"}};
+    seqrec_report *report = NULL;
+    seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .division = "leave-one-out"};
+    train_world a = world_open(NULL, 0), b = world_open(NULL, 0), fresh = world_open(NULL, 0);
+    seqrec_dataset *data = in_step(&a);
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
+        train_world one = world_open(NULL, 0), two = world_open(NULL, 0);
+        const seqrec_fit first = {.struct_size = sizeof first, .split = splits[i][0]};
+        const seqrec_fit second = {.struct_size = sizeof second, .split = splits[i][1]};
+        EXPECT(SEQREC_OK, seqrec_trainer_fit(one.trainer, data, &first, NULL, &api.error));
+        EXPECT(SEQREC_OK, seqrec_trainer_fit(two.trainer, data, &second, NULL, &api.error));
+        how.allow_trained = 0;
+        REFUSED(SEQREC_E_STATE, "allow_trained",
+                seqrec_compare(one.context, one.model, two.model, data, &how, &report, &api.error));
+        ck_assert_ptr_null(report);
+        how.allow_trained = 1;
+        EXPECT(SEQREC_OK, seqrec_compare(one.context, one.model, two.model, data, &how, &report, &api.error));
+        seqrec_report_release(report);
+        report = NULL;
+        world_close(&one);
+        world_close(&two);
+    }
+    world_fit(&a, NULL);
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(b.trainer, data, NULL, NULL, &api.error));
+    how.allow_trained = 0;
+    REFUSED(SEQREC_E_STATE, "was trained on data",
+            seqrec_compare(a.context, a.model, b.model, a.data, &how, &report, &api.error));
+    REFUSED(SEQREC_E_STATE, "model b does not say",
+            seqrec_compare(a.context, a.model, fresh.model, a.data, &how, &report, &api.error));
+    ck_assert_ptr_null(report);
+    EXPECT(SEQREC_OK, seqrec_compare(a.context, fresh.model, fresh.model, a.data, &how, &report, &api.error));
+    seqrec_report_release(report);
+    seqrec_dataset_release(data);
+    world_close(&fresh);
+    world_close(&b);
+    world_close(&a);
 }
 END_TEST
 
@@ -443,13 +641,20 @@ START_TEST(wrong_arguments_are_refused_by_name)
     seqrec_error *e = &api.error;
     seqrec_dataset *made = NULL;
     seqrec_report *report = NULL;
-    const seqrec_evaluation how = {.struct_size = sizeof how - 1};
+    const seqrec_evaluation how = {.struct_size = offsetof(seqrec_evaluation, users) - 1};
     const seqrec_synth synth = {.struct_size = 8};
     seqrec_ceiling ceiling = {.struct_size = 0};
     REFUSED(SEQREC_E_ARGUMENT, "context", seqrec_evaluate(NULL, w.model, w.data, NULL, &report, e));
     REFUSED(SEQREC_E_ARGUMENT, "dataset", seqrec_evaluate(w.context, w.model, NULL, NULL, &report, e));
     REFUSED(SEQREC_E_ARGUMENT, "out", seqrec_evaluate(w.context, w.model, w.data, NULL, NULL, e));
     REFUSED(SEQREC_E_ARGUMENT, "evaluation.struct_size", seqrec_evaluate(w.context, w.model, w.data, &how, &report, e));
+    REFUSED(SEQREC_E_ARGUMENT, "context", seqrec_compare(NULL, w.model, w.model, w.data, NULL, &report, e));
+    REFUSED(SEQREC_E_ARGUMENT, "model a", seqrec_compare(w.context, NULL, w.model, w.data, NULL, &report, e));
+    REFUSED(SEQREC_E_ARGUMENT, "model b", seqrec_compare(w.context, w.model, NULL, w.data, NULL, &report, e));
+    REFUSED(SEQREC_E_ARGUMENT, "dataset", seqrec_compare(w.context, w.model, w.model, NULL, NULL, &report, e));
+    REFUSED(SEQREC_E_ARGUMENT, "out", seqrec_compare(w.context, w.model, w.model, w.data, NULL, NULL, e));
+    REFUSED(SEQREC_E_ARGUMENT, "evaluation.struct_size",
+            seqrec_compare(w.context, w.model, w.model, w.data, &how, &report, e));
     ck_assert_ptr_null(report);
     report = evaluate(&w, w.data, NULL);
     REFUSED(SEQREC_E_ARGUMENT, "report", seqrec_report_get(NULL, "model", "mrr", &value, NULL, NULL, e));
@@ -480,6 +685,9 @@ static int calls_of_a_child(void)
     if (seqrec_evaluate(parents.context, parents.model, parents.data, NULL, &report, NULL) != SEQREC_E_STATE) return 1;
     if (seqrec_evaluate(parents.context, NULL, parents.data, NULL, &report, NULL) != SEQREC_E_STATE) return 2;
     if (seqrec_dataset_synthesize(parents.context, NULL, &made, NULL, NULL) != SEQREC_E_STATE) return 3;
+    if (seqrec_compare(parents.context, parents.model, parents.model, parents.data, NULL, &report, NULL) !=
+        SEQREC_E_STATE)
+        return 5;
     if (seqrec_report_get(parents_report, "model", "mrr", &value, NULL, NULL, NULL) != SEQREC_OK) return 4;
     seqrec_report_release(parents_report);
     world_close(&parents);
@@ -513,6 +721,10 @@ START_TEST(evaluating_and_generating_survive_failing_allocations)
         EACH_ALLOCATION_FAILS(seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error),
                               ck_assert_ptr_null(report), seqrec_report_release(report));
     }
+    const seqrec_evaluation pair = {.struct_size = sizeof pair, .beyond = 1, .bootstrap = 20};
+    report = NULL;
+    EACH_ALLOCATION_FAILS(seqrec_compare(w.context, w.model, w.model, w.data, &pair, &report, &api.error),
+                          ck_assert_ptr_null(report), seqrec_report_release(report));
     EACH_ALLOCATION_FAILS(seqrec_dataset_synthesize(w.context, &synth, &made, &ceiling, &api.error),
                           ck_assert_ptr_null(made), seqrec_dataset_release(made));
     world_close(&w);
@@ -528,11 +740,17 @@ static void add_evaluations(Suite *suite)
     tcase_add_loop_test(tests, events_that_were_trained_on_are_refused_unless_allowed, 0,
                         sizeof divisions / sizeof *divisions);
     tcase_add_test(tests, what_was_trained_on_is_still_known_after_saving_and_loading);
+    tcase_add_test(tests, a_changed_copy_of_the_training_data_is_evaluated_with_a_warning);
+    tcase_add_test(tests, on_its_own_data_and_without_a_training_there_is_no_warning);
     tcase_add_test(tests, a_report_lists_what_it_has);
     tcase_add_test(tests, intervals_hold_their_value_and_are_absent_when_not_asked_for);
     tcase_add_test(tests, without_a_model_there_are_the_baselines);
     tcase_add_loop_test(tests, any_number_of_threads_gives_the_same_figures, 0, 2);
     tcase_add_test(tests, the_progress_callback_cancels_an_evaluation);
+    tcase_add_test(tests, metrics_beyond_ranking_and_groups_come_when_asked_for);
+    tcase_add_test(tests, only_chosen_users_are_evaluated_when_there_are_some);
+    tcase_add_test(tests, two_models_are_compared_on_the_same_users);
+    tcase_add_test(tests, models_that_saw_different_events_are_not_compared_unless_allowed);
     tcase_add_test(tests, items_with_names_are_the_same_in_files_that_number_them_otherwise);
     tcase_add_test(tests, a_resumed_fit_finds_the_items_by_name);
     suite_add_tcase(suite, tests);

@@ -237,7 +237,7 @@ START_TEST(notes_have_limits)
     REFUSED(SEQREC_E_ARGUMENT, "UTF-8", seqrec_model_set_note(api.model, "key", "\xff", &api.error));
     text[255] = 0;
     EXPECT(SEQREC_OK, seqrec_model_set_note(api.model, text, text, &api.error));
-    for (int i = 0; i < 62; i++) {
+    for (int i = 0; i < 63; i++) {
         snprintf(key, sizeof key, "%d", i);
         EXPECT(SEQREC_OK, seqrec_model_set_note(api.model, key, "", &api.error));
     }
@@ -355,6 +355,8 @@ static const char *const variants[][8] = {
     {"gates", "position", "max_length", "9"},
     {"gates", "content", "gate_estimator", "hard_concrete", "gate_rank", "3"},
     {"gates", "position", "blocks", "0"},
+    {"mask", "bidirectional", "objective", "cloze", "embedding_norm", "true", "head", "transform"},
+    {"final_norm", "false", "init", "truncated_normal", "mask_probability", "0.4", "decayed", "matrices"},
 };
 
 START_TEST(every_shape_of_model_makes_the_round_trip)

@@ -1,6 +1,7 @@
 /* unit: training through the public interface: steps on the host's batches, and fits. */
 #include <math.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include "train_world.h"
 
 /* ---- Steps. ---- */
@@ -182,7 +183,6 @@ START_TEST(counts_that_cannot_be_are_refused_and_leave_those_before)
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){(double)NAN}, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "item 2",
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){(double)INFINITY}, 1, &api.error));
-    REFUSED(SEQREC_E_ARGUMENT, "counts is NULL", seqrec_trainer_set_popularity(t, (int64_t[]){2}, NULL, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "ids is NULL", seqrec_trainer_set_popularity(t, NULL, (double[]){2}, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "-1", seqrec_trainer_set_popularity(t, NULL, NULL, -1, &api.error));
     step(&w, walk(&b));
@@ -251,6 +251,7 @@ static double valid_metric(const train_world *w, const char *name, int64_t cutof
 typedef struct epoch_log {
     int64_t epochs, best;
     double best_metric;
+    int falls; /* 1: lower is better */
 } epoch_log;
 
 static int32_t log_epoch(void *context, const seqrec_epoch_stats *stats)
@@ -259,7 +260,8 @@ static int32_t log_epoch(void *context, const seqrec_epoch_stats *stats)
     ck_assert_int_eq(stats->epoch, ++log->epochs);
     ck_assert_int_gt(stats->targets, 0);
     ck_assert(stats->loss > 0 && stats->seconds >= 0);
-    const int better = log->best == 0 || stats->metric > log->best_metric;
+    const int better =
+        log->best == 0 || (log->falls ? stats->metric < log->best_metric : stats->metric > log->best_metric);
     ck_assert_int_eq(stats->improved, better);
     if (!better) return 0;
     log->best = stats->epoch;
@@ -269,11 +271,16 @@ static int32_t log_epoch(void *context, const seqrec_epoch_stats *stats)
 
 static const struct {
     const char *kind, *cutoff, *name, *average;
-} metrics[] = {{"ndcg", "10", "ndcg@10", "0"}, {"hr", "5", "hr@5", "3"}, {"mrr", "10", "mrr", "0"}};
+    int falls;
+} metrics[] = {{"ndcg", "10", "ndcg@10", "0", 0},
+               {"hr", "5", "hr@5", "3", 0},
+               {"mrr", "10", "mrr", "0", 0},
+               {"coverage", "3", "coverage@3", "0", 0},
+               {"gini", "5", "gini@5", "2", 1}};
 
 START_TEST(the_weights_of_the_best_epoch_are_published)
 {
-    epoch_log log = {0};
+    epoch_log log = {.falls = metrics[_i].falls};
     const seqrec_fit how = {.struct_size = sizeof how, .epoch = log_epoch, .epoch_context = &log};
     train_world w =
         world_open((world_options){"epochs", "9", "learning_rate", "0.05", "metric_kind", metrics[_i].kind,
@@ -285,6 +292,26 @@ START_TEST(the_weights_of_the_best_epoch_are_published)
     ck_assert_double_eq(stats.best_metric, log.best_metric);
     ck_assert_double_eq(valid_metric(&w, metrics[_i].name, atoi(metrics[_i].cutoff)), stats.best_metric);
     ck_assert(stats.seconds_per_epoch > 0 && stats.tokens_per_second > 0);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(another_metric_begins_the_search_for_the_best_anew)
+{
+    train_world w = world_open((world_options){"learning_rate", "0.05"}, 0);
+    ck_assert_double_gt(world_fit(&w, NULL).best_metric, 0);
+    set(&w, "metric_kind", "ndcg");
+    ck_assert_int_gt(world_fit(&w, NULL).best_epoch, 0);
+    set(&w, "metric_kind", "gini");
+    const seqrec_fit_stats none = world_fit(&w, NULL);
+    ck_assert_int_eq(none.best_epoch, 0);
+    ck_assert_double_nan(none.best_metric);
+    set(&w, "epochs", "4");
+    const seqrec_fit_stats stats = world_fit(&w, NULL);
+    ck_assert_int_eq(stats.best_epoch, 4);
+    ck_assert_double_eq(valid_metric(&w, "gini@10", 10), stats.best_metric);
+    ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_kind", "novelty", &api.error), SEQREC_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini"));
     world_close(&w);
 }
 END_TEST
@@ -343,6 +370,103 @@ START_TEST(the_epoch_callback_ends_a_fit_in_good_order)
 }
 END_TEST
 
+/* Takes away the folder of the checkpoint in the second epoch: writing it fails. */
+static int32_t lose_folder(void *context, const seqrec_epoch_stats *stats)
+{
+    const char *folder = context;
+    if (stats->epoch != 2) return 0;
+    unlink(scratch_path("folder/state"));
+    ck_assert_int_eq(rmdir(folder), 0);
+    return 0;
+}
+
+static void fail_in_the_second_epoch(const train_world *w)
+{
+    char folder[512], checkpoint[512];
+    snprintf(folder, sizeof folder, "%s", scratch_path("folder"));
+    snprintf(checkpoint, sizeof checkpoint, "%s", scratch_path("folder/state"));
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    const seqrec_fit how = {
+        .struct_size = sizeof how, .checkpoint = checkpoint, .epoch = lose_folder, .epoch_context = folder};
+    REFUSED(SEQREC_E_IO, "folder", seqrec_trainer_fit(w->trainer, w->data, &how, NULL, &api.error));
+}
+
+static int published_notes(const train_world *w)
+{
+    return seqrec_model_note(w->model, "split", NULL, 0, NULL, NULL) != SEQREC_E_NOT_FOUND;
+}
+
+START_TEST(a_fit_that_failed_leaves_its_best_weights_to_be_published)
+{
+    static const int which[] = {0, 7, 10, 4}; /* validated; with a mean; a mean without validation; popularity */
+    const char *const *changes = recipes[which[_i]];
+    world_stopper stopper = {.stop_at = 2};
+    const seqrec_fit stopped = {.struct_size = sizeof stopped, .epoch = world_stop_epoch, .epoch_context = &stopper};
+    train_world w = world_open(changes, 0);
+    world_fit(&w, &stopped);
+    world_save(&w, "stopped");
+    world_close(&w);
+    fit_whole(changes);
+    w = world_open(changes, 0);
+    fail_in_the_second_epoch(&w);
+    ck_assert(!published_notes(&w));
+    EACH_ALLOCATION_FAILS(seqrec_trainer_publish_best(w.trainer, &api.error), ck_assert(!published_notes(&w)), (void)0);
+    world_save(&w, "rescued");
+    ck_assert(world_same("stopped", "rescued"));
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    world_save(&w, "finished");
+    ck_assert(world_same("whole", "finished"));
+    world_close(&w);
+}
+END_TEST
+
+/* Gives an item a vector in the second epoch with which no loss is finite. */
+static int32_t poison(void *context, const seqrec_epoch_stats *stats)
+{
+    const train_world *w = context;
+    float huge[WORLD_WIDTH];
+    for (int i = 0; i < WORLD_WIDTH; i++) huge[i] = 3e38f;
+    if (stats->epoch == 2) EXPECT(SEQREC_OK, seqrec_items_update(w->model, (int64_t[]){1}, 1, huge, &api.error));
+    return 0;
+}
+
+START_TEST(after_a_loss_that_is_not_finite_the_best_weights_are_those_before)
+{
+    float wanted[WORLD_WIDTH], got[WORLD_WIDTH];
+    world_stopper stopper = {.stop_at = 2};
+    seqrec_fit how = {.struct_size = sizeof how, .epoch = world_stop_epoch, .epoch_context = &stopper};
+    train_world w = world_open(recipes[2], 0);
+    world_fit(&w, &how);
+    world_vector(&w, 2, wanted);
+    world_close(&w);
+    w = world_open(recipes[2], 0);
+    how.epoch = poison;
+    how.epoch_context = &w;
+    REFUSED(SEQREC_E_NUMERIC, "finite", seqrec_trainer_fit(w.trainer, w.data, &how, NULL, &api.error));
+    world_vector(&w, 2, got);
+    ck_assert_mem_ne(wanted, got, sizeof got);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    world_vector(&w, 2, got);
+    ck_assert_mem_eq(wanted, got, sizeof got);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(without_a_step_there_are_no_best_weights)
+{
+    host_batch b;
+    train_world w = open_with_items(NULL);
+    REFUSED(SEQREC_E_STATE, "no step", seqrec_trainer_publish_best(w.trainer, &api.error));
+    step(&w, walk(&b));
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    world_save(&w, "best");
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    world_save(&w, "last");
+    ck_assert(world_same("best", "last"));
+    world_close(&w);
+}
+END_TEST
+
 static const char *note_of(const seqrec_model *model, const char *key)
 {
     static char out[256];
@@ -373,6 +497,25 @@ START_TEST(a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint)
     ck_assert_str_eq(note_of(loaded, "data_hash"), hash);
     ck_assert_str_eq(note_of(loaded, "epochs"), "2");
     seqrec_model_release(loaded);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded)
+{
+    char key[16];
+    train_world w = world_open(NULL, 0);
+    for (int i = 0; i < 64; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        EXPECT(SEQREC_OK, seqrec_model_set_note(w.model, key, "of the host", &api.error));
+    }
+    world_fit(&w, NULL);
+    ck_assert_str_eq(note_of(w.model, "epochs"), "3");
+    world_checkpoint(&w, "state");
+    world_load(&w, "state");
+    ck_assert_str_eq(note_of(w.model, "epochs"), "3");
+    ck_assert_str_eq(note_of(w.model, "63"), "of the host");
+    REFUSED(SEQREC_E_RANGE, "64", seqrec_model_set_note(w.model, "another", "", &api.error));
     world_close(&w);
 }
 END_TEST
@@ -528,7 +671,7 @@ START_TEST(wrong_arguments_are_refused_by_name)
     seqrec_trainer *t = w.trainer, *made = NULL;
     seqrec_model *model = NULL;
     seqrec_error *e = &api.error;
-    seqrec_step_stats stats = {.struct_size = sizeof stats - 1};
+    seqrec_step_stats stats = {.struct_size = sizeof(size_t)};
     seqrec_fit_stats fit_stats = {.struct_size = 0};
     seqrec_fit fit = {.struct_size = sizeof fit - 1};
     const char *path = scratch_path("x");
@@ -551,6 +694,7 @@ START_TEST(wrong_arguments_are_refused_by_name)
     b.view.offsets = NULL;
     REFUSED(SEQREC_E_ARGUMENT, "batch.offsets", seqrec_trainer_step(t, &b.view, NULL, e));
     REFUSED(SEQREC_E_ARGUMENT, "trainer", seqrec_trainer_publish(NULL, e));
+    REFUSED(SEQREC_E_ARGUMENT, "trainer", seqrec_trainer_publish_best(NULL, e));
     REFUSED(SEQREC_E_ARGUMENT, "trainer", seqrec_trainer_set(NULL, "seed", "1", e));
     REFUSED(SEQREC_E_ARGUMENT, "name", seqrec_trainer_set(t, NULL, "1", e));
     REFUSED(SEQREC_E_ARGUMENT, "value", seqrec_trainer_set(t, "seed", NULL, e));
@@ -582,6 +726,7 @@ static int calls_of_a_child(void)
         seqrec_trainer_create(parents.model, parents.config, &made, NULL),
         seqrec_trainer_step(parents.trainer, walk(&b), NULL, NULL),
         seqrec_trainer_publish(parents.trainer, NULL),
+        seqrec_trainer_publish_best(parents.trainer, NULL),
         seqrec_trainer_set(parents.trainer, "seed", "1", NULL),
         seqrec_trainer_set_popularity(parents.trainer, NULL, NULL, 0, NULL),
         seqrec_trainer_fit(parents.trainer, parents.data, NULL, NULL, NULL),
@@ -723,10 +868,15 @@ static void add_fits(Suite *suite)
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_loop_test(tests, any_number_of_threads_fits_the_same_bits, 0, RECIPES);
     tcase_add_loop_test(tests, the_weights_of_the_best_epoch_are_published, 0, sizeof metrics / sizeof *metrics);
+    tcase_add_test(tests, another_metric_begins_the_search_for_the_best_anew);
     tcase_add_test(tests, patience_ends_a_fit_that_no_longer_improves);
     tcase_add_test(tests, without_validation_the_last_weights_are_published);
     tcase_add_test(tests, the_epoch_callback_ends_a_fit_in_good_order);
+    tcase_add_loop_test(tests, a_fit_that_failed_leaves_its_best_weights_to_be_published, 0, 4);
+    tcase_add_test(tests, after_a_loss_that_is_not_finite_the_best_weights_are_those_before);
+    tcase_add_test(tests, without_a_step_there_are_no_best_weights);
     tcase_add_test(tests, a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint);
+    tcase_add_test(tests, a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded);
     tcase_add_test(tests, a_checkpoint_in_the_middle_of_a_fit_says_what_it_saw);
     tcase_add_test(tests, a_trainer_stays_with_its_data_and_split);
     tcase_add_test(tests, adding_an_item_leaves_the_mean_of_the_others);

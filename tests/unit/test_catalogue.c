@@ -92,9 +92,9 @@ END_TEST
 START_TEST(a_dimension_out_of_bounds_is_refused)
 {
     sq_catalogue *made = NULL;
-    ck_assert_int_eq(sq_catalogue_create(table.context, 0, 1, &made, NULL), SEQREC_E_RANGE);
-    ck_assert_int_eq(sq_catalogue_create(table.context, INT32_MAX, 1, &made, NULL), SEQREC_E_RANGE);
-    ck_assert_int_eq(sq_catalogue_create(table.context, 8, 3, &made, NULL), SEQREC_E_RANGE);
+    ck_assert_int_eq(sq_catalogue_create(table.context, &sq_kind_item, 0, 1, &made, NULL), SEQREC_E_RANGE);
+    ck_assert_int_eq(sq_catalogue_create(table.context, &sq_kind_item, INT32_MAX, 1, &made, NULL), SEQREC_E_RANGE);
+    ck_assert_int_eq(sq_catalogue_create(table.context, &sq_kind_item, 8, 3, &made, NULL), SEQREC_E_RANGE);
     ck_assert_ptr_null(made);
 }
 END_TEST
@@ -411,7 +411,7 @@ static void drop_stored(stored *all)
 
 static int32_t restore(const stored *all, sq_catalogue **made)
 {
-    return sq_catalogue_restore(table.context, DIM, 1, all->ids, all->slots, all->generations, all->n, all->vectors,
+    return sq_catalogue_restore(table.context, &sq_kind_item, DIM, 1, all->ids, all->slots, all->generations, all->n, all->vectors,
                                 made, &table.error);
 }
 
@@ -617,7 +617,7 @@ START_TEST(creation_that_runs_out_of_memory_leaks_nothing)
     sq_catalogue *made = NULL;
     for (;; n++) {
         atomic_store(&table.memory.to_fail, n);
-        int32_t status = sq_catalogue_create(table.context, DIM, 2, &made, NULL);
+        int32_t status = sq_catalogue_create(table.context, &sq_kind_item, DIM, 2, &made, NULL);
         atomic_store(&table.memory.to_fail, -1);
         if (status == SEQREC_OK) break;
         ck_assert_int_eq(status, SEQREC_E_MEMORY);

@@ -8,8 +8,12 @@
 #include "counting_allocator.h"
 #include "eval/baselines.h"
 #include "eval/bootstrap.h"
+#include "eval/calibration.h"
 #include "eval/candidates.h"
+#include "eval/compare.h"
 #include "eval/evaluate.h"
+#include "eval/exposure.h"
+#include "eval/personal.h"
 #include "eval/ranking.h"
 
 enum { MOST_ITEMS = 400 };
@@ -17,7 +21,7 @@ enum { MOST_ITEMS = 400 };
 /* A dataset made by hand; the tests read its arrays freely. */
 typedef struct world {
     seqrec_dataset data;
-    int64_t *offsets, *times;
+    int64_t *offsets, *times, *user_ids;
     int32_t *sequence;
 } world;
 
@@ -28,8 +32,10 @@ static void make_world(world *w, int64_t users, int64_t items, int64_t longest, 
     w->offsets = calloc((size_t)users + 1, sizeof(int64_t));
     w->sequence = calloc((size_t)(users * longest), sizeof(int32_t));
     w->times = calloc((size_t)(users * longest), sizeof(int64_t));
+    w->user_ids = calloc((size_t)users, sizeof(int64_t));
     int64_t at = 0;
     for (int64_t u = 0; u < users; u++) {
+        w->user_ids[u] = 7000 - 13 * u;
         const int64_t length = 1 + (int64_t)sq_random_below(key, counter++, (uint64_t)longest);
         int64_t time = (int64_t)sq_random_below(key, counter++, 60);
         for (int64_t e = 0; e < length; e++, at++) {
@@ -46,11 +52,13 @@ static void make_world(world *w, int64_t users, int64_t items, int64_t longest, 
     w->data.offsets = w->offsets;
     w->data.sequence = w->sequence;
     w->data.timestamps = w->times;
+    w->data.user_ids = w->user_ids;
 }
 
 static void free_world(world *w)
 {
     free(w->offsets);
+    free(w->user_ids);
     free(w->sequence);
     free(w->times);
 }
@@ -108,7 +116,7 @@ static int32_t score_strangely(void *arg, int32_t worker, const sq_histories *hi
 
 static sq_scorer strange(world *w)
 {
-    return (sq_scorer){&w->data, score_strangely, 7};
+    return (sq_scorer){&w->data, score_strangely, 7, NULL};
 }
 
 static seqrec_evaluation options_for(const char *protocol)
@@ -717,31 +725,6 @@ START_TEST(sampled_protocols_on_a_larger_catalogue_give_what_a_plain_recomputati
 }
 END_TEST
 
-START_TEST(the_number_of_threads_does_not_change_a_bit)
-{
-    static const int32_t threads[] = {1, 2, 4};
-    world w;
-    make_world(&w, 400, 53, 12, 3);
-    const sq_division division = division_for(protocols[_i]);
-    const sq_scorer scorer = strange(&w);
-    seqrec_evaluation options = options_for(protocols[_i]);
-    options.bootstrap = 130;
-    options.baselines = 1;
-    seqrec_report *reports[3] = {NULL};
-    for (size_t t = 0; t < 3; t++) {
-        seqrec_context *pool = NULL;
-        ck_assert_int_eq(sq_context_create(NULL, NULL, threads[t], NULL, NULL, &pool, NULL), SEQREC_OK);
-        ck_assert_int_eq(sq_evaluate(pool, &w.data, &division, &options, &scorer, &reports[t], NULL), SEQREC_OK);
-        sq_context_release(pool);
-        ck_assert_int_eq(reports[t]->rows, 3);
-        ck_assert_mem_eq(reports[t]->at, reports[0]->at, 3 * (size_t)reports[0]->figures * sizeof(sq_figure));
-        ck_assert_str_eq(seqrec_report_protocol(reports[t]), seqrec_report_protocol(reports[0]));
-    }
-    for (size_t t = 0; t < 3; t++) seqrec_report_release(reports[t]);
-    free_world(&w);
-}
-END_TEST
-
 START_TEST(each_user_with_three_events_is_a_case_whose_target_is_the_last_event)
 {
     /* E4 on test: everything but the last event, also the validation event. */
@@ -750,7 +733,7 @@ START_TEST(each_user_with_three_events_is_a_case_whose_target_is_the_last_event)
     sq_cases cases;
     int64_t expected = 0;
     ck_assert_int_eq(sq_protocol_find("E4", &protocol, NULL), SEQREC_OK);
-    ck_assert_int_eq(sq_cases_collect(&context->memory, &small.data, &division, protocol, 0, 0, &cases, NULL),
+    ck_assert_int_eq(sq_cases_collect(&context->memory, &small.data, &division, protocol, NULL, 0, 0, &cases, NULL),
                      SEQREC_OK);
     for (int64_t u = 0; u < small.data.users; u++) {
         const int64_t n = small.offsets[u + 1] - small.offsets[u];
@@ -784,7 +767,7 @@ static int32_t check_history(void *arg, int32_t worker, const sq_histories *hist
 
 START_TEST(histories_of_a_block_hold_the_users_own_items_and_times)
 {
-    const sq_scorer scorer = {&small, check_history, 16};
+    const sq_scorer scorer = {&small, check_history, 16, NULL};
     const seqrec_evaluation options = options_for("E4");
     seqrec_report *report = NULL;
     seqrec_error error = {0};
@@ -807,7 +790,7 @@ START_TEST(e1_draws_ten_thousand_users_when_there_are_more)
     w.data.sequence = w.sequence;
     ck_assert_int_eq(sq_protocol_find("E1", &protocol, NULL), SEQREC_OK);
     for (size_t s = 0; s < 2; s++) {
-        ck_assert_int_eq(sq_cases_collect(&context->memory, &w.data, &division, protocol, 0, s, &cases[s], NULL),
+        ck_assert_int_eq(sq_cases_collect(&context->memory, &w.data, &division, protocol, NULL, 0, s, &cases[s], NULL),
                          SEQREC_OK);
         ck_assert_int_eq(cases[s].count, 10000);
         for (int64_t i = 1; i < 10000; i++) ck_assert_int_lt(cases[s].at[i - 1].user, cases[s].at[i].user);
@@ -887,10 +870,795 @@ START_TEST(a_report_lists_its_figures_and_names_them_when_asked_for_another)
     ck_assert_double_lt(low, value);
     ck_assert_double_lt(value, high);
     ck_assert_int_eq(seqrec_report_get(report, "markov", "gini@10", &value, &low, &high, NULL), SEQREC_OK);
+    ck_assert_double_lt(low, value);
+    ck_assert_double_lt(value, high);
+    ck_assert_int_eq(seqrec_report_get(report, "markov", "users", &value, &low, &high, NULL), SEQREC_OK);
     ck_assert_double_nan(low);
     ck_assert_double_nan(high);
     seqrec_report_release(report);
     seqrec_report_release(NULL);
+}
+END_TEST
+
+/* ---- beyond ranking, against a plain re-computation ---- */
+
+enum { WIDTH = 16, MOST_CASES = 400, LONGEST = 20 };
+
+/* Scores without infinities, so that probabilities are of many sizes; now and then none, and many ties. */
+static float gentle_score(int64_t user, int64_t history, int32_t last, int64_t item, int64_t turn)
+{
+    const uint64_t h =
+        sq_random64(sq_random_key((uint64_t)(last + turn), 78, (uint64_t)(user % 3 + history % 2)), (uint64_t)item);
+    return h % 37 == 0 ? NAN : (float)(h % 29) / 2.0f - 7.0f;
+}
+
+typedef struct gentle {
+    world *w;
+    int64_t turn;
+    float rows[MOST_ITEMS][WIDTH];
+    const float *row_of[MOST_ITEMS];
+    sq_item_vectors vectors;
+} gentle;
+
+static int32_t score_gently(void *arg, int32_t worker, const sq_histories *histories, float *scores,
+                            seqrec_error *error)
+{
+    const gentle *g = arg;
+    const int64_t items = g->w->data.items;
+    (void)worker;
+    (void)error;
+    for (int64_t b = 0; b < histories->count; b++) {
+        const int64_t from = histories->offsets[b], n = histories->offsets[b + 1] - from;
+        for (int64_t i = 0; i < items; i++) {
+            scores[b * items + i] = gentle_score(histories->users[b], n, histories->items[from + n - 1], i, g->turn);
+        }
+    }
+    return SEQREC_OK;
+}
+
+/* Item vectors at random; that of item 3 is zero. */
+static sq_scorer make_gentle(gentle *g, world *w, int64_t turn)
+{
+    memset(g, 0, sizeof *g);
+    g->w = w;
+    g->turn = turn;
+    for (int64_t i = 0; i < w->data.items; i++) {
+        for (int64_t j = 0; j < WIDTH && i != 3; j++) {
+            g->rows[i][j] = (float)sq_random_unit(sq_random_key((uint64_t)i, 79, (uint64_t)turn), (uint64_t)j) - 0.3f;
+        }
+        g->row_of[i] = g->rows[i];
+    }
+    g->vectors = (sq_item_vectors){sq_kernels_best(), WIDTH, g->row_of};
+    return (sq_scorer){g, score_gently, 7, &g->vectors};
+}
+
+/* What a plain pass knows of every user. */
+typedef struct plain {
+    int64_t n;
+    int64_t user[MOST_CASES], history[MOST_CASES], popular_first[MOST_CASES][10], length[MOST_CASES];
+    int64_t list[MOST_CASES][LONGEST];
+    int64_t trained[MOST_ITEMS], events;
+    double nll[MOST_CASES], confidence[MOST_CASES], hit1[MOST_CASES], hit10[MOST_CASES];
+} plain;
+
+static int32_t is_candidate(const world *w, int32_t filtered, const int32_t *at, int64_t history, int64_t item)
+{
+    (void)w;
+    return !filtered || item == at[history] || !occurs(at, history, item);
+}
+
+static void plain_user(plain *p, const world *w, int32_t filtered, const gentle *g, int64_t u, int64_t history)
+{
+    const int32_t *at = w->sequence + w->offsets[u];
+    const int64_t items = w->data.items, c = p->n++;
+    float scores[MOST_ITEMS] = {0};
+    double sum = 0.0, most = -INFINITY;
+    int64_t better = 0, tied = 0;
+    p->user[c] = u;
+    p->history[c] = history;
+    for (int64_t i = 0; i < items; i++) scores[i] = gentle_score(u, history, at[history - 1], i, g->turn);
+    for (int64_t i = 0; i < items; i++) {
+        if (is_candidate(w, filtered, at, history, i) && scores[i] > most) most = (double)scores[i];
+    }
+    for (int64_t i = 0; i < items; i++) {
+        int64_t rank = 0, popular_rank = 0;
+        if (!is_candidate(w, filtered, at, history, i)) continue;
+        if (!isnan(scores[i])) sum += exp((double)scores[i] - most);
+        better += beats(scores[i], scores[at[history]]);
+        tied += !beats(scores[i], scores[at[history]]) && !beats(scores[at[history]], scores[i]);
+        for (int64_t j = 0; j < items; j++) {
+            if (!is_candidate(w, filtered, at, history, j)) continue;
+            rank += beats(scores[j], scores[i]) || (!beats(scores[i], scores[j]) && j < i);
+            popular_rank += p->trained[j] > p->trained[i] || (p->trained[j] == p->trained[i] && j < i);
+        }
+        if (rank < LONGEST) p->list[c][rank] = i;
+        if (popular_rank < 10) p->popular_first[c][popular_rank] = i;
+        p->length[c]++;
+    }
+    if (p->length[c] > LONGEST) p->length[c] = LONGEST;
+    const float target = scores[at[history]];
+    p->nll[c] = isnan(target) ? INFINITY : log(sum) + most - (double)target;
+    p->confidence[c] = 1.0 / sum;
+    for (int64_t r = better; r < better + tied; r++) {
+        p->hit1[c] += (r < 1) / (double)tied;
+        p->hit10[c] += (r < 10) / (double)tied;
+    }
+}
+
+static void plain_pass(plain *p, const world *w, const char *protocol, const gentle *g)
+{
+    const sq_division division = division_for(protocol);
+    memset(p, 0, sizeof *p);
+    for (int64_t u = 0; u < w->data.users; u++) {
+        int64_t train, valid;
+        sq_division_user(&division, &w->data, u, &train, &valid);
+        for (int64_t e = 0; e < train; e++) p->trained[w->sequence[w->offsets[u] + e]]++;
+        p->events += train;
+    }
+    for (int64_t u = 0; u < w->data.users; u++) {
+        int64_t train, valid;
+        sq_division_user(&division, &w->data, u, &train, &valid);
+        const int64_t n = w->offsets[u + 1] - w->offsets[u];
+        if (valid < n && valid > 0) plain_user(p, w, strcmp(protocol, "E5") != 0, g, u, valid);
+    }
+}
+
+static int64_t common_items(const int64_t *a, int64_t n, const int64_t *b, int64_t m)
+{
+    int64_t common = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < m; j++) common += a[i] == b[j];
+    }
+    return common;
+}
+
+static int64_t up_to(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Over all pairs of users, one by one. */
+static void plain_pairs(const plain *p, const world *w, int64_t last, double figures[3])
+{
+    double pairs = 0.0, differ = 0.0, apart = 0.0;
+    for (int64_t a = 0; a < p->n; a++) {
+        for (int64_t b = 0; b < a; b++) {
+            const int32_t *ends[2] = {w->sequence + w->offsets[p->user[a]] + p->history[a],
+                                      w->sequence + w->offsets[p->user[b]] + p->history[b]};
+            int32_t same = p->history[a] >= last && p->history[b] >= last, equal = p->length[a] == p->length[b];
+            for (int64_t k = 1; k <= last && same; k++) same = ends[0][-k] == ends[1][-k];
+            if (!same) continue;
+            const int64_t n = up_to(p->length[a], 10), m = up_to(p->length[b], 10);
+            for (int64_t r = 0; r < n && equal; r++) equal = p->list[a][r] == p->list[b][r];
+            pairs += 1.0;
+            differ += !equal;
+            apart += 1.0 - (double)common_items(p->list[a], n, p->list[b], m) / 10.0;
+        }
+    }
+    figures[0] = pairs;
+    figures[1] = differ / pairs;
+    figures[2] = apart / pairs;
+}
+
+static double plain_ece(const plain *p, int32_t by_mass)
+{
+    double sum = 0.0;
+    for (int64_t bin = 0; bin < 15; bin++) {
+        double gap = 0.0;
+        for (int64_t u = 0; u < p->n; u++) {
+            int64_t rank = 0;
+            for (int64_t v = 0; v < p->n; v++) {
+                rank += p->confidence[v] < p->confidence[u] || (p->confidence[v] == p->confidence[u] && v < u);
+            }
+            const int32_t by_width = p->confidence[u] > (double)bin / 15.0 && p->confidence[u] <= (bin + 1.0) / 15.0;
+            if (by_mass ? rank * 15 / p->n == bin : by_width) gap += p->hit1[u] - p->confidence[u];
+        }
+        sum += fabs(gap);
+    }
+    return sum / (double)p->n;
+}
+
+static double plain_cosine(const gentle *g, int64_t a, int64_t b)
+{
+    double dot = 0.0, x = 0.0, y = 0.0;
+    for (int64_t j = 0; j < WIDTH; j++) {
+        dot += (double)g->rows[a][j] * (double)g->rows[b][j];
+        x += (double)g->rows[a][j] * (double)g->rows[a][j];
+        y += (double)g->rows[b][j] * (double)g->rows[b][j];
+    }
+    return x > 0.0 && y > 0.0 ? dot / sqrt(x * y) : 0.0;
+}
+
+static double plain_diversity(const plain *p, const gentle *g, int64_t k)
+{
+    double sum = 0.0;
+    for (int64_t u = 0; u < p->n; u++) {
+        const int64_t n = up_to(p->length[u], k);
+        double apart = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t j = 0; j < i; j++) apart += 1.0 - plain_cosine(g, p->list[u][i], p->list[u][j]);
+        }
+        if (n > 1) sum += apart / (double)(n * (n - 1) / 2);
+    }
+    return sum / (double)p->n;
+}
+
+static double plain_novelty(const plain *p, int64_t k)
+{
+    double sum = 0.0;
+    for (int64_t u = 0; u < p->n; u++) {
+        const int64_t n = up_to(p->length[u], k);
+        double bits = 0.0;
+        for (int64_t r = 0; r < n; r++) {
+            const double count = (double)p->trained[p->list[u][r]];
+            bits -= log2((count > 0.0 ? count : 1.0) / (double)p->events);
+        }
+        sum += bits / (double)n;
+    }
+    return sum / (double)p->n;
+}
+
+static double mean_of(const double *values, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += values[i];
+    return sum / (double)n;
+}
+
+static void expect_figure(const seqrec_report *report, const char *row, const char *metric, double expected,
+                          double tolerance)
+{
+    const double got = figure_of(report, row, metric);
+    const int32_t same = got == expected || (isnan(got) && isnan(expected)) || fabs(got - expected) <= tolerance;
+    ck_assert_msg(same, "%s %s: %.15g, not %.15g", row, metric, got, expected);
+}
+
+static const char *const full[] = {"E4", "E5", "E9"};
+
+static seqrec_report *evaluate_gently(world *w, const char *protocol, const sq_scorer *scorer,
+                                      const seqrec_evaluation *options)
+{
+    const sq_division division = division_for(protocol);
+    seqrec_report *report = NULL;
+    seqrec_error error = {0};
+    ck_assert_msg(sq_evaluate(context, &w->data, &division, options, scorer, &report, &error) == SEQREC_OK, "%s",
+                  error.message);
+    return report;
+}
+
+START_TEST(metrics_beyond_ranking_are_what_a_plain_recomputation_gives)
+{
+    static gentle g;
+    static plain p;
+    static const int64_t cutoffs[] = {1, 2, 7, 20};
+    const sq_scorer scorer = make_gentle(&g, &small, 0);
+    seqrec_evaluation options = options_for(full[_i]);
+    options.cutoffs = cutoffs;
+    options.cutoff_count = 4;
+    options.beyond = options.baselines = 1;
+    options.last_items = 2;
+    seqrec_report *report = evaluate_gently(&small, full[_i], &scorer, &options);
+    plain_pass(&p, &small, full[_i], &g);
+    expect_figure(report, "model", "users", (double)p.n, 0.0);
+    expect_figure(report, "model", "nll", mean_of(p.nll, p.n), 1e-5);
+    expect_figure(report, "model", "confidence", mean_of(p.confidence, p.n), 1e-6);
+    expect_figure(report, "model", "ece", plain_ece(&p, 0), 1e-6);
+    expect_figure(report, "model", "ece_mass", plain_ece(&p, 1), 1e-6);
+    for (int64_t c = 0; c < 4; c++) {
+        char metric[32];
+        (void)snprintf(metric, sizeof metric, "novelty@%d", (int)cutoffs[c]);
+        expect_figure(report, "model", metric, plain_novelty(&p, cutoffs[c]), 1e-12);
+        (void)snprintf(metric, sizeof metric, "diversity@%d", (int)cutoffs[c]);
+        if (cutoffs[c] > 1) expect_figure(report, "model", metric, plain_diversity(&p, &g, cutoffs[c]), 1e-6);
+    }
+    for (int64_t k = 1; k <= 2; k++) {
+        static const char *const names[] = {"pairs", "differ", "apart"};
+        double figures[3];
+        plain_pairs(&p, &small, k, figures);
+        ck_assert_double_gt(figures[0], 0.0);
+        for (int32_t i = 0; i < 3; i++) {
+            char metric[32];
+            (void)snprintf(metric, sizeof metric, "%s_last%d", names[i], (int)k);
+            expect_figure(report, "model", metric, figures[i], 1e-12);
+        }
+    }
+    double apart = 0.0;
+    for (int64_t u = 0; u < p.n; u++)
+        apart += 1.0 - (double)common_items(p.list[u], up_to(p.length[u], 10), p.popular_first[u], 10) / 10.0;
+    expect_figure(report, "model", "apart_popular", apart / (double)p.n, 1e-12);
+    expect_figure(report, "popularity", "apart_popular", 0.0, 0.0);
+    expect_figure(report, "markov", "nll", NAN, 0.0);
+    if (_i == 1) expect_figure(report, "markov", "differ_last1", 0.0, 0.0); /* E5: nothing but the last item counts */
+    if (_i == 1) expect_figure(report, "markov", "apart_last1", 0.0, 0.0);
+    expect_figure(report, "markov", "ece", NAN, 0.0);
+    ck_assert_double_gt(figure_of(report, "markov", "diversity@7"), 0.0);
+    seqrec_report_release(report);
+}
+END_TEST
+
+START_TEST(targets_unknown_to_the_model_make_the_likelihood_infinite_and_nothing_else)
+{
+    const float scores[] = {1.0f, NAN, 1.0f, -1.0f, 5.0f};
+    const int32_t barred[] = {0, 0, 0, 0, 1};
+    int32_t keys[5];
+    float weights[16];
+    sq_ranking_keys(scores, 5, keys);
+    for (int32_t i = 0; i < 5; i++) keys[i] = barred[i] ? SQ_KEY_EXCLUDED : keys[i];
+    const double sum = 2.0 + exp(-2.0);
+    sq_outlook outlook = sq_outlook_of(sq_kernels_best(), scores, keys, 5, 3, weights);
+    ck_assert_double_eq_tol(outlook.nll, log(sum) + 2.0, 1e-6);
+    ck_assert_double_eq_tol(outlook.confidence, 1.0 / sum, 1e-6);
+    outlook = sq_outlook_of(sq_kernels_best(), scores, keys, 5, 1, weights);
+    ck_assert_double_infinite(outlook.nll);
+    ck_assert_double_eq_tol(outlook.confidence, 1.0 / sum, 1e-6);
+    const float infinite[] = {INFINITY, 2.0f, INFINITY, -INFINITY};
+    sq_ranking_keys(infinite, 4, keys);
+    outlook = sq_outlook_of(sq_kernels_best(), infinite, keys, 4, 2, weights);
+    ck_assert_double_eq_tol(outlook.nll, log(2.0), 1e-12);
+    ck_assert_double_eq(outlook.confidence, 0.5);
+    ck_assert_double_infinite(sq_outlook_of(sq_kernels_best(), infinite, keys, 4, 1, weights).nll);
+    const float none[] = {NAN, NAN};
+    sq_ranking_keys(none, 2, keys);
+    outlook = sq_outlook_of(sq_kernels_best(), none, keys, 2, 0, weights);
+    ck_assert_double_infinite(outlook.nll);
+    ck_assert_double_eq(outlook.confidence, 0.0);
+}
+END_TEST
+
+START_TEST(a_perfectly_calibrated_ranker_has_no_error_and_a_boastful_one_its_boast)
+{
+    enum { N = 300 };
+    static double confidence[N];
+    static sq_place places[N];
+    sq_calibration out = {0};
+    for (int64_t u = 0; u < N; u++) {
+        confidence[u] = u % 3 == 0 ? 0.25 : 0.5;
+        places[u].better = u % 3 == 0 ? u / 3 % 4 != 0 : u / 3 % 2 != 0;
+    }
+    ck_assert_int_eq(sq_calibrate(&context->memory, confidence, places, N, &out, NULL), SEQREC_OK);
+    ck_assert_double_eq_tol(out.width, 0.0, 1e-15);
+    for (int64_t u = 0; u < N; u++) confidence[u] = 0.9;
+    ck_assert_int_eq(sq_calibrate(&context->memory, confidence, places, N, &out, NULL), SEQREC_OK);
+    ck_assert_double_eq_tol(out.width, 0.9 - (25.0 + 100.0) / 300.0, 1e-12);
+    ck_assert_double_eq_tol(out.mass, out.width, 0.1);
+}
+END_TEST
+
+/* ---- values whose spread is that of leaving a user out ---- */
+
+/* column[u] = value + (n - 1) (mean of without - without[u]) */
+static void expect_spread(const double *column, const double *without, int64_t n, double value)
+{
+    const double mean = mean_of(without, n);
+    for (int64_t u = 0; u < n; u++)
+        ck_assert_double_eq_tol(column[u], value + (double)(n - 1) * (mean - without[u]), 1e-9);
+}
+
+enum { FEW = 40 };
+
+/* Lists of FEW users, some short; those of user `out` are left out (-1: of nobody). */
+static sq_lists some_lists(int32_t *items, int64_t catalogue, int64_t length, int64_t out)
+{
+    sq_lists lists = {0, length, items};
+    for (int64_t u = 0; u < FEW; u++) {
+        int64_t n = 0;
+        int32_t *list = items + lists.count * length;
+        if (u == out) continue;
+        for (uint64_t at = 0; n < length - u % 3; at++) {
+            const int32_t a =
+                (int32_t)sq_random_below(sq_random_key((uint64_t)(u % 17), 80, 0), at, (uint64_t)catalogue);
+            const int32_t item = a * a / (int32_t)catalogue;
+            if (!occurs(list, n, item)) list[n++] = item;
+        }
+        while (n < length) list[n++] = -1;
+        lists.count++;
+    }
+    return lists;
+}
+
+START_TEST(coverage_and_gini_spread_as_the_lists_without_each_user_say)
+{
+    enum { CATALOGUE = 60, LENGTH = 8 };
+    static const int64_t cutoffs[] = {1, 3, 8};
+    static double spread[2][3][FEW], without[2][3][FEW];
+    int32_t items[FEW * LENGTH];
+    double figures[2][3], left[2][3];
+    sq_lists lists = some_lists(items, CATALOGUE, LENGTH, -1);
+    sq_exposure out = {figures[0], figures[1], spread[0][0], spread[1][0]};
+    ck_assert_int_eq(sq_exposure_measure(&context->memory, &lists, CATALOGUE, cutoffs, 3, &out, NULL), SEQREC_OK);
+    for (int64_t u = 0; u < FEW; u++) {
+        lists = some_lists(items, CATALOGUE, LENGTH, u);
+        out = (sq_exposure){left[0], left[1], NULL, NULL};
+        ck_assert_int_eq(sq_exposure_measure(&context->memory, &lists, CATALOGUE, cutoffs, 3, &out, NULL), SEQREC_OK);
+        for (int32_t c = 0; c < 3; c++) {
+            without[0][c][u] = left[0][c];
+            without[1][c][u] = left[1][c];
+        }
+    }
+    for (int32_t c = 0; c < 3; c++) {
+        expect_spread(spread[0][c], without[0][c], FEW, figures[0][c]);
+        expect_spread(spread[1][c], without[1][c], FEW, figures[1][c]);
+        ck_assert_double_eq_tol(mean_of(spread[0][c], FEW), figures[0][c], 1e-12);
+    }
+}
+END_TEST
+
+START_TEST(lists_in_common_spread_as_the_pairs_without_each_user_say)
+{
+    enum { CATALOGUE = 60, LENGTH = 8 };
+    static const int32_t sequence[] = {1, 2, 3, 1, 2, 9, 3, 2, 1, 2, 7, 2, 2, 2, 2};
+    static int64_t offsets[FEW];
+    static double spread[2][2][FEW], without[2][2][FEW];
+    int32_t items[FEW * LENGTH];
+    double figures[3][2], left[3][2];
+    for (int64_t u = -1; u < FEW; u++) {
+        sq_case at[FEW];
+        sq_cases cases = {.at = at, .sequence = sequence, .offsets = offsets};
+        const sq_lists lists = some_lists(items, CATALOGUE, LENGTH, u);
+        for (int64_t v = 0; v < FEW; v++) {
+            if (v != u) at[cases.count++] = (sq_case){v, 1, 1 + v % 14};
+        }
+        double(*to)[2] = u < 0 ? figures : left;
+        const sq_personal out = {to[0], to[1], to[2], u < 0 ? spread[0][0] : NULL, u < 0 ? spread[1][0] : NULL};
+        ck_assert_int_eq(sq_personal_measure(&context->memory, &cases, &lists, LENGTH, CATALOGUE, 2, &out, NULL),
+                         SEQREC_OK);
+        for (int32_t k = 0; k < 2 && u >= 0; k++) {
+            without[0][k][u] = left[1][k];
+            without[1][k][u] = left[2][k];
+        }
+    }
+    for (int32_t k = 0; k < 2; k++) {
+        ck_assert_double_gt(figures[0][k], 1.0);
+        expect_spread(spread[0][k], without[0][k], FEW, figures[1][k]);
+        expect_spread(spread[1][k], without[1][k], FEW, figures[2][k]);
+    }
+}
+END_TEST
+
+START_TEST(calibration_spreads_as_the_error_without_each_user_says)
+{
+    double confidence[FEW], spread[FEW], without[FEW];
+    sq_place places[FEW];
+    sq_calibration out = {.width_of = spread};
+    for (int64_t u = -1; u < FEW; u++) {
+        int64_t n = 0;
+        for (int64_t v = 0; v < FEW; v++) {
+            if (v == u) continue;
+            confidence[n] = sq_random_unit(81, (uint64_t)v);
+            places[n++] = (sq_place){(int32_t)sq_random_below(82, (uint64_t)v, 2), 0};
+        }
+        sq_calibration one = {0};
+        ck_assert_int_eq(sq_calibrate(&context->memory, confidence, places, n, u < 0 ? &out : &one, NULL), SEQREC_OK);
+        if (u >= 0) without[u] = one.width;
+    }
+    expect_spread(spread, without, FEW, out.width);
+}
+END_TEST
+
+/* The share of the catalogue that the lists of n users drawn with replacement show. */
+static double resampled_coverage(const int32_t *items, int64_t n, int64_t length, int64_t catalogue, uint64_t key)
+{
+    int32_t shown[MOST_ITEMS] = {0};
+    int64_t covered = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t u = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)n);
+        for (int64_t r = 0; r < length; r++) covered += shown[items[u * length + r]]++ == 0;
+    }
+    return (double)covered / (double)catalogue;
+}
+
+START_TEST(intervals_of_coverage_hold_the_coverage_of_fresh_users_as_often_as_they_say)
+{
+    enum { ROUNDS = 200, USERS = 100, CATALOGUE = 120, LENGTH = 3 };
+    static int32_t items[USERS * LENGTH];
+    static double covered[ROUNDS], low[ROUNDS], high[ROUNDS], spread[2][USERS], plainest[ROUNDS];
+    static const int64_t cutoffs[] = {LENGTH};
+    const sq_lists lists = {USERS, LENGTH, items};
+    int64_t held = 0, held_plainly = 0;
+    for (int64_t round = 0; round < ROUNDS; round++) {
+        const uint64_t key = sq_random_key((uint64_t)round, 83, 0);
+        double gini;
+        uint64_t at = 0;
+        for (int64_t u = 0; u < USERS; u++) {
+            for (int64_t r = 0; r < LENGTH;) {
+                const int32_t a = (int32_t)sq_random_below(key, at++, CATALOGUE);
+                const int32_t item = a * a / CATALOGUE;
+                if (!occurs(items + u * LENGTH, r, item)) items[u * LENGTH + r++] = item;
+            }
+        }
+        const sq_exposure out = {&covered[round], &gini, spread[0], spread[1]};
+        sq_interval interval;
+        ck_assert_int_eq(sq_exposure_measure(&context->memory, &lists, CATALOGUE, cutoffs, 1, &out, NULL), SEQREC_OK);
+        ck_assert_int_eq(sq_bootstrap(context, spread[0], 1, USERS, 300, 1, NULL, NULL, &interval, NULL), SEQREC_OK);
+        /* Resampling the lists themselves: the highest of 40 coverages. */
+        for (uint64_t b = 0; b < 40; b++) {
+            const double one =
+                resampled_coverage(items, USERS, LENGTH, CATALOGUE, sq_random_key(b, 84, (uint64_t)round));
+            if (b == 0 || one > plainest[round]) plainest[round] = one;
+        }
+        low[round] = interval.low;
+        high[round] = interval.high;
+    }
+    for (int64_t round = 0; round < ROUNDS; round++) {
+        const double truth = mean_of(covered, ROUNDS);
+        held += low[round] <= truth && truth <= high[round];
+        held_plainly += truth <= plainest[round];
+    }
+    /* Fewer distinct users show fewer items. */
+    ck_assert_int_lt(held_plainly, ROUNDS / 10);
+    /* At least 95 % in expectation, the variance being rather too large; four standard deviations below that. */
+    ck_assert_int_ge(held, (int64_t)(ROUNDS * 0.95 - 4.0 * sqrt(ROUNDS * 0.95 * 0.05)));
+}
+END_TEST
+
+/* ---- groups of users ---- */
+
+static void expect_group(const seqrec_report *report, const char *name, const plain *p, const int32_t *in,
+                         const int64_t *value)
+{
+    double users = 0.0, hits = 0.0, least = NAN, most = NAN;
+    for (int64_t u = 0; u < p->n; u++) {
+        if (!in[u]) continue;
+        users += 1.0;
+        hits += p->hit10[u];
+        least = users > 1.0 && least < (double)value[u] ? least : (double)value[u];
+        most = users > 1.0 && most > (double)value[u] ? most : (double)value[u];
+    }
+    expect_figure(report, name, "users", users, 0.0);
+    expect_figure(report, name, "hr@10", users > 0.0 ? hits / users : NAN, 1e-12);
+    expect_figure(report, name, "least", least, 0.0);
+    expect_figure(report, name, "most", most, 0.0);
+}
+
+START_TEST(groups_of_users_are_what_a_plain_recomputation_gives)
+{
+    static gentle g;
+    static plain p;
+    const sq_scorer scorer = make_gentle(&g, &small, 0);
+    seqrec_evaluation options = options_for(full[_i]);
+    options.breakdown = options.baselines = 1;
+    options.cold_events = 30;
+    options.bootstrap = 50;
+    seqrec_report *report = evaluate_gently(&small, full[_i], &scorer, &options);
+    plain_pass(&p, &small, full[_i], &g);
+    static int32_t decile[MOST_CASES], quintile[MOST_CASES], in[MOST_CASES];
+    static int64_t trained[MOST_CASES];
+    for (int64_t u = 0; u < p.n; u++) {
+        double more = 0.0, shorter = 0.0;
+        trained[u] = p.trained[small.sequence[small.offsets[p.user[u]] + p.history[u]]];
+        for (int64_t i = 0; i < small.data.items; i++) {
+            more += p.trained[i] > trained[u] ? (double)p.trained[i] : 0.0;
+            more += p.trained[i] == trained[u] ? (double)p.trained[i] / 2.0 : 0.0;
+        }
+        for (int64_t v = 0; v < p.n; v++)
+            shorter += p.history[v] < p.history[u] ? 1.0 : p.history[v] == p.history[u] ? 0.5 : 0.0;
+        decile[u] = (int32_t)fmin(9.0, floor(10.0 * more / (double)p.events + 1e-12));
+        quintile[u] = (int32_t)fmin(4.0, floor(5.0 * shorter / (double)p.n + 1e-12));
+    }
+    double counted = 0.0;
+    for (int32_t d = 0; d < 10; d++) {
+        char name[40];
+        for (int64_t u = 0; u < p.n; u++) in[u] = decile[u] == d;
+        (void)snprintf(name, sizeof name, "model/decile-%d", (int)d + 1);
+        expect_group(report, name, &p, in, trained);
+        counted += figure_of(report, name, "users");
+    }
+    ck_assert_double_eq(counted, (double)p.n);
+    for (int32_t q = 0; q < 5; q++) {
+        char name[40];
+        for (int64_t u = 0; u < p.n; u++) in[u] = quintile[u] == q;
+        (void)snprintf(name, sizeof name, "model/quintile-%d", (int)q + 1);
+        expect_group(report, name, &p, in, p.history);
+    }
+    for (int64_t u = 0; u < p.n; u++) in[u] = trained[u] <= 30;
+    expect_group(report, "model/cold", &p, in, trained);
+    for (int64_t u = 0; u < p.n; u++) in[u] = trained[u] > 30;
+    expect_group(report, "model/warm", &p, in, trained);
+    ck_assert_double_gt(figure_of(report, "markov/cold", "users"), 0.0);
+    double value, low, high;
+    ck_assert_int_eq(seqrec_report_get(report, "model/warm", "ndcg@10", &value, &low, &high, NULL), SEQREC_OK);
+    ck_assert(low < value && value < high);
+    ck_assert_str_eq(seqrec_report_metric(report, "model/warm", 0), "users");
+    ck_assert_str_eq(seqrec_report_metric(report, "model/warm", 11), "most");
+    ck_assert_ptr_null(seqrec_report_metric(report, "model/warm", 12));
+    seqrec_report_release(report);
+}
+END_TEST
+
+/* ---- chosen users ---- */
+
+START_TEST(only_the_chosen_users_are_ranked_and_the_rest_stays_as_it_is)
+{
+    int64_t ids[80];
+    double hits = 0.0, users = 0.0;
+    seqrec_evaluation options = options_for(protocols[_i]);
+    const int32_t by_time = strcmp(protocols[_i], "E9") == 0;
+    options.users = ids;
+    for (int64_t u = 0; u < 75; u++) ids[options.user_count++] = small.user_ids[2 * u];
+    ids[options.user_count++] = ids[3]; /* twice the same is once */
+    seqrec_report *chosen = evaluate_gently(&small, protocols[_i], NULL, &options);
+    ck_assert_ptr_nonnull(strstr(seqrec_report_protocol(chosen), "only 75 chosen users"));
+    /* One by one they have the same figures, the same negatives too. */
+    for (int64_t u = 0; u < 75; u++) {
+        const sq_division division = division_for(protocols[_i]);
+        seqrec_report *one = NULL;
+        options.users = &small.user_ids[2 * u];
+        options.user_count = 1;
+        if (sq_evaluate(context, &small.data, &division, &options, NULL, &one, NULL) != SEQREC_OK) continue;
+        hits += figure_of(one, "markov", "hr@10");
+        users += 1.0;
+        seqrec_report_release(one);
+    }
+    ck_assert_double_gt(users, by_time ? 5.0 : 30.0);
+    ck_assert_double_eq(figure_of(chosen, "markov", "users"), users);
+    ck_assert_double_eq_tol(figure_of(chosen, "markov", "hr@10"), hits / users, 1e-12);
+    seqrec_report_release(chosen);
+}
+END_TEST
+
+START_TEST(an_unknown_user_is_named)
+{
+    const int64_t ids[] = {small.user_ids[4], -77, small.user_ids[5]};
+    seqrec_evaluation options = options_for("E4");
+    seqrec_report *report = NULL;
+    seqrec_error error = {0};
+    options.users = ids;
+    options.user_count = 3;
+    ck_assert_int_eq(sq_evaluate(context, &small.data, NULL, &options, NULL, &report, &error), SEQREC_E_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "users[1] = -77"));
+    ck_assert_ptr_null(report);
+}
+END_TEST
+
+/* ---- two models ---- */
+
+static seqrec_report *compare_gently(const sq_scorer *a, const sq_scorer *b, const char *protocol,
+                                     const seqrec_evaluation *options)
+{
+    const sq_division division = division_for(protocol);
+    seqrec_report *report = NULL;
+    seqrec_error error = {0};
+    ck_assert_msg(sq_compare(context, &small.data, &division, options, a, b, &report, &error) == SEQREC_OK, "%s",
+                  error.message);
+    return report;
+}
+
+START_TEST(a_comparison_has_the_figures_of_both_and_of_their_difference)
+{
+    enum { RESAMPLES = 400 };
+    static gentle g[2];
+    static plain p[2];
+    const sq_scorer a = make_gentle(&g[0], &small, 0), b = make_gentle(&g[1], &small, 1);
+    seqrec_evaluation options = options_for(full[_i]);
+    options.beyond = 1;
+    options.bootstrap = RESAMPLES;
+    options.seed = 9;
+    seqrec_report *report = compare_gently(&a, &b, full[_i], &options);
+    seqrec_report *alone = evaluate_gently(&small, full[_i], &a, &options);
+    plain_pass(&p[0], &small, full[_i], &g[0]);
+    plain_pass(&p[1], &small, full[_i], &g[1]);
+    const char *metric;
+    for (int32_t i = 0; (metric = seqrec_report_metric(report, "a", i)) != NULL; i++) {
+        double own[3], other[3];
+        ck_assert_int_eq(seqrec_report_get(report, "a", metric, &own[0], &own[1], &own[2], NULL), SEQREC_OK);
+        ck_assert_int_eq(seqrec_report_get(alone, "model", metric, &other[0], &other[1], &other[2], NULL), SEQREC_OK);
+        for (int32_t j = 0; j < 3; j++) ck_assert(own[j] == other[j] || (isnan(own[j]) && isnan(other[j])));
+    }
+    /* hr@10: the difference, its resamples and its winners, user by user. */
+    const int64_t n = p[0].n;
+    double down = 1.0, up = 1.0, wins = 0.0, losses = 0.0, likelier = 0.0, difference = 0.0;
+    static double means[RESAMPLES];
+    for (int64_t u = 0; u < n; u++) {
+        wins += p[0].hit10[u] > p[1].hit10[u] + 1e-12;
+        losses += p[0].hit10[u] < p[1].hit10[u] - 1e-12;
+        likelier += p[0].nll[u] < p[1].nll[u];
+        difference += (p[0].hit10[u] - p[1].hit10[u]) / (double)n;
+    }
+    expect_figure(report, "wins", "nll", likelier, 0.0);
+    for (int64_t r = 0; r < RESAMPLES; r++) {
+        const uint64_t key = sq_random_key(9, SQ_STREAM_BOOTSTRAP, (uint64_t)r);
+        means[r] = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t u = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)n);
+            means[r] += (p[0].hit10[u] - p[1].hit10[u]) / (double)n;
+        }
+        down += means[r] <= 1e-12;
+        up += means[r] >= -1e-12;
+    }
+    int64_t below = 0, above = 0;
+    double value, low, high;
+    ck_assert_int_eq(seqrec_report_get(report, "difference", "hr@10", &value, &low, &high, NULL), SEQREC_OK);
+    for (int64_t r = 0; r < RESAMPLES; r++) {
+        below += means[r] < low - 1e-12;
+        above += means[r] > high + 1e-12;
+    }
+    ck_assert_double_eq_tol(value, difference, 1e-12);
+    ck_assert_int_eq(below, 10); /* 0.025 * 399 = 9.975: ten of 400 lie below, ten above */
+    ck_assert_int_eq(above, 10);
+    ck_assert_double_eq_tol(figure_of(report, "p", "hr@10"), fmin(1.0, 2.0 * fmin(down, up) / (RESAMPLES + 1.0)),
+                            0.011);
+    expect_figure(report, "wins", "hr@10", wins, 0.0);
+    expect_figure(report, "losses", "hr@10", losses, 0.0);
+    expect_figure(report, "ties", "hr@10", (double)n - wins - losses, 0.0);
+    ck_assert_double_nan(figure_of(report, "wins", "coverage@10"));
+    ck_assert(!isnan(figure_of(report, "p", "coverage@10")));
+    expect_figure(report, "difference", "coverage@10",
+                  figure_of(report, "a", "coverage@10") - figure_of(report, "b", "coverage@10"), 0.0);
+    seqrec_report_release(alone);
+    seqrec_report_release(report);
+}
+END_TEST
+
+START_TEST(a_model_does_not_differ_from_itself)
+{
+    static gentle g;
+    const sq_scorer scorer = make_gentle(&g, &small, 0);
+    seqrec_evaluation options = options_for(protocols[_i]);
+    options.bootstrap = 60;
+    seqrec_report *report = compare_gently(&scorer, &scorer, protocols[_i], &options);
+    const char *metric;
+    for (int32_t i = 1; (metric = seqrec_report_metric(report, "difference", i)) != NULL; i++) {
+        double value, low, high;
+        ck_assert_int_eq(seqrec_report_get(report, "difference", metric, &value, &low, &high, NULL), SEQREC_OK);
+        ck_assert_double_eq(value, 0.0);
+        if (strcmp(metric, "users_short") == 0) continue;
+        ck_assert(low == 0.0 && high == 0.0);
+        ck_assert_double_eq(figure_of(report, "p", metric), 1.0);
+    }
+    ck_assert_double_eq(figure_of(report, "ties", "mrr"), figure_of(report, "a", "users"));
+    seqrec_report_release(report);
+}
+END_TEST
+
+START_TEST(a_clear_difference_has_a_small_p_whichever_comes_first)
+{
+    static gentle g;
+    sq_popularity popularity;
+    const sq_division division = division_for("E4");
+    ck_assert_int_eq(sq_popularity_create(&context->memory, &small.data, &division, &popularity, NULL), SEQREC_OK);
+    const sq_scorer scorer = make_gentle(&g, &small, 0), popular = sq_popularity_scorer(&popularity);
+    seqrec_evaluation options = options_for("E4");
+    options.bootstrap = 0; /* 10,000 */
+    seqrec_report *reports[2] = {compare_gently(&scorer, &popular, "E4", &options),
+                                 compare_gently(&popular, &scorer, "E4", &options)};
+    for (int32_t i = 0; i < 2; i++)
+        ck_assert_double_eq_tol(figure_of(reports[i], "p", "coverage@10"), 2.0 / 10001.0, 1e-12);
+    ck_assert_double_eq(figure_of(reports[0], "difference", "mrr"), -figure_of(reports[1], "difference", "mrr"));
+    ck_assert_double_eq(figure_of(reports[0], "wins", "mrr"), figure_of(reports[1], "losses", "mrr"));
+    for (int32_t i = 0; i < 2; i++) seqrec_report_release(reports[i]);
+    sq_popularity_free(&popularity, &context->memory);
+}
+END_TEST
+
+START_TEST(the_number_of_threads_does_not_change_a_bit)
+{
+    static const int32_t threads[] = {1, 2, 4};
+    world w;
+    make_world(&w, 400, 53, 12, 3);
+    const sq_division division = division_for(protocols[_i]);
+    static gentle g[2];
+    const sq_scorer scorer = make_gentle(&g[0], &w, 0), other = make_gentle(&g[1], &w, 1);
+    seqrec_evaluation options = options_for(protocols[_i]), pair;
+    options.bootstrap = 130;
+    options.beyond = protocols[_i][1] > '3';
+    pair = options;
+    options.baselines = options.breakdown = 1;
+    seqrec_report *reports[3] = {NULL}, *pairs[3] = {NULL};
+    for (size_t t = 0; t < 3; t++) {
+        seqrec_context *pool = NULL;
+        ck_assert_int_eq(sq_context_create(NULL, NULL, threads[t], NULL, NULL, &pool, NULL), SEQREC_OK);
+        ck_assert_int_eq(sq_evaluate(pool, &w.data, &division, &options, &scorer, &reports[t], NULL), SEQREC_OK);
+        ck_assert_int_eq(sq_compare(pool, &w.data, &division, &pair, &scorer, &other, &pairs[t], NULL), SEQREC_OK);
+        sq_context_release(pool);
+        ck_assert_int_eq(reports[t]->rows, 3 * 18);
+        ck_assert_mem_eq(reports[t]->at, reports[0]->at, 54 * (size_t)reports[0]->stride * sizeof(sq_figure));
+        ck_assert_int_eq(pairs[t]->rows, 7);
+        ck_assert_mem_eq(pairs[t]->at, pairs[0]->at, 7 * (size_t)pairs[0]->stride * sizeof(sq_figure));
+        ck_assert_str_eq(seqrec_report_protocol(reports[t]), seqrec_report_protocol(reports[0]));
+    }
+    for (size_t t = 0; t < 3; t++) seqrec_report_release(reports[t]);
+    for (size_t t = 0; t < 3; t++) seqrec_report_release(pairs[t]);
+    free_world(&w);
 }
 END_TEST
 
@@ -912,6 +1680,15 @@ START_TEST(wrong_options_are_refused_with_the_rule)
         {{.cutoff_count = 2}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "NULL"},
         {{.bootstrap = -2}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "bootstrap = -2"},
         {{.protocol = "E9"}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "division by time"},
+        {{.protocol = "E1", .beyond = 1},
+         {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0},
+         SEQREC_E_UNSUPPORTED,
+         "protocol E1 samples"},
+        {{.cold_events = -1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "cold_events = -1"},
+        {{.last_items = 101}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "last_items = 101"},
+        {{.user_count = -1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "user_count = -1"},
+        {{.user_count = 1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "users is NULL"},
+        {{.users = zero}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "user_count is 0"},
         {{.protocol = "E4"}, {SQ_DIVISION_NONE, 0, 0}, SEQREC_E_ARGUMENT, "none of 150 users"},
         {{.protocol = "E9"}, {SQ_DIVISION_TIME, 9000, 9000}, SEQREC_E_ARGUMENT, "none of 150 users"},
     };
@@ -942,7 +1719,7 @@ static int32_t fail_for_users_from_50(void *arg, int32_t worker, const sq_histor
 START_TEST(a_failing_scorer_ends_the_evaluation_with_its_first_message)
 {
     const seqrec_evaluation options = options_for("E4");
-    const sq_scorer scorer = {&small.data, fail_for_users_from_50, 1};
+    const sq_scorer scorer = {&small.data, fail_for_users_from_50, 1, NULL};
     for (int32_t threads = 1; threads <= 4; threads += 3) {
         seqrec_context *pool = NULL;
         seqrec_report *report = NULL;
@@ -1006,13 +1783,18 @@ END_TEST
 
 START_TEST(a_failing_allocation_is_reported_and_leaks_nothing)
 {
-    const sq_division division = division_for(protocols[_i]);
-    const sq_scorer scorer = strange(&small);
+    const sq_division division = division_for(protocols[_i % 6]);
+    static gentle g;
+    const sq_scorer scorer = make_gentle(&g, &small, 0);
     counting_allocator counter = {0};
     const seqrec_allocator host = counting_host(&counter);
-    seqrec_evaluation options = options_for(protocols[_i]);
-    options.baselines = 1;
+    seqrec_evaluation options = options_for(protocols[_i % 6]);
     options.bootstrap = 5;
+    options.beyond = protocols[_i % 6][1] > '3';
+    options.users = small.user_ids;
+    options.user_count = small.data.users;
+    options.baselines = _i < 6; /* then come comparisons */
+    options.breakdown = _i == 3;
     seqrec_context *counted = NULL;
     ck_assert_int_eq(sq_context_create(&host, NULL, 1, NULL, NULL, &counted, NULL), SEQREC_OK);
     const int64_t before = counter.blocks;
@@ -1023,7 +1805,8 @@ START_TEST(a_failing_allocation_is_reported_and_leaks_nothing)
         seqrec_error error = {0};
         counter.requests = 0;
         counter.fail_at = ++n;
-        status = sq_evaluate(counted, &small.data, &division, &options, &scorer, &report, &error);
+        status = _i < 6 ? sq_evaluate(counted, &small.data, &division, &options, &scorer, &report, &error)
+                        : sq_compare(counted, &small.data, &division, &options, &scorer, &scorer, &report, &error);
         if (status != SEQREC_OK) {
             ck_assert_int_eq(status, SEQREC_E_MEMORY);
             ck_assert_int_eq(error.status, SEQREC_E_MEMORY);
@@ -1073,10 +1856,23 @@ int main(void)
     tcase_add_test(tests, users_with_too_few_negatives_are_counted_in_the_report);
     tcase_add_test(tests, e9_leaves_out_users_without_an_event_before_the_cut_and_says_so);
     tcase_add_test(tests, a_report_lists_its_figures_and_names_them_when_asked_for_another);
+    tcase_add_loop_test(tests, metrics_beyond_ranking_are_what_a_plain_recomputation_gives, 0, 3);
+    tcase_add_test(tests, targets_unknown_to_the_model_make_the_likelihood_infinite_and_nothing_else);
+    tcase_add_test(tests, a_perfectly_calibrated_ranker_has_no_error_and_a_boastful_one_its_boast);
+    tcase_add_test(tests, coverage_and_gini_spread_as_the_lists_without_each_user_say);
+    tcase_add_test(tests, lists_in_common_spread_as_the_pairs_without_each_user_say);
+    tcase_add_test(tests, calibration_spreads_as_the_error_without_each_user_says);
+    tcase_add_test(tests, intervals_of_coverage_hold_the_coverage_of_fresh_users_as_often_as_they_say);
+    tcase_add_loop_test(tests, groups_of_users_are_what_a_plain_recomputation_gives, 0, 3);
+    tcase_add_loop_test(tests, only_the_chosen_users_are_ranked_and_the_rest_stays_as_it_is, 0, 6);
+    tcase_add_test(tests, an_unknown_user_is_named);
+    tcase_add_loop_test(tests, a_comparison_has_the_figures_of_both_and_of_their_difference, 0, 3);
+    tcase_add_loop_test(tests, a_model_does_not_differ_from_itself, 0, 6);
+    tcase_add_test(tests, a_clear_difference_has_a_small_p_whichever_comes_first);
     tcase_add_test(tests, wrong_options_are_refused_with_the_rule);
     tcase_add_test(tests, a_failing_scorer_ends_the_evaluation_with_its_first_message);
     tcase_add_test(tests, progress_reaches_the_total_and_can_stop_the_evaluation_at_any_call);
-    tcase_add_loop_test(tests, a_failing_allocation_is_reported_and_leaks_nothing, 0, 6);
+    tcase_add_loop_test(tests, a_failing_allocation_is_reported_and_leaks_nothing, 0, 12);
     Suite *suite = suite_create("eval");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

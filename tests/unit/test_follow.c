@@ -38,37 +38,37 @@ static void sync(small_model *s)
 
 static void batch_of(const sq_trainer *t, small_batch *b, uint64_t seed)
 {
-    small_draw(b, seed, 20, 10, 30, (int32_t)t->live_count);
-    for (int64_t i = 0; i < b->offsets[b->sequences]; i++) b->slots[i] = t->live[b->slots[i]];
+    small_draw(b, seed, 20, 10, 30, (int32_t)t->items.live_count);
+    for (int64_t i = 0; i < b->offsets[b->sequences]; i++) b->slots[i] = t->items.live[b->slots[i]];
 }
 
 static const float *moments(const sq_trainer *t, int32_t slot, int second)
 {
-    const sq_row_state *s = t->state[slot / SQ_CHUNK_ROWS];
-    return (second ? s->v : s->m) + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)t->catalogue->stride;
+    const sq_row_state *s = t->items.state[slot / SQ_CHUNK_ROWS];
+    return (second ? s->v : s->m) + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)t->items.catalogue->stride;
 }
 
 /* The row is the model's and its state that of a new one. */
 static void expect_fresh(const small_model *s, int32_t slot)
 {
     const sq_trainer *t = s->trainer;
-    size_t stride = (size_t)t->catalogue->stride;
+    size_t stride = (size_t)t->items.catalogue->stride;
     const float zero[128] = {0};
     same_floats("vectors", sq_trainer_row(t, slot), sq_catalogue_row(s->model->current->catalogue, slot), stride);
     same_floats("first moments", moments(t, slot, 0), zero, stride);
     same_floats("second moments", moments(t, slot, 1), zero, stride);
-    ck_assert_int_eq(t->state[slot / SQ_CHUNK_ROWS]->last[slot % SQ_CHUNK_ROWS], t->step);
+    ck_assert_int_eq(t->items.state[slot / SQ_CHUNK_ROWS]->last[slot % SQ_CHUNK_ROWS], t->step);
 }
 
 /* The row and its state are what they were in `before`. */
 static void expect_kept(const small_model *s, const trainer_state *before, int32_t slot)
 {
     const sq_trainer *t = s->trainer;
-    size_t stride = (size_t)t->catalogue->stride, at = (size_t)slot * stride;
+    size_t stride = (size_t)t->items.catalogue->stride, at = (size_t)slot * stride;
     same_floats("vectors", sq_trainer_row(t, slot), before->rows + at, stride);
     same_floats("first moments", moments(t, slot, 0), before->row_m + at, stride);
     same_floats("second moments", moments(t, slot, 1), before->row_v + at, stride);
-    ck_assert_int_eq(t->state[slot / SQ_CHUNK_ROWS]->last[slot % SQ_CHUNK_ROWS], before->last[slot]);
+    ck_assert_int_eq(t->items.state[slot / SQ_CHUNK_ROWS]->last[slot % SQ_CHUNK_ROWS], before->last[slot]);
 }
 
 static void vector_of(const sq_options *o, float *vector, int32_t seed)
@@ -93,7 +93,7 @@ START_TEST(added_items_start_fresh_and_the_others_stay_as_trained)
     trainer_state before = state_of(s.trainer);
     small_put(&s, 1000, 10, NULL);
     sync(&s);
-    ck_assert_int_eq(s.trainer->live_count, ITEMS + 10);
+    ck_assert_int_eq(s.trainer->items.live_count, ITEMS + 10);
     for (int32_t slot = 0; slot < ITEMS; slot++) expect_kept(&s, &before, slot);
     for (int32_t slot = ITEMS; slot < ITEMS + 10; slot++) expect_fresh(&s, slot);
     train_on(&s);
@@ -109,7 +109,7 @@ START_TEST(added_items_may_need_new_chunks)
     trainer_state before = state_of(s.trainer);
     small_put(&s, 1000, 2 * SQ_CHUNK_ROWS, NULL);
     sync(&s);
-    ck_assert_int_eq(s.trainer->chunks, 3);
+    ck_assert_int_eq(s.trainer->items.chunks, 3);
     for (int32_t slot = 0; slot < ITEMS; slot++) expect_kept(&s, &before, slot);
     for (int32_t slot = ITEMS; slot < ITEMS + 2 * SQ_CHUNK_ROWS; slot++) expect_fresh(&s, slot);
     train_on(&s);
@@ -147,10 +147,10 @@ START_TEST(removed_items_never_come_back)
     trainer_state before = state_of(s.trainer);
     small_remove(&s, gone, 4);
     sync(&s);
-    ck_assert_int_eq(s.trainer->live_count, ITEMS - 4);
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(s.trainer->compact[gone[i]], -1);
+    ck_assert_int_eq(s.trainer->items.live_count, ITEMS - 4);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(s.trainer->items.compact[gone[i]], -1);
     for (int32_t slot = 0; slot < ITEMS; slot++)
-        if (s.trainer->compact[slot] >= 0) expect_kept(&s, &before, slot);
+        if (s.trainer->items.compact[slot] >= 0) expect_kept(&s, &before, slot);
     for (uint64_t step = 0; step < 10; step++) {
         small_batch b;
         batch_of(s.trainer, &b, step);
@@ -161,7 +161,7 @@ START_TEST(removed_items_never_come_back)
     EXPECT_OK(sq_trainer_publish(s.trainer, error));
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(sq_catalogue_find(s.model->current->catalogue, gone[i]), -1);
-        for (int32_t j = 0; j < s.trainer->catalogue->stride; j++)
+        for (int32_t j = 0; j < s.trainer->items.catalogue->stride; j++)
             ck_assert(sq_catalogue_row(s.model->current->catalogue, (int32_t)gone[i])[j] == 0);
     }
     state_free(&before);
@@ -180,9 +180,9 @@ START_TEST(an_item_in_a_freed_slot_starts_fresh)
         if (!together) sync(&s);
         small_put(&s, 2000, 1, NULL);
         sync(&s);
-        ck_assert_int_eq(sq_catalogue_find(s.trainer->catalogue, 2000), 12);
+        ck_assert_int_eq(sq_catalogue_find(s.trainer->items.catalogue, 2000), 12);
         expect_fresh(&s, 12);
-        ck_assert(memcmp(sq_trainer_row(s.trainer, 12), before.rows + 12 * s.trainer->catalogue->stride, 8) != 0);
+        ck_assert(memcmp(sq_trainer_row(s.trainer, 12), before.rows + 12 * s.trainer->items.catalogue->stride, 8) != 0);
         train_on(&s);
         state_free(&before);
         small_close(&s);
@@ -237,8 +237,8 @@ START_TEST(publishing_shows_the_trained_rows_and_keeps_what_others_changed)
     ck_assert_int_eq(now->count, ITEMS + 1);
     ck_assert_mem_eq(sq_catalogue_row(now, 7), vector, (size_t)o.dim * sizeof *vector);
     same_floats("weights", s.model->current->weights->at, s.trainer->weights, s.model->layout.floats);
-    for (int64_t i = 0; i < s.trainer->live_count; i++)
-        same_floats("rows", sq_catalogue_row(now, s.trainer->live[i]), sq_trainer_row(s.trainer, s.trainer->live[i]),
+    for (int64_t i = 0; i < s.trainer->items.live_count; i++)
+        same_floats("rows", sq_catalogue_row(now, s.trainer->items.live[i]), sq_trainer_row(s.trainer, s.trainer->items.live[i]),
                     (size_t)now->stride);
     sq_snapshot *published = sq_snapshot_acquire(s.model);
     float *copy = malloc((size_t)now->stride * SQ_CHUNK_ROWS * sizeof *copy);
@@ -294,7 +294,7 @@ START_TEST(a_sync_whose_memory_fails_changes_nothing)
         if (status == SEQREC_OK) break;
         ck_assert_int_eq(status, SEQREC_E_MEMORY);
         ck_assert_int_eq(counted.blocks, blocks);
-        ck_assert_int_eq(s.trainer->live_count, ITEMS);
+        ck_assert_int_eq(s.trainer->items.live_count, ITEMS);
         trainer_state after = state_of(s.trainer);
         same_state(&before, &after);
         state_free(&after);

@@ -364,8 +364,12 @@ START_TEST(hard_concrete_gates_have_the_gradient_of_the_loss)
 {
     sq_options o = gated(SQ_GATES_POSITION, SQ_GATES_BY_HARD_CONCRETE);
     o.gate_l0 = 0;
-    o.position = _i;
+    o.position = _i % 3;
     o.dropout = 0.2;
+    if (_i == 3) o.user_embedding = SQ_USER_CONCATENATED;
+    if (_i == 4) o.user_embedding = SQ_USER_ADDED;
+    if (_i == 5) o.head = SQ_HEAD_TRANSFORM;
+    o.position_decay = _i < 3 ? 1 : 0.8;
     small_model s = still(o);
     small_batch b;
     small_draw(&b, 5, 6, 2, 20, ITEMS);
@@ -487,8 +491,8 @@ START_TEST(estimates_of_binary_gates_have_the_mean_of_the_exact_gradient)
     small_weights(&s);
     memcpy(s.trainer->weights, s.model->current->weights->at, s.model->layout.floats * sizeof(float));
     const sq_layout *l = &s.model->layout;
-    for (size_t i = 0; i < (size_t)ITEMS * (size_t)s.trainer->catalogue->stride; i++)
-        s.trainer->rows[0]->at[i] *= 8; /* far scores: much depends on a gate */
+    for (size_t i = 0; i < (size_t)ITEMS * (size_t)s.trainer->items.catalogue->stride; i++)
+        s.trainer->items.rows[0]->at[i] *= 8; /* far scores: much depends on a gate */
     for (int g = 0; g < 3; g++) p[g] = 1 / (1 + exp(-(double)phi[g]));
     for (int g = 0; g < 3; g++)
         exact[g] = p[g] * (1 - p[g]) * (expected_loss(&s, &b, p, g, 1) - expected_loss(&s, &b, p, g, 0));
@@ -515,7 +519,7 @@ END_TEST
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
-#define KINDS 8
+#define KINDS 11
 static sq_options kind_of(int index)
 {
     sq_options o =
@@ -526,6 +530,13 @@ static sq_options kind_of(int index)
     o.learning_rate = 0.01;
     o.gate_l0 = 1e-4;
     o.gate_jacobian = index % 4 == 3 ? 0.02 : 0;
+    if (index < 8) return o;
+    o.gates = index == 9 ? SQ_GATES_CONTENT : SQ_GATES_POSITION;
+    o.gate_estimator = index == 9 ? SQ_GATES_BY_HARD_CONCRETE : SQ_GATES_BY_ARM;
+    if (index < 10) o.user_embedding = SQ_USER_CONCATENATED;
+    o.loss = index == 10 ? SQ_LOSS_GBCE : o.loss;
+    o.targets = index == 10 ? 2 : 1;
+    o.head = index == 10 ? SQ_HEAD_TRANSFORM : SQ_HEAD_NONE;
     return o;
 }
 
@@ -730,6 +741,15 @@ START_TEST(options_that_make_no_gates_are_refused_by_their_rule)
     o.max_length = 1025;
     ck_assert_int_eq(sq_options_check(&o, &why), SEQREC_E_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(why.message, "1024"));
+    o.max_length = 1024;
+    o.user_embedding = SQ_USER_PREFIX;
+    ck_assert_int_eq(sq_options_check(&o, &why), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(why.message, "user_embedding = prefix"));
+    o.user_embedding = SQ_USER_NONE;
+    o.mask = SQ_MASK_BIDIRECTIONAL;
+    o.objective = SQ_OBJECTIVE_CLOZE;
+    ck_assert_int_eq(sq_options_check(&o, &why), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(why.message, "mask = causal"));
     o.gates = SQ_GATES_NONE;
     ck_assert_int_eq(sq_options_check(&o, &why), SEQREC_OK);
     ck_assert_int_eq(sq_options_set(&o, "gates", "both", &why), SEQREC_E_UNSUPPORTED);
@@ -751,7 +771,7 @@ int main(void)
     tcase_add_loop_test(tests, behind_closed_gates_events_do_not_matter, 0, 2);
     tcase_add_loop_test(tests, gates_belong_to_slots_of_the_window, 0, 3);
     tcase_add_loop_test(tests, the_last_vector_alone_is_that_of_the_whole_pass, 0, 2);
-    tcase_add_loop_test(tests, hard_concrete_gates_have_the_gradient_of_the_loss, 0, 3);
+    tcase_add_loop_test(tests, hard_concrete_gates_have_the_gradient_of_the_loss, 0, 6);
     tcase_add_loop_test(tests, the_sparsity_term_is_the_slope_of_the_expected_number_of_open_gates, 0, 3);
     tcase_add_loop_test(tests, estimates_of_binary_gates_have_the_mean_of_the_exact_gradient, 0, 2);
     tcase_add_loop_test(tests, steps_give_the_same_bits_at_any_number_of_threads, 0, KINDS);

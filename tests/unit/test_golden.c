@@ -44,6 +44,12 @@ static sq_options options_of(const golden_case *g)
     o.tied_output = g->tied_output;
     o.scale_embeddings = g->scale_embeddings;
     o.attention_output = g->output_projection;
+    o.mask = g->bidirectional ? SQ_MASK_BIDIRECTIONAL : SQ_MASK_CAUSAL;
+    o.objective = g->bidirectional ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
+    o.mask_probability = 0.4; /* as many of each window as golden_places has */
+    o.embedding_norm = g->embedding_norm;
+    o.final_norm = g->final_norm;
+    o.head = g->transform ? SQ_HEAD_TRANSFORM : SQ_HEAD_NONE;
     return o;
 }
 
@@ -92,8 +98,8 @@ static void expect_near(int32_t at, const char *what, int64_t index, double got,
 
 /* ---- user vectors and scores ------------------------------------------------------------------------------------- */
 
-/* The windows of all sequences; last[s]: the last event of sequence s. */
-static small_batch windows(int32_t *last)
+/* The windows of all sequences; last[s]: the last event of sequence s, [MASK] where the model is asked at one. */
+static small_batch windows(const golden_case *g, int32_t *last)
 {
     small_batch b = {.sequences = GOLDEN_SEQUENCES};
     for (int64_t q = 0; q < GOLDEN_SEQUENCES; q++) {
@@ -101,6 +107,7 @@ static small_batch windows(int32_t *last)
         b.offsets[q + 1] = b.offsets[q] + window;
         last[q] = (int32_t)b.offsets[q + 1] - 1;
         memcpy(b.slots + b.offsets[q], golden_rows + golden_offsets[q + 1] - window, (size_t)window * sizeof *b.slots);
+        if (g->bidirectional) b.slots[last[q]] = -1;
     }
     return b;
 }
@@ -136,9 +143,9 @@ START_TEST(user_vectors_and_scores_are_those_of_pytorch)
     const golden_case *g = &golden_cases[at];
     sq_options o = options_of(g);
     small_model s;
-    small_batch b = windows(last);
+    small_batch b = windows(g, last);
     if (!golden_model(&o, _i / GOLDEN_CASES, &s)) return;
-    network_pass *p = pass_open(s.model, &b, 0, 0, 0);
+    network_pass *p = pass_open(s.model, &b, 0, 0, 1);
     const float *u = pass_forward(p);
     for (int32_t i = 0; i < GOLDEN_USERS; i++) {
         digest d = digest_of(u + i * s.model->layout.dp, g->dim);
@@ -156,15 +163,17 @@ END_TEST
 #define SCRIPT 1048576 /* outcomes of a uniform draw, most of them unused */
 
 /* Makes the trainer's uniform sampler answer the golden negatives: the outcomes its draws will have get their slots. */
-static int32_t *script_negatives(sq_trainer *t)
+static int32_t *script_negatives(sq_trainer *t, int32_t places)
 {
+    const int32_t (*negatives)[GOLDEN_NEGATIVES] = places ? golden_place_negatives : golden_negatives;
+    const uint64_t targets = places ? GOLDEN_PLACES : GOLDEN_TARGETS;
     uint64_t key = sq_random_key((uint64_t)t->options.seed, SQ_STREAM_NEGATIVES, (uint64_t)t->step);
     int32_t *slots = malloc(SCRIPT * sizeof *slots);
     for (int64_t i = 0; i < SCRIPT; i++) slots[i] = -1;
-    for (uint64_t j = 0; j < GOLDEN_TARGETS * GOLDEN_NEGATIVES; j++) {
+    for (uint64_t j = 0; j < targets * GOLDEN_NEGATIVES; j++) {
         uint64_t at = sq_random_below(key, j * 64, SCRIPT);
         ck_assert_int_eq(slots[at], -1);
-        slots[at] = golden_negatives[j / GOLDEN_NEGATIVES][j % GOLDEN_NEGATIVES];
+        slots[at] = negatives[j / GOLDEN_NEGATIVES][j % GOLDEN_NEGATIVES];
     }
     t->sampler.slots = slots;
     t->sampler.count = SCRIPT;
@@ -179,6 +188,23 @@ static small_batch golden_batch(void)
     return b;
 }
 
+/* Puts the golden places in place of those that were drawn. */
+static void script_masks(sq_plan *p)
+{
+    ck_assert_int_eq(p->target_count, GOLDEN_PLACES);
+    for (int64_t i = 0; i < p->target_count; i++) p->inputs[p->target_tokens[i]] = p->targets[i];
+    for (int64_t s = 0, q = 0; q < GOLDEN_SEQUENCES; q++) {
+        if (golden_offsets[q + 1] - golden_offsets[q] < 2) continue;
+        ck_assert_int_eq(p->target_starts[s], golden_place_offsets[q]);
+        for (int64_t i = golden_place_offsets[q]; i < golden_place_offsets[q + 1]; i++) {
+            p->target_tokens[i] = p->starts[s] + golden_places[i];
+            p->targets[i] = p->inputs[p->target_tokens[i]];
+        }
+        s++;
+    }
+    for (int64_t i = 0; i < p->target_count; i++) p->inputs[p->target_tokens[i]] = -1;
+}
+
 /* Beta1 = 0: after one step the first moment is the gradient. Micro-batches of one or two sequences. */
 static sq_trainer *stepped(small_model *s, sq_options o, int32_t loss, double *value)
 {
@@ -189,8 +215,13 @@ static sq_trainer *stepped(small_model *s, sq_options o, int32_t loss, double *v
     o.beta1 = 0;
     o.micro_batch = 5;
     small_train(s, &o);
-    int32_t *script = script_negatives(s->trainer);
-    *value = small_step(s->trainer, &batch);
+    const int32_t places = o.objective == SQ_OBJECTIVE_CLOZE;
+    int32_t *script = script_negatives(s->trainer, places);
+    seqrec_step_stats stats = {.struct_size = sizeof stats};
+    small_plan(s->trainer, &batch);
+    if (places) script_masks(&s->trainer->plan);
+    EXPECT_OK(sq_trainer_run(s->trainer, &stats, error));
+    *value = stats.loss;
     free(script);
     return s->trainer;
 }
@@ -237,10 +268,10 @@ START_TEST(gradients_are_those_of_pytorch)
         check_gradient(at, tensor_of(p->name), flat, p->rows * p->cols, largest);
     }
     for (int32_t i = 0; i < GOLDEN_ITEMS; i++) {
-        const float *m = t->state[0]->m + i * t->catalogue->stride;
+        const float *m = t->items.state[0]->m + i * t->items.catalogue->stride;
         double size = fmax(sqrt(g->gradients[0][1]), 0.01 * largest);
         memcpy(rows[0] + i * g->dim, m, (size_t)g->dim * sizeof *m);
-        if (!g->tied_output) memcpy(rows[1] + i * g->dim, m + t->catalogue->padded, (size_t)g->dim * sizeof *m);
+        if (!g->tied_output) memcpy(rows[1] + i * g->dim, m + t->items.catalogue->padded, (size_t)g->dim * sizeof *m);
         expect_near(at, "item", i, digest_of(m, g->dim).first, g->item_gradients[i], size);
     }
     for (int32_t n = 0; n < (g->tied_output ? 1 : 2); n++)

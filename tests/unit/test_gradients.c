@@ -132,18 +132,34 @@ static int32_t from_end(int32_t t, int32_t n)
     return n - 1 - t;
 }
 
+/* The norm's gain and bias are rows of input 2. */
 static sq_embedding embedding_of(const problem *p)
 {
-    sq_embedding e = {.kernels = p->k, .scale = 7, .positions = p->in[1].x, .rule = from_end, .width = LD};
+    sq_embedding e = {.kernels = p->k, .scale = 7, .positions = p->in[1].x, .rule = from_end, .d = D, .width = LD};
     e.dropout = pass_dropout(0.3, 8);
+    if (p->inputs < 3) return e;
+    e.gain = p->in[2].x;
+    e.bias = p->in[2].x + LD;
+    e.epsilon = 1e-5f;
     return e;
+}
+
+static sq_embedding_saved embedding_saved(const problem *p)
+{
+    return (sq_embedding_saved){p->extra[1], p->extra[2], p->extra[3]};
 }
 
 static void open_embedding(problem *p)
 {
     add_input(p, ROWS, LD, D, 1);
     add_input(p, ROWS, LD, D, 1);
-    p->extra[0] = zeros(ROWS * LD);
+    for (int i = 0; i < 4; i++) p->extra[i] = zeros(ROWS * LD);
+}
+
+static void open_normed_embedding(problem *p)
+{
+    open_embedding(p);
+    add_input(p, 2, LD, D, 1);
 }
 
 static double value_embedding(problem *p)
@@ -151,7 +167,8 @@ static double value_embedding(problem *p)
     const float *rows[ROWS];
     for (size_t r = 0; r < ROWS; r++) rows[r] = p->in[0].x + r * LD;
     sq_embedding e = embedding_of(p);
-    sq_embed_fwd(&e, rows, ROWS, 4, p->extra[0]);
+    sq_embedding_saved saved = embedding_saved(p);
+    sq_embed_fwd(&e, rows, ROWS, 4, &saved, p->extra[0]);
     return weighted(ROWS, LD, D, p->extra[0]);
 }
 
@@ -159,7 +176,11 @@ static void gradient_embedding(problem *p)
 {
     sq_embedding e = embedding_of(p);
     cotangent(ROWS, LD, D, p->in[0].g);
-    sq_embed_bwd(&e, ROWS, 4, p->in[0].g, p->in[1].g);
+    sq_embedding_saved saved = embedding_saved(p);
+    sq_embedding_grads grads = {.positions = p->in[1].g};
+    if (e.gain) grads.gain = p->in[2].g;
+    if (e.gain) grads.bias = p->in[2].g + LD;
+    sq_embed_bwd(&e, ROWS, 4, &saved, p->in[0].g, &grads);
     p->k->scale(ROWS * LD, e.scale, p->in[0].g, p->in[0].g);
 }
 
@@ -170,13 +191,20 @@ static void gradient_embedding(problem *p)
 #define PADDED 16
 #define GATES_LD 96
 
+typedef struct attention {
+    double dropout;
+    int32_t bidirectional;
+} attention;
+
 static sq_head head_of(const problem *p)
 {
+    const attention *row = p->row;
     sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
+    h.bidirectional = row->bidirectional;
     h.q = p->in[0].x;
     h.k = p->in[1].x;
     h.v = p->in[2].x;
-    h.dropout = pass_dropout(*(const double *)p->row, 21);
+    h.dropout = pass_dropout(row->dropout, 21);
     return h;
 }
 
@@ -192,7 +220,7 @@ static void open_attention(problem *p)
     for (int i = 0; i < 3; i++) add_input(p, LENGTH, PADDED, HEAD, 1.5f);
     p->extra[0] = zeros(LENGTH * PADDED);
     p->extra[1] = zeros(LENGTH * PADDED);
-    p->extra[2] = zeros(sq_head_kept(LENGTH));
+    p->extra[2] = zeros(sq_head_kept(LENGTH, 1));
     size_t ld = (LENGTH + 15) / 16 * 16;
     sq_head_scratch *s = p->state = calloc(1, sizeof *s);
     *s = (sq_head_scratch){zeros(PADDED * ld),
@@ -321,7 +349,9 @@ static void close_content(problem *p)
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 
 typedef struct wiring {
-    int64_t wiring, heads, attention_output, gates;
+    int64_t wiring, heads, attention_output;
+    int64_t mask, embedding_norm, without_final_norm, head, residual;
+    int64_t gates;
     double jacobian;
 } wiring;
 
@@ -345,6 +375,12 @@ static void open_network(problem *p)
     o.gates = w->gates;
     o.gate_estimator = SQ_GATES_BY_HARD_CONCRETE;
     o.gate_jacobian = w->jacobian;
+    o.mask = w->mask;
+    o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
+    o.embedding_norm = w->embedding_norm;
+    o.final_norm = !w->without_final_norm;
+    o.head = w->head;
+    o.dropout_residual = w->residual ? 0.2 : -1;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -360,7 +396,6 @@ static void open_network(problem *p)
     const sq_layout *l = &n->model.model->layout;
     size_t tokens = (size_t)n->pass->batch.tokens, dp = (size_t)l->dp;
     float *items = add_input(p, tokens, dp, (size_t)l->d, 0.4f);
-    for (size_t t = 0; t < tokens; t++) n->pass->items[t] = items + t * dp;
     p->in[1] = (input){.n = l->floats, .live = calloc(l->floats, 1), .g = zeros(l->floats), .x = zeros(l->floats)};
     memcpy(p->in[1].x, n->pass->net.weights, l->floats * sizeof(float));
     for (int32_t i = 0; i < l->count; i++)
@@ -369,6 +404,13 @@ static void open_network(problem *p)
                 p->in[1].live[sq_parameter_index(&l->parameters[i], r, c)] = 1;
     n->pass->net.weights = p->in[1].x;
     n->pass->embedding.positions = p->in[1].x + l->position;
+    if (w->embedding_norm) n->pass->embedding.gain = p->in[1].x + l->embedding_gain;
+    if (w->embedding_norm) n->pass->embedding.bias = p->in[1].x + l->embedding_bias;
+    for (size_t t = 0; t < tokens; t++)
+        n->pass->items[t] = l->bidirectional && t % 3 == 0 ? p->in[1].x + l->mask : items + t * dp;
+    p->in[0].live = calloc(tokens * dp, 1);
+    for (size_t j = 0; j < tokens * dp; j++)
+        p->in[0].live[j] = j % dp < (size_t)l->d && !(l->bidirectional && j / dp % 3 == 0);
     p->inputs = 2;
 }
 
@@ -389,6 +431,8 @@ static void gradient_network(problem *p)
     cotangent((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, n->pass->dx);
     pass_backward(n->pass);
     p->k->scale(p->in[0].n, n->pass->embedding.scale, n->pass->dx, p->in[0].g);
+    for (size_t j = 0; j < p->in[0].n; j++)
+        if (!p->in[0].live[j] && j % (size_t)l->dp < (size_t)l->d) p->in[0].g[j] = 0; /* the input there is [MASK] */
     memcpy(p->in[1].g, n->pass->grads, l->floats * sizeof(float));
 }
 
@@ -405,11 +449,18 @@ static void close_network(problem *p)
 #define TOKENS 13
 #define NEGATIVES 21
 #define NEGATIVES_PADDED 32
+#define MOST_TARGETS 3
 #define VOCABULARY 40
 
 typedef struct sampled {
-    int bce, cosine;
+    sq_score_loss loss;
+    int cosine;
+    size_t targets;
+    float smoothing;
+    int joint, corrects;
 } sampled;
+
+static const float quarters[TOKENS] = {0.25f, 0.25f, 0.25f, 0.25f, 0.5f, 0.25f, 0.25f, 0.125f, 0.25f, 0.25f, 0.25f, 0, 0.25f};
 
 static int32_t row_of(size_t t, size_t j)
 {
@@ -427,33 +478,48 @@ static float inverse_norm_of(const problem *p, size_t at)
 /* Inputs: user vectors and output vectors. */
 static void open_sampled(problem *p)
 {
+    size_t most = TOKENS * (MOST_TARGETS + NEGATIVES);
     add_input(p, TOKENS, LD, D, 0.5f);
     add_input(p, VOCABULARY, LD, D, 0.5f);
-    p->extra[0] = zeros(TOKENS * (1 + NEGATIVES));
+    p->extra[0] = zeros(most);
     p->extra[1] = zeros(TOKENS * LD);
-    p->extra[2] = zeros(TOKENS * (1 + NEGATIVES));
-    for (size_t i = 0; i < TOKENS * (1 + NEGATIVES); i++) p->extra[2][i] = inverse_norm_of(p, i);
+    p->extra[2] = zeros(2 * most);
+    for (size_t i = 0; i < most; i++) p->extra[2][i] = inverse_norm_of(p, i);
+    for (size_t i = 0; i < most; i++) p->extra[2][most + i] = wave(77, (int64_t)i);
+    p->extra[7] = zeros(sq_sampled_scratch(MOST_TARGETS, NEGATIVES));
 }
 
-static sq_sampled sampled_of(problem *p, size_t candidates, const float **rows)
+static sq_sampled sampled_of(problem *p, const sq_loss_rule *rule, size_t k, const float **rows)
 {
     const sampled *kind = p->row;
+    size_t candidates = kind->targets + k;
     for (size_t t = 0; t < TOKENS; t++)
         for (size_t j = 0; j < candidates; j++)
             rows[t * candidates + j] = left_out(t, j) ? NULL : p->in[1].x + row_of(t, j) * LD;
-    sq_sampled o = {.kernels = p->k, .n = TOKENS, .k = candidates - 1, .width = LD, .weight = 0.25f, .u = p->in[0].x};
+    sq_sampled o = {.rule = rule, .loss = kind->loss, .n = TOKENS, .m = kind->targets, .k = k, .width = LD};
+    o.weight = quarters;
+    o.u = p->in[0].x;
     o.rows = rows;
     o.coefficient = p->extra[0];
     o.du = p->extra[1];
     o.inverse_norm = kind->cosine ? p->extra[2] : NULL;
+    o.log_expected = kind->corrects ? p->extra[2] + TOKENS * (MOST_TARGETS + NEGATIVES) : NULL;
+    o.scratch = p->extra[7];
     return o;
+}
+
+static sq_loss_rule rule_of(const problem *p)
+{
+    const sampled *kind = p->row;
+    return (sq_loss_rule){p->k, 0.4, kind->smoothing, 0.7f, kind->joint, kind->corrects};
 }
 
 static double value_sampled(problem *p)
 {
-    const float *rows[TOKENS * (1 + NEGATIVES)];
-    sq_sampled o = sampled_of(p, 1 + NEGATIVES, rows);
-    return 0.25 * (((const sampled *)p->row)->bce ? sq_bce(&o) : sq_sampled_softmax(&o));
+    const float *rows[TOKENS * (MOST_TARGETS + NEGATIVES)];
+    sq_loss_rule rule = rule_of(p);
+    sq_sampled o = sampled_of(p, &rule, NEGATIVES, rows);
+    return sq_sampled_loss(&o);
 }
 
 /* Each coefficient times the user vector goes to its row. */
@@ -467,7 +533,7 @@ static void spread(problem *p, size_t candidates)
 
 static void gradient_sampled(problem *p)
 {
-    spread(p, 1 + NEGATIVES);
+    spread(p, ((const sampled *)p->row)->targets + NEGATIVES);
 }
 
 /* Shared: the negatives are rows 0 .. NEGATIVES - 1. */
@@ -486,22 +552,23 @@ static void open_shared(problem *p)
 
 static double value_shared(problem *p)
 {
-    const float *rows[TOKENS];
-    sq_sampled o = sampled_of(p, 1, rows);
+    const float *rows[TOKENS * MOST_TARGETS];
+    sq_loss_rule rule = rule_of(p);
+    sq_sampled o = sampled_of(p, &rule, 0, rows);
     memcpy(p->extra[3], p->in[1].x, NEGATIVES * LD * sizeof(float));
     p->k->transpose(NEGATIVES_PADDED, LD, p->extra[3], LD, p->extra[4], NEGATIVES_PADDED);
     memset(p->extra[5], 0, NEGATIVES_PADDED * LD * sizeof(float));
     sq_shared s = {.negatives = p->extra[3], .transposed = p->extra[4], .k = NEGATIVES_PADDED, .live = NEGATIVES};
     s.masked = p->state;
+    s.log_expected = o.log_expected;
     s.dnegatives = p->extra[5];
     s.logits = p->extra[6];
-    s.bce = ((const sampled *)p->row)->bce;
-    return 0.25 * sq_shared_negatives(&o, &s);
+    return sq_shared_negatives(&o, &s);
 }
 
 static void gradient_shared(problem *p)
 {
-    spread(p, 1);
+    spread(p, ((const sampled *)p->row)->targets);
     p->k->add(NEGATIVES * LD, p->extra[5], p->in[1].g);
 }
 
@@ -531,7 +598,8 @@ static double value_softmax(problem *p)
     size_t items = *(const size_t *)p->row;
     for (size_t panel = 0; panel * 64 < items; panel++) sq_softmax_panel(p->k, p->in[1].x, LD, D, panel, p->extra[0]);
     memset(p->extra[2], 0, p->in[1].n * sizeof(float));
-    sq_softmax o = {.kernels = p->k, .n = TOKENS, .width = LD, .d = D, .items = items, .weight = 0.25f};
+    sq_softmax o = {.kernels = p->k, .n = TOKENS, .width = LD, .d = D, .items = items, .weight = quarters};
+    o.smoothing = *((const size_t *)p->row + 1) ? 0.2f : 0;
     o.u = p->in[0].x;
     o.target = p->state;
     o.rows = p->in[1].x;
@@ -539,7 +607,7 @@ static double value_softmax(problem *p)
     o.du = p->extra[1];
     o.drows = p->extra[2];
     o.scratch = p->extra[3];
-    return 0.25 * sq_softmax_loss(&o);
+    return sq_softmax_loss(&o);
 }
 
 static void gradient_softmax(problem *p)
@@ -550,18 +618,39 @@ static void gradient_softmax(problem *p)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const double no_dropout = 0, some_dropout = 0.3;
-static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, 0, 0}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, 0, 0},
-                    original = {SQ_WIRING_ORIGINAL, 2, 0, 0, 0}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0},
-                    original_output = {SQ_WIRING_ORIGINAL, 1, 1, 0, 0},
-                    post_content = {SQ_WIRING_POST_NORM, 2, 1, SQ_GATES_CONTENT, 0},
-                    pre_content = {SQ_WIRING_PRE_NORM, 3, 1, SQ_GATES_CONTENT, 0},
-                    original_content = {SQ_WIRING_ORIGINAL, 2, 0, SQ_GATES_CONTENT, 0},
-                    post_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_GATES_NONE, 0.02},
-                    pre_jacobian = {SQ_WIRING_PRE_NORM, 3, 1, SQ_GATES_NONE, 0.02},
-                    original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, SQ_GATES_CONTENT, 0.02};
-static const sampled bce_dot = {1, 0}, bce_cosine = {1, 1}, softmax_dot = {0, 0}, softmax_cosine = {0, 1};
-static const size_t small_catalogue = 75, blocked_catalogue = 5100;
+static const attention plain = {0, 0}, dropped = {0.3, 0}, both_ways = {0, 1}, both_ways_dropped = {0.3, 1};
+#define OLD 0, 0, 0, 0, 0, 0, 0
+static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
+                    original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
+                    original_output = {SQ_WIRING_ORIGINAL, 1, 1, OLD};
+static const wiring bert = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0},
+                    bert_pre_norm = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, SQ_HEAD_NONE, 1, 0, 0},
+                    original_residual = {SQ_WIRING_ORIGINAL, 2, 0, SQ_MASK_CAUSAL, 0, 1, SQ_HEAD_TRANSFORM, 1, 0, 0};
+#define GATED(gates, jacobian) 0, 0, 0, 0, 0, gates, jacobian
+static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CONTENT, 0)},
+                    pre_content = {SQ_WIRING_PRE_NORM, 3, 1, GATED(SQ_GATES_CONTENT, 0)},
+                    original_content = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0)},
+                    post_jacobian = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_NONE, 0.02)},
+                    pre_jacobian = {SQ_WIRING_PRE_NORM, 3, 1, GATED(SQ_GATES_NONE, 0.02)},
+                    original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
+                    bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
+                                     SQ_GATES_NONE, 0.02};
+static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
+                     bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
+                     softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
+                     softmax_smooth = {sq_sampled_softmax, 0, 1, 0.2f, 0, 0},
+                     softmax_joint = {sq_sampled_softmax, 0, 3, 0, 1, 0},
+                     softmax_separate = {sq_sampled_softmax, 1, 3, 0, 0, 0},
+                     softmax_classic = {sq_sampled_softmax, 0, 1, 0, 0, SQ_LOGQ_CLASSIC},
+                     softmax_corrected = {sq_sampled_softmax, 1, 1, 0, 0, SQ_LOGQ_CORRECTED},
+                     gbce = {sq_gbce, 0, 1, 0, 0, 0}, gbce_several = {sq_gbce, 1, 3, 0, 0, 0}, bpr = {sq_bpr, 0, 1, 0, 0, 0},
+                     bpr_max = {sq_bpr_max, 0, 1, 0, 0, 0}, top1_max = {sq_top1_max, 1, 1, 0, 0, 0};
+static const size_t small_catalogue[] = {75, 0}, blocked_catalogue[] = {5100, 0}, smooth_catalogue[] = {75, 1},
+                    smooth_blocks[] = {5100, 1};
+
+#define SAMPLED(name, row)                                                                                             \
+    {name, &row, open_sampled, value_sampled, gradient_sampled, NULL, 0},                                              \
+        {name ", shared negatives", &row, open_shared, value_shared, gradient_shared, close_state, 0}
 
 static const struct pair {
     const char *name;
@@ -576,10 +665,14 @@ static const struct pair {
     {"gelu", NULL, open_plain, value_gelu, gradient_gelu, NULL, 0},
     {"relu with dropout", NULL, open_plain, value_relu, gradient_relu, NULL, 0},
     {"embedding with dropout", NULL, open_embedding, value_embedding, gradient_embedding, NULL, 0},
-    {"attention", &no_dropout, open_attention, value_attention, gradient_attention, close_attention, 0},
-    {"attention with dropout", &some_dropout, open_attention, value_attention, gradient_attention, close_attention, 0},
-    {"attention with gates", &no_dropout, open_gated, value_gated, gradient_gated, close_attention, 0},
-    {"attention with gates and dropout", &some_dropout, open_gated, value_gated, gradient_gated, close_attention, 0},
+    {"embedding with norm and dropout", NULL, open_normed_embedding, value_embedding, gradient_embedding, NULL, 0},
+    {"attention", &plain, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"attention with dropout", &dropped, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"attention both ways", &both_ways, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"attention both ways with dropout", &both_ways_dropped, open_attention, value_attention, gradient_attention,
+     close_attention, 0},
+    {"attention with gates", &plain, open_gated, value_gated, gradient_gated, close_attention, 0},
+    {"attention with gates and dropout", &dropped, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"content gates with their sparsity", NULL, open_content, value_content, gradient_content, close_content, 2},
     {"post-norm network, content gates", &post_content, open_network, value_network, gradient_network, close_network,
      0},
@@ -592,23 +685,35 @@ static const struct pair {
     /* the term multiplies what the corners of hard concrete gates do to a difference */
     {"original network, Jacobian term and content gates", &original_jacobian, open_network, value_network,
      gradient_network, close_network, 20},
+    {"bert network, Jacobian term", &bert_jacobian, open_network, value_network, gradient_network, close_network, 0},
     {"post-norm network", &post_norm, open_network, value_network, gradient_network, close_network, 0},
     {"pre-norm network", &pre_norm, open_network, value_network, gradient_network, close_network, 0},
     {"original network", &original, open_network, value_network, gradient_network, close_network, 0},
-    {"network without output projection", &plain_heads, open_network, value_network, gradient_network, close_network,
-     0},
-    {"original network with projection", &original_output, open_network, value_network, gradient_network, close_network,
-     0},
-    {"bce", &bce_dot, open_sampled, value_sampled, gradient_sampled, NULL, 0},
-    {"bce, cosine", &bce_cosine, open_sampled, value_sampled, gradient_sampled, NULL, 0},
-    {"sampled softmax", &softmax_dot, open_sampled, value_sampled, gradient_sampled, NULL, 0},
-    {"sampled softmax, cosine", &softmax_cosine, open_sampled, value_sampled, gradient_sampled, NULL, 0},
-    {"bce, shared negatives", &bce_dot, open_shared, value_shared, gradient_shared, close_state, 0},
-    {"bce, shared negatives, cosine", &bce_cosine, open_shared, value_shared, gradient_shared, close_state, 0},
-    {"sampled softmax, shared negatives", &softmax_dot, open_shared, value_shared, gradient_shared, close_state, 0},
-    {"sampled softmax, shared, cosine", &softmax_cosine, open_shared, value_shared, gradient_shared, close_state, 0},
-    {"softmax", &small_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
-    {"softmax by blocks of items", &blocked_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"network without output projection", &plain_heads, open_network, value_network, gradient_network, close_network, 0},
+    {"original network with projection", &original_output, open_network, value_network, gradient_network,
+     close_network, 0},
+    {"bert network", &bert, open_network, value_network, gradient_network, close_network, 0},
+    {"pre-norm bert network", &bert_pre_norm, open_network, value_network, gradient_network, close_network, 0},
+    {"original network with a head", &original_residual, open_network, value_network, gradient_network, close_network, 0},
+    SAMPLED("bce", bce_dot),
+    SAMPLED("bce, cosine", bce_cosine),
+    SAMPLED("bce, several targets", bce_several),
+    SAMPLED("gbce", gbce),
+    SAMPLED("gbce, several targets, cosine", gbce_several),
+    SAMPLED("bpr", bpr),
+    SAMPLED("bpr_max", bpr_max),
+    SAMPLED("top1_max, cosine", top1_max),
+    SAMPLED("sampled softmax", softmax_dot),
+    SAMPLED("sampled softmax, cosine", softmax_cosine),
+    SAMPLED("sampled softmax, label smoothing", softmax_smooth),
+    SAMPLED("sampled softmax, several targets, joint", softmax_joint),
+    SAMPLED("sampled softmax, several targets, separate, cosine", softmax_separate),
+    SAMPLED("sampled softmax, logQ of all", softmax_classic),
+    SAMPLED("sampled softmax, logQ of negatives, cosine", softmax_corrected),
+    {"softmax", small_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"softmax by blocks of items", blocked_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"softmax, label smoothing", smooth_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"softmax by blocks, label smoothing", smooth_blocks, open_softmax, value_softmax, gradient_softmax, close_state, 0},
 };
 #define PAIRS ((int)(sizeof pairs / sizeof *pairs))
 

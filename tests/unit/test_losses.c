@@ -68,9 +68,123 @@ static double softmax_formula(size_t n, const double *scores, double *g)
     return log(sum) + top - scores[0];
 }
 
-static double formula(int bce, size_t n, const double *scores, double *g)
+static double logistic(double x)
 {
-    return bce ? bce_formula(n, scores, g) : softmax_formula(n, scores, g);
+    return 1 / (1 + exp(-x));
+}
+
+#define BETA 0.3
+#define SMOOTHING 0.2
+#define PENALTY 0.6
+
+static double gbce_formula(size_t n, const double *scores, double *g)
+{
+    double loss = bce_formula(n, scores, g) - (1 - BETA) * softplus(-scores[0]);
+    g[0] *= BETA;
+    return loss;
+}
+
+static double bpr_formula(size_t n, const double *scores, double *g)
+{
+    double loss = 0, live = 0;
+    for (size_t j = 1; j < n; j++) live += !isnan(scores[j]);
+    g[0] = 0;
+    for (size_t j = 1; j < n; j++) {
+        g[j] = isnan(scores[j]) ? 0 : logistic(scores[j] - scores[0]) / live;
+        loss += isnan(scores[j]) ? 0 : softplus(scores[j] - scores[0]) / live;
+        g[0] -= g[j];
+    }
+    return loss;
+}
+
+/* The value alone; slopes by central differences. */
+static double bpr_max_value(size_t n, const double *scores)
+{
+    double top = -INFINITY, weights = 0, best = -INFINITY, hits = 0, squares = 0;
+    for (size_t j = 1; j < n; j++) top = scores[j] > top ? scores[j] : top;
+    for (size_t j = 1; j < n; j++) weights += isnan(scores[j]) ? 0 : exp(scores[j] - top);
+    if (weights == 0) return 0;
+    for (size_t j = 1; j < n; j++) {
+        double a = scores[j] - top - log(weights) - softplus(scores[j] - scores[0]);
+        best = a > best ? a : best;
+    }
+    for (size_t j = 1; j < n; j++) {
+        if (isnan(scores[j])) continue;
+        double w = exp(scores[j] - top) / weights;
+        hits += exp(scores[j] - top - log(weights) - softplus(scores[j] - scores[0]) - best);
+        squares += w * scores[j] * scores[j];
+    }
+    return -(best + log(hits)) + PENALTY * squares;
+}
+
+static double top1_max_value(size_t n, const double *scores)
+{
+    double top = -INFINITY, weights = 0, sum = 0;
+    for (size_t j = 1; j < n; j++) top = scores[j] > top ? scores[j] : top;
+    for (size_t j = 1; j < n; j++) weights += isnan(scores[j]) ? 0 : exp(scores[j] - top);
+    for (size_t j = 1; j < n && weights > 0; j++)
+        if (!isnan(scores[j]))
+            sum += exp(scores[j] - top) / weights * (logistic(scores[j] - scores[0]) + logistic(scores[j] * scores[j]));
+    return sum;
+}
+
+static double by_differences(double (*value)(size_t n, const double *scores), size_t n, const double *scores, double *g)
+{
+    double *x = malloc(n * sizeof *x);
+    memcpy(x, scores, n * sizeof *x);
+    for (size_t j = 0; j < n; j++) {
+        double h = 1e-5 * fmax(1, fabs(scores[j]));
+        x[j] = scores[j] + h;
+        double up = value(n, x);
+        x[j] = scores[j] - h;
+        g[j] = isnan(scores[j]) ? 0 : (up - value(n, x)) / (2 * h);
+        x[j] = scores[j];
+    }
+    free(x);
+    return value(n, scores);
+}
+
+static double bpr_max_formula(size_t n, const double *scores, double *g)
+{
+    return by_differences(bpr_max_value, n, scores, g);
+}
+
+static double top1_max_formula(size_t n, const double *scores, double *g)
+{
+    return by_differences(top1_max_value, n, scores, g);
+}
+
+static double smoothed_formula(size_t n, const double *scores, double *g)
+{
+    double loss = softmax_formula(n, scores, g), sum = 0, live = 0;
+    for (size_t j = 0; j < n; j++)
+        if (!isnan(scores[j])) sum += scores[j], live++;
+    for (size_t j = 0; j < n; j++) g[j] -= isnan(scores[j]) ? 0 : SMOOTHING / live;
+    g[0] += SMOOTHING;
+    return loss + SMOOTHING * (scores[0] - sum / live);
+}
+
+/* The losses of candidates, and how far float arithmetic may be off at scores of size 1e4. */
+static const struct {
+    const char *name;
+    sq_score_loss loss;
+    double (*formula)(size_t n, const double *scores, double *g);
+    float smoothing;
+    double largest; /* scores that the formula's differences still resolve */
+} losses[] = {
+    {"bce", sq_bce, bce_formula, 0, 1e9},
+    {"sampled_softmax", sq_sampled_softmax, softmax_formula, 0, 1e9},
+    {"gbce", sq_gbce, gbce_formula, 0, 1e9},
+    {"bpr", sq_bpr, bpr_formula, 0, 1e9},
+    {"bpr_max", sq_bpr_max, bpr_max_formula, 0, 30},
+    {"top1_max", sq_top1_max, top1_max_formula, 0, 30},
+    {"sampled_softmax", sq_sampled_softmax, smoothed_formula, SMOOTHING, 1e9},
+};
+#define LOSSES ((int)(sizeof losses / sizeof *losses))
+
+static double formula(int loss, size_t n, const double *scores, double *g)
+{
+    return losses[loss].formula(n, scores, g);
 }
 
 static void near(const char *what, size_t at, double got, double want, double tolerance)
@@ -86,7 +200,7 @@ typedef struct sampled {
     float *u, *targets, *negatives;
     uint8_t left_out[MOST_TOKENS][MOST_CANDIDATES];
     float inverse[MOST_TOKENS * MOST_CANDIDATES];
-    int cosine, shared, bce;
+    int cosine, shared, loss;
     float coefficient[MOST_TOKENS * MOST_CANDIDATES];
     float *du, *dnegatives, *logits;
 } sampled;
@@ -113,35 +227,58 @@ static void sampled_close(sampled *s)
     free(s);
 }
 
+static sq_loss_rule rule_of(const sq_kernels *kernels, const sampled *s)
+{
+    return (sq_loss_rule){.kernels = kernels, .beta = BETA, .smoothing = losses[s->loss].smoothing, .penalty = (float)PENALTY};
+}
+
+static sq_sampled problem_of(const sq_loss_rule *rule, sampled *s, const float **rows, float *weights)
+{
+    for (size_t t = 0; t < s->tokens; t++) weights[t] = 0.5f;
+    sq_sampled o = {.rule = rule, .loss = losses[s->loss].loss, .n = s->tokens, .m = 1, .width = LD};
+    o.weight = weights;
+    o.u = s->u;
+    o.rows = rows;
+    o.coefficient = s->coefficient;
+    o.du = s->du;
+    o.inverse_norm = s->cosine ? s->inverse : NULL;
+    return o;
+}
+
 static double run_own(const sq_kernels *kernels, sampled *s)
 {
     const float *rows[MOST_TOKENS * MOST_CANDIDATES];
+    float weights[MOST_TOKENS];
     size_t c = 1 + s->k;
     for (size_t t = 0; t < s->tokens; t++) {
         rows[t * c] = s->targets + t * LD;
         for (size_t j = 0; j < s->k; j++) rows[t * c + 1 + j] = s->left_out[t][j] ? NULL : s->negatives + j * LD;
     }
-    sq_sampled o = {kernels, s->tokens, s->k,           LD,    0.5f,
-                    s->u,    rows,      s->coefficient, s->du, s->cosine ? s->inverse : NULL};
-    return s->bce ? sq_bce(&o) : sq_sampled_softmax(&o);
+    sq_loss_rule rule = rule_of(kernels, s);
+    sq_sampled o = problem_of(&rule, s, rows, weights);
+    o.k = s->k;
+    o.scratch = zeros(sq_sampled_scratch(1, s->k));
+    double loss = sq_sampled_loss(&o);
+    free(o.scratch);
+    return loss;
 }
 
 static double run_shared(const sq_kernels *kernels, sampled *s)
 {
     const float *rows[MOST_TOKENS];
-    float *transposed = zeros(s->padded * LD);
+    float weights[MOST_TOKENS], *transposed = zeros(s->padded * LD);
     uint8_t *masked = calloc(s->tokens, s->padded);
     for (size_t t = 0; t < s->tokens; t++) {
         rows[t] = s->targets + t * LD;
         memcpy(masked + t * s->padded, s->left_out[t], s->k);
     }
     kernels->transpose(s->padded, LD, s->negatives, LD, transposed, s->padded);
-    sq_sampled o = {kernels, s->tokens, 0, LD, 0.5f, s->u, rows, s->coefficient, s->du, s->cosine ? s->inverse : NULL};
+    sq_loss_rule rule = rule_of(kernels, s);
+    sq_sampled o = problem_of(&rule, s, rows, weights);
     sq_shared shared = {.negatives = s->negatives, .transposed = transposed, .k = s->padded, .live = s->k};
     shared.masked = masked;
     shared.dnegatives = s->dnegatives;
     shared.logits = s->logits;
-    shared.bce = s->bce;
     double loss = sq_shared_negatives(&o, &shared);
     free(transposed);
     free(masked);
@@ -171,7 +308,7 @@ static void check_sampled(const sq_kernels *kernels, sampled *s, double toleranc
     for (size_t t = 0; t < s->tokens; t++) {
         double du[D] = {0};
         scores_of(s, t, scores);
-        want += formula(s->bce, 1 + s->k, scores, g);
+        want += 0.5 * formula(s->loss, 1 + s->k, scores, g);
         for (size_t j = 0; j <= s->k; j++) {
             double factor = !s->cosine || (s->shared && j > 0) ? 1 : (double)s->inverse[t * c + (s->shared ? 0 : j)];
             if (j < c)
@@ -193,14 +330,14 @@ static const sq_kernels *variant_of(int run, int runs)
     return sq_kernels_variant(run / runs);
 }
 
-#define KINDS 8
+#define KINDS (4 * LOSSES)
 
 static sampled *kind_of(int run, size_t tokens, size_t k, float size)
 {
     sampled *s = sampled_open(tokens, k, size);
-    s->bce = run & 1;
-    s->shared = run >> 1 & 1;
-    s->cosine = run >> 2 & 1;
+    s->shared = run & 1;
+    s->cosine = run >> 1 & 1;
+    s->loss = run >> 2;
     for (size_t i = 0; i < MOST_TOKENS * MOST_CANDIDATES; i++) s->inverse[i] = 0.5f + 0.1f * (float)(i % 7);
     return s;
 }
@@ -246,8 +383,14 @@ START_TEST(extreme_scores_stay_finite_and_right)
 {
     static const float sizes[] = {20, 80, 87.5f, 90, 1e4f};
     const sq_kernels *kernels = variant_of(_i, KINDS);
+    int sizes_done = 0;
     for (size_t i = 0; kernels && i < sizeof sizes / sizeof *sizes; i++) {
         sampled *s = kind_of(_i % KINDS, 11, 40, 1);
+        if ((double)sizes[i] > losses[s->loss].largest) sizes_done = 1;
+        if (sizes_done) {
+            sampled_close(s);
+            break;
+        }
         for (size_t j = 0; j < MOST_TOKENS * MOST_CANDIDATES; j++) s->inverse[j] = 1;
         spread_scores(s, sizes[i]);
         check_sampled(kernels, s, 1e-6 * fmax(1, (double)sizes[i] / 8));
@@ -260,7 +403,7 @@ END_TEST
 
 typedef struct full {
     size_t tokens, items, padded;
-    float *u, *rows, *panels, *du, *drows, *scratch;
+    float *u, *rows, *panels, *du, *drows, *scratch, smoothing;
     int32_t target[MOST_TOKENS];
 } full;
 
@@ -280,8 +423,10 @@ static full full_open(size_t tokens, size_t items, float size)
 static double full_run(const sq_kernels *kernels, full *f)
 {
     for (size_t p = 0; p * 64 < f->items; p++) sq_softmax_panel(kernels, f->rows, LD, D, p, f->panels);
-    sq_softmax o = {kernels,   f->tokens, LD,        D,     f->items, 0.5f,      f->u,
-                    f->target, f->rows,   f->panels, f->du, f->drows, f->scratch};
+    float weights[MOST_TOKENS];
+    for (size_t t = 0; t < f->tokens; t++) weights[t] = 0.5f;
+    sq_softmax o = {kernels, f->tokens, LD,        D,       f->items,  f->smoothing, weights,
+                    f->u,    f->target, f->rows,   f->panels, f->du,   f->drows,     f->scratch};
     return sq_softmax_loss(&o);
 }
 
@@ -304,7 +449,7 @@ static void check_full(const sq_kernels *kernels, full *f, double tolerance)
         double swap = scores[0];
         scores[0] = scores[target];
         scores[target] = swap;
-        want += softmax_formula(f->items, scores, g);
+        want += 0.5 * (f->smoothing > 0 ? smoothed_formula : softmax_formula)(f->items, scores, g);
         swap = g[0];
         g[0] = g[target];
         g[target] = swap;
@@ -333,9 +478,12 @@ START_TEST(full_softmax_follows_its_formula)
 {
     const sq_kernels *kernels = variant_of(_i, SIZES);
     if (!kernels) return;
-    full f = full_open(sizes[_i % SIZES].tokens, sizes[_i % SIZES].items, 1);
-    check_full(kernels, &f, 2e-6);
-    full_close(&f);
+    for (int smooth = 0; smooth < (sizes[_i % SIZES].items > 5000 ? 1 : 2); smooth++) {
+        full f = full_open(sizes[_i % SIZES].tokens, sizes[_i % SIZES].items, 1);
+        f.smoothing = smooth ? (float)SMOOTHING : 0;
+        check_full(kernels, &f, 2e-6);
+        full_close(&f);
+    }
 }
 END_TEST
 
@@ -375,6 +523,7 @@ START_TEST(sampled_softmax_over_all_items_is_full_softmax)
     full f = full_open(20, 64, 1);
     double whole = full_run(kernels, &f);
     sampled *s = sampled_open(20, 64, 1);
+    s->loss = 1;
     s->shared = _i % 2;
     memcpy(s->u, f.u, 20 * LD * sizeof(float));
     memcpy(s->negatives, f.rows, 64 * LD * sizeof(float));
@@ -391,7 +540,7 @@ END_TEST
 
 START_TEST(a_score_that_is_not_finite_shows_in_the_loss)
 {
-    for (int run = 0; run < 4; run++) {
+    for (int run = 0; run < KINDS; run++) {
         sampled *s = kind_of(run, 5, 10, 1);
         s->negatives[3 * LD + 2] = NAN;
         double loss = s->shared ? run_shared(sq_kernels_best(), s) : run_own(sq_kernels_best(), s);

@@ -1,4 +1,4 @@
-/* unit: the kernels that hash a dropout mask (dropout, ReLU, causal softmax) against plain C, and the hash's statistics. */
+/* unit: the kernels that hash a dropout mask (dropout, ReLU, attention's softmax) against plain C, and the hash's statistics. */
 #include "kernel_check.h"
 
 static sq_dropout dropout_of(double p, uint64_t key)
@@ -220,57 +220,67 @@ START_TEST(thresholds_cut_the_hash_evenly)
 }
 END_TEST
 
-/* ---- causal softmax --------------------------------------------------------------------------------------------------- */
+/* ---- attention softmax --------------------------------------------------------------------------------------------------- */
 
-typedef struct causal_case {
-    size_t n, i0, width, ld;
+/* Row r sees seen + r * more keys. */
+typedef struct attend_case {
+    size_t n, seen, more, width, ld;
     float scale;
     sq_dropout dropout;
     uint64_t mask_row;
     matrix scores, s, kept;
-} causal_case;
+} attend_case;
 
 /* Scores in -6..6; what a row must not see is NaN, infinite or large. */
-static causal_case causal_open(size_t n, size_t i0, size_t width, size_t ld, double p)
+static attend_case attend_open(size_t n, size_t seen, size_t more, size_t width, size_t ld, double p)
 {
-    causal_case c = {n, i0, width, ld, 0.7f, dropout_of(p, 4242 + i0), 1000 + n, matrix_open(n, width, ld), {0}, {0}};
+    attend_case c = {.n = n, .seen = seen, .more = more, .width = width, .ld = ld, .scale = 0.7f};
+    c.dropout = dropout_of(p, 4241 + seen);
+    c.mask_row = 999 + n + seen;
+    c.scores = matrix_open(n, width, ld);
     static const float unseen[] = {NAN, INFINITY, 3e38f, -INFINITY, 100};
     for (size_t r = 0; r < n; r++)
         for (size_t j = 0; j < width; j++)
-            row_of(&c.scores, r)[j] = j <= i0 + r ? 6 * uniform(n + i0, r * width + j) : unseen[(r + j) % 5];
+            row_of(&c.scores, r)[j] = j < seen + r * more ? 6 * uniform(n + seen, r * width + j) : unseen[(r + j) % 5];
     c.s = matrix_copy(&c.scores);
     c.kept = matrix_open(n, width, ld);
     return c;
 }
 
-static void causal_run(const sq_kernels *k, causal_case *c, int keep)
+static void attend_run(const sq_kernels *k, attend_case *c, int keep)
 {
-    k->causal_fwd(c->n, c->i0, c->width, c->ld, c->scale, &c->dropout, c->mask_row, c->s.at, keep ? c->kept.at : NULL);
+    k->attend_fwd(c->n, c->seen, c->more, c->width, c->ld, c->scale, &c->dropout, c->mask_row, c->s.at,
+                  keep ? c->kept.at : NULL);
 }
 
-static void causal_close(causal_case *c)
+static void attend_close(attend_case *c)
 {
     matrix_close(&c->scores);
     matrix_close(&c->s);
     matrix_close(&c->kept);
 }
 
-static void plain_softmax(const causal_case *c, size_t r, double *p)
+static size_t seen_by(const attend_case *c, size_t r)
+{
+    return c->seen + r * c->more;
+}
+
+static void plain_softmax(const attend_case *c, size_t r, double *p)
 {
     double top = -INFINITY, sum = 0;
     const float *s = row_of(&c->scores, r);
-    for (size_t j = 0; j <= c->i0 + r; j++) top = fmax(top, (double)s[j] * c->scale);
-    for (size_t j = 0; j < c->width; j++) sum += p[j] = j <= c->i0 + r ? exp((double)s[j] * c->scale - top) : 0;
+    for (size_t j = 0; j < seen_by(c, r); j++) top = fmax(top, (double)s[j] * c->scale);
+    for (size_t j = 0; j < c->width; j++) sum += p[j] = j < seen_by(c, r) ? exp((double)s[j] * c->scale - top) : 0;
     for (size_t j = 0; j < c->width; j++) p[j] /= sum;
 }
 
-static void causal_row_check(const causal_case *c, size_t r, size_t *dropped)
+static void attend_row_check(const attend_case *c, size_t r, size_t *dropped)
 {
     double p[512];
     plain_softmax(c, r, p);
     for (size_t j = 0; j < c->width; j++) {
         float s = row_of(&c->s, r)[j], kept = row_of(&c->kept, r)[j];
-        if (j > c->i0 + r) {
+        if (j >= seen_by(c, r)) {
             MUST(s == 0 && kept == 0, "row %zu sees column %zu", r, j);
             continue;
         }
@@ -281,61 +291,68 @@ static void causal_row_check(const causal_case *c, size_t r, size_t *dropped)
     }
 }
 
-static void causal_fwd_case(const sq_kernels *k, size_t n, size_t i0, size_t extra, double p)
+static void attend_fwd_case(const sq_kernels *k, size_t n, size_t seen, size_t more, size_t extra, double p)
 {
-    size_t width = (i0 + n + 15) / 16 * 16 + extra, dropped = 0;
-    causal_case c = causal_open(n, i0, width, width + extra, p), without = causal_open(n, i0, width, width + extra, p);
-    causal_run(k, &c, 1);
-    causal_run(k, &without, 0);
+    size_t width = (seen + more * n + 15) / 16 * 16 + extra, dropped = 0;
+    attend_case c = attend_open(n, seen, more, width, width + extra, p);
+    attend_case without = attend_open(n, seen, more, width, width + extra, p);
+    attend_run(k, &c, 1);
+    attend_run(k, &without, 0);
     for (size_t r = 0; r < n; r++) {
-        causal_row_check(&c, r, &dropped);
+        attend_row_check(&c, r, &dropped);
         HOLDS(memcmp(row_of(&c.s, r), row_of(&without.s, r), width * sizeof(float)) == 0);
     }
-    double seen = (double)n * (double)(i0 + 1) + (double)n * ((double)n - 1) / 2, rate = c.dropout.threshold / 65536.0;
-    HOLDS(fabs((double)dropped - seen * rate) <= 5 * sqrt(seen * rate * (1 - rate)) + 1);
+    double pairs = (double)(n * seen + more * (n * (n - 1) / 2) * (n > 0)), rate = c.dropout.threshold / 65536.0;
+    HOLDS(fabs((double)dropped - pairs * rate) <= 5 * sqrt(pairs * rate * (1 - rate)) + 1);
     matrix_note(&c.s);
     matrix_note(&c.kept);
-    causal_close(&c);
-    causal_close(&without);
+    attend_close(&c);
+    attend_close(&without);
 }
 
-static void causal_fwd_body(const sq_kernels *k)
+static void attend_fwd_body(const sq_kernels *k)
 {
     static const size_t starts[] = {0, 1, 7, 15, 16, 31, 48, 177, 240};
     static const double rates[] = {0, 0.2, 0.5};
     EACH(double, p, rates)
     EACH(size_t, n, some_counts)
     EACH(size_t, i0, starts)
-    {
-        causal_fwd_case(k, *n, *i0, 0, *p);
-        causal_fwd_case(k, *n, *i0, 16, *p);
+    for (size_t more = 0; more < 2; more++) {
+        attend_fwd_case(k, *n, *i0 + 1, more, 0, *p);
+        attend_fwd_case(k, *n, *i0 + 1, more, 16, *p);
     }
 }
 
-START_TEST(causal_softmax_agrees_with_double_and_turns_the_sign_of_what_it_drops)
+START_TEST(softmax_agrees_with_double_and_turns_the_sign_of_what_it_drops)
 {
-    each_variant(causal_fwd_body);
+    each_variant(attend_fwd_body);
 }
 END_TEST
 
 /* A row's result is the same in any block of rows and at any width. */
-static void causal_cut_body(const sq_kernels *k)
+static void attend_cut_case(const sq_kernels *k, size_t more)
 {
-    causal_case whole = causal_open(40, 9, 64, 64, 0.2);
+    attend_case whole = attend_open(40, 10, more, 64, 64, 0.2);
     matrix parts = matrix_copy(&whole.scores);
-    causal_run(k, &whole, 1);
+    attend_run(k, &whole, 1);
     for (size_t r = 0; r < 40; r++) {
-        size_t width = (9 + r + 1 + 15) / 16 * 16;
-        k->causal_fwd(1, 9 + r, width, 64, whole.scale, &whole.dropout, whole.mask_row, row_of(&parts, r), NULL);
+        size_t seen = seen_by(&whole, r), width = (seen + 15) / 16 * 16;
+        k->attend_fwd(1, seen, more, width, 64, whole.scale, &whole.dropout, whole.mask_row + r, row_of(&parts, r), NULL);
         HOLDS(memcmp(row_of(&parts, r), row_of(&whole.s, r), width * sizeof(float)) == 0);
     }
     matrix_close(&parts);
-    causal_close(&whole);
+    attend_close(&whole);
 }
 
-START_TEST(a_causal_row_does_not_depend_on_its_block)
+static void attend_cut_body(const sq_kernels *k)
 {
-    each_variant(causal_cut_body);
+    attend_cut_case(k, 0);
+    attend_cut_case(k, 1);
+}
+
+START_TEST(a_row_of_attention_does_not_depend_on_its_block)
+{
+    each_variant(attend_cut_body);
 }
 END_TEST
 
@@ -345,11 +362,11 @@ END_TEST
 static uint8_t *attention_drops(void)
 {
     uint8_t *drops = malloc(SIDE * SIDE);
-    causal_case c = causal_open(SIDE, SIDE, 2 * SIDE, 2 * SIDE, 0.5);
-    causal_run(sq_kernels_best(), &c, 1);
+    attend_case c = attend_open(SIDE, SIDE + 1, 1, 2 * SIDE, 2 * SIDE, 0.5);
+    attend_run(sq_kernels_best(), &c, 1);
     for (size_t r = 0; r < SIDE; r++)
         for (size_t j = 0; j < SIDE; j++) drops[r * SIDE + j] = row_of(&c.kept, r)[j] < 0;
-    causal_close(&c);
+    attend_close(&c);
     return drops;
 }
 
@@ -379,66 +396,66 @@ START_TEST(attention_masks_are_independent_of_neighbouring_rows_and_keys)
 }
 END_TEST
 
-static void causal_hard_body(const sq_kernels *k)
+static void attend_hard_body(const sq_kernels *k)
 {
-    causal_case c = causal_open(4, 20, 32, 32, 0);
+    attend_case c = attend_open(4, 21, 1, 32, 32, 0);
     row_of(&c.s, 0)[3] = NAN;
     row_of(&c.s, 1)[3] = INFINITY;
     row_of(&c.s, 2)[3] = -INFINITY;
     for (size_t j = 0; j <= 23; j++) row_of(&c.s, 3)[j] = j == 5 ? 1e8f : -1e8f;
-    causal_run(k, &c, 1);
+    attend_run(k, &c, 1);
     for (size_t j = 0; j <= 20; j++) HOLDS(isnan(row_of(&c.s, 0)[j]));
     for (size_t j = 0; j <= 21; j++) HOLDS(isnan(row_of(&c.s, 1)[j]));
     HOLDS(row_of(&c.s, 2)[3] == 0 && row_of(&c.s, 2)[2] > 0);
     for (size_t j = 0; j < 32; j++) HOLDS(row_of(&c.s, 3)[j] == (j == 5));
     matrix_note(&c.s);
-    causal_close(&c);
+    attend_close(&c);
 }
 
 START_TEST(an_infinite_score_is_a_closed_key_and_nan_stays_in_its_row)
 {
-    each_variant(causal_hard_body);
+    each_variant(attend_hard_body);
 }
 END_TEST
 
 /* sum_j dp_j * dropped probability_j of row r with score `at` moved by h. */
-static double causal_value(causal_case *c, size_t r, size_t at, double h, const float *dp)
+static double attend_value(attend_case *c, size_t r, size_t at, double h, const float *dp)
 {
     double p[512], sum = 0, value = 0;
     const float *s = row_of(&c->scores, r);
-    for (size_t j = 0; j <= c->i0 + r; j++) sum += p[j] = exp(((double)s[j] + (j == at ? h : 0)) * c->scale);
-    for (size_t j = 0; j <= c->i0 + r; j++)
+    for (size_t j = 0; j < seen_by(c, r); j++) sum += p[j] = exp(((double)s[j] + (j == at ? h : 0)) * c->scale);
+    for (size_t j = 0; j < seen_by(c, r); j++)
         if (row_of(&c->kept, r)[j] > 0) value += dp[j] * p[j] / sum * c->dropout.scale;
     return value;
 }
 
-static void causal_bwd_row(causal_case *c, size_t r, const matrix *dp, const matrix *d, const matrix *p)
+static void attend_bwd_row(attend_case *c, size_t r, const matrix *dp, const matrix *d, const matrix *p)
 {
     for (size_t j = 0; j < c->width; j++) {
         const float *at = row_of(dp, r);
         double slope = 0;
-        if (j <= c->i0 + r) slope = (causal_value(c, r, j, 1e-5, at) - causal_value(c, r, j, -1e-5, at)) / 2e-5;
+        if (j < seen_by(c, r)) slope = (attend_value(c, r, j, 1e-5, at) - attend_value(c, r, j, -1e-5, at)) / 2e-5;
         MUST(fabs(row_of(d, r)[j] - slope) < 2e-6, "row %zu key %zu: %g, not %g", r, j, (double)row_of(d, r)[j], slope);
         HOLDS(row_of(p, r)[j] == row_of(&c->s, r)[j]);
     }
 }
 
-static void causal_bwd_case(const sq_kernels *k, size_t n, size_t i0, double rate)
+static void attend_bwd_case(const sq_kernels *k, size_t n, size_t seen, size_t more, double rate)
 {
-    size_t width = (i0 + n + 15) / 16 * 16;
-    causal_case c = causal_open(n, i0, width, width, rate);
-    causal_run(k, &c, 1);
+    size_t width = (seen + more * n + 15) / 16 * 16;
+    attend_case c = attend_open(n, seen, more, width, width, rate);
+    attend_run(k, &c, 1);
     matrix dp = matrix_of(n, width, width + 16, 3), delta = row_open(n), p = matrix_open(n, width, width + 16);
     for (size_t r = 0; r < n; r++) {
         double sum = 0;
-        for (size_t j = 0; j <= i0 + r; j++) sum += (double)row_of(&dp, r)[j] * row_of(&c.s, r)[j];
+        for (size_t j = 0; j < seen_by(&c, r); j++) sum += (double)row_of(&dp, r)[j] * row_of(&c.s, r)[j];
         delta.at[r] = (float)sum;
     }
     matrix d = matrix_copy(&dp), without = matrix_copy(&dp);
-    k->causal_bwd(n, width, width, width + 16, c.scale, c.dropout.scale, c.kept.at, delta.at, p.at, d.at);
-    k->causal_bwd(n, width, width, width + 16, c.scale, c.dropout.scale, c.kept.at, delta.at, NULL, without.at);
+    k->attend_bwd(n, width, width, width + 16, c.scale, c.dropout.scale, c.kept.at, delta.at, p.at, d.at);
+    k->attend_bwd(n, width, width, width + 16, c.scale, c.dropout.scale, c.kept.at, delta.at, NULL, without.at);
     for (size_t r = 0; r < n; r++) {
-        causal_bwd_row(&c, r, &dp, &d, &p);
+        attend_bwd_row(&c, r, &dp, &d, &p);
         HOLDS(memcmp(row_of(&d, r), row_of(&without, r), width * sizeof(float)) == 0);
     }
     matrix *all[] = {&d, &p, &dp, &delta, &without};
@@ -446,21 +463,25 @@ static void causal_bwd_case(const sq_kernels *k, size_t n, size_t i0, double rat
         matrix_note(all[i]);
         matrix_close(all[i]);
     }
-    causal_close(&c);
+    attend_close(&c);
 }
 
-static void causal_bwd_body(const sq_kernels *k)
+static void attend_bwd_body(const sq_kernels *k)
 {
     static const size_t starts[] = {0, 1, 16, 45}, counts[] = {0, 1, 3, 17};
     static const double rates[] = {0, 0.2, 0.5};
     EACH(double, rate, rates)
     EACH(size_t, n, counts)
-    EACH(size_t, i0, starts) causal_bwd_case(k, *n, *i0, *rate);
+    EACH(size_t, i0, starts)
+    {
+        attend_bwd_case(k, *n, *i0 + 1, 1, *rate);
+        attend_bwd_case(k, *n, *i0 + 1, 0, *rate);
+    }
 }
 
-START_TEST(causal_gradient_agrees_with_finite_differences)
+START_TEST(attention_gradient_agrees_with_finite_differences)
 {
-    each_variant(causal_bwd_body);
+    each_variant(attend_bwd_body);
 }
 END_TEST
 
@@ -476,11 +497,11 @@ int main(void)
     tcase_add_test(c, keys_one_bit_apart_give_independent_masks);
     tcase_add_test(c, rows_far_apart_have_independent_masks);
     tcase_add_test(c, thresholds_cut_the_hash_evenly);
-    tcase_add_test(c, causal_softmax_agrees_with_double_and_turns_the_sign_of_what_it_drops);
-    tcase_add_test(c, a_causal_row_does_not_depend_on_its_block);
+    tcase_add_test(c, softmax_agrees_with_double_and_turns_the_sign_of_what_it_drops);
+    tcase_add_test(c, a_row_of_attention_does_not_depend_on_its_block);
     tcase_add_test(c, attention_masks_are_independent_of_neighbouring_rows_and_keys);
     tcase_add_test(c, an_infinite_score_is_a_closed_key_and_nan_stays_in_its_row);
-    tcase_add_test(c, causal_gradient_agrees_with_finite_differences);
+    tcase_add_test(c, attention_gradient_agrees_with_finite_differences);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -64,6 +64,60 @@ START_TEST(popularity_draws_follow_their_weights)
 }
 END_TEST
 
+START_TEST(log_uniform_draws_follow_the_ranks_of_the_weights)
+{
+    sq_memory memory = plain_memory();
+    sq_sampler s = {0};
+    int32_t slots[SLOTS];
+    double weights[SLOTS], probability[SLOTS];
+    for (int32_t i = 0; i < SLOTS; i++) slots[i] = 3 * i + 1;
+    for (int32_t i = 0; i < SLOTS; i++) weights[i] = (double)(i * 7 % SLOTS / 2); /* pairs of equal weight */
+    for (int32_t i = 0; i < SLOTS; i++) {
+        int32_t rank = 0;
+        for (int32_t j = 0; j < SLOTS; j++) rank += weights[j] > weights[i] || (weights[j] == weights[i] && j < i);
+        probability[i] = log((rank + 2.0) / (rank + 1.0)) / log(SLOTS + 1.0);
+    }
+    EXPECT_OK(sq_sampler_build(&s, &memory, SQ_SAMPLER_LOG_UNIFORM, slots, SLOTS, weights, error));
+    check_draws(&s, probability);
+    sq_sampler_free(&s, &memory);
+}
+END_TEST
+
+/* A batch whose targets occur as often as their weights say: then its draws follow the probabilities over all batches. */
+START_TEST(draws_from_the_batch_and_mixed_ones_follow_their_probabilities)
+{
+    static const double shares[] = {1, 0.3, 0};
+    int32_t kind = _i == 0 ? SQ_SAMPLER_IN_BATCH : SQ_SAMPLER_MIXED, slots[SLOTS], batch[SLOTS * SLOTS], n = 0;
+    sq_memory memory = plain_memory();
+    sq_sampler s = {.share = shares[_i]};
+    double weights[SLOTS], probability[SLOTS];
+    for (int32_t i = 0; i < SLOTS; i++) {
+        slots[i] = 2 * i;
+        weights[i] = i % 5;
+        for (int32_t c = 0; c < i % 5; c++) batch[n++] = 2 * i;
+    }
+    for (int32_t i = 0; i < SLOTS; i++) probability[i] = shares[_i] * weights[i] / n + (1 - shares[_i]) / SLOTS;
+    EXPECT_OK(sq_sampler_build(&s, &memory, kind, slots, SLOTS, weights, error));
+    s.batch = batch;
+    s.batch_count = n;
+    check_draws(&s, probability);
+    sq_sampler_free(&s, &memory);
+}
+END_TEST
+
+START_TEST(options_and_tables_name_losses_and_samplers_alike)
+{
+    char loss[200] = "", sampler[200] = "";
+    for (int64_t i = 0; sq_loss_kind_at(i); i++) {
+        strcat(strcat(loss, i ? "|" : ""), sq_loss_kind_at(i)->name);
+        ck_assert_int_eq(sq_loss_kind_at(i)->scores == NULL, i == SQ_LOSS_SOFTMAX);
+    }
+    for (int64_t i = 0; sq_sampler_kind_at(i); i++) strcat(strcat(sampler, i ? "|" : ""), sq_sampler_kind_at(i)->name);
+    ck_assert_str_eq(loss, sq_option_find("loss")->choices);
+    ck_assert_str_eq(sampler, sq_option_find("sampler")->choices);
+}
+END_TEST
+
 START_TEST(draws_repeat_by_key_and_counter_and_differ_between_keys)
 {
     sq_memory memory = plain_memory();
@@ -182,6 +236,71 @@ START_TEST(a_history_of_all_items_leaves_no_negative_and_a_step_goes_on)
 }
 END_TEST
 
+/* Of a pool of draws those with the highest scores under the step's own model are used, the others not at all. */
+START_TEST(a_hard_pool_uses_the_draws_that_score_highest)
+{
+    enum { POOL = 20, HARD = 4 };
+    sq_options o = small_options("sasrec");
+    o.dim = 8;
+    o.loss = SQ_LOSS_GBCE;
+    o.negatives = HARD;
+    o.hard_pool = POOL;
+    o.item_updates = _i ? SQ_ROWS_EXACT : SQ_ROWS_LAZY;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    small_batch b = long_histories();
+    float *rows = malloc(ITEMS * (size_t)s.trainer->items.catalogue->stride * sizeof *rows);
+    size_t stride = (size_t)s.trainer->items.catalogue->stride, dp = (size_t)s.model->layout.dp;
+    memcpy(rows, s.trainer->items.rows[0]->at, ITEMS * stride * sizeof *rows);
+    small_step(s.trainer, &b);
+    const sq_trainer *t = s.trainer;
+    for (int64_t i = 0; i < t->plan.tokens; i++) {
+        const int32_t *slots = t->entries.slots + t->plan.tokens + i * (1 + POOL) + 1;
+        const float *g = t->coefficient + i * (1 + POOL) + 1;
+        float lowest = INFINITY, left = -INFINITY;
+        int used = 0;
+        for (int j = 0; j < POOL; j++) {
+            float score = t->kernels->dot(dp, t->u + (size_t)i * dp, rows + (size_t)slots[j] * stride);
+            used += g[j] != 0;
+            if (g[j] != 0) lowest = score < lowest ? score : lowest;
+            if (g[j] == 0) left = score > left ? score : left;
+        }
+        ck_assert_int_eq(used, HARD);
+        ck_assert_msg(left <= lowest, "token %d: %g is left out and %g used", (int)i, (double)left, (double)lowest);
+    }
+    free(rows);
+    small_close(&s);
+}
+END_TEST
+
+/* In expectation the corrected sum over negatives is the sum over all other items, whatever the sampler. */
+START_TEST(the_corrected_sum_estimates_the_full_one)
+{
+    enum { DRAWN = 4000 };
+    float scores[SLOTS], negatives[DRAWN + 16], target = 0.7f;
+    double weights[SLOTS], full = exp(0.7);
+    int32_t slots[SLOTS];
+    sq_memory memory = plain_memory();
+    sq_sampler s = {.share = 0.5};
+    for (int32_t i = 0; i < SLOTS; i++) slots[i] = i, weights[i] = 1 + i % 7, scores[i] = 1.5f * wave(3, i);
+    for (int32_t i = 0; i < SLOTS; i++) full += exp((double)scores[i]);
+    EXPECT_OK(sq_sampler_build(&s, &memory, _i, slots, SLOTS, weights, error));
+    int32_t batch[7 * SLOTS], n = 0;
+    for (int32_t i = 0; i < SLOTS; i++)
+        for (int c = 0; c < weights[i]; c++) batch[n++] = i;
+    s.batch = batch;
+    s.batch_count = n;
+    for (uint64_t j = 0; j < DRAWN; j++) {
+        int32_t slot = sq_sampler_draw(&s, 99, j);
+        negatives[j] = scores[slot] - (float)log(DRAWN * sq_sampler_probability(&s, slot));
+    }
+    sq_loss_rule rule = {.kernels = sq_kernels_best()};
+    double loss = sq_sampled_softmax(&rule, 1, 1, &target, DRAWN, negatives), want = log(full) - (double)0.7f;
+    ck_assert_msg(fabs(loss - want) < 0.05, "loss %g, of all items %g", loss, want);
+    sq_sampler_free(&s, &memory);
+}
+END_TEST
+
 START_TEST(each_step_draws_its_own_negatives)
 {
     sq_options o = small_options("sasrec");
@@ -209,6 +328,11 @@ int main(void)
     TCase *tests = tcase_create("negatives");
     tcase_add_test(tests, uniform_draws_are_uniform);
     tcase_add_loop_test(tests, popularity_draws_follow_their_weights, 0, 5);
+    tcase_add_test(tests, log_uniform_draws_follow_the_ranks_of_the_weights);
+    tcase_add_loop_test(tests, draws_from_the_batch_and_mixed_ones_follow_their_probabilities, 0, 3);
+    tcase_add_test(tests, options_and_tables_name_losses_and_samplers_alike);
+    tcase_add_loop_test(tests, a_hard_pool_uses_the_draws_that_score_highest, 0, 2);
+    tcase_add_loop_test(tests, the_corrected_sum_estimates_the_full_one, 0, 5);
     tcase_add_test(tests, draws_repeat_by_key_and_counter_and_differ_between_keys);
     tcase_add_loop_test(tests, excluded_histories_are_never_drawn_even_from_before_the_window, 0, 2);
     tcase_add_loop_test(tests, excluded_targets_are_never_drawn_and_histories_are, 0, 2);

@@ -89,6 +89,25 @@ START_TEST(the_sixty_fifth_key_is_refused_but_a_new_value_is_not)
 }
 END_TEST
 
+START_TEST(what_a_training_writes_has_room_whatever_the_host_wrote)
+{
+    static const char *const own[] = {"data_hash", "split", "epochs", "kcore", "min_value"};
+    char key[16];
+    for (int32_t i = 0; i < SQ_NOTES_MOST; i++) {
+        if (i < 2) ck_assert_int_eq(set(own[i], "v"), SEQREC_OK);
+        snprintf(key, sizeof key, "key%d", (int)i);
+        ck_assert_int_eq(set(key, "v"), SEQREC_OK);
+    }
+    for (int32_t i = 0; i < 5; i++) ck_assert_int_eq(set(own[i], "w"), SEQREC_OK);
+    ck_assert_int_eq(sq_notes_count(now), SQ_NOTES_MOST + 5);
+    ck_assert_int_eq(set("one more", "v"), SEQREC_E_RANGE);
+    ck_assert_int_eq(set("epochs", NULL), SEQREC_OK);
+    ck_assert_int_eq(set("one more", "v"), SEQREC_E_RANGE);
+    ck_assert_int_eq(set("key9", NULL), SEQREC_OK);
+    ck_assert_int_eq(set("one more", "v"), SEQREC_OK);
+}
+END_TEST
+
 START_TEST(keys_and_values_have_at_most_255_bytes)
 {
     char text[SQ_NOTE_BYTES + 2];
@@ -148,6 +167,7 @@ int main(void)
     tcase_add_test(tests, a_note_can_be_replaced_and_removed);
     tcase_add_test(tests, notes_are_walked_in_the_order_of_their_keys);
     tcase_add_test(tests, the_sixty_fifth_key_is_refused_but_a_new_value_is_not);
+    tcase_add_test(tests, what_a_training_writes_has_room_whatever_the_host_wrote);
     tcase_add_test(tests, keys_and_values_have_at_most_255_bytes);
     tcase_add_test(tests, text_that_cannot_be_stored_is_refused);
     tcase_add_test(tests, an_old_set_keeps_its_notes);

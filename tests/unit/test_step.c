@@ -91,8 +91,8 @@ END_TEST
 /* Row gradients of the latest step by the definition, from its entries: [slots][stride]. Own negatives, scores by dot. */
 static void naive_gradients(const sq_trainer *t, float *g)
 {
-    size_t dp = (size_t)t->model->layout.dp, stride = (size_t)t->catalogue->stride, c = t->candidates;
-    size_t tokens = (size_t)t->plan.tokens, output = sq_output_offset(t->catalogue);
+    size_t dp = (size_t)t->model->layout.dp, stride = (size_t)t->items.catalogue->stride, c = t->candidates;
+    size_t tokens = (size_t)t->plan.tokens, output = sq_output_offset(t->items.catalogue);
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     float *out = calloc((size_t)sq_trainer_slots(t) * dp, sizeof *out);
     memset(g, 0, (size_t)sq_trainer_slots(t) * stride * sizeof *g);
@@ -109,12 +109,12 @@ static void naive_gradients(const sq_trainer *t, float *g)
 /* Dense Adam over all rows beside the trainer. */
 static void follow_densely(sq_trainer *t, trainer_state *dense, float *g)
 {
-    size_t stride = (size_t)t->catalogue->stride;
+    size_t stride = (size_t)t->items.catalogue->stride;
     sq_schedule schedule = sq_trainer_schedule(t);
     sq_adam rule = sq_schedule_rule(&schedule, t->step, 1);
     naive_gradients(t, g);
-    for (int64_t i = 0; i < t->live_count; i++) {
-        size_t at = (size_t)t->live[i] * stride;
+    for (int64_t i = 0; i < t->items.live_count; i++) {
+        size_t at = (size_t)t->items.live[i] * stride;
         t->kernels->adam(stride, &rule, g + at, dense->rows + at, dense->row_m + at, dense->row_v + at);
     }
 }
@@ -195,7 +195,7 @@ typedef struct oracle {
 
 static const float *output_of(const oracle *o, int32_t slot)
 {
-    return o->rows + (size_t)slot * o->stride + sq_output_offset(o->t->catalogue);
+    return o->rows + (size_t)slot * o->stride + sq_output_offset(o->t->items.catalogue);
 }
 
 static double product(const oracle *o, const float *a, const float *b)
@@ -220,8 +220,8 @@ static size_t candidates_of(const oracle *o, int64_t i, int64_t sequence, int32_
     size_t n = 1;
     out[0] = p->targets[i];
     if (t->options.loss == SQ_LOSS_SOFTMAX) {
-        for (int64_t j = 0; j < t->live_count; j++)
-            if (t->live[j] != out[0]) out[n++] = t->live[j];
+        for (int64_t j = 0; j < t->items.live_count; j++)
+            if (t->items.live[j] != out[0]) out[n++] = t->items.live[j];
         return n;
     }
     for (int64_t j = 0; j < t->options.negatives; j++) {
@@ -255,7 +255,7 @@ static void oracle_token(oracle *o, int64_t i, int64_t sequence)
         double positive = j == 0, length = length_of(o, slots[j]);
         double g = weight * ((bce ? 1 / (1 + exp(-score[j])) : exp(score[j] - top) / sum) - positive) / length;
         double along = o->t->options.score == SQ_SCORE_COSINE ? score[j] / length : 0;
-        double *to = o->g + (size_t)slots[j] * o->stride + sq_output_offset(o->t->catalogue);
+        double *to = o->g + (size_t)slots[j] * o->stride + sq_output_offset(o->t->items.catalogue);
         const float *row = output_of(o, slots[j]);
         for (size_t d = 0; d < o->dp; d++) to[d] += g * ((double)u[d] - along * (double)row[d]);
     }
@@ -289,13 +289,13 @@ START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
     small_draw(&b, 41, 12, 1, 30, items);
     double loss = small_step(s.trainer, &b), square = 0;
     oracle o = {.t = s.trainer, .rows = before.rows, .dp = (size_t)s.model->layout.dp};
-    o.stride = (size_t)s.trainer->catalogue->stride;
+    o.stride = (size_t)s.trainer->items.catalogue->stride;
     o.g = calloc(before.row_floats, sizeof *o.g);
     oracle_step(&o);
     ck_assert_msg(fabs(loss - o.loss) < 1e-6 * o.loss, "loss %.9g, not %.9g", loss, o.loss);
     for (size_t i = 0; i < before.row_floats; i++) square += o.g[i] * o.g[i];
     for (size_t i = 0; i < before.row_floats; i++) {
-        double found = (double)s.trainer->state[0]->m[i];
+        double found = (double)s.trainer->items.state[0]->m[i];
         ck_assert_msg(fabs(found - o.g[i]) < 1e-6 * sqrt(square), "row %zu, element %zu: %.9g, not %.9g (of %g)",
                       i / o.stride, i % o.stride, found, o.g[i], sqrt(square));
     }
@@ -316,7 +316,7 @@ START_TEST(lazy_rows_without_gradient_stay_as_they_are)
     o.optimizer = SQ_OPTIMIZER_ADAMW;
     small_model s = small_open(&o, 0, ITEMS);
     small_train(&s, &o);
-    size_t stride = (size_t)s.trainer->catalogue->stride, bytes = stride * sizeof(float);
+    size_t stride = (size_t)s.trainer->items.catalogue->stride, bytes = stride * sizeof(float);
     int64_t untouched = 0;
     for (int step = 0; step < 5; step++) {
         trainer_state before = state_of(s.trainer);
@@ -351,7 +351,7 @@ static float *place_of(sq_trainer *t, const small_batch *b, int place)
                        l->final_bias};
     if (place < 5) return t->weights + places[place];
     if (place == 5) return sq_trainer_row(t, b->slots[b->offsets[1] - 2]) + 1;                  /* an input */
-    return sq_trainer_row(t, b->slots[b->offsets[1] - 1]) + sq_output_offset(t->catalogue) + 1; /* a target */
+    return sq_trainer_row(t, b->slots[b->offsets[1] - 1]) + sq_output_offset(t->items.catalogue) + 1; /* a target */
 }
 
 START_TEST(a_step_that_is_not_finite_changes_nothing)
@@ -462,17 +462,18 @@ START_TEST(clip_norm_bounds_the_gradient_that_is_used)
 }
 END_TEST
 
-START_TEST(the_rate_warms_up_and_follows_the_cosine)
+START_TEST(the_rate_warms_up_and_follows_its_schedule)
 {
     sq_options o = step_options();
     o.warmup_steps = 4;
-    o.schedule = SQ_SCHEDULE_COSINE;
+    o.schedule = _i ? SQ_SCHEDULE_LINEAR : SQ_SCHEDULE_COSINE;
     o.schedule_steps = 20;
     o.learning_rate = 0.08;
     small_model s = small_open(&o, 0, ITEMS);
     small_train(&s, &o);
     for (int step = 1; step <= 23; step++) {
-        double pi = acos(-1), want = step <= 4 ? 0.02 * step : step >= 20 ? 0 : 0.04 * (1 + cos(pi * (step - 4) / 16));
+        double pi = acos(-1), part = (step - 4) / 16.0, down = _i ? 1 - part : 0.5 * (1 + cos(pi * part));
+        double want = step <= 4 ? 0.02 * step : step >= 20 ? 0 : 0.08 * down;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         small_batch b = batch_number((uint64_t)step);
         small_plan(s.trainer, &b);
@@ -492,9 +493,10 @@ END_TEST
 
 START_TEST(adam_follows_its_formula)
 {
-    const sq_kernels *k = sq_kernels_variant(_i / 4);
+    const sq_kernels *k = sq_kernels_variant(_i / 8);
     sq_schedule s = {.learning_rate = 0.01, .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-8, .weight_decay = 0.05};
     s.decoupled = _i & 1;
+    s.uncorrected = _i >> 2 & 1;
     double clip = _i & 2 ? 0.25 : 1, w[37], m[37] = {0}, v[37] = {0};
     float fw[37], fm[37] = {0}, fv[37] = {0}, g[37];
     for (int i = 0; i < 37; i++) w[i] = (double)(fw[i] = wave(1, i));
@@ -508,11 +510,81 @@ START_TEST(adam_follows_its_formula)
             m[i] = 0.9 * m[i] + 0.1 * d;
             v[i] = 0.98 * v[i] + 0.02 * d * d;
             double mean = m[i] / (1 - pow(0.9, (double)step)), square = v[i] / (1 - pow(0.98, (double)step));
-            w[i] = x - 0.01 * mean / (sqrt(square) + 1e-8);
+            w[i] = x - 0.01 * (s.uncorrected ? m[i] / (sqrt(v[i]) + 1e-8) : mean / (sqrt(square) + 1e-8));
             ck_assert_msg(fabs(w[i] - (double)fw[i]) < 1e-5, "step %d, element %d: %.9g, not %.9g", (int)step, i,
                           (double)fw[i], w[i]);
         }
     }
+}
+END_TEST
+
+/* The dense parameters after one step from the same start. */
+static small_model stepped_with(int64_t optimizer, double decay, int64_t decayed)
+{
+    sq_options o = step_options();
+    o.optimizer = optimizer;
+    o.weight_decay = decay;
+    o.decayed = decayed;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    for (int32_t i = 0; i < s.model->layout.count; i++) {
+        const sq_parameter *p = &s.model->layout.parameters[i];
+        for (int64_t r = 0; r < p->rows; r++)
+            for (int64_t c = 0; c < p->cols; c++) s.trainer->weights[sq_parameter_index(p, r, c)] = 0.1f;
+    }
+    small_batch b = batch_number(1);
+    small_step(s.trainer, &b);
+    return s;
+}
+
+START_TEST(decay_spares_biases_and_norms_when_asked)
+{
+    const int64_t optimizer = _i ? SQ_OPTIMIZER_ADAMW : SQ_OPTIMIZER_ADAM;
+    small_model none = stepped_with(optimizer, 0, SQ_DECAYED_ALL), all = stepped_with(optimizer, 0.1, SQ_DECAYED_ALL);
+    small_model some = stepped_with(optimizer, 0.1, SQ_DECAYED_MATRICES);
+    for (int32_t i = 0; i < some.model->layout.count; i++) {
+        const sq_parameter *p = &some.model->layout.parameters[i];
+        const float *like = p->rank == 2 ? all.trainer->weights : none.trainer->weights;
+        const float *unlike = p->rank == 2 ? none.trainer->weights : all.trainer->weights;
+        int differs = 0;
+        for (int64_t r = 0; r < p->rows; r++)
+            for (int64_t c = 0; c < p->cols; c++) {
+                size_t at = sq_parameter_index(p, r, c);
+                ck_assert_msg(memcmp(some.trainer->weights + at, like + at, sizeof *like) == 0, "%s: %.9g, not %.9g",
+                              p->name, (double)some.trainer->weights[at], (double)like[at]);
+                differs |= like[at] != unlike[at];
+            }
+        ck_assert_msg(differs, "%s: decay makes no difference", p->name);
+    }
+    small_close(&none);
+    small_close(&all);
+    small_close(&some);
+}
+END_TEST
+
+START_TEST(a_truncated_normal_start_stays_within_two_deviations)
+{
+    sq_options o = step_options();
+    o.init = SQ_INIT_TRUNCATED_NORMAL;
+    o.init_std = 0.05;
+    small_model s = small_open(&o, 0, ITEMS);
+    double square = 0, largest = 0;
+    for (int32_t slot = 0; slot < ITEMS; slot++)
+        for (int64_t i = 0; i < o.dim; i++) {
+            double x = (double)sq_catalogue_row(s.model->current->catalogue, slot)[i];
+            square += x * x / (double)(ITEMS * o.dim);
+            largest = fmax(largest, fabs(x));
+        }
+    ck_assert_msg(largest <= 0.1 && largest > 0.099, "%g", largest);
+    /* Deviation of a normal cut at two: 0.87963. Four standard errors of the mean square. */
+    ck_assert_msg(fabs(sqrt(square) / 0.05 - 0.87963) < 0.015, "%g", sqrt(square) / 0.05);
+    for (int32_t i = 0; i < s.model->layout.count; i++) {
+        const sq_parameter *p = &s.model->layout.parameters[i];
+        for (int64_t r = 0; p->rank == 2 && r < p->rows; r++)
+            for (int64_t c = 0; c < p->cols; c++)
+                ck_assert(fabsf(s.model->current->weights->at[sq_parameter_index(p, r, c)]) <= 0.1f);
+    }
+    small_close(&s);
 }
 END_TEST
 
@@ -559,7 +631,8 @@ START_TEST(a_step_whose_memory_fails_changes_nothing_and_leaks_nothing)
         counted.fail_at = counted.requests + 1 + failures; /* each failed attempt may keep what it got */
         sq_plan_clear(&s.trainer->plan);
         for (int64_t q = 0; q < b.sequences && (q == 0 || status == SEQREC_OK); q++)
-            status = sq_plan_add(&s.trainer->plan, &s.context->memory, b.slots + b.offsets[q], 30, 24, &refused);
+            status = sq_plan_add(&s.trainer->plan, &s.context->memory,
+                                 &(sq_plan_sequence){b.slots + b.offsets[q], NULL, 30}, 24, 1, &refused);
         if (status == SEQREC_OK) status = sq_plan_finish(&s.trainer->plan, &s.context->memory, 40, &refused);
         if (status == SEQREC_OK) status = sq_trainer_run(s.trainer, NULL, &refused);
         counted.fail_at = 0;
@@ -592,8 +665,10 @@ int main(void)
     tcase_add_loop_test(tests, a_step_that_is_not_finite_changes_nothing, 0, TRAINING_KINDS);
     tcase_add_test(tests, a_batch_without_targets_is_refused);
     tcase_add_loop_test(tests, clip_norm_bounds_the_gradient_that_is_used, 0, TRAINING_KINDS);
-    tcase_add_test(tests, the_rate_warms_up_and_follows_the_cosine);
-    tcase_add_loop_test(tests, adam_follows_its_formula, 0, 12);
+    tcase_add_loop_test(tests, the_rate_warms_up_and_follows_its_schedule, 0, 2);
+    tcase_add_loop_test(tests, adam_follows_its_formula, 0, 24);
+    tcase_add_loop_test(tests, decay_spares_biases_and_norms_when_asked, 0, 2);
+    tcase_add_test(tests, a_truncated_normal_start_stays_within_two_deviations);
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, a_step_whose_memory_fails_changes_nothing_and_leaks_nothing, 0, TRAINING_KINDS / 4);
     suite_add_tcase(suite, tests);

@@ -146,21 +146,32 @@ static inline void world_vector(const train_world *w, int64_t id, float out[WORL
 enum { SEQUENCES = 8, EVENTS = 12, ITEMS = 20 };
 
 typedef struct host_batch {
-    int64_t offsets[SEQUENCES + 1], items[SEQUENCES * EVENTS];
+    int64_t offsets[SEQUENCES + 1], items[SEQUENCES * EVENTS], users[SEQUENCES];
     seqrec_batch view;
 } host_batch;
 
-/* Sequences that walk round the items 1 to 20 in steps of one. */
+/* Sequences that walk round the items 1 to 20 in steps of one, of the users 1 to 8. */
 static inline seqrec_batch *walk(host_batch *b)
 {
     for (int64_t s = 0; s < SEQUENCES; s++) {
         b->offsets[s + 1] = (s + 1) * EVENTS;
+        b->users[s] = s + 1;
         for (int64_t e = 0; e < EVENTS; e++) b->items[s * EVENTS + e] = (s * 5 + e) % ITEMS + 1;
     }
     b->offsets[0] = 0;
-    b->view =
-        (seqrec_batch){.struct_size = sizeof b->view, .sequences = SEQUENCES, .offsets = b->offsets, .items = b->items};
+    b->view = (seqrec_batch){.struct_size = sizeof b->view,
+                             .sequences = SEQUENCES,
+                             .offsets = b->offsets,
+                             .items = b->items,
+                             .users = b->users};
     return &b->view;
+}
+
+static inline int has_users(const train_world *w)
+{
+    char how[16];
+    EXPECT(SEQREC_OK, seqrec_config_get(w->config, "user_embedding", how, sizeof how, NULL, &api.error));
+    return strcmp(how, "none") != 0;
 }
 
 static inline train_world open_with_items(const char *const *changes)
@@ -169,6 +180,7 @@ static inline train_world open_with_items(const char *const *changes)
     int64_t ids[ITEMS];
     for (int64_t i = 0; i < ITEMS; i++) ids[i] = i + 1;
     EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, ITEMS, NULL, &api.error));
+    if (has_users(&w)) EXPECT(SEQREC_OK, seqrec_users_put(w.model, ids, SEQUENCES, NULL, &api.error));
     return w;
 }
 
@@ -207,9 +219,26 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "softmax", "average_epochs", "3", "item_updates", "lazy", "valid_every", "0"},
     (world_options){"loss", "sampled_softmax", "schedule", "cosine", "item_updates", "exact"},
     (world_options){"loss", "sampled_softmax", "average_epochs", "2", "item_updates", "lazy"},
+    (world_options){"loss", "gbce", "negatives", "2", "hard_pool", "6", "seen", "keep"},
+    (world_options){"loss", "sampled_softmax", "sampler", "log_uniform", "logq", "corrected", "targets", "1"},
+    (world_options){"loss", "sampled_softmax", "sampler", "in_batch", "negative_sharing", "batch"},
+    (world_options){"loss", "sampled_softmax", "sampler", "mixed", "logq", "corrected", "targets", "3",
+                    "target_form", "separate"},
+    (world_options){"loss", "bpr_max", "position_decay", "0.9", "sampler", "mixed", "negative_sharing", "batch"},
+    (world_options){"loss", "top1_max", "score", "cosine", "item_updates", "exact"},
+    (world_options){"loss", "bpr", "sampler", "in_batch"},
+    (world_options){"loss", "bce", "user_embedding", "added", "average_epochs", "2", "sse_user", "0.2"},
+    (world_options){"loss", "bce", "user_embedding", "concatenated", "user_dim", "6", "sse_item", "0.1"},
+    (world_options){"loss", "softmax", "user_embedding", "prefix", "average_epochs", "3", "valid_every", "2"},
+    (world_options){"loss", "sampled_softmax", "user_embedding", "concatenated", "item_updates", "lazy"},
+    (world_options){"loss", "softmax", "mask", "bidirectional", "objective", "cloze", "mask_last_share", "0.3", "maskings", "2"},
+    (world_options){"loss", "sampled_softmax", "mask", "bidirectional", "objective", "cloze", "embedding_norm", "true",
+                    "final_norm", "false", "head", "transform", "optimizer", "adamw", "weight_decay", "0.01", "decayed",
+                    "matrices", "bias_correction", "false", "schedule", "linear"},
     (world_options){"gates", "position", "gate_l0", "0.001"},
     (world_options){"gates", "position", "gate_estimator", "hard_concrete", "average_epochs", "2", "position", "start"},
     (world_options){"gates", "content", "gate_estimator", "hard_concrete", "loss", "softmax"},
+    (world_options){"loss", "gbce", "targets", "2", "gates", "position", "user_embedding", "concatenated"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 

@@ -14,9 +14,9 @@ typedef struct trainer_state {
 
 static inline trainer_state state_of(const sq_trainer *t)
 {
-    trainer_state s = {.floats = t->model->layout.floats, .chunks = t->chunks, .step = t->step};
-    size_t each = (size_t)SQ_CHUNK_ROWS * (size_t)t->catalogue->stride, bytes = each * sizeof(float);
-    s.row_floats = each * (size_t)t->chunks;
+    trainer_state s = {.floats = t->model->layout.floats, .chunks = t->items.chunks, .step = t->step};
+    size_t each = (size_t)SQ_CHUNK_ROWS * (size_t)t->items.catalogue->stride, bytes = each * sizeof(float);
+    s.row_floats = each * (size_t)t->items.chunks;
     float **dense[] = {&s.weights, &s.m, &s.v};
     const float *from[] = {t->weights, t->m, t->v};
     for (int i = 0; i < 3; i++) {
@@ -26,12 +26,12 @@ static inline trainer_state state_of(const sq_trainer *t)
     s.rows = malloc(s.row_floats * sizeof(float));
     s.row_m = malloc(s.row_floats * sizeof(float));
     s.row_v = malloc(s.row_floats * sizeof(float));
-    s.last = malloc((size_t)t->chunks * SQ_CHUNK_ROWS * sizeof *s.last);
-    for (int32_t c = 0; c < t->chunks; c++) {
-        memcpy(s.rows + each * (size_t)c, t->rows[c]->at, bytes);
-        memcpy(s.row_m + each * (size_t)c, t->state[c]->m, bytes);
-        memcpy(s.row_v + each * (size_t)c, t->state[c]->v, bytes);
-        memcpy(s.last + SQ_CHUNK_ROWS * c, t->state[c]->last, sizeof t->state[c]->last);
+    s.last = malloc((size_t)t->items.chunks * SQ_CHUNK_ROWS * sizeof *s.last);
+    for (int32_t c = 0; c < t->items.chunks; c++) {
+        memcpy(s.rows + each * (size_t)c, t->items.rows[c]->at, bytes);
+        memcpy(s.row_m + each * (size_t)c, t->items.state[c]->m, bytes);
+        memcpy(s.row_v + each * (size_t)c, t->items.state[c]->v, bytes);
+        memcpy(s.last + SQ_CHUNK_ROWS * c, t->items.state[c]->last, sizeof t->items.state[c]->last);
     }
     return s;
 }

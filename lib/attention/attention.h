@@ -1,14 +1,15 @@
-/* attention: causal softmax attention over one packed sequence and one head, blocked by rows. */
-#ifndef SQ_CAUSAL_H
-#define SQ_CAUSAL_H
+/* attention: softmax attention over one packed sequence and one head, causal or bidirectional, blocked by rows. */
+#ifndef SQ_ATTENTION_H
+#define SQ_ATTENTION_H
 #include "base/arena.h"
 #include "attention/gates.h"
 
-#define SQ_ATTENTION_ROWS 24 /* rows of a block; keys behind a block's last row are never touched */
+#define SQ_ATTENTION_ROWS 24 /* rows of a block; causal: keys behind a block's last row are never touched */
 
 /* One head of one sequence of `length` tokens. q, k, v: rows `ld` apart, `width` true columns, zero up to `padded` (16s). */
 typedef struct sq_head {
     size_t length, width, padded, ld;
+    int32_t bidirectional; /* 0: token t sees keys 0 .. t; 1: all keys of its sequence */
     const float *q, *k, *v;
     sq_dropout dropout; /* on the probabilities */
     uint64_t mask_row;  /* row of the mask that token 0 uses */
@@ -23,11 +24,12 @@ typedef struct sq_head_scratch {
 } sq_head_scratch;
 void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_head_scratch *out);
 
-/* Floats that fwd writes to `kept` for bwd: linear in the number of blocks, length^2 / 2 in all. */
-size_t sq_head_kept(size_t length);
+/* Floats that fwd writes to `kept` for bwd: about length^2 / 2, bidirectional length^2. */
+size_t sq_head_kept(size_t length, int32_t bidirectional);
 
-/* out[t] = sum_j a_tj v_j for tokens from..length-1, a = dropout(softmax_{j<=t}(q_t k_j / sqrt(width))) (SASRec, eq. 2-4).
- * With gates: a_tj = z_tj dropout(..). out: rows `ld_out` apart. kept: NULL, or [sq_head_kept(length)] with from = 0. */
+/* out[t] = sum_j a_tj v_j for tokens from..length-1, a = dropout(softmax_j(q_t k_j / sqrt(width))) over the keys that t sees
+ * (SASRec, eq. 2-4; BERT4Rec, eq. 1-3). With gates (causal only): a_tj = z_tj dropout(..). out: rows `ld_out` apart.
+ * kept: NULL, or [sq_head_kept(...)] with from = 0. */
 void sq_head_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch);
 /* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten; out and dout as of fwd; kept NULL: probabilities are redone. */

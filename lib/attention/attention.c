@@ -1,5 +1,5 @@
-/* attention: causal softmax attention, forward and backward, by blocks of rows. */
-#include "attention/causal.h"
+/* attention: softmax attention, forward and backward, by blocks of rows. */
+#include "attention/attention.h"
 #include <math.h>
 #include <string.h>
 
@@ -16,9 +16,10 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_hea
     out->kept = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
 }
 
-size_t sq_head_kept(size_t length)
+size_t sq_head_kept(size_t length, int32_t bidirectional)
 {
     size_t floats = 0;
+    if (bidirectional) return length * round16(length);
     for (size_t i = 0; i < length; i += SQ_ATTENTION_ROWS) {
         size_t rows = length - i < SQ_ATTENTION_ROWS ? length - i : SQ_ATTENTION_ROWS;
         floats += rows * round16(i + rows);
@@ -26,15 +27,18 @@ size_t sq_head_kept(size_t length)
     return floats;
 }
 
-/* Rows i .. i + rows - 1 see keys 0 .. i + rows - 1: `width` columns, rounded up. */
+/* Rows i .. i + rows - 1 see keys 0 .. end - 1 at most: `width` columns, rounded up. The first sees `seen`, each further one
+ * `more` of them more. */
 typedef struct rows {
-    size_t i, rows, end, width;
+    size_t i, rows, end, width, seen, more;
 } rows;
 
 static rows rows_at(const sq_head *head, size_t i)
 {
     rows b = {.i = i, .rows = head->length - i < SQ_ATTENTION_ROWS ? head->length - i : SQ_ATTENTION_ROWS};
-    b.end = i + b.rows;
+    b.end = head->bidirectional ? head->length : i + b.rows;
+    b.seen = head->bidirectional ? head->length : i + 1;
+    b.more = !head->bidirectional;
     b.width = round16(b.end);
     return b;
 }
@@ -45,7 +49,7 @@ static float inverse_root(const sq_head *head) { return 1.0f / sqrtf((float)head
 static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, const float *kt, float *s, float *kept)
 {
     sq_gemm(k, b->rows, b->width, h->width, h->q + b->i * h->ld, h->ld, 1, kt, round16(h->length), s, b->width, 0);
-    k->causal_fwd(b->rows, b->i, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row, s, kept);
+    k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
 }
 
 /* out = gated probabilities times V. */
@@ -99,7 +103,7 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
             scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
         sq_gemm(k, b.rows, b.width, h->width, d_out, ld_out, 1, scratch->vt, ldt, scratch->d, b.width, 0);
         if (h->gates) sq_gates_bwd(k, h->gates, i, b.rows, b.width, h->dropout.scale, block, scratch->d);
-        k->causal_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
+        k->attend_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
                       scratch->p, scratch->d);
         if (h->gates) sq_gates_fwd(k, h->gates, i, b.rows, b.width, scratch->p);
         sq_gemm(k, b.end, h->padded, b.rows, scratch->p, 1, b.width, d_out, ld_out, dv, h->ld, 1);

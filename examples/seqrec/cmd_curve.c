@@ -1,0 +1,26 @@
+/* seqrec tool: `curve`, the log of a training as a picture. */
+#include "commands.h"
+#include "train_journal.h"
+
+static const command_text text = {
+    "curve", "--log FILE --out FILE",
+    "Draws loss and validation metric over the epochs of a log that train --log wrote, as SVG."};
+
+int run_curve(int argc, char **argv)
+{
+    const char *log = NULL, *out = NULL, *title = NULL;
+    train_journal journal = {0};
+    const argument table[] = {{"log", ARGUMENT_TEXT, &log, "FILE", "log to draw", 0, 0},
+                              {"out", ARGUMENT_TEXT, &out, "FILE", "SVG file to write", 0, 0},
+                              {"title", ARGUMENT_TEXT, &title, "TEXT", "heading (default: the log's name)", 0, 0},
+                              {0}};
+    int outcome = parse_arguments(&text, table, argc, argv);
+    if (outcome != PARSED) return outcome;
+    if (!log || !out) return usage_error(text.name, "--%s FILE is needed", log ? "out" : "log");
+    outcome = journal_read(&journal, log);
+    if (!outcome && !journal.count) outcome = fail("%s: has no epochs", log);
+    if (!outcome) outcome = journal_curve(&journal, out, title ? title : log);
+    if (!outcome) printf("%s: %lld epochs\n", out, (long long)journal.count);
+    journal_close(&journal);
+    return outcome;
+}

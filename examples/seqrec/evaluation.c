@@ -1,0 +1,180 @@
+/* seqrec tool: the options that say what is evaluated, shared by the commands that do, and how figures are written. */
+#include "evaluation.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_BYTES = 4200 };
+
+int check_evaluation(const char *command, evaluation_arguments *e)
+{
+    char copy[256];
+    if (!e->cutoff_text) return PARSED;
+    if (strlen(e->cutoff_text) >= sizeof copy)
+        return usage_error(command, "--cutoffs: at most %d list lengths", EVALUATION_CUTOFFS);
+    snprintf(copy, sizeof copy, "%s", e->cutoff_text);
+    for (char *at = copy, *next = copy; next; at = next) {
+        next = strchr(at, ',');
+        if (next) *next++ = 0;
+        if (e->cutoff_count == EVALUATION_CUTOFFS)
+            return usage_error(command, "--cutoffs: at most %d list lengths", EVALUATION_CUTOFFS);
+        if (!read_count(at, &e->cutoffs[e->cutoff_count]) || e->cutoffs[e->cutoff_count] < 1)
+            return usage_error(command, "--cutoffs %s: must be whole numbers from 1 with commas between",
+                               e->cutoff_text);
+        e->cutoff_count++;
+    }
+    return PARSED;
+}
+
+/* A user as a line may call it: by name where the data has names, else by id. */
+typedef struct known_user {
+    const char *name;
+    int64_t id;
+} known_user;
+
+static int compare_users(const void *a, const void *b)
+{
+    const known_user *x = a, *y = b;
+    if (x->name && y->name) return strcmp(x->name, y->name);
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* All users in order; NULL when memory ran out. */
+static known_user *sort_users(const seqrec_dataset *dataset, int64_t *count)
+{
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    if (seqrec_dataset_describe(dataset, &facts, NULL) != SEQREC_OK) return NULL;
+    known_user *users = malloc((size_t)(facts.users + 1) * sizeof *users);
+    for (int64_t i = 0; users && i < facts.users; i++) {
+        users[i].name = NULL;
+        if (seqrec_dataset_sequence(dataset, i, &users[i].id, NULL, NULL, NULL, NULL) == SEQREC_OK)
+            seqrec_dataset_user_name(dataset, users[i].id, &users[i].name, NULL);
+    }
+    if (users) qsort(users, (size_t)facts.users, sizeof *users, compare_users);
+    *count = facts.users;
+    return users;
+}
+
+static int append_user(evaluation_arguments *e, const known_user *users, int64_t count, const char *word,
+                       const char *data_path, int64_t line)
+{
+    const int named = count > 0 && users[0].name;
+    known_user wanted = {named ? word : NULL, 0};
+    const known_user *found = NULL;
+    if (named || read_count(word, &wanted.id))
+        found = bsearch(&wanted, users, (size_t)count, sizeof *users, compare_users);
+    if (!found)
+        return fail("--users: %s: line %lld: '%s' is no user of %s", e->users_path, (long long)line, word, data_path);
+    return append_id(&e->users, found->id) ? 0 : EXIT_WORK;
+}
+
+static int read_lines(evaluation_arguments *e, FILE *from, const known_user *users, int64_t count,
+                      const char *data_path)
+{
+    char line[LINE_BYTES];
+    for (int64_t number = 1; fgets(line, sizeof line, from); number++) {
+        if (!strchr(line, '\n') && strlen(line) == sizeof line - 1)
+            return fail("--users: %s: line %lld is longer than %d bytes", e->users_path, (long long)number,
+                        LINE_BYTES - 2);
+        line[strcspn(line, "\r\n")] = 0;
+        const int outcome = line[0] ? append_user(e, users, count, line, data_path, number) : 0;
+        if (outcome) return outcome;
+    }
+    if (ferror(from)) return fail("--users: %s: cannot be read", e->users_path);
+    return e->users.count ? 0 : fail("--users: %s: names no user", e->users_path);
+}
+
+int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source)
+{
+    char data[256];
+    int64_t count = 0;
+    if (!e->users_path) return 0;
+    FILE *from = fopen(e->users_path, "r");
+    if (!from) return fail("--users: %s: %s", e->users_path, strerror(errno));
+    known_user *users = sort_users(dataset, &count);
+    const int outcome = users ? read_lines(e, from, users, count, data_title(source, data, sizeof data)) : fail("out of memory");
+    free(users);
+    fclose(from);
+    return outcome;
+}
+
+seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar)
+{
+    seqrec_evaluation what = {.struct_size = sizeof what};
+    what.protocol = e->protocol;
+    what.split = e->split;
+    what.division = e->division;
+    what.cutoffs = e->cutoff_count ? e->cutoffs : NULL;
+    what.cutoff_count = e->cutoff_count;
+    what.bootstrap = e->bootstrap ? e->bootstrap : -1;
+    what.allow_trained = e->allow_trained;
+    what.seed = (uint64_t)e->seed;
+    what.users = e->users.count ? e->users.ids : NULL;
+    what.user_count = e->users.count;
+    what.beyond = e->beyond;
+    what.last_items = e->last;
+    what.progress = progress_tick;
+    what.progress_context = bar;
+    return what;
+}
+
+void free_evaluation(evaluation_arguments *e)
+{
+    free(e->users.ids);
+}
+
+double report_figure(const seqrec_report *report, const char *row, const char *metric, double *low, double *high)
+{
+    double value = NAN;
+    *low = *high = NAN;
+    seqrec_report_get(report, row, metric, &value, low, high, NULL);
+    return value;
+}
+
+void emit_evaluation(json_writer *json, const evaluation_arguments *e, const seqrec_report *report,
+                     const data_source *source)
+{
+    emit_text(json, "protocol", e->protocol ? e->protocol : "E4");
+    emit_text(json, "description", seqrec_report_protocol(report));
+    emit_text(json, "split", e->split ? e->split : "test");
+    emit_data(json, source);
+}
+
+void emit_row(json_writer *json, const seqrec_report *report, const char *row)
+{
+    double low, high;
+    const char *metric;
+    emit_count(json, "users", (int64_t)report_figure(report, row, "users", &low, &high));
+    for (int32_t i = 0; (metric = seqrec_report_metric(report, row, i)); i++)
+        if (strcmp(metric, "users") != 0) emit_real(json, metric, report_figure(report, row, metric, &low, &high));
+    emit_object(json, "ci");
+    for (int32_t i = 0; (metric = seqrec_report_metric(report, row, i)); i++) {
+        report_figure(report, row, metric, &low, &high);
+        if (isnan(low)) continue;
+        emit_array(json, metric);
+        emit_real(json, NULL, low);
+        emit_real(json, NULL, high);
+        emit_end(json, ']');
+    }
+    emit_end(json, '}');
+}
+
+static int is_count(const char *metric)
+{
+    return !strncmp(metric, "pairs_", 6) || !strncmp(metric, "users", 5);
+}
+
+void print_figure(const seqrec_report *report, const char *row, const char *metric, int interval, int width)
+{
+    double low, high, value = report_figure(report, row, metric, &low, &high);
+    char cell[64];
+    if (isnan(value))
+        snprintf(cell, sizeof cell, "-");
+    else if (isnan(low) || !interval)
+        snprintf(cell, sizeof cell, "%.*f", is_count(metric) ? 0 : 4, value);
+    else
+        snprintf(cell, sizeof cell, "%.4f [%.4f, %.4f]", value, low, high);
+    printf("  %-*s", width, cell);
+}

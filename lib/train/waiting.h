@@ -1,0 +1,27 @@
+/* train: batches of the host that wait for their step (option accumulate). */
+#ifndef SQ_WAITING_H
+#define SQ_WAITING_H
+#include "base/memory.h"
+
+/* Copies by item id: an item may go before the step. */
+typedef struct sq_waiting {
+    int64_t batches, sequences, events;
+    int64_t *offsets; /* [sequences + 1] */
+    int64_t *items;   /* [events] */
+    float *weights;   /* [events] */
+    int64_t *users;   /* [sequences]; 0 where the batch had none */
+    size_t offsets_capacity, items_capacity, weights_capacity, users_capacity;
+} sq_waiting;
+
+/* Adds a batch that has been checked; weights NULL: 1. On failure nothing changes. */
+int32_t sq_waiting_add(sq_waiting *waiting, const sq_memory *memory, const seqrec_batch *batch, const float *weights,
+                       seqrec_error *error);
+/* Takes the counts back to what they were; what is behind them is forgotten. */
+static inline void sq_waiting_rewind(sq_waiting *waiting, const sq_waiting *before)
+{
+    waiting->batches = before->batches;
+    waiting->sequences = before->sequences;
+    waiting->events = before->events;
+}
+void sq_waiting_free(sq_waiting *waiting, const sq_memory *memory);
+#endif

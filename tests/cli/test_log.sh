@@ -1,0 +1,82 @@
+#!/bin/sh
+# The log of a training and the curves drawn from it: one line an epoch, whole after interruptions and resumes.
+# SEQREC_PROGRAM names the program. Prints one line per check; exit 1 when one failed.
+. "$(dirname "$0")/shell_checks.sh"
+
+small="--set dim=16 --set max_length=20 --quiet"
+
+well_formed() { # FILE NAME: the SVG is XML
+    if [ -n "$PYTHON" ]; then "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$1" 2> err; else grep -q '</svg>' "$1"; fi
+    verdict $? "$2"
+}
+
+epochs() { # FILE: its epochs, one after another
+    sed -n 's/.*"epoch":\([0-9]*\).*/\1/p' "$1" | tr '\n' ' '
+}
+
+"$SEQREC" synth --out events.csv --users 200 --items 60 --seed 3 > out 2> err
+run train --data events.csv $small --epochs 4 --valid-every 2 --out whole.st --log whole.jsonl --curve whole.svg
+exits 0 "train with a log"
+[ "$(epochs whole.jsonl)" = "1 2 3 4 " ]
+verdict $? "one line an epoch"
+cp whole.jsonl out
+parses "a line's members" "set(r) == {'epoch', 'targets', 'loss', 'seconds', 'learning_rate', 'metric_name', 'metric', 'improved'}"
+head -n 1 whole.jsonl > out
+parses "an epoch without validation has no metric" "r['metric'] is None and r['improved'] is False and r['metric_name'] == 'ndcg@10'"
+
+run train --data events.csv $small --epochs 2 --valid-every 2 --out half.st --log half.jsonl --checkpoint half.ckpt
+printf '{"epoch":3,"targ' >> half.jsonl # as a process that was killed leaves it
+run train --data events.csv --quiet --resume half.ckpt --epochs 4 --out resumed.st --log half.jsonl --curve half.svg
+exits 0 "resume with the log"
+[ "$(epochs half.jsonl | sed 's/3 3/3/')" = "1 2 3 4 " ] && [ "$(wc -l < half.jsonl)" -eq 5 ]
+verdict $? "the log goes on behind a line that was cut short"
+timeless() { grep '"targets"' "$1" | sed 's/"seconds":[^,]*,//'; }
+timeless whole.jsonl > a
+timeless half.jsonl > b
+cmp -s a b
+verdict $? "but for the seconds, the log is that of a training without interruption"
+sed 's/^<text[^>]*bold.*//' whole.svg > a
+sed 's/^<text[^>]*bold.*//' half.svg > b
+cmp -s a b
+verdict $? "the curve of a resumed training shows all its epochs"
+run train --data events.csv --quiet --resume half.ckpt --epochs 4 --out resumed.st --log half.jsonl --curve again.svg
+cmp -s half.svg again.svg
+verdict $? "epochs that are trained again take the place of the earlier ones"
+run train --data events.csv $small --epochs 1 --out fresh.st --log half.jsonl
+[ "$(epochs half.jsonl)" = "1 " ]
+verdict $? "without --resume the log begins anew"
+run train --data events.csv $small --epochs 1 --out fresh.st --log missing/log.jsonl
+exits 1 "log in a missing folder"
+
+run curve --log whole.jsonl --out curve.svg
+exits 0 "curve"
+well_formed curve.svg "curve: well-formed"
+sed 's/^<text[^>]*bold.*//' curve.svg > b
+sed 's/^<text[^>]*bold.*//' whole.svg > a
+cmp -s a b
+verdict $? "curve: the picture that train draws"
+grep -q 'ndcg@10' curve.svg
+verdict $? "curve: names the metric"
+run curve --log whole.jsonl --out curve.svg --title 'a < b'
+grep -q 'a &lt; b' curve.svg
+verdict $? "curve: --title"
+run curve --log missing.jsonl --out curve.svg
+exits 1 "curve of a missing log"
+run curve --log events.csv --out curve.svg
+exits 1 "curve of a file that is no log"
+says "has no epochs" "curve of a file that is no log: told"
+run curve --out curve.svg
+exits 2 "curve without --log"
+
+run train --data events.csv $small --epochs 2 --valid-every 1 --metric gini@5 --out gini.st --json
+exits 0 "train by Gini"
+parses "train by Gini: the metric is named" "r['metric'] == 'gini@5' and 0 <= r['best_valid'] <= 1"
+run train --data events.csv $small --epochs 1 --valid-every 1 --metric mrr --out mrr.st --json
+parses "train by MRR" "r['metric'] == 'mrr'"
+run train --data events.csv --metric novelty@5 --out x.st
+exits 2 "unknown metric"
+says "ndcg|hr|mrr|coverage|gini" "unknown metric: the others are listed"
+run train --data events.csv --metric ndcg@0 --out x.st
+exits 2 "cut-off 0"
+
+finish

@@ -1,0 +1,339 @@
+/* unit: negatives and weights that the host brings, waiting batches, and options that do not go together. */
+#include <math.h>
+#include "train_world.h"
+
+/* ---- negatives of the host ------------------------------------------------------------------------------------------ */
+
+typedef struct host {
+    int64_t calls, tokens, rows, k;
+    int64_t item;       /* what it brings */
+    float log_probability;
+    int32_t answer;
+} host;
+
+static int32_t bring(void *context, const seqrec_negatives *request)
+{
+    host *h = context;
+    h->calls++;
+    h->tokens = request->tokens;
+    h->rows = request->rows;
+    h->k = request->k;
+    for (int64_t i = 0; i < request->rows * request->k; i++) {
+        request->items[i] = h->item + i % 3;
+        request->log_probabilities[i] = h->log_probability;
+    }
+    return h->answer;
+}
+
+static train_world open_host(host *h, const char *sharing, const char *logq)
+{
+    train_world w = open_with_items((world_options){"loss", "sampled_softmax", "sampler", "host", "negatives", "3",
+                                                    "negative_sharing", sharing, "logq", logq, "seen", "keep"});
+    EXPECT(SEQREC_OK, seqrec_trainer_set_negatives(w.trainer, bring, h, &api.error));
+    return w;
+}
+
+START_TEST(the_host_is_asked_once_a_step_for_all_negatives)
+{
+    host h = {.item = 4, .log_probability = -1.5f};
+    host_batch b;
+    train_world w = open_host(&h, _i ? "batch" : "position", "corrected");
+    step(&w, walk(&b));
+    step(&w, walk(&b));
+    ck_assert_int_eq(h.calls, 2);
+    ck_assert_int_eq(h.tokens, SEQUENCES * 8);
+    ck_assert_int_eq(h.rows, _i ? 1 : h.tokens);
+    ck_assert_int_eq(h.k, 3);
+    world_close(&w);
+}
+END_TEST
+
+/* With one negative of the same probability everywhere the loss is known: both rows start at what they are. */
+START_TEST(the_host_s_negatives_are_those_that_train)
+{
+    float before[2][WORLD_WIDTH], after[2][WORLD_WIDTH];
+    host h = {.item = 7};
+    host_batch b;
+    train_world w = open_host(&h, "position", "none");
+    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){9, 19}, 2, before[0], &api.error));
+    seqrec_batch *batch = walk(&b);
+    batch->sequences = 1; /* items 1 to 12, window 9: 4 to 12 */
+    step(&w, batch);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){9, 19}, 2, after[0], &api.error));
+    ck_assert(memcmp(before[0], after[0], sizeof before[0]) != 0);
+    ck_assert_mem_eq(before[1], after[1], sizeof before[1]); /* nobody brought it */
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(what_the_host_brings_is_checked_before_the_step)
+{
+    static const struct {
+        int64_t item;
+        float log_probability;
+        int32_t answer, wanted;
+        const char *hint;
+    } wrong[] = {{400, -1, 0, SEQREC_E_NOT_FOUND, "no item 400"},
+                 {4, NAN, 0, SEQREC_E_ARGUMENT, "log_probabilities[0]"},
+                 {4, 0.5f, 0, SEQREC_E_ARGUMENT, "logarithm of a probability"},
+                 {4, -INFINITY, 0, SEQREC_E_ARGUMENT, "log_probabilities[0]"},
+                 {4, -1, 1, SEQREC_E_CANCELLED, "asked to stop"}};
+    host h = {0};
+    host_batch b;
+    train_world w = open_host(&h, "position", "corrected");
+    world_checkpoint(&w, "before");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        h = (host){.item = wrong[i].item, .log_probability = wrong[i].log_probability, .answer = wrong[i].answer};
+        REFUSED(wrong[i].wanted, wrong[i].hint, seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+        world_checkpoint(&w, "after");
+        ck_assert(world_same("before", "after"));
+    }
+    EXPECT(SEQREC_OK, seqrec_trainer_set_negatives(w.trainer, NULL, NULL, &api.error));
+    REFUSED(SEQREC_E_STATE, "seqrec_trainer_set_negatives", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "trainer is NULL", seqrec_trainer_set_negatives(NULL, bring, &h, &api.error));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_fixed_list_draws_from_itself_alone)
+{
+    float before[WORLD_WIDTH], after[WORLD_WIDTH];
+    host_batch b;
+    train_world w = open_with_items((world_options){"loss", "gbce", "sampler", "weights", "negatives", "4", "seen", "keep"});
+    REFUSED(SEQREC_E_STATE, "needs weights", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, (int64_t[]){15, 16}, NULL, 2, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){19}, 1, before, &api.error));
+    seqrec_batch *batch = walk(&b);
+    batch->sequences = 1;
+    step(&w, batch);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){19}, 1, after, &api.error));
+    ck_assert_mem_eq(before, after, sizeof before);
+    world_close(&w);
+}
+END_TEST
+
+/* ---- weights --------------------------------------------------------------------------------------------------------- */
+
+static void state_after(const char *name, const char *const *options, const float *weights, int as_values)
+{
+    host_batch b;
+    train_world w = open_with_items(options);
+    seqrec_batch *batch = walk(&b);
+    if (as_values)
+        batch->values = weights;
+    else
+        batch->weights = weights;
+    step(&w, batch);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_model_set_note(w.model, "preset", NULL, &api.error));
+    set(&w, "event_weights", "none");
+    world_save(&w, name);
+    world_close(&w);
+}
+
+START_TEST(equal_weights_change_nothing_and_others_do)
+{
+    static const char *const losses[] = {"bce", "softmax", "sampled_softmax"};
+    float ones[SEQUENCES * EVENTS], others[SEQUENCES * EVENTS];
+    for (int i = 0; i < SEQUENCES * EVENTS; i++) ones[i] = 1, others[i] = (float)(i % 4);
+    world_options options = {"loss", losses[_i]};
+    state_after("plain", options, NULL, 0);
+    state_after("ones", options, ones, 0);
+    state_after("others", options, others, 0);
+    ck_assert(world_same("plain", "ones"));
+    ck_assert(!world_same("plain", "others"));
+    world_options values = {"loss", losses[_i], "event_weights", "values"};
+    state_after("values", values, others, 1);
+    ck_assert(world_same("values", "others"));
+}
+END_TEST
+
+/* Weights that leave one target of each sequence: the loss is the mean of those alone. */
+START_TEST(the_loss_is_the_weighted_mean)
+{
+    float weights[SEQUENCES * EVENTS] = {0};
+    double parts[SEQUENCES], sum = 0;
+    host_batch b;
+    for (int64_t s = 0; s < SEQUENCES; s++) {
+        train_world w = open_with_items((world_options){"loss", "softmax", "dropout", "0"});
+        seqrec_batch *batch = walk(&b);
+        memset(weights, 0, sizeof weights);
+        weights[s * EVENTS + EVENTS - 1] = 2;
+        batch->weights = weights;
+        parts[s] = step(&w, batch).loss;
+        sum += (double)(s + 1) * parts[s] / (SEQUENCES * (SEQUENCES + 1) / 2);
+        world_close(&w);
+    }
+    train_world w = open_with_items((world_options){"loss", "softmax", "dropout", "0"});
+    seqrec_batch *batch = walk(&b);
+    for (int64_t s = 0; s < SEQUENCES; s++) weights[s * EVENTS + EVENTS - 1] = (float)(s + 1);
+    batch->weights = weights;
+    double loss = step(&w, batch).loss;
+    ck_assert_msg(fabs(loss - sum) < 1e-5 * sum, "%g, not %g", loss, sum);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(weights_that_are_none_are_refused_and_nothing_changes)
+{
+    static const float wrong[] = {NAN, INFINITY, -1};
+    float weights[SEQUENCES * EVENTS] = {0};
+    host_batch b;
+    train_world w = open_with_items(NULL);
+    world_checkpoint(&w, "before");
+    seqrec_batch *batch = walk(&b);
+    batch->weights = weights;
+    REFUSED(SEQREC_E_ARGUMENT, "weight 0", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        weights[5] = wrong[i];
+        REFUSED(SEQREC_E_ARGUMENT, "batch.weights[5]", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    }
+    world_checkpoint(&w, "after");
+    ck_assert(world_same("before", "after"));
+    set(&w, "event_weights", "values");
+    batch->weights = NULL;
+    REFUSED(SEQREC_E_ARGUMENT, "needs batch.values", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "no values", seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    world_close(&w);
+}
+END_TEST
+
+/* ---- accumulation ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(waiting_batches_make_the_step_of_one_large_batch)
+{
+    host_batch b;
+    const char *const options[] = {"loss", "softmax", NULL};
+    train_world whole = open_with_items(options), parts = open_with_items(options);
+    step(&whole, walk(&b));
+    set(&parts, "accumulate", "4");
+    for (int64_t i = 0; i < 4; i++) {
+        seqrec_batch *batch = walk(&b);
+        int64_t first = i * 2, offsets[3] = {0, EVENTS, 2 * EVENTS};
+        seqrec_batch part = {.struct_size = sizeof part, .sequences = 2, .offsets = offsets};
+        part.items = batch->items + first * EVENTS;
+        seqrec_step_stats stats = step(&parts, &part);
+        ck_assert_int_eq(stats.waiting, i < 3 ? i + 1 : 0);
+        ck_assert_int_eq(stats.step, i < 3 ? 0 : 1);
+        ck_assert_int_eq(isnan(stats.loss) != 0, i < 3);
+    }
+    set(&parts, "accumulate", "1");
+    world_checkpoint(&whole, "whole");
+    world_checkpoint(&parts, "parts");
+    ck_assert(world_same("whole", "parts"));
+    world_close(&whole);
+    world_close(&parts);
+}
+END_TEST
+
+START_TEST(a_batch_that_is_refused_leaves_those_that_wait)
+{
+    host_batch b;
+    train_world w = open_with_items((world_options){"accumulate", "2"});
+    step(&w, walk(&b));
+    seqrec_batch *batch = walk(&b);
+    b.items[3] = 999;
+    REFUSED(SEQREC_E_NOT_FOUND, "no item 999", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_remove(w.model, (int64_t[]){2}, 1, &api.error)); /* waits in the first */
+    REFUSED(SEQREC_E_NOT_FOUND, "no item 2", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    set(&w, "unknown_items", "skip");
+    seqrec_step_stats stats = step(&w, walk(&b));
+    ck_assert_int_eq(stats.step, 1);
+    ck_assert_int_eq(stats.waiting, 0);
+    world_close(&w);
+}
+END_TEST
+
+/* ---- options ------------------------------------------------------------------------------------------------------------ */
+
+START_TEST(options_that_do_not_go_together_are_refused_with_the_rule)
+{
+    static const struct {
+        const char *const options[8], *hint;
+    } wrong[] = {
+        {{"loss", "bpr", "targets", "2"}, "targets = 2: loss = bpr takes one"},
+        {{"loss", "bce", "label_smoothing", "0.1"}, "label_smoothing needs a softmax loss"},
+        {{"loss", "bce", "logq", "classic"}, "logq corrects loss = sampled_softmax, not bce"},
+        {{"loss", "sampled_softmax", "logq", "classic", "sampler", "host"}, "probabilities of targets"},
+        {{"loss", "sampled_softmax", "logq", "corrected", "hard_pool", "9"}, "does not leave known"},
+        {{"loss", "gbce", "hard_pool", "2", "negatives", "3"}, "at least negatives = 3"},
+        {{"loss", "gbce", "hard_pool", "20", "negative_sharing", "batch"}, "negative_sharing = position"},
+    };
+    train_world w = world_open_without_trainer(NULL, 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        EXPECT(SEQREC_OK, seqrec_config_preset(w.config, "sasrec", &api.error));
+        world_set(&w, world_usual);
+        world_set(&w, wrong[i].options);
+        REFUSED(SEQREC_E_ARGUMENT, wrong[i].hint, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
+    }
+    REFUSED(SEQREC_E_RANGE, "calibration", seqrec_config_set(w.config, "calibration", "1.5", &api.error));
+    world_close(&w);
+}
+END_TEST
+
+/* The counts come with a fit; on batches of the host they must be set. */
+START_TEST(logq_of_a_batch_sampler_needs_counts)
+{
+    host_batch b;
+    int64_t ids[ITEMS];
+    train_world w = open_with_items((world_options){"loss", "sampled_softmax", "sampler", "in_batch", "logq", "classic"});
+    REFUSED(SEQREC_E_STATE, "needs training counts", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    for (int64_t i = 0; i < ITEMS; i++) ids[i] = i + 1;
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, ids, NULL, 6, &api.error));
+    REFUSED(SEQREC_E_STATE, "never draws item", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, ids, NULL, ITEMS, &api.error));
+    step(&w, walk(&b));
+    world_close(&w);
+}
+END_TEST
+
+/* t = 0 is BCE; the two differ in nothing but their defaults. */
+START_TEST(gbce_without_calibration_is_bce)
+{
+    host_batch b;
+    const char *const common[] = {"negatives", "5", "seen", "keep", "item_updates", "exact", "calibration", "0", NULL};
+    double loss[2];
+    for (int i = 0; i < 2; i++) {
+        train_world w = world_open_without_trainer(common, 0);
+        world_set(&w, (world_options){"loss", i ? "gbce" : "bce"});
+        EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
+        int64_t ids[ITEMS];
+        for (int64_t j = 0; j < ITEMS; j++) ids[j] = j + 1;
+        EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, ITEMS, NULL, &api.error));
+        for (int s = 0; s < 5; s++) loss[i] = step(&w, walk(&b)).loss;
+        EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+        set(&w, "loss", "bce");
+        world_save(&w, i ? "gbce" : "bce");
+        world_close(&w);
+    }
+    ck_assert(loss[0] == loss[1]);
+    ck_assert(world_same("gbce", "bce"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api_negatives");
+    TCase *tests = tcase_create("api_negatives");
+    tcase_add_unchecked_fixture(tests, worlds_begin, worlds_end);
+    tcase_add_loop_test(tests, the_host_is_asked_once_a_step_for_all_negatives, 0, 2);
+    tcase_add_test(tests, the_host_s_negatives_are_those_that_train);
+    tcase_add_test(tests, what_the_host_brings_is_checked_before_the_step);
+    tcase_add_test(tests, a_fixed_list_draws_from_itself_alone);
+    tcase_add_loop_test(tests, equal_weights_change_nothing_and_others_do, 0, 3);
+    tcase_add_test(tests, the_loss_is_the_weighted_mean);
+    tcase_add_test(tests, weights_that_are_none_are_refused_and_nothing_changes);
+    tcase_add_test(tests, waiting_batches_make_the_step_of_one_large_batch);
+    tcase_add_test(tests, a_batch_that_is_refused_leaves_those_that_wait);
+    tcase_add_test(tests, options_that_do_not_go_together_are_refused_with_the_rule);
+    tcase_add_test(tests, logq_of_a_batch_sampler_needs_counts);
+    tcase_add_test(tests, gbce_without_calibration_is_bce);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

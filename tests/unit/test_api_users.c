@@ -1,0 +1,430 @@
+/* unit: users through the public interface: rows on a live model, serving, training, files, and what forgetting leaves. */
+#include <math.h>
+#include <stdio.h>
+#include "train_world.h"
+
+static const char *const modes[] = {"added", "concatenated", "prefix"};
+enum { MODES = 3, DIM = 8 };
+
+static train_world open_users(const char *mode)
+{
+    return open_with_items((world_options){"user_embedding", mode, "user_default_share", "0"});
+}
+
+static const float vector_a[DIM] = {1, 2, 3, 4, 5, 6, 7, 8}, vector_b[DIM] = {-1, 0, 1, 0, -1, 0, 1, 0};
+
+/* Scores of the 20 items for user `id` (NULL: no ids in the batch) after one history. */
+static void score_for(const train_world *w, const int64_t *id, float out[ITEMS], int64_t *strangers)
+{
+    const int64_t history[] = {3, 7, 5}, offsets[] = {0, 3};
+    int64_t candidates[ITEMS];
+    const seqrec_batch batch = {
+        .struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = history, .users = id};
+    const seqrec_filter filter = {.struct_size = sizeof filter, .strangers = strangers};
+    for (int64_t i = 0; i < ITEMS; i++) candidates[i] = i + 1;
+    EXPECT(SEQREC_OK, seqrec_score(w->model, &batch, candidates, NULL, ITEMS, &filter, out, &api.error));
+}
+
+static int same_scores(const float *a, const float *b)
+{
+    return memcmp(a, b, ITEMS * sizeof *a) == 0;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+
+START_TEST(users_are_put_read_changed_and_forgotten)
+{
+    train_world w = open_users(modes[_i]);
+    const int64_t ids[] = {100, -5}, gone = 100;
+    float vectors[2 * DIM], out[2 * DIM];
+    int64_t cursor = 0, found[16], n;
+    int32_t slot, generation, later;
+    memcpy(vectors, vector_a, sizeof vector_a);
+    memcpy(vectors + DIM, vector_b, sizeof vector_b);
+    ck_assert_int_eq(seqrec_users_width(w.model), DIM);
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, ids, 2, vectors, &api.error));
+    ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES + 2);
+    EXPECT(SEQREC_OK, seqrec_users_get(w.model, ids, 2, out, &api.error));
+    ck_assert_mem_eq(out, vectors, sizeof vectors);
+    EXPECT(SEQREC_OK, seqrec_users_update(w.model, &gone, 1, vector_b, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_get(w.model, &gone, 1, out, &api.error));
+    ck_assert_mem_eq(out, vector_b, sizeof vector_b);
+    EXPECT(SEQREC_OK, seqrec_users_locate(w.model, gone, &slot, &generation, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &gone, 1, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "user 100", seqrec_users_get(w.model, &gone, 1, out, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "user 100", seqrec_users_forget(w.model, &gone, 1, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, &(int64_t){101}, 1, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_locate(w.model, 101, &slot, &later, &api.error));
+    ck_assert_int_ne(later, generation);
+    EXPECT(SEQREC_OK, seqrec_users_next(w.model, &cursor, found, 16, &n, &api.error));
+    ck_assert_int_eq(n, SEQUENCES + 2);
+    for (int64_t i = 0; i < n; i++) ck_assert_int_ne(found[i], gone);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(wrong_calls_are_refused_with_the_rule)
+{
+    train_world w = open_users("added"), without = open_with_items(NULL);
+    const int64_t one = 1, twice[] = {40, 40};
+    const float bad[DIM] = {NAN};
+    float out[DIM];
+    int64_t n, cursor = 0, ids[2];
+    int32_t slot, generation;
+    REFUSED(SEQREC_E_EXISTS, "user 1", seqrec_users_put(w.model, &one, 1, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "user 40 occurs twice", seqrec_users_put(w.model, twice, 2, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "user 40", seqrec_users_put(w.model, twice, 1, bad, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "user 40", seqrec_users_update(w.model, twice, 1, vector_a, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "vectors is NULL", seqrec_users_update(w.model, &one, 1, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "negative", seqrec_users_forget(w.model, &one, -1, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "ids is NULL", seqrec_users_forget(w.model, NULL, 1, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL", seqrec_users_get(w.model, &one, 1, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "slot is NULL", seqrec_users_locate(w.model, 1, NULL, &generation, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "user 99", seqrec_users_locate(w.model, 99, &slot, &generation, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "cursor", seqrec_users_next(w.model, NULL, ids, 2, &n, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "capacity", seqrec_users_next(w.model, &cursor, ids, 0, &n, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "no user is called", seqrec_users_find(w.model, "anna", &n, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "model is NULL", seqrec_users_put(NULL, &one, 1, NULL, &api.error));
+    ck_assert_int_eq(seqrec_users_count(NULL), -1);
+    ck_assert_int_eq(seqrec_users_width(NULL), -1);
+    REFUSED(SEQREC_E_ARGUMENT, "user_embedding = none", seqrec_users_put(without.model, &one, 1, NULL, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "user 1", seqrec_users_get(without.model, &one, 1, out, &api.error));
+    ck_assert_int_eq(seqrec_users_count(without.model), 0);
+    ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES);
+    world_close(&w);
+    world_close(&without);
+}
+END_TEST
+
+START_TEST(options_that_do_not_go_together_are_refused)
+{
+    static const struct {
+        const char *pairs[8];
+        const char *hint;
+    } wrong[] = {
+        {{"user_dim", "4"}, "user_dim = 4 needs user_embedding = concatenated"},
+        {{"user_embedding", "added", "user_dim", "4"}, "user_dim = 4"},
+        {{"user_embedding", "concatenated", "score", "cosine"}, "score = cosine"},
+        {{"user_embedding", "concatenated", "user_dim", "5"}, "heads = 2 must divide dim + user_dim = 13"},
+        {{"sse_user", "0.5"}, "sse_user = 0.5"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        train_world w = world_open_without_trainer(NULL, 0);
+        seqrec_model *made = NULL;
+        world_set(&w, wrong[i].pairs);
+        REFUSED(SEQREC_E_ARGUMENT, wrong[i].hint, seqrec_model_create(w.context, w.config, &made, &api.error));
+        world_close(&w);
+    }
+}
+END_TEST
+
+START_TEST(changes_survive_failing_allocations)
+{
+    train_world w = open_users("added");
+    const int64_t fresh = 77;
+    EACH_ALLOCATION_FAILS(seqrec_users_put(w.model, &fresh, 1, NULL, &api.error),
+                          ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES),
+                          EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &fresh, 1, &api.error)));
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, &fresh, 1, vector_a, &api.error));
+    EACH_ALLOCATION_FAILS(seqrec_users_update(w.model, &fresh, 1, vector_b, &api.error),
+                          ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES + 1),
+                          EXPECT(SEQREC_OK, seqrec_users_update(w.model, &fresh, 1, vector_a, &api.error)));
+    EACH_ALLOCATION_FAILS(seqrec_users_forget(w.model, &fresh, 1, &api.error),
+                          ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES + 1), (void)0);
+    ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES);
+    world_close(&w);
+}
+END_TEST
+
+/* ---- serving --------------------------------------------------------------------------------------------------------- */
+
+START_TEST(scores_follow_the_user_and_strangers_get_the_default)
+{
+    train_world w = open_users(modes[_i]);
+    float one[ITEMS], two[ITEMS], stranger[ITEMS], nobody[ITEMS], after[ITEMS];
+    int64_t strangers = -1;
+    score_for(&w, &(int64_t){1}, one, &strangers);
+    ck_assert_int_eq(strangers, 0);
+    score_for(&w, &(int64_t){2}, two, NULL);
+    ck_assert(!same_scores(one, two));
+    score_for(&w, &(int64_t){12345}, stranger, &strangers);
+    ck_assert_int_eq(strangers, 1);
+    score_for(&w, NULL, nobody, &strangers);
+    ck_assert_int_eq(strangers, 1);
+    ck_assert(same_scores(stranger, nobody));
+    ck_assert(!same_scores(one, stranger));
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &(int64_t){1}, 1, &api.error));
+    score_for(&w, &(int64_t){1}, after, NULL);
+    ck_assert(same_scores(after, stranger));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_model_without_users_ignores_them)
+{
+    train_world w = open_with_items(NULL);
+    float one[ITEMS], nobody[ITEMS];
+    int64_t strangers = -1;
+    score_for(&w, &(int64_t){1}, one, &strangers);
+    ck_assert_int_eq(strangers, 0);
+    score_for(&w, NULL, nobody, NULL);
+    ck_assert(same_scores(one, nobody));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(lists_scores_and_the_best_agree)
+{
+    train_world w = open_users(modes[_i]);
+    const int64_t history[] = {3, 7, 5, 9}, offsets[] = {0, 3, 4}, users[] = {2, 4};
+    int64_t items[2 * ITEMS], found[2];
+    float best[2 * ITEMS], again[ITEMS];
+    const seqrec_batch batch = {
+        .struct_size = sizeof batch, .sequences = 2, .offsets = offsets, .items = history, .users = users};
+    EXPECT(SEQREC_OK, seqrec_topk(w.model, &batch, ITEMS, NULL, items, best, found, &api.error));
+    score_for(&w, &users[0], again, NULL);
+    for (int64_t i = 0; i < ITEMS; i++) ck_assert(best[i] == again[items[i] - 1]);
+    world_close(&w);
+}
+END_TEST
+
+/* ---- training -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_step_needs_users_it_knows)
+{
+    train_world w = open_users("added");
+    host_batch b;
+    seqrec_batch *batch = walk(&b);
+    batch->users = NULL;
+    REFUSED(SEQREC_E_ARGUMENT, "batch.users is NULL", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    batch->users = b.users;
+    b.users[3] = 4711;
+    REFUSED(SEQREC_E_NOT_FOUND, "sequence 3: the model has no user 4711",
+            seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    set(&w, "unknown_users", "default");
+    step(&w, batch);
+    world_close(&w);
+}
+END_TEST
+
+/* Every sequence is the same, but each user goes on to an item of his own. */
+START_TEST(training_tells_users_with_the_same_history_apart)
+{
+    train_world w = open_users(modes[_i]);
+    int64_t offsets[SEQUENCES + 1], items[3 * SEQUENCES], users[SEQUENCES];
+    const seqrec_batch batch = {
+        .struct_size = sizeof batch, .sequences = SEQUENCES, .offsets = offsets, .items = items, .users = users};
+    for (int64_t s = 0; s <= SEQUENCES; s++) offsets[s] = 3 * s;
+    for (int64_t s = 0; s < SEQUENCES; s++) {
+        items[3 * s] = 1;
+        items[3 * s + 1] = 2;
+        items[3 * s + 2] = 10 + s;
+        users[s] = s + 1;
+    }
+    set(&w, "loss", "softmax");
+    set(&w, "dropout", "0");
+    for (int n = 0; n < 150; n++) step(&w, &batch);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    for (int64_t s = 0; s < SEQUENCES; s++) {
+        const int64_t history[] = {1, 2}, ends[] = {0, 2};
+        int64_t best, found;
+        const seqrec_batch one = {
+            .struct_size = sizeof one, .sequences = 1, .offsets = ends, .items = history, .users = &users[s]};
+        EXPECT(SEQREC_OK, seqrec_topk(w.model, &one, 1, NULL, &best, NULL, &found, &api.error));
+        ck_assert_int_eq(best, 10 + s);
+    }
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_fit_adds_the_users_it_trains_and_evaluates_with_them)
+{
+    train_world w = world_open((world_options){"user_embedding", modes[_i]}, 0);
+    seqrec_report *report = NULL;
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1};
+    double with, without;
+    world_fit(&w, NULL);
+    ck_assert_int_eq(seqrec_users_count(w.model), 48);
+    EXPECT(SEQREC_OK, seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "mrr", &with, NULL, NULL, &api.error));
+    seqrec_report_release(report);
+    int64_t ids[48], n, cursor = 0;
+    EXPECT(SEQREC_OK, seqrec_users_next(w.model, &cursor, ids, 48, &n, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, ids, n, &api.error));
+    EXPECT(SEQREC_OK, seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "mrr", &without, NULL, NULL, &api.error));
+    seqrec_report_release(report);
+    ck_assert(with != without);
+    /* A further fit of this trainer does not bring anybody back. */
+    set(&w, "epochs", "4");
+    world_fit(&w, NULL);
+    ck_assert_int_eq(seqrec_users_count(w.model), 0);
+    world_close(&w);
+}
+END_TEST
+
+/* ---- files ----------------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_saved_model_serves_its_users_as_before)
+{
+    train_world w = open_users(modes[_i]);
+    host_batch b;
+    float before[ITEMS], after[ITEMS];
+    step(&w, walk(&b));
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &(int64_t){3}, 1, &api.error));
+    score_for(&w, &(int64_t){5}, before, NULL);
+    world_save(&w, "one");
+    seqrec_model *loaded = NULL;
+    EXPECT(SEQREC_OK, seqrec_model_load(w.context, scratch_path("one"), &loaded, &api.error));
+    seqrec_model_release(w.model);
+    w.model = loaded;
+    score_for(&w, &(int64_t){5}, after, NULL);
+    ck_assert(same_scores(before, after));
+    ck_assert_int_eq(seqrec_users_count(w.model), SEQUENCES - 1);
+    world_save(&w, "two");
+    ck_assert(world_same("one", "two"));
+    world_close(&w);
+}
+END_TEST
+
+/* ---- forgetting ------------------------------------------------------------------------------------------------------ */
+
+/* Floats that occur nowhere by chance; the first of them is looked for. */
+static const float marked[DIM] = {12345.6787f, 12345.6787f, 12345.6787f, 12345.6787f,
+                                  12345.6787f, 12345.6787f, 12345.6787f, 12345.6787f};
+
+static int64_t count_marks(const char *bytes, size_t size)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i + sizeof(float) <= size; i++) n += memcmp(bytes + i, marked, sizeof(float)) == 0;
+    return n;
+}
+
+static int64_t marks_in_file(const char *name)
+{
+    return count_marks(world_bytes[0], scratch_read(name, world_bytes[0], WORLD_FILE));
+}
+
+START_TEST(a_forgotten_user_is_in_no_file_written_afterwards)
+{
+    train_world w = open_users(modes[_i]);
+    const int64_t id = 900;
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, &id, 1, marked, &api.error));
+    world_save(&w, "with");
+    world_checkpoint(&w, "with.state");
+    ck_assert_int_eq(marks_in_file("with"), DIM);
+    ck_assert_int_ge(marks_in_file("with.state"), DIM);
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &id, 1, &api.error));
+    world_save(&w, "without");
+    world_checkpoint(&w, "without.state");
+    ck_assert_int_eq(marks_in_file("without"), 0);
+    ck_assert_int_eq(marks_in_file("without.state"), 0);
+    world_close(&w);
+}
+END_TEST
+
+/* Blocks that went back with marks in them. */
+static _Atomic int64_t leaked_marks;
+
+static void watching_release(void *context, void *block, size_t bytes, size_t alignment)
+{
+    atomic_fetch_add(&leaked_marks, count_marks(block, bytes));
+    failing_release(context, block, bytes, alignment);
+}
+
+START_TEST(forgetting_leaves_no_vector_in_memory_that_was_given_back)
+{
+    const seqrec_allocator usual = api.allocator;
+    api.allocator.release = watching_release;
+    train_world w = world_open((world_options){"user_embedding", modes[_i], "user_default_share", "0", "learning_rate", "0"}, 0);
+    host_batch b;
+    seqrec_batch *batch = walk(&b);
+    const int64_t id = 900;
+    atomic_store(&leaked_marks, 0);
+    for (int64_t i = 0; i < ITEMS; i++) EXPECT(SEQREC_OK, seqrec_items_put(w.model, &(int64_t){i + 1}, 1, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, b.users, SEQUENCES, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, &id, 1, marked, &api.error));
+    b.users[0] = id;
+    set(&w, "micro_batch", "64");
+    EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, batch, NULL, &api.error)); /* rate 0: the row stays as it is */
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &id, 1, &api.error));
+    b.users[0] = 1;
+    EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    ck_assert_int_eq(atomic_load(&leaked_marks), 0);
+    world_close(&w);
+    ck_assert_int_eq(atomic_load(&leaked_marks), 0);
+    api.allocator = usual;
+}
+END_TEST
+
+START_TEST(the_watch_sees_what_is_given_back)
+{
+    float block[64] = {0};
+    memcpy(block + 7, marked, sizeof marked);
+    ck_assert_int_eq(count_marks((const char *)block, sizeof block), DIM);
+}
+END_TEST
+
+/* ---- names ----------------------------------------------------------------------------------------------------------- */
+
+START_TEST(users_of_a_text_file_are_found_by_name_and_forgotten_with_it)
+{
+    train_world w = world_open((world_options){"user_embedding", "added", "valid_every", "0"}, 0);
+    seqrec_dataset *data = NULL;
+    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    int64_t anna, none;
+    FILE *file = fopen(scratch_path("texts"), "w");
+    fputs("anna 1\nanna 2\nanna 3\nbert 2\nbert 3\nbert 1\ncarl 3\n", file);
+    fclose(file);
+    const seqrec_reader reader = {.struct_size = sizeof reader, .format = "pairs"};
+    EXPECT(SEQREC_OK, seqrec_dataset_read(w.context, scratch_path("texts"), &reader, &data, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, &how, NULL, &api.error));
+    seqrec_dataset_release(data);
+    ck_assert_int_eq(seqrec_users_count(w.model), 2); /* carl has nothing to train on */
+    EXPECT(SEQREC_OK, seqrec_users_find(w.model, "anna", &anna, &api.error));
+    world_save(&w, "named");
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &anna, 1, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "anna", seqrec_users_find(w.model, "anna", &none, &api.error));
+    world_save(&w, "later");
+    world_checkpoint(&w, "later.state");
+    static const char *const files[] = {"named", "later", "later.state"};
+    for (int i = 0; i < 3; i++) {
+        const size_t size = scratch_read(files[i], world_bytes[0], WORLD_FILE);
+        int found = 0;
+        for (size_t at = 0; at + 4 <= size; at++) found |= memcmp(world_bytes[0] + at, "anna", 4) == 0;
+        ck_assert_int_eq(found, i == 0);
+    }
+    world_close(&w);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("users");
+    tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
+    tcase_add_loop_test(tests, users_are_put_read_changed_and_forgotten, 0, MODES);
+    tcase_add_test(tests, wrong_calls_are_refused_with_the_rule);
+    tcase_add_test(tests, options_that_do_not_go_together_are_refused);
+    tcase_add_test(tests, changes_survive_failing_allocations);
+    tcase_add_loop_test(tests, scores_follow_the_user_and_strangers_get_the_default, 0, MODES);
+    tcase_add_test(tests, a_model_without_users_ignores_them);
+    tcase_add_loop_test(tests, lists_scores_and_the_best_agree, 0, MODES);
+    tcase_add_test(tests, a_step_needs_users_it_knows);
+    tcase_add_loop_test(tests, training_tells_users_with_the_same_history_apart, 0, MODES);
+    tcase_add_loop_test(tests, a_fit_adds_the_users_it_trains_and_evaluates_with_them, 0, MODES);
+    tcase_add_loop_test(tests, a_saved_model_serves_its_users_as_before, 0, MODES);
+    tcase_add_loop_test(tests, a_forgotten_user_is_in_no_file_written_afterwards, 0, MODES);
+    tcase_add_loop_test(tests, forgetting_leaves_no_vector_in_memory_that_was_given_back, 0, MODES);
+    tcase_add_test(tests, the_watch_sees_what_is_given_back);
+    tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
+    Suite *suite = suite_create("api_users");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
