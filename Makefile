@@ -35,6 +35,10 @@ check: all
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/run.sh
 
+#: make experiment-noise  train with noise in the events, and print a table (days; stops and goes on)
+experiment-noise: all
+	@sh tests/experiments/noise.sh
+
 #: make asan         unit tests under AddressSanitizer and UBSan
 asan:
 	@sh .ci/setup test
@@ -100,5 +104,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

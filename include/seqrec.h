@@ -376,6 +376,13 @@ SEQREC_API void seqrec_dataset_release(seqrec_dataset *dataset);
 /** Iterated k-core: drops users with fewer than user_min and items with fewer than item_min events until nothing changes. R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min,
                                                           int64_t item_min, seqrec_dataset **out, seqrec_error *error);
+/** A copy with noise, for studies of what it does: each training event (under `split`, as in seqrec_fit; NULL: leave-one-out)
+ * is replaced with probability `share` (in [0, 1], else E_RANGE) by another item, uniform over the dataset's catalogue. Held-out
+ * events, users, times and the catalogue stay as they are. A function of (dataset, share, split, seed), where a greater share
+ * replaces what a smaller one does, by the same items, and more. The caller releases *out. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_corrupt(const seqrec_dataset *dataset, double share,
+                                                            const char *split, uint64_t seed, seqrec_dataset **out,
+                                                            seqrec_error *error);
 /** Joins `count` (at least 1) datasets into a new one, in the order given, in the context of parts[0]. Items are matched by id,
  * or by name where the parts have names; so are users, unless users_apart is 1: then each part's users are users of their own,
  * numbered 1, 2, ... in the order of the parts, with their names. The result, its hash included, is that of one file with the
@@ -557,6 +564,13 @@ SEQREC_API int32_t seqrec_trainer_save(seqrec_trainer *trainer, const char *path
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_load(seqrec_context *context, const char *path,
                                                          seqrec_trainer **out, seqrec_model **model,
                                                          seqrec_error *error);
+
+/** Sparsity of learned gates (option `gates` = position): *blocks (may be NULL) gets the number of blocks with gates, 0 for a
+ * model without, and open[0 .. *blocks) the share of each block's gates that are not 0 when the model is used, among those of
+ * keys not after the query. open may be NULL for capacity 0, which asks for *blocks alone; E_RANGE when capacity is smaller.
+ * E_UNSUPPORTED for gates = content, which depend on the history. Rule R. */
+SEQREC_API int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capacity, int64_t *blocks,
+                                      seqrec_error *error);
 
 /** @}
  * @name Evaluation (experimental)

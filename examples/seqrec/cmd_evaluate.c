@@ -30,6 +30,7 @@ static int parse(evaluate_run *run, int argc, char **argv)
     const argument table[] = {
         DATA_ARGUMENTS(run->source, "user"),
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
+        NOISE_ARGUMENTS(run->source),
         EVALUATION_ARGUMENTS(run->what, "1000"),
         {"breakdown", ARGUMENT_FLAG, &run->breakdown, NULL,
          "by popularity of the target, length of the history, cold targets", 0, 0},
@@ -225,6 +226,14 @@ static void print_text(const evaluate_run *run)
     for (int j = 0; j < count && run->breakdown; j++) print_groups(run, rows[j]);
 }
 
+/* The noise of a training under the same division. */
+static int noise(evaluate_run *run)
+{
+    char split[64] = "";
+    if (!run->what.division && run->model) (void)seqrec_model_note(run->model, "split", split, sizeof split, NULL, NULL);
+    return add_noise(&run->source, run->what.division ? run->what.division : *split ? split : NULL, &run->dataset);
+}
+
 static int evaluate(evaluate_run *run)
 {
     seqrec_error error = {0};
@@ -233,6 +242,7 @@ static int evaluate(evaluate_run *run)
         seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
+    if (!outcome) outcome = noise(run);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = rank_events(run);
     if (!outcome) tell_warnings(run);

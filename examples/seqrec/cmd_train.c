@@ -43,6 +43,7 @@ static int parse(train_run *run, int argc, char **argv)
         OPTION_ARGUMENTS(*o),
         FIT_ARGUMENTS(*o),
         {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none or time:A:B (seconds)", 0, 0},
+        NOISE_ARGUMENTS(run->source),
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"checkpoint", ARGUMENT_TEXT, &run->checkpoint, "FILE", "write a checkpoint after each epoch and at the end", 0,
          0},
@@ -203,6 +204,17 @@ static void rescue(train_run *run)
         remark("%s: the training did not end well; its best weights so far are saved", run->out);
 }
 
+/* Share of open gates in each block, for a model that has such gates. */
+static void emit_gates(json_writer *json, const seqrec_model *model)
+{
+    double open[64];
+    int64_t blocks = 0;
+    if (seqrec_model_gates(model, open, 64, &blocks, NULL) != SEQREC_OK || !blocks) return;
+    emit_array(json, "gates_open");
+    for (int64_t b = 0; b < blocks; b++) emit_real(json, NULL, open[b]);
+    emit_end(json, ']');
+}
+
 static void print_json(const train_run *run, const char *preset, const seqrec_dataset_stats *data)
 {
     json_writer json = {.to = stdout};
@@ -225,6 +237,8 @@ static void print_json(const train_run *run, const char *preset, const seqrec_da
     emit_text(&json, "data_hash", hash);
     emit_count(&json, "users", data->users);
     emit_count(&json, "items", seqrec_items_count(run->model));
+    if (run->source.noise > 0) emit_real(&json, "noise", run->source.noise);
+    emit_gates(&json, run->model);
     emit_truth(&json, "interrupted", run->stats.cancelled);
     emit_end(&json, '}');
 }
@@ -237,6 +251,11 @@ static void print_text(const train_run *run, const char *preset)
     if (!isnan(run->stats.best_metric))
         printf("best validation %s %.4f at epoch %lld\n", run->journal.metric, run->stats.best_metric,
                (long long)run->stats.best_epoch);
+    double open[64];
+    int64_t blocks = 0;
+    if (seqrec_model_gates(run->model, open, 64, &blocks, NULL) == SEQREC_OK)
+        for (int64_t b = 0; b < blocks; b++)
+            printf("%s%.1f %%%s", b ? ", " : "open gates by block: ", 100 * open[b], b + 1 == blocks ? "\n" : "");
     printf("%.3f s per epoch, %s targets/s, peak memory %s MB\n", run->stats.seconds_per_epoch,
            grouped((int64_t)(isfinite(run->stats.tokens_per_second) ? run->stats.tokens_per_second : 0), number),
            grouped(peak_resident_bytes() / 1000000, (char[32]){0}));
@@ -262,6 +281,7 @@ static int train(train_run *run)
     if (!outcome) outcome = open_outputs(run);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
+    if (!outcome) outcome = add_noise(&run->source, run->split, &run->dataset);
     if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
     if (!outcome) outcome = note_selection(run->model, &run->source);
     if (outcome) return outcome;

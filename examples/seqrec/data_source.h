@@ -11,6 +11,8 @@ typedef struct data_source {
     const char *format, *user, *item, *value, *time, *separator, *kcore;
     const char *minimum;
     int header, users_apart;
+    double noise;
+    int64_t noise_seed;
 } data_source;
 
 /* Rows of an argument table; `user_column` is the name of the option for the user column. */
@@ -37,11 +39,20 @@ typedef struct data_source {
             "drop users with fewer than U and items with fewer than I events, repeatedly", 0, 0                        \
     }
 
+/* Rows for the commands that may add noise. */
+#define NOISE_ARGUMENTS(s)                                                                                             \
+    {"noise", ARGUMENT_REAL, &(s).noise, "SHARE", "replace this share of the training events at random", 0, 1},        \
+    {                                                                                                                  \
+        "noise-seed", ARGUMENT_COUNT, &(s).noise_seed, "N", "seed of the noise (default: 0)", 0, 9e15                  \
+    }
+
 /* Checks the texts that are numbers. Returns PARSED or the exit code. */
 int check_data_source(const char *command, const data_source *source);
 /* Reads the files, joins them, and cuts the whole to its k-core if asked. Returns 0 or the exit code, with the reason told. */
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out);
+/* Replaces the dataset by one with the noise that was asked for in its training part under `split`. */
+int add_noise(const data_source *source, const char *split, seqrec_dataset **dataset);
 /* Notes in the model how the events were selected: "kcore" and "min_value", absent where all were taken. Returns 0 or the exit
  * code. */
 int note_selection(seqrec_model *model, const data_source *source);

@@ -83,6 +83,15 @@ int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min, in
     return sq_dataset_kcore(dataset, user_min, item_min, out, error);
 }
 
+int32_t seqrec_dataset_corrupt(const seqrec_dataset *dataset, double share, const char *split, uint64_t seed,
+                               seqrec_dataset **out, seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_CHECK(share >= 0 && share <= 1, error, SEQREC_E_RANGE, "share = %g is not in [0, 1]", share);
+    return sq_dataset_corrupt(dataset, share, split, seed, out, error);
+}
+
 int32_t seqrec_dataset_join(const seqrec_dataset *const *parts, int64_t count, int32_t users_apart, seqrec_dataset **out,
                             seqrec_error *error)
 {

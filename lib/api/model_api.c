@@ -71,3 +71,24 @@ int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *
     SQ_CHECK(key != NULL, error, SEQREC_E_ARGUMENT, "key is NULL");
     return sq_model_note(model, key, value, error);
 }
+
+int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capacity, int64_t *blocks,
+                           seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    const sq_layout *l = &model->layout;
+    const int64_t gated = model->options.gates == SQ_GATES_POSITION ? l->blocks : 0;
+    SQ_CHECK(open != NULL || capacity == 0, error, SEQREC_E_ARGUMENT, "open is NULL for capacity = %lld",
+             (long long)capacity);
+    SQ_CHECK(model->options.gates != SQ_GATES_CONTENT, error, SEQREC_E_UNSUPPORTED,
+             "gates = content depend on the history: there is no share that holds for all");
+    SQ_CHECK(open == NULL || capacity >= gated, error, SEQREC_E_RANGE, "capacity %lld is below the %lld blocks",
+             (long long)capacity, (long long)gated);
+    sq_snapshot *snapshot = sq_snapshot_acquire(model);
+    const double all = 0.5 * (double)l->length * (double)(l->length + 1);
+    for (int32_t b = 0; open != NULL && b < gated; b++)
+        open[b] = (double)sq_gate_table_open(&snapshot->weights->gates, l, b) / all;
+    sq_snapshot_release(model, snapshot);
+    if (blocks != NULL) *blocks = gated;
+    return SEQREC_OK;
+}

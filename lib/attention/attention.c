@@ -52,14 +52,27 @@ static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, 
     k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
 }
 
+/* out = gated probabilities times V. */
+static void values(const sq_kernels *k, const sq_head *h, const rows *b, float *s, float *out, size_t ld_out)
+{
+    if (!h->gates) {
+        sq_gemm(k, b->rows, h->padded, b->end, s, b->width, 1, h->v, h->ld, out, ld_out, 0);
+        return;
+    }
+    if (!sq_gates_closed(h->gates, b->i, b->rows)) sq_gates_fwd(k, h->gates, b->i, b->rows, b->width, s);
+    sq_gates_values(k, h->gates, b->i, b->rows, b->end, s, b->width, h->v, h->ld, h->padded, out, ld_out);
+}
+
 void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch)
 {
     k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, round16(h->length));
     for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
-        probabilities(k, h, &b, scratch->kt, scratch->s, kept);
-        sq_gemm(k, b.rows, h->padded, b.end, scratch->s, b.width, 1, h->v, h->ld, out + i * ld_out, ld_out, 0);
+        /* Closed gates do not change the sum under the others' probabilities: only where all are closed can scores be spared. */
+        if (kept || !h->gates || !sq_gates_closed(h->gates, i, b.rows))
+            probabilities(k, h, &b, scratch->kt, scratch->s, kept);
+        values(k, h, &b, scratch->s, out + i * ld_out, ld_out);
         if (kept) kept += b.rows * b.width;
     }
 }
@@ -69,7 +82,8 @@ static void clear(const sq_head *h, float *x)
     for (size_t t = 0; t < h->length; t++) memset(x + t * h->ld, 0, h->padded * sizeof *x);
 }
 
-/* With P = dropped probabilities: dV = P^T dO, dP = dO V^T, dS = A (M dP - <dO, O>), dQ = dS K, dK = dS^T Q. */
+/* With P = dropped probabilities: dV = P^T dO, dP = dO V^T, dS = A (M dP - <dO, O>), dQ = dS K, dK = dS^T Q. With gates Z the
+ * product is Z P V: dV = (Z P)^T dO, dZ = P (dO V^T), dP = Z (dO V^T). */
 void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch)
 {
@@ -88,8 +102,10 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
         for (size_t r = 0; r < b.rows; r++)
             scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
         sq_gemm(k, b.rows, b.width, h->width, d_out, ld_out, 1, scratch->vt, ldt, scratch->d, b.width, 0);
+        if (h->gates) sq_gates_bwd(k, h->gates, i, b.rows, b.width, h->dropout.scale, block, scratch->d);
         k->attend_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
                       scratch->p, scratch->d);
+        if (h->gates) sq_gates_fwd(k, h->gates, i, b.rows, b.width, scratch->p);
         sq_gemm(k, b.end, h->padded, b.rows, scratch->p, 1, b.width, d_out, ld_out, dv, h->ld, 1);
         sq_gemm(k, b.rows, h->padded, b.end, scratch->d, b.width, 1, h->k, h->ld, dq + i * h->ld, h->ld, 0);
         sq_gemm(k, b.end, h->padded, b.rows, scratch->d, 1, b.width, h->q + i * h->ld, h->ld, dk, h->ld, 1);

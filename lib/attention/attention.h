@@ -2,7 +2,7 @@
 #ifndef SQ_ATTENTION_H
 #define SQ_ATTENTION_H
 #include "base/arena.h"
-#include "tensor/gemm.h"
+#include "attention/gates.h"
 
 #define SQ_ATTENTION_ROWS 24 /* rows of a block; causal: keys behind a block's last row are never touched */
 
@@ -13,6 +13,7 @@ typedef struct sq_head {
     const float *q, *k, *v;
     sq_dropout dropout; /* on the probabilities */
     uint64_t mask_row;  /* row of the mask that token 0 uses */
+    const sq_gates *gates; /* of the sequence, or NULL: all open */
 } sq_head;
 
 /* Working memory of one thread for sequences of up to `longest` tokens. */
@@ -27,7 +28,8 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_hea
 size_t sq_head_kept(size_t length, int32_t bidirectional);
 
 /* out[t] = sum_j a_tj v_j for tokens from..length-1, a = dropout(softmax_j(q_t k_j / sqrt(width))) over the keys that t sees
- * (SASRec, eq. 2-4; BERT4Rec, eq. 1-3). out: rows `ld_out` apart. kept: NULL, or [sq_head_kept(...)] with from = 0. */
+ * (SASRec, eq. 2-4; BERT4Rec, eq. 1-3). With gates (causal only): a_tj = z_tj dropout(..). out: rows `ld_out` apart.
+ * kept: NULL, or [sq_head_kept(...)] with from = 0. */
 void sq_head_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch);
 /* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten; out and dout as of fwd; kept NULL: probabilities are redone. */

@@ -13,7 +13,10 @@ enum {
     SQ_STREAM_EVALUATE = 5, /* evaluation negatives and users */
     SQ_STREAM_BOOTSTRAP = 6,
     SQ_STREAM_SYNTH = 7,
-    SQ_STREAM_CLOZE = 8,     /* which events are masked */
+    SQ_STREAM_CLOZE = 8,      /* which events are masked */
+    SQ_STREAM_GATES = 12,     /* gates drawn in a step */
+    SQ_STREAM_JACOBIAN = 13,  /* directions of the Jacobian term */
+    SQ_STREAM_NOISE = 14,     /* training events replaced at random */
     SQ_STREAM_USER_INIT = 16, /* user initialisation */
     SQ_STREAM_SHARE = 17      /* stochastic shared embeddings, and which users count as unknown */
 };

@@ -101,6 +101,8 @@ static int32_t furnish(model_scorer *s, seqrec_error *error)
     const int64_t longest = longest_history(s->dataset);
     sq_arena measured = {0};
     carve(s, &measured, longest);
+    SQ_TRY(sq_weights_settle(s->model, s->snapshot->weights, error));
+    s->encoder = sq_encoder_of(s->model, s->snapshot);
     SQ_TRY(sq_match_check(s->scoring.catalogue, s->snapshot->names, s->dataset, error));
     SQ_TRY(sq_arena_reserve(&s->arena, &s->context->memory, measured.peak, error));
     carve(s, &s->arena, longest);
@@ -127,7 +129,6 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
     s->model = sq_model_retain((seqrec_model *)model); /* a reference count is not part of the value */
     s->snapshot = take(model, snapshot);
     s->dataset = sq_dataset_retain((seqrec_dataset *)dataset);
-    s->encoder = sq_encoder_of(model, s->snapshot);
     s->scoring = sq_scoring_of(model, s->snapshot->catalogue);
     sq_scorer made = {s, score, USERS, &s->vectors};
     const int32_t status = furnish(s, error);

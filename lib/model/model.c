@@ -27,8 +27,17 @@ sq_weights *sq_weights_retain(sq_weights *weights)
 void sq_weights_release(const sq_memory *memory, sq_weights *weights)
 {
     if (!weights || atomic_fetch_sub_explicit(&weights->references, 1, memory_order_acq_rel) != 1) return;
+    sq_gate_table_free(memory, &weights->gates);
     sq_free(memory, weights->at);
     sq_free(memory, weights);
+}
+
+int32_t sq_weights_settle(const seqrec_model *m, sq_weights *weights, seqrec_error *error)
+{
+    if (weights->gates.z) return SEQREC_OK;
+    SQ_TRY(sq_gate_table_create(&m->context->memory, &m->layout, &weights->gates, error));
+    sq_gate_table_settle(m->kernels, &m->layout, &m->options, weights->at, &weights->gates);
+    return SEQREC_OK;
 }
 
 static void drop(const sq_memory *memory, sq_change *c)
@@ -60,10 +69,15 @@ void sq_snapshot_release(const seqrec_model *model, sq_snapshot *s)
 
 int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error)
 {
-    sq_snapshot *old = model->current, *next = sq_alloc_zero(&model->context->memory, 1, sizeof *next);
-    if (!next) {
+    sq_snapshot *old = model->current, *next = NULL;
+    int32_t status = change.weights ? sq_weights_settle(model, change.weights, error) : SEQREC_OK;
+    if (status == SEQREC_OK) {
+        next = sq_alloc_zero(&model->context->memory, 1, sizeof *next);
+        if (!next) status = sq_fail(error, SEQREC_E_MEMORY, "no memory for a snapshot");
+    }
+    if (status != SEQREC_OK) {
         drop(&model->context->memory, &change);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a snapshot");
+        return status;
     }
     next->references = 1;
     next->weights = change.weights ? change.weights : sq_weights_retain(old->weights);
@@ -105,6 +119,7 @@ static int32_t first_snapshot(seqrec_model *m, seqrec_error *error)
     sq_snapshot *s = m->current;
     int32_t tables = m->options.tied_output ? 1 : 2;
     if (!s->weights) SQ_TRY(fresh_weights(m, &s->weights, error));
+    SQ_TRY(sq_weights_settle(m, s->weights, error));
     if (!s->catalogue) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_item, m->layout.vd, tables, &s->catalogue, error));
     if (!s->names) SQ_TRY(sq_item_names_create(m->context, &s->names, error));
     if (!s->users) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_user, m->layout.ud, 1, &s->users, error));

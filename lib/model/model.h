@@ -11,7 +11,8 @@
 /* A block of dense parameters, shared by snapshots. */
 typedef struct sq_weights {
     _Atomic int32_t references;
-    float *at; /* [layout.floats] */
+    float *at;           /* [layout.floats] */
+    sq_gate_table gates; /* what reads use of position gates; made by sq_weights_settle */
 } sq_weights;
 
 /* Everything a read needs; reference counted. */
@@ -76,6 +77,9 @@ int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, s
 sq_weights *sq_weights_create(const sq_memory *memory, size_t floats); /* zeroed, NULL when memory fails */
 sq_weights *sq_weights_retain(sq_weights *weights);
 void sq_weights_release(const sq_memory *memory, sq_weights *weights);
+/* Derives what reads need; at once when that was done before. Weights that anyone may read have been settled, and do not change
+ * from then on: publishing does it, and who reads a snapshot of a trainer. */
+int32_t sq_weights_settle(const seqrec_model *model, sq_weights *weights, seqrec_error *error);
 
 /* Working memory for a call: an idle arena of at least `bytes`, given back afterwards. */
 int32_t sq_model_borrow(seqrec_model *model, size_t bytes, sq_arena *out, seqrec_error *error);

@@ -1,5 +1,6 @@
 /* model: the self-attention blocks, forward and backward, for the three wirings. */
 #include "model/network.h"
+#include "base/rng.h"
 #include <string.h>
 
 /* Longest sequence (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
@@ -40,6 +41,7 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
     s->mean2 = SQ_TAKE(arena, float, n);
     s->rstd2 = SQ_TAKE(arena, float, n);
     s->kept = kept ? SQ_TAKE(arena, float, kept) : NULL;
+    s->sides = SQ_TAKE(arena, float, n * 2 * (size_t)l->rp);
 }
 
 void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o, int32_t tokens, int32_t longest,
@@ -80,7 +82,16 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->dheads = SQ_TAKE(arena, float, n * (size_t)l->hp);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
     }
+    if (training && o->gate_jacobian > 0) {
+        take_saved(arena, l, o, n, most_kept(l, tokens, longest), &out->near);
+        out->near_x = SQ_TAKE(arena, float, n * dp);
+        out->near_y = SQ_TAKE(arena, float, n * dp);
+        out->near_dx = SQ_TAKE(arena, float, n * dp);
+    }
     sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, &out->head);
+    if (!l->rp) return;
+    sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
+    out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
 }
 
 /* ---- pieces ----------------------------------------------------------------------------------------------------- */
@@ -201,33 +212,95 @@ static sq_head head_of(const at *a, int32_t sequence, int32_t head)
     return h;
 }
 
+static void project_sides(const at *a)
+{
+    size_t both = 2 * (size_t)a->l->rp;
+    if (both)
+        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, param(a, a->offset->gate_sides), both, a->s->sides,
+                both, 0);
+}
+
+static sq_content_gates content_gates_of(const at *a, int32_t sequence)
+{
+    int32_t start = a->batch->starts[sequence];
+    sq_content_gates g = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
+                          .rank = (size_t)a->l->rank,
+                          .padded = (size_t)a->l->rp,
+                          .sides = a->s->sides + (size_t)start * 2 * (size_t)a->l->rp,
+                          .bias = *param(a, a->offset->gate_open),
+                          .drawn = a->net->draws_gates,
+                          .key = mask((sq_dropout){.key = a->net->gate_key}, a->block, 3).key,
+                          .row = (uint64_t)a->batch->first + (uint64_t)start};
+    return g;
+}
+
+/* The gates of tokens `from` on of a sequence, in `to`; NULL when the model has none. grads: for the backward pass, or NULL. */
+static const sq_gates *gates_of(const at *a, int32_t sequence, size_t from, float *grads, sq_gates *to)
+{
+    int32_t length = a->batch->starts[sequence + 1] - a->batch->starts[sequence];
+    if (a->l->rp) {
+        sq_content_gates g = content_gates_of(a, sequence);
+        *to = grads ? sq_content_gates_again(a->k, &g, &a->work->gates)
+                    : sq_content_gates_fwd(a->k, &g, from, &a->work->gates);
+        return to;
+    }
+    if (!a->net->gates) return NULL;
+    *to =
+        sq_gate_table_view(a->net->gates, a->l, a->net->options, a->block, length, a->net->learns_gates ? grads : NULL);
+    return to;
+}
+
 static void attend(const at *a, size_t from)
 {
     float *kept = a->s->kept;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
+        sq_gates values;
+        const sq_gates *gates = gates_of(a, i, from, NULL, &values);
         size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            head.gates = gates;
             sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
     }
 }
 
-static void attend_bwd(const at *a)
+/* The heads of a sequence have left the gradient of its gates in the scratch. */
+static void content_gates_bwd(const at *a, int32_t sequence, float *grads)
+{
+    sq_content_gates g = content_gates_of(a, sequence);
+    float *dsides = a->work->dsides + (size_t)a->batch->starts[sequence] * 2 * g.padded;
+    sq_content_gates_bwd(a->k, &g, a->net->gate_l0, &a->work->gates, dsides, grads + a->offset->gate_open);
+}
+
+/* dx += the share of the gates' sides, grads += that of their projections. */
+static void sides_bwd(const at *a, float *dx, float *grads)
+{
+    size_t both = 2 * (size_t)a->l->rp, w = a->offset->gate_sides;
+    if (!both) return;
+    sq_gemm(a->k, a->d, both, a->n, key_input(a), 1, a->dp, a->work->dsides, both, grads + w, both, 1);
+    sq_gemm(a->k, a->n, a->dp, both, a->work->dsides, both, 1, a->net->transposed + w, a->dp, dx, a->dp, 1);
+}
+
+static void attend_bwd(const at *a, float *grads)
 {
     const float *kept = a->s->kept;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
+        sq_gates values;
+        const sq_gates *gates = gates_of(a, i, 0, grads, &values);
         size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
+            head.gates = gates;
             sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
                         dq + a->hp, dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
+        if (a->l->rp) content_gates_bwd(a, i, grads);
     }
 }
 
@@ -365,6 +438,7 @@ static void block_fwd(const at *a, size_t from)
     size_t rows = a->n - from;
     if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
     project_qkv(a);
+    project_sides(a);
     attend(a, from);
     attention_out(a, from, rows);
     if (a->wiring == SQ_WIRING_POST_NORM) {
@@ -397,9 +471,10 @@ static void post_norm_bwd(const at *a, float *dx, float *grads)
     ffn_bwd(a, dx, dx, 1, grads);
     norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a);
+    attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
+    sides_bwd(a, dx, grads);
 }
 
 static void pre_norm_bwd(const at *a, float *dx, float *grads)
@@ -408,9 +483,10 @@ static void pre_norm_bwd(const at *a, float *dx, float *grads)
     ffn_bwd(a, dx, t, 0, grads);
     norm2_bwd(a, a->s->middle, t, dx, 1, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a);
+    attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, t, 0);
+    sides_bwd(a, t, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
@@ -421,12 +497,59 @@ static void original_bwd(const at *a, float *dx, float *grads)
     ffn_bwd(a, dx, dx, 1, grads);
     norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a);
+    attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     memcpy(t, dx, a->n * a->dp * sizeof *t);
     qkv_input_bwd(a, 0, heads, t, 1);
     qkv_input_bwd(a, heads, 2 * heads, dx, 0);
+    sides_bwd(a, dx, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
+}
+
+static void block_bwd(const at *a, float *dx, float *grads)
+{
+    if (a->wiring == SQ_WIRING_POST_NORM)
+        post_norm_bwd(a, dx, grads);
+    else if (a->wiring == SQ_WIRING_PRE_NORM)
+        pre_norm_bwd(a, dx, grads);
+    else
+        original_bwd(a, dx, grads);
+}
+
+/* ---- the Jacobian term ------------------------------------------------------------------------------------------ */
+
+#define NUDGE 0.03125f
+
+/* to = x + NUDGE * signs, those of (key, block, token, element). */
+static void nudge(const at *a, float *to)
+{
+    uint64_t key = sq_mix64(a->net->jacobian_key + (uint64_t)(uint32_t)a->block), words = (a->d + 63) / 64;
+    memcpy(to, a->x, a->n * a->dp * sizeof *to);
+    for (size_t t = 0; t < a->n; t++)
+        for (size_t i = 0; i < a->d; i += 64) {
+            uint64_t signs = sq_random64(key, ((uint64_t)a->batch->first + t) * words + i / 64);
+            for (size_t e = i; e < a->d && e < i + 64; e++, signs >>= 1)
+                to[t * a->dp + e] += signs & 1 ? NUDGE : -NUDGE;
+        }
+}
+
+/* The way back through the block beside its input; leaves the gradient of that input in near_dx and takes the term's share of the
+ * block's own output to dy. */
+static void jacobian_bwd(const at *a, float *dy, float *grads)
+{
+    sq_workspace *w = a->work;
+    at near = *a;
+    near.s = &w->near;
+    near.x = w->near_x;
+    near.next = w->near_y;
+    nudge(a, near.x);
+    block_fwd(&near, 0);
+    a->k->axpy(a->n * a->dp, -1, a->next, w->near_y);
+    for (size_t t = 0; t < a->n; t++)
+        w->stretch += (double)a->k->dot(a->dp, w->near_y + t * a->dp, w->near_y + t * a->dp) / (double)(NUDGE * NUDGE);
+    a->k->scale(a->n * a->dp, 2 * a->net->jacobian / (NUDGE * NUDGE), w->near_y, w->near_dx);
+    a->k->axpy(a->n * a->dp, -1, w->near_dx, dy);
+    block_bwd(&near, w->near_dx, grads);
 }
 
 /* ---- the whole stack -------------------------------------------------------------------------------------------- */
@@ -466,18 +589,16 @@ void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_works
 void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *dout, float *grads)
 {
     const sq_layout *l = net->layout;
+    work->stretch = 0;
     if (l->final_norm)
         net->kernels->norm_bwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
                                net->weights + l->final_gain, work->mean, work->rstd, dout, dout, 0,
                                grads + l->final_gain, grads + l->final_bias);
     for (int32_t b = l->blocks - 1; b >= 0; b--) {
         at a = block_at(net, batch, work, b);
-        if (a.wiring == SQ_WIRING_POST_NORM)
-            post_norm_bwd(&a, dout, grads);
-        else if (a.wiring == SQ_WIRING_PRE_NORM)
-            pre_norm_bwd(&a, dout, grads);
-        else
-            original_bwd(&a, dout, grads);
+        if (net->jacobian > 0) jacobian_bwd(&a, dout, grads);
+        block_bwd(&a, dout, grads);
+        if (net->jacobian > 0) a.k->add(a.n * a.dp, work->near_dx, dout);
     }
 }
 
@@ -503,6 +624,7 @@ void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_opti
         const sq_block_at *p = &l->block[b];
         k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
         if (o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
+        if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
         k->transpose(dp, fp, w + p->ffn_in, fp, to + p->ffn_in, dp);
         k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
     }

@@ -2,7 +2,9 @@
 #ifndef SQ_NETWORK_H
 #define SQ_NETWORK_H
 #include "attention/attention.h"
+#include "attention/contentgates.h"
 #include "layer/embedding.h"
+#include "model/gatetable.h"
 #include "model/readout.h"
 
 /* What a pass computes with. */
@@ -14,6 +16,13 @@ typedef struct sq_network {
     const float *transposed; /* the matrices transposed, at the same offsets; for the backward pass */
     /* Of block 0; block b and place p derive their keys from these. The outputs: what is added to a residual. */
     sq_dropout embedding, attention, attention_output, ffn, ffn_output;
+    const sq_gate_table *gates; /* of position gates: their values */
+    int32_t learns_gates; /* 1: the backward pass leaves dz of position gates in the place of their parameters */
+    int32_t draws_gates;  /* 1: content gates have noise, from gate_key */
+    uint64_t gate_key;
+    float gate_l0;  /* of content gates, for each sequence; position gates get theirs from the trainer */
+    float jacobian; /* weight of the Jacobian term, see sq_network_bwd */
+    uint64_t jacobian_key;
 } sq_network;
 
 /* Packed sequences: sequence s has tokens starts[s] .. starts[s + 1] - 1. */
@@ -28,6 +37,7 @@ typedef struct sq_saved {
     float *norm1, *qkv, *heads, *middle, *norm2, *hidden, *before; /* before: input of GELU */
     float *mean1, *rstd1, *mean2, *rstd2;
     float *kept; /* attention probabilities of short sequences */
+    float *sides; /* content gates: [tokens][2 * rp] */
 } sq_saved;
 
 /* All working memory of one micro-batch. */
@@ -41,6 +51,11 @@ typedef struct sq_workspace {
     sq_readout readout;          /* training: of all tokens; else of one */
     float *t1, *t2, *dqkv, *dheads, *dhidden; /* backward */
     sq_head_scratch head;
+    sq_content_scratch gates; /* content gates */
+    float *dsides;            /* [tokens][2 * rp] */
+    sq_saved near;            /* Jacobian term: a block beside its own input, [tokens][dp] each */
+    float *near_x, *near_y, *near_dx;
+    double stretch; /* the term of the latest backward pass, without its weight */
 } sq_workspace;
 
 /* Carves a workspace for micro-batches of up to `tokens` tokens with sequences up to `longest`. */
@@ -50,7 +65,11 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *layout, const sq_option
 /* x[0] holds the input embeddings (see sq_embed_fwd in layer/); out [tokens][dp] gets the states: the last block's
  * output, behind the final norm if there is one. */
 void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *out);
-/* dout [tokens][dp] = gradient of out on entry, of x[0] on exit; grads (a parameter block) += . */
+/* dout [tokens][dp] = gradient of out on entry, of x[0] on exit; grads (a parameter block) += . With jacobian > 0 (and options'
+ * gate_jacobian when the workspace was taken) they are those of what dout comes from, plus jacobian times
+ * sum_b |f_b(x + e s) - f_b(x)|^2 / e^2: f_b a block under the masks and gates of this pass, x its input, s signs at random from
+ * jacobian_key, e = 1/32. Its mean over the signs is the sum of the squared norms of the blocks' Jacobians, but for terms of
+ * order e (Hutchinson 1990; Hoffman, Roberts, Yaida 2019). */
 void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,
                     float *grads);
 /* Inference on one sequence of `length` tokens already in x[0]: only the last token's user vector, to out [dp]. Same bits as

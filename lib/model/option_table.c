@@ -50,6 +50,13 @@ const sq_option sq_option_table[] = {
            "and to the items' at the output (SSE-PT), or as a token in front of the window."),
     INTEGER(M, user_dim, "0", 0, 4096,
             "Length of a user's vector with user_embedding = concatenated; 0 = dim, which it is in the other cases."),
+    CHOICE(M, gates, "none", "none|position|content",
+           "Learned gates on attention probabilities: one for each pair of positions, shared by all histories "
+           "(Rec-Denoiser), or of the two events' vectors; need max_length of at most 1024."),
+    CHOICE(M, gate_estimator, "arm", "arm|ar|hard_concrete",
+           "How gates are learned, and so what their parameters mean: binary by augment-REINFORCE-merge (two forward passes) "
+           "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
+    INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
 
     CHOICE(T, objective, "next", "next|cloze",
            "What is learned: each event from those before it (mask = causal), or masked events from all around them "
@@ -110,6 +117,10 @@ const sq_option sq_option_table[] = {
     INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
     INTEGER(T, schedule_steps, "0", 0, 1e12,
             "Step at which schedule = cosine and linear reach 0; 0 = the last step of `epochs` epochs, fixed when a fit begins. A fit may not go beyond it."),
+    REAL(T, gate_l0, "0.01", 0, 1e6, "Weight of the expected number of open gates in the objective."),
+    REAL(T, gate_jacobian, "0", 0, 1e6,
+         "Weight of the blocks' squared Jacobian norms (sum over blocks, mean over events and width) in the objective, with "
+         "or without gates; above 0 a step takes twice as long."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, accumulate, "1", 1, 65536, "Batches whose gradients make one step together."),
@@ -166,6 +177,15 @@ static void sampled_softmax(sq_options *o)
     o->loss = SQ_LOSS_SAMPLED_SOFTMAX;
     o->negatives = 256;
     o->seen = SQ_SEEN_EXCLUDE_TARGET;
+}
+
+/* The published setting for MovieLens on top of SASRec's. */
+static void rec_denoiser(sq_options *o)
+{
+    o->max_length = 50;
+    o->heads = 2;
+    o->gates = SQ_GATES_POSITION;
+    o->gate_jacobian = 0.001;
 }
 
 /* Petrov and Macdonald 2023 on MovieLens-1M: separate output table, no scaling, positives not excluded. */
@@ -238,6 +258,7 @@ static const struct {
     {"gsasrec", gsasrec},
     {"sse-pt", sse_pt},
     {"bert4rec", bert4rec},
+    {"rec-denoiser", rec_denoiser},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

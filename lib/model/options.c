@@ -1,5 +1,6 @@
 /* model: reading, writing and checking options through the table. */
 #include "model/options.h"
+#include "attention/gates.h"
 #include "base/text.h"
 #include "loss/losses.h"
 #include "sampler/sampler.h"
@@ -180,6 +181,23 @@ static int32_t check_users(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* One gate for each event and each one up to it: nothing behind it, and no token that is not an event. */
+static int32_t check_gates(const sq_options *o, seqrec_error *error)
+{
+    if (o->gates == SQ_GATES_NONE) return SEQREC_OK;
+    SQ_CHECK(o->max_length <= SQ_GATED_LENGTH, error, SEQREC_E_ARGUMENT,
+             "gates need max_length of at most %d, not %lld: there is one for each pair of events", SQ_GATED_LENGTH,
+             (long long)o->max_length);
+    SQ_CHECK(o->gates != SQ_GATES_CONTENT || o->gate_estimator == SQ_GATES_BY_HARD_CONCRETE, error, SEQREC_E_ARGUMENT,
+             "gates = content needs gate_estimator = hard_concrete: arm and ar estimate gates whose "
+             "parameters do not depend on other gates");
+    SQ_CHECK(o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
+             "gates need mask = causal, not bidirectional: there is none for an event and a later one");
+    SQ_CHECK(o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "gates and user_embedding = prefix: gates stand between events, and the user's token in front of them is none");
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     const int64_t width = sq_options_width(options);
@@ -204,5 +222,6 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
+    SQ_TRY(check_gates(options, error));
     return check_loss(options, error);
 }

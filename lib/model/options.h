@@ -11,6 +11,8 @@ enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
+enum { SQ_GATES_NONE, SQ_GATES_POSITION, SQ_GATES_CONTENT };
+enum { SQ_GATES_BY_ARM, SQ_GATES_BY_AR, SQ_GATES_BY_HARD_CONCRETE };
 enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE };
 enum { /* rows of losstable.c */
     SQ_LOSS_BCE,
@@ -54,6 +56,7 @@ typedef struct sq_options {
     int64_t init;
     double init_std;
     int64_t user_embedding, user_dim;
+    int64_t gates, gate_estimator, gate_rank;
     /* training */
     int64_t objective, maskings;
     double mask_probability, mask_last_share;
@@ -69,6 +72,7 @@ typedef struct sq_options {
     int64_t optimizer, bias_correction, decayed, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
+    double gate_l0, gate_jacobian;
     int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GATES_START 2 /* logit of a new gate: open in about 9 of 10 draws */
+
 static int32_t round16(int64_t n) { return (int32_t)((n + 15) / 16 * 16); }
 
 typedef struct builder {
@@ -103,6 +105,34 @@ static void attention_output(builder *b, sq_block_at *at)
     at->output_bias = vector(b, "output.bias", l->d, 0);
 }
 
+/* Entry (i, j): the gate of the query at slot i on the key at slot j of the window; only j <= i is used. Rows are read a panel
+ * behind their end. */
+static void position_gates(builder *b, sq_block_at *at)
+{
+    sq_layout *l = b->layout;
+    sq_parameter *p = append(b, "gates.weight", 2, l->length, l->length);
+    p->table = 1;
+    p->ld = (size_t)l->lp;
+    p->offset = at->gates = reserve(b, (size_t)l->length * p->ld + 16);
+    p->start = GATES_START;
+}
+
+/* The logit of the gate of i on j is open + <x_i Q, x_j K> / sqrt(rank). */
+static void content_gates(builder *b, sq_block_at *at)
+{
+    static const char *const names[2] = {"gate_query.weight", "gate_key.weight"};
+    sq_layout *l = b->layout;
+    at->gate_sides = reserve(b, (size_t)l->dp * 2 * (size_t)l->rp);
+    for (size_t i = 0; i < 2; i++) {
+        sq_parameter *p = append(b, names[i], 2, l->d, l->rank);
+        p->ld = 2 * (size_t)l->rp;
+        p->offset = at->gate_sides + i * (size_t)l->rp;
+        p->fan_in = l->d;
+        p->fan_out = l->rank;
+    }
+    at->gate_open = vector(b, "gate.bias", 1, GATES_START);
+}
+
 static void widths(sq_layout *l, const sq_options *o)
 {
     l->d = (int32_t)sq_options_width(o);
@@ -119,6 +149,9 @@ static void widths(sq_layout *l, const sq_options *o)
     l->fp = round16(l->f);
     l->blocks = (int32_t)o->blocks;
     l->length = (int32_t)o->max_length;
+    if (o->gates == SQ_GATES_POSITION) l->lp = round16(o->max_length);
+    if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
+    l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
     l->final_norm = (int32_t)o->final_norm;
     l->transform = o->head == SQ_HEAD_TRANSFORM;
@@ -150,6 +183,8 @@ static void build(sq_layout *l, const sq_options *o)
         norm(&b, "ffn_norm", &at->norm2_gain, &at->norm2_bias);
         linear(&b, "ffn_in", l->d, l->f, &at->ffn_in, &at->ffn_in_bias);
         linear(&b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
+        if (l->lp) position_gates(&b, at);
+        if (l->rp) content_gates(&b, at);
     }
     b.block = -1;
     if (l->final_norm) norm(&b, "final_norm", &l->final_gain, &l->final_bias);
@@ -174,7 +209,8 @@ int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_
     memset(out, 0, sizeof *out);
     widths(out, options);
     out->block = sq_alloc_zero(memory, (size_t)options->blocks + 1, sizeof *out->block);
-    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * 16 + SQ_OTHER_PARAMETERS, sizeof *out->parameters);
+    out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS,
+                                    sizeof *out->parameters);
     if (!out->block || !out->parameters) {
         sq_layout_free(memory, out);
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
@@ -222,7 +258,7 @@ static void initialise_one(const sq_parameter *p, const sq_options *o, float *va
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t c = 0; c < p->cols; c++)
             values[sq_parameter_index(p, r, c)] =
-                p->rank == 2 ? (float)sq_start_value(o->init, deviation, key, (uint64_t)(r * p->cols + c)) : p->start;
+                p->fan_in > 0 ? (float)sq_start_value(o->init, deviation, key, (uint64_t)(r * p->cols + c)) : p->start;
 }
 
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values)

@@ -13,7 +13,7 @@ typedef struct sq_parameter {
     int64_t rows, cols;
     int64_t row_group, row_group_ld, col_group, col_group_ld;
     size_t offset, ld;
-    int32_t fan_in, fan_out; /* for init = xavier; 0 = starts at `start` */
+    int32_t fan_in, fan_out; /* of what starts at random; 0 = starts at `start` */
     float start;
 } sq_parameter;
 
@@ -21,11 +21,14 @@ typedef struct sq_parameter {
 typedef struct sq_block_at {
     size_t norm1_gain, norm1_bias, qkv, qkv_bias, output, output_bias, norm2_gain, norm2_bias, ffn_in, ffn_in_bias,
         ffn_out, ffn_out_bias;
+    size_t gates;                 /* gates = position: [length][lp] */
+    size_t gate_sides, gate_open; /* gates = content: [dp][2 * rp], and their common logit */
 } sq_block_at;
 
 #define SQ_MOST_BLOCKS 64
+#define SQ_BLOCK_PARAMETERS 19 /* at most, of a block */
 #define SQ_OTHER_PARAMETERS 16 /* at most, outside blocks */
-#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * 16 + SQ_OTHER_PARAMETERS)
+#define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS)
 
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
@@ -36,6 +39,8 @@ typedef struct sq_layout {
     int32_t hp;              /* heads * dhp: width of q, k and v */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
+    int32_t lp;              /* gates = position: row of gates, else 0 */
+    int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
     int32_t bidirectional;   /* attention sees the whole sequence */
     int32_t final_norm, transform; /* 1: there is one */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,

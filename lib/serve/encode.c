@@ -6,14 +6,15 @@
 sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
 {
     const sq_dropout none = {.scale = 1};
-    const float *weights = snapshot->weights->at;
-    sq_encoder encoder = {.embedding = sq_embedding_of(model, weights),
+    const sq_weights *weights = snapshot->weights;
+    sq_encoder encoder = {.embedding = sq_embedding_of(model, weights->at),
                           .catalogue = snapshot->catalogue,
                           .users = snapshot->users};
     encoder.network.kernels = model->kernels;
     encoder.network.layout = &model->layout;
     encoder.network.options = &model->options;
-    encoder.network.weights = weights;
+    encoder.network.weights = weights->at;
+    encoder.network.gates = weights->gates.z ? &weights->gates : NULL;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
     encoder.network.attention_output = encoder.network.ffn_output = none;
     return encoder;

@@ -11,7 +11,7 @@ typedef struct sq_encoder {
     const sq_catalogue *users;
 } sq_encoder;
 
-/* For the model as a snapshot of it has it. */
+/* For the model as a snapshot of it, with settled weights, has it. */
 sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot);
 
 /* Working memory of one thread. */

@@ -447,6 +447,26 @@ static void attend_bwd(size_t n, size_t width, size_t ld, size_t ldd, float fact
         }
 }
 
+/* ---- gates -------------------------------------------------------------------------------------------------------- */
+
+static void gate_fwd(size_t n, size_t width, size_t ld, size_t ldz, const float *z, float *s)
+{
+    for (size_t r = 0; r < n; r++) OVER(j, width) store(s + r * ld + j, load(s + r * ld + j) * load(z + r * ldz + j));
+}
+
+static void gate_bwd(size_t n, size_t width, size_t ld, size_t ldz, float keep_scale, const float *kept, const float *z,
+                     float *dz, float *d)
+{
+    for (size_t r = 0; r < n; r++)
+        OVER(j, width)
+        {
+            vec signed_p = load(kept + r * ld + j), dp = load(d + r * ld + j);
+            vec dropped = blend(signed_p > 0, signed_p * keep_scale, (vec){0});
+            if (dz) store(dz + r * ldz + j, fused(dropped, dp, load(dz + r * ldz + j)));
+            store(d + r * ld + j, dp * load(z + r * ldz + j));
+        }
+}
+
 /* ---- Adam (Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter 2019) -------------------------------------- */
 
 SQ_INLINE float adam_one(const sq_adam *a, float g, float w, float *m, float *v)
@@ -501,6 +521,8 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .gelu_bwd = gelu_bwd,
     .attend_fwd = attend_fwd,
     .attend_bwd = attend_bwd,
+    .gate_fwd = gate_fwd,
+    .gate_bwd = gate_bwd,
     .exp_shift = exp_shift,
     .exp = exp_rows,
     .logistic = logistic,

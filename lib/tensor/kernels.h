@@ -89,6 +89,12 @@ typedef struct sq_kernels {
     void (*attend_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
                        const float *kept, const float *delta, float *p, float *d);
 
+    /* s *= z [n][ldz], the gates of these probabilities; z need not be aligned. */
+    void (*gate_fwd)(size_t n, size_t width, size_t ld, size_t ldz, const float *z, float *s);
+    /* From kept [n][ld] (as above): dz (may be NULL) += d * p after dropout, then d *= z; dz as z, d [n][ld]. */
+    void (*gate_bwd)(size_t n, size_t width, size_t ld, size_t ldz, float keep_scale, const float *kept, const float *z,
+                     float *dz, float *d);
+
     /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */
     float (*exp_shift)(size_t n, float shift, float *x);
     /* y = exp(x) for any n, within 1.01 units in the last place; 0 below -87.33 (no denormals), exp(88.37) above that, also at

@@ -19,6 +19,12 @@ static sq_dropout dropout_of(double own, double common, uint64_t key)
     return d;
 }
 
+/* Events of the batch, and the tokens of users in front of them. */
+static int64_t network_tokens(const sq_trainer *t)
+{
+    return t->plan.tokens + (t->options.user_embedding == SQ_USER_PREFIX ? t->plan.sequences : 0);
+}
+
 static sq_network network_of(const sq_trainer *t)
 {
     const sq_options *o = &t->options;
@@ -26,6 +32,13 @@ static sq_network network_of(const sq_trainer *t)
     sq_network n = {.kernels = t->kernels, .layout = &t->model->layout, .options = &t->options};
     n.weights = t->weights;
     n.transposed = t->transposed;
+    n.gates = t->gates.z ? &t->gates : NULL;
+    n.learns_gates = o->gate_estimator == SQ_GATES_BY_HARD_CONCRETE;
+    n.draws_gates = 1;
+    n.gate_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_GATES, (uint64_t)t->step);
+    n.jacobian = (float)(o->gate_jacobian / (double)(network_tokens(t) * t->model->layout.d));
+    n.jacobian_key = sq_random_key((uint64_t)o->seed, SQ_STREAM_JACOBIAN, (uint64_t)t->step);
+    n.gate_l0 = (float)(o->gate_l0 / (double)t->plan.sequences);
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
     n.ffn = n.ffn_output = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
@@ -88,21 +101,48 @@ static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
     return bad;
 }
 
+/* What one micro-batch goes through. */
+typedef struct pass {
+    sq_network net;
+    sq_micro_batch batch;
+    sq_embedding embedding;
+    float *grads;
+} pass;
+
+/* Forward, the loss, and its way back to the states; the scratch has what the rest of the way needs. */
+static void run_loss(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s, pass *p)
+{
+    const sq_micro *m = &t->plan.micro[index];
+    p->net = network_of(t);
+    p->grads = t->grads + (size_t)slot * t->model->layout.floats;
+    p->embedding = sq_embedding_of(t->model, t->weights);
+    p->embedding.dropout = p->net.embedding;
+    p->batch = sq_step_embed(t, m, &p->embedding, s);
+    sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
+    t->losses[index] = s->out ? learn_split(t, &p->net, m, &p->batch, &p->embedding, slot, s, p->grads)
+                              : learn(t, &p->net, m, slot, s, p->grads);
+}
+
 static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s)
 {
     const sq_micro *m = &t->plan.micro[index];
-    const sq_layout *l = &t->model->layout;
-    sq_network net = network_of(t);
-    float *grads = t->grads + (size_t)slot * l->floats;
-    sq_embedding e = sq_embedding_of(t->model, t->weights);
-    e.dropout = net.embedding;
-    sq_micro_batch batch = sq_step_embed(t, m, &e, s);
-    sq_network_fwd(&net, &batch, &s->work, s->states);
-    t->losses[index] =
-        s->out ? learn_split(t, &net, m, &batch, &e, slot, s, grads) : learn(t, &net, m, slot, s, grads);
-    sq_network_bwd(&net, &batch, &s->work, s->dstates, grads);
-    sq_step_embed_bwd(t, m, &e, s, grads);
+    pass p;
+    run_loss(t, index, slot, s, &p);
+    sq_network_bwd(&p.net, &p.batch, &s->work, s->dstates, p.grads);
+    sq_step_embed_bwd(t, m, &p.embedding, s, p.grads);
     t->unfit[index] = not_fit(t, m);
+}
+
+/* The losses alone, of gates that are not learned from; what else it writes, run_slot writes anew. */
+static void weigh_slot(void *arg, int32_t slot, int32_t worker)
+{
+    sq_trainer *t = arg;
+    sq_step_scratch scratch;
+    pass p;
+    t->arenas[worker].used = 0;
+    sq_step_scratch_take(&t->arenas[worker], t, &scratch);
+    for (int64_t i = t->plan.slot_starts[slot]; i < t->plan.slot_starts[slot + 1]; i++)
+        run_loss(t, i, slot, &scratch, &p);
 }
 
 static void run_slot(void *arg, int32_t slot, int32_t worker)
@@ -229,24 +269,23 @@ static int32_t reserve_workers(sq_trainer *t, seqrec_error *error)
     return SEQREC_OK;
 }
 
-static double total_loss(const sq_trainer *t, int32_t *unfit)
+static double total_loss(const sq_trainer *t)
 {
     double loss = 0;
-    for (int64_t i = 0; i < t->plan.micro_count; i++) {
-        loss += t->losses[i];
-        *unfit |= t->unfit[i];
-    }
+    for (int64_t i = 0; i < t->plan.micro_count; i++) loss += t->losses[i];
     return loss;
 }
 
 /* Sums the gradients and refuses them when anything is not finite. */
-static int32_t check(sq_trainer *t, double *loss, double *norm, seqrec_error *error)
+static int32_t check(sq_trainer *t, double other, double *loss, double *norm, seqrec_error *error)
 {
-    int32_t unfit = 0;
-    *loss = total_loss(t, &unfit);
+    int32_t unfit = !isfinite(other);
+    *loss = total_loss(t);
+    for (int64_t i = 0; i < t->plan.micro_count; i++) unfit |= t->unfit[i];
     SQ_CHECK(isfinite(*loss) && !unfit, error, SEQREC_E_NUMERIC,
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
+    if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
     if (t->options.clip_norm > 0) {
@@ -298,7 +337,7 @@ static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
 {
-    double loss = 0, norm = 0;
+    double loss = 0, other = 0, norm = 0;
     int64_t targets = t->plan.target_count;
     SQ_CHECK(targets > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(check_sampler(t, error));
@@ -316,8 +355,14 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     sq_step_replay(t);
     SQ_TRY(sq_step_table(t, error));
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);
+    if (sq_trainer_gates_twice(t)) {
+        sq_step_gates(t, 1);
+        sq_parallel(t->context->pool, SQ_GRADIENT_SLOTS, weigh_slot, t);
+        other = total_loss(t);
+    }
+    sq_step_gates(t, 0);
     sq_parallel(t->context->pool, SQ_GRADIENT_SLOTS, run_slot, t);
-    SQ_TRY(check(t, &loss, &norm, error));
+    SQ_TRY(check(t, other, &loss, &norm, error));
     commit(t, norm);
     if (stats) {
         stats->step = t->step;

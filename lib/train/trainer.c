@@ -157,6 +157,7 @@ static int32_t build(sq_trainer *t, seqrec_error *error)
     t->arenas = sq_alloc_zero(memory, (size_t)t->workers, sizeof *t->arenas);
     SQ_CHECK(t->weights && t->transposed && t->m && t->v && t->grads && t->arenas, error, SEQREC_E_MEMORY,
              "no memory for the optimiser state of %zu parameters", floats);
+    SQ_TRY(sq_gate_table_create(memory, &t->model->layout, &t->gates, error));
     sq_snapshot *s = sq_snapshot_acquire(t->model);
     memcpy(t->weights, s->weights->at, floats * sizeof(float));
     sq_snapshot_release(t->model, s);
@@ -230,6 +231,7 @@ void sq_trainer_free(sq_trainer *t)
     sq_snapshot_release(model, t->fit.best);
     sq_snapshot_release(model, t->fit.average);
     for (int32_t w = 0; t->arenas && w < t->workers; w++) sq_arena_free(&t->arenas[w], memory);
+    sq_gate_table_free(memory, &t->gates);
     sq_plan_free(&t->plan, memory);
     sq_waiting_free(&t->waiting, memory);
     sq_row_entries_free(&t->entries, memory);

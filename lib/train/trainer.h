@@ -36,6 +36,7 @@ struct seqrec_trainer {
 
     float *weights, *transposed, *m, *v; /* parameter blocks */
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
+    sq_gate_table gates;                 /* position gates as drawn for this step */
 
     sq_trained items, users; /* users: empty with user_embedding = none */
     sq_sampler sampler;
@@ -134,6 +135,15 @@ void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
 sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);
 sq_schedule sq_trainer_schedule(const sq_trainer *trainer);
 
+/* stepgates.c: draws this step's position gates; antithetic: the other ones that the arm estimator compares them with. */
+void sq_step_gates(sq_trainer *trainer, int32_t antithetic);
+/* Puts the gradient of the gates' parameters in their place in grads, the summed parameter block. loss: mean loss of the step;
+ * other: that of the antithetic gates. */
+void sq_step_gate_gradient(sq_trainer *trainer, double loss, double other, float *grads);
+static inline int32_t sq_trainer_gates_twice(const sq_trainer *t)
+{
+    return t->gates.z && t->options.gate_estimator == SQ_GATES_BY_ARM;
+}
 static inline int32_t sq_trainer_personal(const sq_trainer *t)
 {
     return t->options.user_embedding != SQ_USER_NONE;

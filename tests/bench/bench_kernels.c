@@ -67,6 +67,8 @@ RUN(gelu_bwd, k->gelu_bwd(TOKENS, WIDTH, WIDTH, a, c))
 RUN(attend_fwd, k->attend_fwd(ROWS, 177, 1, KEYS, KEYS, 0.125f, &dropout, 0, c, d))
 RUN(attend_plain, k->attend_fwd(ROWS, 177, 1, KEYS, KEYS, 0.125f, &none, 0, c, d))
 RUN(attend_bwd, k->attend_bwd(ROWS, KEYS, KEYS, KEYS, 0.125f, 1.25f, a, b, c, d))
+RUN(gate_fwd, k->gate_fwd(ROWS, KEYS, KEYS, KEYS, a, c))
+RUN(gate_bwd, k->gate_bwd(ROWS, KEYS, KEYS, KEYS, 1.25f, a, b, d, c))
 RUN(exp, k->exp(FLOATS, a, c))
 RUN(exp_shift, sink = k->exp_shift(FLOATS, 1, c))
 RUN(adam, k->adam(FLOATS, &rule, a, b, c, d))
@@ -119,6 +121,8 @@ static const row rows[] = {
     STREAM(attend_fwd, ROWS *KEYS, 3),
     STREAM(attend_plain, ROWS *KEYS, 3),
     STREAM(attend_bwd, ROWS *KEYS, 4),
+    STREAM(gate_fwd, ROWS *KEYS, 3),
+    STREAM(gate_bwd, ROWS *KEYS, 6),
     STREAM(exp, FLOATS, 2),
     STREAM(exp_shift, FLOATS, 2),
     STREAM(adam, FLOATS, 7),

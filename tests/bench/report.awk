@@ -81,6 +81,11 @@ kind == "topk" || kind == "score" {
         serving = field("p50_ms")
 }
 
+kind == "gates" {
+    gates[++gates_count] = sprintf("%-24s length %3d: %3.0f %% closed, %.2f of the time without gates", name, field("length"),
+                                   100 * field("closed"), field("ratio"))
+}
+
 kind == "kernel" {
     if (!(name in rate_unit)) kernels[++kernel_count] = name
     rate_unit[name] = field("unit")
@@ -150,6 +155,8 @@ function tables(    i, j, n, theirs) {
     for (i = 1; i <= evaluation_count; i++) print evaluations[i]
     if (read_count) title("Reading")
     for (i = 1; i <= read_count; i++) print reads[i]
+    if (gates_count) title("Attention with closed gates, one head of 64")
+    for (i = 1; i <= gates_count; i++) print gates[i]
     if (serve_count) {
         title("Serving, histories of 200 events")
         if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict

@@ -1,12 +1,12 @@
 #!/bin/sh
 # bench: what `make bench` runs, one measurement after another: the library, PyTorch on the same work, where time goes.
 # JSON lines go to $BUILD/bench/*.jsonl, tables to stdout. QUICK=1: one repetition of each. ONLY="train torch": these
-# parts only (peak train torch flat evaluate read serve kernels phases), the figures of the others are of earlier runs.
+# parts only (peak train torch flat evaluate read serve kernels gates phases), the figures of the others are of earlier runs.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 2
 BUILD=${BUILD:-build}
-parts="peak train torch flat evaluate read serve kernels phases"
+parts="peak train torch flat evaluate read serve kernels gates phases"
 ONLY=${ONLY-$parts}
 THREADS=2
 out=$BUILD/bench
@@ -44,6 +44,7 @@ part_evaluate() { rows evaluate-; }
 part_read() { rows read-; }
 part_serve() { "$programs/bench_serve"; }
 part_kernels() { "$programs/bench_kernels" --json; }
+part_gates() { "$programs/bench_gates"; }
 part_torch() {
     python=/usr/bin/python3 # Debian's is the one that has torch
     [ -x $python ] || python=python3
@@ -68,7 +69,7 @@ part_phases() {
 failed=0
 for part in $ONLY; do
     case $part in
-        serve|kernels) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
+        serve|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
     esac
     echo "bench: $part" >&2
     "part_$part" > "$out/$part.partial"

@@ -139,6 +139,20 @@ verdict $? "train: same bytes at 1 and 2 threads"
 verdict $? "no carriage return or escape where there is no terminal"
 grep -q ndcg err
 verdict $? "progress lines on stderr"
+run train --data events.csv --preset rec-denoiser $small --epochs 2 --noise 0.2 --out g.st --json
+exits 0 "train with gates and noise"
+parses "train: gates and noise" "r['preset'] == 'rec-denoiser' and r['noise'] == 0.2 and len(r['gates_open']) == 2 and all(0 <= g <= 1 for g in r['gates_open'])"
+run train --data events.csv --preset rec-denoiser $small --epochs 1 --out g1.st
+grep -q 'open gates by block: ' out
+verdict $? "train: gates in text"
+run evaluate --data events.csv --model g.st --noise 0.2 --no-baselines --json
+exits 0 "evaluate with the noise of the training"
+cp out noisy
+run evaluate --data events.csv --model g.st --no-baselines --json
+! cmp -s out noisy
+verdict $? "evaluate: noise matters"
+run train --data events.csv --out g.st --noise 2
+exits 2 "more noise than events"
 run train --data events.csv $small --epochs 1 --out missing/m.st
 exits 1 "model into a missing folder"
 mkdir folder

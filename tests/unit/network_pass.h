@@ -55,6 +55,7 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
     p->net = (sq_network){.kernels = model->kernels, .layout = l, .options = &model->options};
     p->net.weights = model->current->weights->at;
     p->net.transposed = p->transposed;
+    p->net.gates = model->current->weights->gates.z ? &model->current->weights->gates : NULL;
     p->net.embedding = pass_dropout(dropout, 11);
     p->net.attention = pass_dropout(dropout, 12);
     p->net.ffn = p->net.ffn_output = pass_dropout(dropout, 13);

@@ -352,6 +352,9 @@ static const char *const variants[][8] = {
     {"blocks", "0"},
     {"dim", "17", "blocks", "3", "init", "normal"},
     {"dropout", "0.1", "learning_rate", "0.0123", "schedule", "cosine", "schedule_steps", "1000"},
+    {"gates", "position", "max_length", "9"},
+    {"gates", "content", "gate_estimator", "hard_concrete", "gate_rank", "3"},
+    {"gates", "position", "blocks", "0"},
     {"mask", "bidirectional", "objective", "cloze", "embedding_norm", "true", "head", "transform"},
     {"final_norm", "false", "init", "truncated_normal", "mask_probability", "0.4", "decayed", "matrices"},
 };

@@ -194,6 +194,15 @@ START_TEST(null_arguments_are_refused)
     ck_assert_int_eq(seqrec_dataset_kcore(dataset, 1, 1, NULL, &error), SEQREC_E_ARGUMENT);
     ck_assert_int_eq(seqrec_dataset_kcore(dataset, -1, 1, &out, &error), SEQREC_E_RANGE);
     ck_assert_int_eq(seqrec_dataset_kcore(dataset, 1, -1, &out, &error), SEQREC_E_RANGE);
+    ck_assert_int_eq(seqrec_dataset_corrupt(NULL, 0, NULL, 0, &out, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, 0, NULL, 0, NULL, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, -0.1, NULL, 0, &out, &error), SEQREC_E_RANGE);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, 1.1, NULL, 0, &out, &error), SEQREC_E_RANGE);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, NAN, NULL, 0, &out, &error), SEQREC_E_RANGE);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, 0.5, "by chance", 0, &out, &error), SEQREC_E_UNSUPPORTED);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, 0.5, "time:1:2", 0, &out, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(seqrec_dataset_corrupt(dataset, 0.5, "none", 0, &out, &error), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "1 items"));
     ck_assert_int_eq(seqrec_dataset_describe(NULL, &stats, &error), SEQREC_E_ARGUMENT);
     ck_assert_int_eq(seqrec_dataset_describe(dataset, NULL, &error), SEQREC_E_ARGUMENT);
     stats.struct_size = 4;
@@ -356,6 +365,73 @@ START_TEST(the_k_core_is_iterated_and_keeps_names_times_and_values)
 }
 END_TEST
 
+/* ---- noise ---- */
+
+#define SYNTH(...) (&(seqrec_synth){.struct_size = sizeof(seqrec_synth), __VA_ARGS__})
+
+START_TEST(noise_replaces_its_share_of_the_training_events_and_nothing_else)
+{
+    seqrec_dataset *clean = NULL, *less = NULL, *more = NULL, *other = NULL;
+    int64_t train, valid, events = 0, replaced[3] = {0}, onto[60] = {0}, same = 0;
+    ck_assert_int_eq(seqrec_dataset_synthesize(
+                         context, SYNTH(.users = 2000, .items = 60, .clusters = 4, .shortest = 2, .longest = 30),
+                         &clean, NULL, &error),
+                     SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_corrupt(clean, 0.1, NULL, 3, &less, &error), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_corrupt(clean, 0.25, "leave-one-out", 3, &more, &error), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_corrupt(clean, 0.25, NULL, 4, &other, &error), SEQREC_OK);
+    ck_assert_int_eq(more->items, clean->items);
+    ck_assert_mem_eq(more->offsets, clean->offsets, (size_t)(clean->users + 1) * sizeof *clean->offsets);
+    ck_assert_mem_eq(more->item_ids, clean->item_ids, (size_t)clean->items * sizeof *clean->item_ids);
+    ck_assert_uint_ne(more->hash, clean->hash);
+    ck_assert_uint_ne(more->hash, other->hash);
+    sq_division leave = {.kind = SQ_DIVISION_LEAVE_ONE_OUT};
+    for (int64_t u = 0; u < clean->users; u++) {
+        sq_division_user(&leave, clean, u, &train, &valid);
+        for (int64_t e = clean->offsets[u]; e < clean->offsets[u + 1]; e++) {
+            int changed = more->sequence[e] != clean->sequence[e], before = less->sequence[e] != clean->sequence[e];
+            if (e >= clean->offsets[u] + train) ck_assert(!changed && !before);
+            if (before) ck_assert_int_eq(less->sequence[e], more->sequence[e]);
+            events += e < clean->offsets[u] + train;
+            replaced[0] += before;
+            replaced[1] += changed;
+            replaced[2] += other->sequence[e] != clean->sequence[e];
+            same += changed && other->sequence[e] == more->sequence[e];
+            if (changed) onto[more->sequence[e]]++;
+        }
+    }
+    static const double shares[] = {0.1, 0.25, 0.25};
+    for (int i = 0; i < 3; i++) {
+        double deviation = sqrt(shares[i] * (1 - shares[i]) * (double)events);
+        ck_assert_double_lt(fabs((double)replaced[i] - shares[i] * (double)events), 5 * deviation);
+    }
+    ck_assert_int_lt(same, replaced[1] / 50);
+    for (int64_t i = 0; i < clean->items; i++) {
+        double mean = (double)replaced[1] / (double)clean->items;
+        ck_assert_double_lt(fabs((double)onto[i] - mean), 0.1 * mean + 5 * sqrt(mean));
+    }
+    seqrec_dataset_release(clean);
+    seqrec_dataset_release(less);
+    seqrec_dataset_release(more);
+    seqrec_dataset_release(other);
+}
+END_TEST
+
+START_TEST(a_noisy_copy_keeps_names_times_values_and_lookups)
+{
+    seqrec_dataset *clean = NULL;
+    read_text("user,item,rating,timestamp\nann,x,1,5\nann,y,2,4\nbob,x,3,3\n", &clean);
+    ck_assert_int_eq(seqrec_dataset_corrupt(clean, 0, "none", 3, &dataset, &error), SEQREC_OK);
+    ck_assert_uint_eq(dataset->hash, clean->hash);
+    seqrec_dataset_release(dataset);
+    ck_assert_int_eq(seqrec_dataset_corrupt(clean, 1, "none", 3, &dataset, &error), SEQREC_OK);
+    seqrec_dataset_release(clean);
+    ck_assert_str_eq(dataset_text(dataset), "1(ann): 1(x)@4*2 2(y)@5*1; 2(bob): 2(y)@3*3");
+    ck_assert_int_eq(sq_idmap_find(&dataset->item_index, 2), 1);
+    ck_assert_str_eq(sq_dataset_user_name(dataset, 2), "bob");
+}
+END_TEST
+
 /* Drops again and again from the whole, the slow and plain way; counts what is left. */
 static int64_t plain_core(const seqrec_dataset *of, int64_t user_min, int64_t item_min, char *user_gone,
                           char *item_gone)
@@ -437,8 +513,6 @@ static void make_world(const seqrec_synth *asked, sq_world *world)
     ck_assert_msg(sq_synth_check(asked, &with, &error) == SEQREC_OK, "%s", error.message);
     ck_assert_msg(sq_world_create(&context->memory, &with, world, &error) == SEQREC_OK, "%s", error.message);
 }
-
-#define SYNTH(...) (&(seqrec_synth){.struct_size = sizeof(seqrec_synth), __VA_ARGS__})
 
 /* q(item | taste) by its definition. */
 static double popularity_of(const sq_world *world, int32_t item, int64_t taste)
@@ -710,6 +784,11 @@ static int32_t call_kcore(seqrec_dataset **out)
     return seqrec_dataset_kcore(dataset, 1, 1, out, &error);
 }
 
+static int32_t call_corrupt(seqrec_dataset **out)
+{
+    return seqrec_dataset_corrupt(dataset, 0.5, NULL, 1, out, &error);
+}
+
 static int32_t call_synthesize(seqrec_dataset **out)
 {
     seqrec_ceiling ceiling = {.struct_size = sizeof ceiling};
@@ -732,9 +811,9 @@ static int32_t call_sequence(seqrec_dataset **out)
 
 START_TEST(any_failing_allocation_leaves_nothing_behind)
 {
-    static int32_t (*const calls[])(seqrec_dataset **) = {call_create, call_kcore, call_synthesize, call_describe,
-                                                          call_sequence};
-    static const int least[] = {10, 15, 15, 3, 1};
+    static int32_t (*const calls[])(seqrec_dataset **) = {call_create,   call_kcore,    call_synthesize,
+                                                          call_describe, call_sequence, call_corrupt};
+    static const int least[] = {10, 15, 15, 3, 1, 9};
     read_text("user,item,rating,timestamp\nann,x,1,5\nann,y,2,4\nbob,x,3,3\n", &dataset);
     for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
         int64_t blocks = host.blocks, failed = 0;
@@ -775,6 +854,8 @@ int main(void)
     tcase_add_test(tests, divisions_part_each_users_events);
     tcase_add_test(tests, the_k_core_is_iterated_and_keeps_names_times_and_values);
     tcase_add_test(tests, the_k_core_is_that_of_the_plain_iteration);
+    tcase_add_test(tests, noise_replaces_its_share_of_the_training_events_and_nothing_else);
+    tcase_add_test(tests, a_noisy_copy_keeps_names_times_values_and_lookups);
     tcase_add_test(tests, statistics_count_repeats_ties_and_quantiles);
     tcase_add_test(tests, the_filter_agrees_with_all_paths_of_the_hidden_taste);
     tcase_add_test(tests, generation_repeats_from_its_seed_and_times_rise);

@@ -759,6 +759,44 @@ START_TEST(adam_of_an_element_does_not_depend_on_where_the_array_is_cut)
 }
 END_TEST
 
+/* ---- gates ------------------------------------------------------------------------------------------------------- */
+
+static void gates_case(const sq_kernels *k, size_t n, size_t width)
+{
+    const float scale = 1.25f;
+    matrix z = matrix_of(n, width, width + 16, 1), kept = matrix_of(n, width, width, 2),
+           d = matrix_of(n, width, width, 3);
+    matrix dz = matrix_of(n, width, width + 16, 4), s = matrix_of(n, width, width, 5);
+    matrix old_d = matrix_copy(&d), old_dz = matrix_copy(&dz), old_s = matrix_copy(&s), d_alone = matrix_copy(&d);
+    k->gate_fwd(n, width, width, width + 16, z.at, s.at);
+    k->gate_bwd(n, width, width, width + 16, scale, kept.at, z.at, dz.at, d.at);
+    k->gate_bwd(n, width, width, width + 16, scale, kept.at, z.at, NULL, d_alone.at);
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < width; i++) {
+            float p = row_of(&kept, r)[i] > 0 ? row_of(&kept, r)[i] * scale : 0, gate = row_of(&z, r)[i];
+            float slope = chain(k, p, row_of(&old_d, r)[i], row_of(&old_dz, r)[i]);
+            HOLDS(same_bits(row_of(&s, r)[i], row_of(&old_s, r)[i] * gate));
+            HOLDS(same_bits(row_of(&d, r)[i], row_of(&old_d, r)[i] * gate));
+            HOLDS(same_bits(row_of(&d, r)[i], row_of(&d_alone, r)[i]));
+            HOLDS(same_bits(row_of(&dz, r)[i], slope));
+        }
+    matrix_note(&dz);
+    matrix *all[] = {&z, &kept, &d, &dz, &s, &old_d, &old_dz, &old_s, &d_alone};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) matrix_close(all[i]);
+}
+
+static void gates_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths) gates_case(k, *n, *width);
+}
+
+START_TEST(gates_multiply_and_their_slopes_add_what_was_kept)
+{
+    each_variant(gates_body);
+}
+END_TEST
+
 START_TEST(the_best_table_is_one_of_the_variants)
 {
     const sq_kernels *best = sq_kernels_best(), *last = NULL;
@@ -792,6 +830,7 @@ int main(void)
     tcase_add_test(c, exp_of_an_element_does_not_depend_on_its_place);
     tcase_add_test(c, shifted_exp_sums_what_it_writes_and_zeroes_to_sixteen);
     tcase_add_test(c, gelu_and_its_slope_agree_with_the_normal_distribution);
+    tcase_add_test(c, gates_multiply_and_their_slopes_add_what_was_kept);
     tcase_add_test(c, adam_agrees_with_double);
     tcase_add_test(c, adam_without_a_gradient_is_adam_with_zeros_bit_for_bit);
     tcase_add_test(c, adam_of_an_element_does_not_depend_on_where_the_array_is_cut);

@@ -235,6 +235,10 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "sampled_softmax", "mask", "bidirectional", "objective", "cloze", "embedding_norm", "true",
                     "final_norm", "false", "head", "transform", "optimizer", "adamw", "weight_decay", "0.01", "decayed",
                     "matrices", "bias_correction", "false", "schedule", "linear"},
+    (world_options){"gates", "position", "gate_l0", "0.001"},
+    (world_options){"gates", "position", "gate_estimator", "hard_concrete", "average_epochs", "2", "position", "start"},
+    (world_options){"gates", "content", "gate_estimator", "hard_concrete", "loss", "softmax"},
+    (world_options){"loss", "gbce", "targets", "2", "gates", "position", "user_embedding", "concatenated"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 
