@@ -43,12 +43,56 @@ static rows rows_at(const sq_head *head, size_t i)
     return b;
 }
 
+/* A causal block is taken in two parts: its first rows see fewer keys than its last, and what lies between is not computed (what
+ * stands there may be anything, and nobody reads it). Gates work on whole blocks. */
+typedef struct part {
+    size_t row, rows, end; /* within the block; keys 0 .. end - 1 */
+} part;
+
+static size_t parts_of(const sq_head *h, const rows *b, part parts[2])
+{
+    size_t first = SQ_ATTENTION_ROWS / 2;
+    parts[0] = (part){0, b->rows, b->end};
+    if (h->bidirectional || h->gates || b->rows <= first) return 1;
+    parts[0] = (part){0, first, b->i + first};
+    parts[1] = (part){first, b->rows - first, b->end};
+    return 2;
+}
+
+/* s [rows][b->width] = x kt, x rows of the block, kt [width][keys]. */
+static void by_keys(const sq_kernels *k, const sq_head *h, const rows *b, const float *x, size_t ldx, const float *kt, float *s)
+{
+    part parts[2];
+    for (size_t n = parts_of(h, b, parts), p = 0; p < n; p++)
+        sq_gemm(k, parts[p].rows, round16(parts[p].end), h->width, x + parts[p].row * ldx, ldx, 1, kt, round16(h->length),
+                s + parts[p].row * b->width, b->width, 0);
+}
+
+/* out = s v, rows of the block from rows of all keys. */
+static void of_keys(const sq_kernels *k, const sq_head *h, const rows *b, const float *s, const float *v, float *out,
+                    size_t ld_out)
+{
+    part parts[2];
+    for (size_t n = parts_of(h, b, parts), p = 0; p < n; p++)
+        sq_gemm(k, parts[p].rows, h->padded, parts[p].end, s + parts[p].row * b->width, b->width, 1, v, h->ld,
+                out + parts[p].row * ld_out, ld_out, 0);
+}
+
+/* to += s^T x, rows of all keys from rows of the block: the keys that only later rows see have fewer of them. */
+static void to_keys(const sq_kernels *k, const sq_head *h, const rows *b, const float *s, const float *x, size_t ldx, float *to)
+{
+    part parts[2];
+    for (size_t n = parts_of(h, b, parts), p = 0, from = 0; p < n; from = parts[p++].end)
+        sq_gemm(k, parts[p].end - from, h->padded, b->rows - parts[p].row, s + parts[p].row * b->width + from, 1, b->width,
+                x + parts[p].row * ldx, ldx, to + from * h->ld, h->ld, 1);
+}
+
 static float inverse_root(const sq_head *head) { return 1.0f / sqrtf((float)head->width); }
 
 /* s = probabilities of a block after dropout, [rows][b->width]; kept as the kernel says. */
 static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, const float *kt, float *s, float *kept)
 {
-    sq_gemm(k, b->rows, b->width, h->width, h->q + b->i * h->ld, h->ld, 1, kt, round16(h->length), s, b->width, 0);
+    by_keys(k, h, b, h->q + b->i * h->ld, h->ld, kt, s);
     k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
 }
 
@@ -56,7 +100,7 @@ static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, 
 static void values(const sq_kernels *k, const sq_head *h, const rows *b, float *s, float *out, size_t ld_out)
 {
     if (!h->gates) {
-        sq_gemm(k, b->rows, h->padded, b->end, s, b->width, 1, h->v, h->ld, out, ld_out, 0);
+        of_keys(k, h, b, s, h->v, out, ld_out);
         return;
     }
     if (!sq_gates_closed(h->gates, b->i, b->rows)) sq_gates_fwd(k, h->gates, b->i, b->rows, b->width, s);
@@ -101,14 +145,14 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
         }
         for (size_t r = 0; r < b.rows; r++)
             scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
-        sq_gemm(k, b.rows, b.width, h->width, d_out, ld_out, 1, scratch->vt, ldt, scratch->d, b.width, 0);
+        by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
         if (h->gates) sq_gates_bwd(k, h->gates, i, b.rows, b.width, h->dropout.scale, block, scratch->d);
         k->attend_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
                       scratch->p, scratch->d);
         if (h->gates) sq_gates_fwd(k, h->gates, i, b.rows, b.width, scratch->p);
-        sq_gemm(k, b.end, h->padded, b.rows, scratch->p, 1, b.width, d_out, ld_out, dv, h->ld, 1);
-        sq_gemm(k, b.rows, h->padded, b.end, scratch->d, b.width, 1, h->k, h->ld, dq + i * h->ld, h->ld, 0);
-        sq_gemm(k, b.end, h->padded, b.rows, scratch->d, 1, b.width, h->q + i * h->ld, h->ld, dk, h->ld, 1);
+        to_keys(k, h, &b, scratch->p, d_out, ld_out, dv);
+        of_keys(k, h, &b, scratch->d, h->k, dq + i * h->ld, h->ld);
+        to_keys(k, h, &b, scratch->d, h->q + i * h->ld, h->ld, dk);
         if (kept) kept += b.rows * b.width;
     }
 }

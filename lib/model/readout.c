@@ -33,7 +33,7 @@ void sq_readout_bwd(const sq_kernels *k, const sq_layout *l, const float *weight
 {
     size_t d = (size_t)l->d, dp = (size_t)l->dp;
     if (!l->transform) {
-        memcpy(dx, du, n * dp * sizeof *dx);
+        if (dx != du) memcpy(dx, du, n * dp * sizeof *dx);
         return;
     }
     k->norm_bwd(n, d, dp, saved->active, weights + l->head_norm_gain, saved->mean, saved->rstd, du, saved->dactive, 0,

@@ -16,7 +16,7 @@ void sq_readout_take(sq_arena *arena, const sq_layout *layout, size_t tokens, in
  * u may be x where no backward pass comes. weights: a parameter block. */
 void sq_readout_fwd(const sq_kernels *kernels, const sq_layout *layout, float epsilon, const float *weights, size_t n,
                     const float *x, const sq_readout *saved, float *u);
-/* dx [n][dp] = gradient of x from du; grads (a parameter block) += . transposed as in sq_network. */
+/* dx [n][dp] = gradient of x from du, which it may be where there is no transform; grads (a parameter block) += . transposed as in sq_network. */
 void sq_readout_bwd(const sq_kernels *kernels, const sq_layout *layout, const float *weights, const float *transposed,
                     size_t n, const float *x, const sq_readout *saved, const float *du, float *dx, float *grads);
 #endif

@@ -85,7 +85,7 @@ typedef struct sq_kernels {
     void (*attend_fwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, float scale,
                        const sq_dropout *dropout, uint64_t mask_row, float *s, float *kept);
     /* From kept [n][ld] (as above), dp = dO V^T in `d` [n][ldd] and delta [n] = <dO, O>: p (may be NULL) = p after dropout
-     * [n][ldd], d = ds * scale. dp is finite for keys that a row does not see, too. */
+     * [n][ldd], d = ds * scale. Where dp is not finite, d is not either, also for keys that a row does not see. */
     void (*attend_bwd)(size_t n, size_t width, size_t ld, size_t ldd, float scale, float keep_scale,
                        const float *kept, const float *delta, float *p, float *d);
 

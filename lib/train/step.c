@@ -118,6 +118,10 @@ static void run_loss(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch
     p->embedding = sq_embedding_of(t->model, t->weights);
     p->embedding.dropout = p->net.embedding;
     p->batch = sq_step_embed(t, m, &p->embedding, s);
+    if (s->direct) {
+        s->states = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
+        s->du = s->dstates = t->dx + (size_t)m->first_token * (size_t)t->model->layout.vp;
+    }
     sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
     t->losses[index] = s->out ? learn_split(t, &p->net, m, &p->batch, &p->embedding, slot, s, p->grads)
                               : learn(t, &p->net, m, slot, s, p->grads);

@@ -16,8 +16,9 @@ void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *o
     const sq_layout *l = &t->model->layout;
     size_t n = (size_t)t->plan.most_tokens, tokens = prefixed(t) ? 2 * n : n; /* a sequence has at least one event */
     size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->vd ? n : 0;
-    out->states = SQ_TAKE(arena, float, states);
-    out->dstates = SQ_TAKE(arena, float, states);
+    out->direct = is_plain(t) && !l->transform && t->options.objective == SQ_OBJECTIVE_NEXT;
+    out->states = out->direct ? NULL : SQ_TAKE(arena, float, states);
+    out->dstates = out->direct ? NULL : SQ_TAKE(arena, float, states);
     out->chosen = SQ_TAKE(arena, float, t->options.objective == SQ_OBJECTIVE_CLOZE ? n * (size_t)l->dp : 0);
     out->out = joined ? SQ_TAKE(arena, float, joined) : NULL;
     out->dout = joined ? SQ_TAKE(arena, float, joined) : NULL;
@@ -127,7 +128,7 @@ static void keep_items(const sq_trainer *t, const sq_embedding *e, int32_t n, co
     const sq_layout *l = &t->model->layout;
     size_t vp = (size_t)l->vp, vd = (size_t)l->vd;
     if (l->d == l->vd) {
-        memcpy(dx, d, (size_t)n * vp * sizeof *dx);
+        if (dx != d) memcpy(dx, d, (size_t)n * vp * sizeof *dx);
         return;
     }
     for (size_t k = 0; k < (size_t)n; k++, dx += vp, d += e->width) {

@@ -167,6 +167,7 @@ static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t 
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
+    int32_t direct;          /* 1: the network's output is the user vectors: states lie in the trainer's u, gradients in its dx */
     float *states, *dstates; /* [tokens of the network][dp]: its output before the readout */
     float *chosen;       /* [targets][dp]: those of its rows that have a target */
     float *du;           /* [targets][vp], from the loss */

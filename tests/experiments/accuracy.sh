@@ -46,6 +46,10 @@ unit() {
 for seed in 1 2 3; do
     unit "ml-1m-sasrec-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --seed $seed
     unit "ml-1m-sasrec-softmax-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-softmax --seed $seed
+    unit "ml-1m-sampled-3000-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-softmax --set loss=sampled_softmax \
+        --set negatives=3000 --set negative_sharing=batch --set seen=exclude_target --seed $seed
+    unit "ml-1m-gsasrec-seed$seed" ml-1m.txt "E1 E4" --preset gsasrec --seed $seed
+    unit "ml-1m-bert4rec-seed$seed" ml-1m.txt "E2 E4" --preset bert4rec --seed $seed
     unit "beauty-sasrec-sampled-softmax-seed$seed" beauty.txt "E4" --preset sasrec-sampled-softmax --set max_length=50 --set dropout=0.5 --seed $seed
 done
 echo "lines: $(wc -l < "$OUT") in $OUT"
