@@ -237,7 +237,7 @@ int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *sequence, seq
 {
     const sq_options *o = &t->options;
     const sq_memory *memory = &t->context->memory;
-    if (o->objective == SQ_OBJECTIVE_NEXT) 
+    if (o->objective == SQ_OBJECTIVE_NEXT)
         return sq_plan_add(&t->plan, memory, sequence, o->max_length, o->position_decay, error);
     sq_cloze cloze = {.probability = o->mask_probability, .last_share = o->mask_last_share};
     cloze.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CLOZE, (uint64_t)t->step);
