@@ -39,7 +39,9 @@ const sq_option sq_option_table[] = {
            "What makes the user vector of the network's output: nothing, or BERT's dense layer, GELU and layer norm."),
     BOOLEAN(M, tied_output, "true", "Score with the input item vectors; false gives every item a second, output vector."),
     CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
-    REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores."),
+    REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores; where it is learned, its start."),
+    BOOLEAN(M, temperature_learned, "false", "Learn the temperature of score = cosine, as the logarithm of its inverse."),
+    REAL(M, temperature_lowest, "0.01", 1e-4, 1e4, "A learned temperature is not taken below this."),
     REAL(M, norm_epsilon, "1e-08", 1e-12, 1e-1, "Added to the variance in layer norms."),
     CHOICE(M, init, "xavier", "xavier|normal|truncated_normal",
            "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std, or that "

@@ -149,6 +149,16 @@ size_t sq_option_text(const sq_options *options, const sq_option *option, char *
     return choice_text(number, 0, out, out_bytes);
 }
 
+static int32_t check_temperature(const sq_options *o, seqrec_error *error)
+{
+    if (!o->temperature_learned) return SEQREC_OK;
+    SQ_CHECK(o->score == SQ_SCORE_COSINE, error, SEQREC_E_ARGUMENT,
+             "temperature_learned needs score = cosine: an inner product learns its size by itself");
+    SQ_CHECK(o->temperature_lowest <= o->temperature, error, SEQREC_E_ARGUMENT,
+             "temperature_lowest = %g is above temperature = %g, where learning starts", o->temperature_lowest, o->temperature);
+    return SEQREC_OK;
+}
+
 static int32_t check_loss(const sq_options *o, seqrec_error *error)
 {
     const sq_loss_kind *loss = sq_loss_kind_at(o->loss);
@@ -223,5 +233,6 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
+    SQ_TRY(check_temperature(options, error));
     return check_loss(options, error);
 }

@@ -51,7 +51,9 @@ typedef struct sq_options {
     /* model */
     int64_t dim, blocks, heads, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
-    double temperature, norm_epsilon;
+    double temperature, temperature_lowest;
+    int64_t temperature_learned;
+    double norm_epsilon;
     int64_t mask, embedding_norm, final_norm, head;
     int64_t init;
     double init_std;

@@ -189,6 +189,7 @@ static void build(sq_layout *l, const sq_options *o)
     b.block = -1;
     if (l->final_norm) norm(&b, "final_norm", &l->final_gain, &l->final_bias);
     if (o->user_embedding != SQ_USER_NONE) l->user_default = vector(&b, "users.default", l->ud, 0);
+    if (o->temperature_learned) l->log_scale = vector(&b, "score.log_scale", 1, -(float)log(o->temperature));
     if (!l->transform) return;
     linear(&b, "head", l->d, l->d, &l->head, &l->head_bias);
     norm(&b, "head_norm", &l->head_norm_gain, &l->head_norm_bias);
@@ -259,6 +260,13 @@ static void initialise_one(const sq_parameter *p, const sq_options *o, float *va
         for (int64_t c = 0; c < p->cols; c++)
             values[sq_parameter_index(p, r, c)] =
                 p->fan_in > 0 ? (float)sq_start_value(o->init, deviation, key, (uint64_t)(r * p->cols + c)) : p->start;
+}
+
+float sq_temperature(const sq_layout *layout, const sq_options *options, const float *weights)
+{
+    if (!options->temperature_learned) return (float)options->temperature;
+    float learned = expf(-weights[layout->log_scale]), lowest = (float)options->temperature_lowest;
+    return learned < lowest ? lowest : learned;
 }
 
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values)

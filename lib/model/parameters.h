@@ -44,7 +44,7 @@ typedef struct sq_layout {
     int32_t bidirectional;   /* attention sees the whole sequence */
     int32_t final_norm, transform; /* 1: there is one */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
-        head_norm_bias, user_default, floats;
+        head_norm_bias, user_default, log_scale, floats;
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;
@@ -63,6 +63,9 @@ static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_
 
 /* A normal value of this deviation, with init = truncated_normal drawn again while it is beyond two deviations. */
 double sq_start_value(int64_t init, double deviation, uint64_t key, uint64_t counter);
+/* What divides cosine scores: fixed, or learned and cut at temperature_lowest (HLLM: a logit scale of at most 100). weights: a
+ * parameter block. */
+float sq_temperature(const sq_layout *layout, const sq_options *options, const float *weights);
 /* Start values from (seed, parameter name, element); padding stays zero. values [floats], zeroed. */
 void sq_layout_initialise(const sq_layout *layout, const sq_options *options, float *values);
 /* Dimensions of the parameter in files; rank 1 fills shape[0] only. */

@@ -40,7 +40,8 @@ static void normalise(const sq_network *network, float *u)
 {
     const size_t width = (size_t)network->layout->vp;
     const float norm = sqrtf(network->kernels->dot(width, u, u));
-    const float factor = norm > 0 ? 1.0f / (norm * (float)network->options->temperature) : 0;
+    const float temperature = sq_temperature(network->layout, network->options, network->weights);
+    const float factor = norm > 0 ? 1.0f / (norm * temperature) : 0;
     network->kernels->scale(width, factor, u, u);
 }
 

@@ -38,23 +38,27 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
 static void normalise_users(const sq_trainer *t, size_t n, float *u, float *unit)
 {
     size_t dp = (size_t)t->model->layout.vp;
+    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights);
     for (size_t i = 0; i < n; i++) {
         float norm = sqrtf(t->kernels->dot(dp, u + i * dp, u + i * dp));
-        unit[i] = norm > 0 ? 1.0f / (norm * (float)t->options.temperature) : 0;
+        unit[i] = norm > 0 ? 1.0f / (norm * temperature) : 0;
         t->kernels->scale(dp, unit[i], u + i * dp, u + i * dp);
     }
 }
 
-/* du of the normalised vector becomes that of the vector: unit * (du - v <v, du>), v = u of length one. */
-static void normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, const float *unit, float *du)
+/* du of the normalised vector becomes that of the vector: unit * (du - v <v, du>), v = u of length one. Returns the gradient of
+ * log(1 / temperature): sum <u, du>. */
+static float normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, const float *unit, float *du)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    float square = (float)(t->options.temperature * t->options.temperature);
+    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), sum = 0;
     for (size_t i = 0; i < n; i++) {
-        float along = t->kernels->dot(dp, u + i * dp, du + i * dp) * square;
-        t->kernels->axpy(dp, -along, u + i * dp, du + i * dp);
+        float along = t->kernels->dot(dp, u + i * dp, du + i * dp);
+        sum += along;
+        t->kernels->axpy(dp, -along * (temperature * temperature), u + i * dp, du + i * dp);
         t->kernels->scale(dp, unit[i], du + i * dp, du + i * dp);
     }
+    return sum;
 }
 
 /* ---- the losses --------------------------------------------------------------------------------------------------- */
@@ -188,7 +192,10 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
     int cosine = t->options.score == SQ_SCORE_COSINE;
     if (cosine) normalise_users(t, (size_t)m->targets, u, s->unit);
     double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
-    if (cosine) normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
+    if (!cosine) return loss;
+    float slope = normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
+    if (t->options.temperature_learned && sq_temperature(&t->model->layout, &t->options, t->weights) > (float)t->options.temperature_lowest)
+        t->grads[(size_t)slot * t->model->layout.floats + t->model->layout.log_scale] += slope;
     return loss;
 }
 

@@ -355,6 +355,7 @@ static const char *const variants[][8] = {
     {"gates", "position", "max_length", "9"},
     {"gates", "content", "gate_estimator", "hard_concrete", "gate_rank", "3"},
     {"gates", "position", "blocks", "0"},
+    {"score", "cosine", "temperature_learned", "true", "temperature_lowest", "0.02"},
     {"mask", "bidirectional", "objective", "cloze", "embedding_norm", "true", "head", "transform"},
     {"final_norm", "false", "init", "truncated_normal", "mask_probability", "0.4", "decayed", "matrices"},
 };

@@ -268,6 +268,12 @@ START_TEST(options_that_do_not_go_together_are_refused_with_the_rule)
         world_set(&w, wrong[i].options);
         REFUSED(SEQREC_E_ARGUMENT, wrong[i].hint, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
     }
+    seqrec_model *model = NULL;
+    EXPECT(SEQREC_OK, seqrec_config_preset(w.config, "sasrec", &api.error));
+    world_set(&w, (world_options){"temperature_learned", "true"});
+    REFUSED(SEQREC_E_ARGUMENT, "needs score = cosine", seqrec_model_create(w.context, w.config, &model, &api.error));
+    world_set(&w, (world_options){"score", "cosine", "temperature_lowest", "0.5"});
+    REFUSED(SEQREC_E_ARGUMENT, "is above temperature", seqrec_model_create(w.context, w.config, &model, &api.error));
     REFUSED(SEQREC_E_RANGE, "calibration", seqrec_config_set(w.config, "calibration", "1.5", &api.error));
     world_close(&w);
 }

@@ -491,6 +491,38 @@ START_TEST(the_rate_warms_up_and_follows_its_schedule)
 }
 END_TEST
 
+/* Loss of one step from weights whose log_scale is moved by h; *slope gets the step's gradient of it. */
+static double loss_at_scale(const sq_options *o, float h, float *slope)
+{
+    small_model s = small_open(o, 0, ITEMS);
+    small_train(&s, o);
+    small_batch b = batch_number(3);
+    s.trainer->weights[s.model->layout.log_scale] += h;
+    double loss = small_step(s.trainer, &b);
+    *slope = s.trainer->m[s.model->layout.log_scale];
+    small_close(&s);
+    return loss;
+}
+
+START_TEST(a_learned_temperature_follows_the_slope_of_the_loss_down_to_its_lowest)
+{
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.score = SQ_SCORE_COSINE;
+    o.temperature_learned = 1;
+    o.temperature_lowest = 0.1;
+    o.beta1 = 0;
+    float slope, unused;
+    loss_at_scale(&o, 0, &slope);
+    double expected = (loss_at_scale(&o, 1e-2f, &unused) - loss_at_scale(&o, -1e-2f, &unused)) / 2e-2;
+    ck_assert_msg(fabs((double)slope - expected) < 2e-3 * fmax(1e-2, fabs(expected)), "slope %g, not %g", (double)slope,
+                  expected);
+    double lowest = loss_at_scale(&o, 1.5f, &slope);
+    ck_assert(slope == 0);
+    ck_assert(lowest == loss_at_scale(&o, 3, &unused));
+}
+END_TEST
+
 START_TEST(adam_follows_its_formula)
 {
     const sq_kernels *k = sq_kernels_variant(_i / 8);
@@ -666,6 +698,7 @@ int main(void)
     tcase_add_test(tests, a_batch_without_targets_is_refused);
     tcase_add_loop_test(tests, clip_norm_bounds_the_gradient_that_is_used, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, the_rate_warms_up_and_follows_its_schedule, 0, 2);
+    tcase_add_loop_test(tests, a_learned_temperature_follows_the_slope_of_the_loss_down_to_its_lowest, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, adam_follows_its_formula, 0, 24);
     tcase_add_loop_test(tests, decay_spares_biases_and_norms_when_asked, 0, 2);
     tcase_add_test(tests, a_truncated_normal_start_stays_within_two_deviations);
