@@ -22,7 +22,7 @@ static void train(seqrec_trainer *trainer, const seqrec_model *model)
 
 static void check_trainer(seqrec_trainer *trainer, const seqrec_model *model)
 {
-    demand(trainer->model == model && seqrec_items_count(model) == trainer->live_count);
+    demand(trainer->model == model && seqrec_items_count(model) == trainer->items.live_count);
     demand(trainer->step >= 0 && trainer->fit.epoch >= 0 && trainer->fit.done >= 0);
     train(trainer, model);
     int32_t status = seqrec_trainer_publish(trainer, NULL);
