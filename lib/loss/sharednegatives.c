@@ -26,8 +26,7 @@ static double token_loss(const sq_sampled *o, const sq_shared *s, size_t t)
     float *logits = s->logits + t * s->k, *g = o->coefficient + t * o->m;
     for (size_t j = 0; j < s->live && o->bias; j++) logits[j] += o->bias[t];
     for (size_t j = 0; j < s->live && s->log_expected; j++) logits[j] -= s->log_expected[j];
-    for (size_t j = 0; j < s->live; j++)
-        if (s->masked[t * s->k + j]) logits[j] = -INFINITY;
+    for (size_t j = 0; j < s->live; j++) logits[j] = s->masked[t * s->k + j] ? -INFINITY : logits[j];
     target_scores(o, t, g);
     double loss = o->loss(o->rule, o->weight[t], o->m, g, s->live, logits);
     if (o->bias) o->dbias[t] = sum_of(o->m, g) + sum_of(s->live, logits);

@@ -29,6 +29,7 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->target = SQ_TAKE(arena, int32_t, n);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
     out->masked = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? n * shared_width(t) : 0);
+    out->history = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? shared_width(t) : 0);
     out->starts = SQ_TAKE(arena, int32_t, n + 1);
     sq_step_input_take(arena, t, out);
 }
@@ -108,26 +109,35 @@ static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_s
         }
 }
 
-/* Shared negatives that a token must not have: its targets, and with seen = exclude_history its sequence's items. */
+/* Shared negatives that no target of a sequence may have: with seen = exclude_history its items. */
+static void mask_history(const sq_trainer *t, int64_t sequence, const int32_t *negatives, uint64_t *bits, uint8_t *masked)
+{
+    const sq_plan *p = &t->plan;
+    size_t live = (size_t)t->options.negatives;
+    memset(masked, 0, live);
+    if (t->options.seen != SQ_SEEN_EXCLUDE_HISTORY) return;
+    for (int64_t i = p->seen_starts[sequence]; i < p->seen_starts[sequence + 1]; i++)
+        bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
+    for (size_t j = 0; j < live; j++) masked[j] = (uint8_t)(bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
+    for (int64_t i = p->seen_starts[sequence]; i < p->seen_starts[sequence + 1]; i++) bits[p->seen[i] / 64] = 0;
+}
+
+/* And those that a target must not have: itself and its like. */
 static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
     const int32_t *negatives = t->entries.slots + p->tokens + p->target_count * (int64_t)t->candidates;
     size_t k = shared_width(t), live = (size_t)t->options.negatives, c = t->candidates;
-    int history = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
-    int target = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
+    int own = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
-        for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++)
-            s->bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
+        mask_history(t, q, negatives, s->bits, s->history);
         for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++) {
             const int32_t *targets = t->entries.slots + p->tokens + i * (int64_t)c;
             uint8_t *masked = s->masked + (size_t)(i - m->first_target) * k;
-            for (size_t j = 0; j < live; j++)
-                masked[j] = (uint8_t)(s->bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
-            for (size_t a = 0; a < c && target; a++)
+            memcpy(masked, s->history, live);
+            for (size_t a = 0; a < c && own; a++)
                 for (size_t j = 0; j < live; j++) masked[j] |= negatives[j] == targets[a];
         }
-        for (int64_t i = p->seen_starts[q]; history && i < p->seen_starts[q + 1]; i++) s->bits[p->seen[i] / 64] = 0;
     }
 }
 

@@ -180,7 +180,7 @@ typedef struct sq_step_scratch {
     float *expected;     /* logq: [targets][candidates] */
     int32_t *target;     /* softmax: [targets] compact */
     float *loss;         /* scratch of the loss */
-    uint8_t *masked;     /* shared negatives */
+    uint8_t *masked, *history; /* shared negatives: of each target, of its sequence */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */
     uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
 } sq_step_scratch;
