@@ -487,7 +487,8 @@ SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name,
 SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts,
                                                  int64_t n, seqrec_error *error);
 
-/** Asks the host for the negatives of one step (sampler = host). Zeroed parts are to be filled in before the call returns. */
+/** Asks the host for the negatives of one step (sampler = host), which it writes over what the two last arrays hold: on entry the
+ * first target and logarithm 0 everywhere. */
 typedef struct seqrec_negatives {
     size_t struct_size;
     int64_t tokens;           /**< targets of the batch, sequence by sequence */

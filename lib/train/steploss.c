@@ -204,7 +204,8 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
     double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
     if (!cosine) return loss;
     float slope = normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
-    if (t->options.temperature_learned && sq_temperature(&t->model->layout, &t->options, t->weights) > (float)t->options.temperature_lowest)
+    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights);
+    if (t->options.temperature_learned && temperature > (float)t->options.temperature_lowest)
         t->grads[(size_t)slot * t->model->layout.floats + t->model->layout.log_scale] += slope;
     return loss;
 }
