@@ -2,55 +2,24 @@
 # tests: what noise in the training events costs (the study of Rec-Denoiser, Chen et al. 2022): a share of them is replaced at
 # random, sasrec and rec-denoiser are trained on the same events with the same budget and evaluated twice, after histories with
 # the noise (as the model met them) and after clean ones. The held-out events are never touched. Each unit appends one JSON line
-# to docs/experiments/noise.jsonl; units that have their line are skipped, so a stopped run goes on where it was, also on another
-# machine. The table at the end is of all lines. Selection is by the validation metric alone; the test split is read once per unit
-# and kind of history.
+# to docs/experiments/noise.jsonl; units.sh says how it is stopped and goes on. The table at the end is of all lines.
 set -eu
 cd "$(dirname "$0")/../.."
-SEQREC=${SEQREC:-build/seqrec}
-DATA=${SEQREC_DATA:-../shared/data}
 OUT=${OUT:-docs/experiments/noise.jsonl}
-THREADS=${THREADS:-2}
-ONLY=${ONLY:-}
 SEEDS=${SEEDS:-1 2 3}
 SHARES=${SHARES:-0 0.05 0.1 0.15 0.2 0.25}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-last() { tail -n 1 "$1"; }
-
-# figures NAME FILE NOISE...: evaluates the unit's model; the report in $work/evaluate
-figures() {
-    "$SEQREC" evaluate --model "$work/$1.safetensors" --data "$DATA/$2" --protocol E4 --cutoffs 10 --no-baselines \
-        --threads "$THREADS" --json --quiet $3 > "$work/evaluate"
-    last "$work/evaluate"
-}
+. tests/experiments/units.sh
 
 # unit NAME DATA NOISE TRAIN-OPTIONS...: one line
 unit() {
-    name=$1 data=$2 noise=$3
+    begin "$1" "$2" || return 0
+    noise=$3
     shift 3
-    case $name in *"$ONLY"*) ;; *) return 0 ;; esac
-    if [ -f "$OUT" ] && grep -q "\"unit\":\"$name\"" "$OUT"; then
-        echo "have $name"
-        return 0
-    fi
-    if [ ! -f "$DATA/$data" ]; then
-        echo "SKIP $name: no $DATA/$data"
-        return 0
-    fi
-    echo "run  $name: seqrec train --data $data $noise $*"
-    commit=$(git rev-parse --short HEAD)
-    git diff --quiet HEAD -- lib include examples/seqrec || commit="$commit+changes"
-    "$SEQREC" train --data "$DATA/$data" $noise "$@" --threads "$THREADS" --out "$work/$name.safetensors" --json --quiet \
-        > "$work/train"
-    noisy=$(figures "$name" "$data" "$noise")
-    clean=$(figures "$name" "$data" "")
-    mkdir -p "$(dirname "$OUT")"
-    printf '{"unit":"%s","commit":"%s","data":"%s","noise":"%s","options":"%s","train":%s,"noisy":%s,"clean":%s}\n' "$name" \
-        "$commit" "$data" "${noise:-none}" "$*" "$(last "$work/train")" "$noisy" "$clean" |
-        sed "s|$work/||g; s|$DATA/||g" >> "$OUT"
+    train "$noise" "$@"
+    figures="--protocol E4 --cutoffs 10 --no-baselines --quiet"
+    noisy=$(evaluate $figures $noise)
+    clean=$(evaluate $figures)
+    finish "\"noise\":\"${noise:-none}\",\"options\":\"$*\",\"train\":$trained,\"noisy\":$noisy,\"clean\":$clean"
 }
 
 # The noise has the seed of the unit: each repetition meets other noise, both models the same.

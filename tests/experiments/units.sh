@@ -1,0 +1,125 @@
+# tests: what the experiments share. A unit is a model that is trained and evaluated, and one JSON line of $OUT. Sourced, not run.
+# A unit that has its line is skipped, so a stopped experiment goes on where it was, also on another machine; on the same machine
+# an interrupted training goes on from its checkpoint in $WORK, bit for bit as if it had not been interrupted. Selection is by the
+# validation metric alone; the test split is read once per unit. From the environment:
+#   OUT          the lines; the experiment has a default
+#   WORK         folder of the units under way (build/experiments/ and the name of OUT)
+#   LIMIT        seconds for this call, 0 (default) for no end: the training that is under way then is saved and the script ends
+#                with status 3; call it again until it ends with 0. Evaluations, and what follows a training, are not cut short.
+#   ONLY         only units with this in their name
+#   SEQREC, SEQREC_DATA, THREADS
+SEQREC=${SEQREC:-build/seqrec}
+DATA=${SEQREC_DATA:-../shared/data}
+THREADS=${THREADS:-2}
+ONLY=${ONLY:-}
+LIMIT=${LIMIT:-0}
+WORK=${WORK:-build/experiments/$(basename "$OUT" .jsonl)}
+began=$(date +%s)
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+last() { tail -n 1 "$1"; }
+
+time_left() { echo $((began + LIMIT - $(date +%s))); }
+
+time_is_up() { [ "$LIMIT" -gt 0 ] && [ "$(time_left)" -le 0 ]; }
+
+stop_here() {
+    echo "stop $name: the time is up; the next call goes on with it"
+    exit 3
+}
+
+# bounded COMMAND...: interrupts it when the time is up
+bounded() {
+    if [ "$LIMIT" -gt 0 ]; then
+        timeout --foreground --preserve-status --signal INT "$(time_left)" "$@"
+    else
+        "$@"
+    fi
+}
+
+version() {
+    commit=$(git rev-parse --short HEAD 2> /dev/null || echo unknown)
+    git diff --quiet HEAD -- lib include examples/seqrec 2> /dev/null || commit="$commit+changes"
+    echo "$commit"
+}
+
+# begin NAME DATA: whether this unit is to be run; its folder is $unit then
+begin() {
+    name=$1 data=$2 unit=$WORK/$1
+    case $name in *"$ONLY"*) ;; *) return 1 ;; esac
+    if [ -f "$OUT" ] && grep -q "\"unit\":\"$name\"" "$OUT"; then
+        echo "have $name"
+        return 1
+    fi
+    if [ ! -f "$DATA/$data" ]; then
+        echo "SKIP $name: no $DATA/$data"
+        return 1
+    fi
+    if time_is_up; then stop_here; fi
+    mkdir -p "$unit"
+    version >> "$unit/commits"
+}
+
+# What a checkpoint in the unit's folder belongs to; a training with other options starts anew.
+claim() {
+    if [ "$(cat "$unit/options" 2> /dev/null)" != "$1" ]; then
+        rm -f "$unit"/*
+        echo "$1" > "$unit/options"
+        version > "$unit/commits"
+    fi
+}
+
+# The summary of the last part of the training, with the seconds of all parts and the largest peak; parts that were killed have
+# none. A training in one part has its summary as it is.
+whole() {
+    awk '
+        function number(key,    text) { text = $0; sub(".*\"" key "\":", "", text); return text + 0 }
+        { seconds += number("seconds"); summary = $0 }
+        number("peak_rss_bytes") > peak { peak = number("peak_rss_bytes") }
+        END {
+            if (NR > 1) {
+                sub(/"seconds":[^,]*/, sprintf("\"seconds\":%.9g", seconds), summary)
+                sub(/"peak_rss_bytes":[^,]*/, sprintf("\"peak_rss_bytes\":%.0f", peak), summary)
+            }
+            print summary
+        }' "$unit/parts"
+}
+
+# train READING OPTIONS...: trains the unit's model; READING are options of the data, which a resumed training needs again.
+# $trained is the summary, $unit/log the epochs.
+train() {
+    reading=$1
+    shift
+    claim "$reading $*"
+    if [ -f "$unit/checkpoint" ]; then
+        echo "on   $name: seqrec train --data $data $reading $*"
+        set -- --resume "$unit/checkpoint"
+    else
+        echo "run  $name: seqrec train --data $data $reading $*"
+        rm -f "$unit/parts"
+    fi
+    status=0
+    if ! grep -qs '"interrupted":false' "$unit/parts"; then
+        bounded "$SEQREC" train --data "$DATA/$data" $reading "$@" --threads "$THREADS" --checkpoint "$unit/checkpoint" \
+            --log "$unit/log" --out "$unit/$name.safetensors" --json >> "$unit/parts" || status=$?
+    fi
+    if [ "$status" -eq 130 ] && time_is_up; then stop_here; fi
+    [ "$status" -eq 0 ] || exit "$status"
+    trained=$(whole)
+}
+
+# evaluate OPTIONS...: the report of the unit's model, or of the baselines alone when it has none
+evaluate() {
+    [ ! -f "$unit/$name.safetensors" ] || set -- --model "$unit/$name.safetensors" "$@"
+    "$SEQREC" evaluate --data "$DATA/$data" "$@" --threads "$THREADS" --json > "$unit/report"
+    last "$unit/report"
+}
+
+# finish MEMBERS: writes the line, without paths of this machine, and clears the folder
+finish() {
+    mkdir -p "$(dirname "$OUT")"
+    printf '{"unit":"%s","commit":"%s","data":"%s",%s}\n' "$name" "$(awk '!seen[$0]++' "$unit/commits" | paste -s -d , -)" \
+        "$data" "$1" | sed "s|$unit/||g; s|$DATA/||g" >> "$OUT"
+    rm -r "$unit"
+}
