@@ -39,6 +39,10 @@ bench: all
 experiment-noise: all
 	@sh tests/experiments/noise.sh
 
+#: make experiment-sampling  how negatives are drawn: accuracy, time, memory, gradients (hours; stops and goes on)
+experiment-sampling: all
+	@sh tests/experiments/sampling.sh
+
 #: make asan         unit tests under AddressSanitizer and UBSan
 asan:
 	@sh .ci/setup test
@@ -104,5 +108,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

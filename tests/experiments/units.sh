@@ -20,6 +20,9 @@ trap 'exit 143' TERM
 
 last() { tail -n 1 "$1"; }
 
+# for awk: the number behind a key that a line of JSON has once
+number='function number(key,    text) { text = $0; sub(".*\"" key "\":", "", text); return text + 0 }'
+
 time_left() { echo $((began + LIMIT - $(date +%s))); }
 
 time_is_up() { [ "$LIMIT" -gt 0 ] && [ "$(time_left)" -le 0 ]; }
@@ -73,8 +76,7 @@ claim() {
 # The summary of the last part of the training, with the seconds of all parts and the largest peak; parts that were killed have
 # none. A training in one part has its summary as it is.
 whole() {
-    awk '
-        function number(key,    text) { text = $0; sub(".*\"" key "\":", "", text); return text + 0 }
+    awk "$number"'
         { seconds += number("seconds"); summary = $0 }
         number("peak_rss_bytes") > peak { peak = number("peak_rss_bytes") }
         END {

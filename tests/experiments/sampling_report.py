@@ -1,0 +1,428 @@
+"""tests: the tables and pictures of the sampling experiment, of the units that have run.
+
+    sampling_report.py LINES FOLDER
+
+reads the JSON lines that sampling.sh wrote and writes sampling.md, sampling-seconds.svg, sampling-bytes.svg and
+sampling-gradients.svg to FOLDER. Which units there should be comes from `sampling.sh list`.
+"""
+import html
+import json
+import math
+import os
+import subprocess
+import sys
+
+LOSSES = ["sampled_softmax", "bce", "gbce-0.5", "gbce-0.75", "gbce-1"]
+COUNTS = [1, 4, 16, 64, 256, 1024]
+CENTRE = "sampled_softmax-k256"
+CHECKPOINTS = ["early", "middle", "late"]
+GROUPS = [("1", 0, 1), ("2-3", 1, 3), ("4-6", 3, 6), ("7-10", 6, 10)]  # deciles of popularity, 1 = most popular
+COLOURS = ["#1b6ca8", "#c0392b", "#2e8b57", "#b8860b", "#6a4c93", "#d2691e", "#555555", "#008b8b"]
+
+
+# ---- the units ------------------------------------------------------------------------------------------------------
+
+def planned():
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sampling.sh")
+    listed = subprocess.run(["sh", script, "list"], check=True, capture_output=True, text=True).stdout
+    return [line.split()[0] for line in listed.splitlines()]
+
+
+def setting_of(unit):
+    """The name without its seed."""
+    return unit.rsplit("-seed", 1)[0]
+
+
+def read_units(path):
+    units = {}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                unit = json.loads(line)
+                units[unit["unit"]] = unit
+    return units
+
+
+class Experiment:
+    def __init__(self, units, plan):
+        self.units = {name: units[name] for name in plan if name in units}
+        self.plan = plan
+        self.settings = {}  # name -> units of its seeds
+        for name, unit in self.units.items():
+            if "curve" in unit:
+                self.settings.setdefault(setting_of(name), []).append(unit)
+
+    def order(self):
+        """Settings that have run, in the order of the plan."""
+        return list(dict.fromkeys(s for s in map(setting_of, self.plan) if s in self.settings))
+
+    def mean(self, setting, *keys):
+        """Of a figure over the seeds of a setting; None where there is none."""
+        values = [value for value in (dig(unit, keys) for unit in self.settings.get(setting, [])) if value is not None]
+        return sum(values) / len(values) if values else None
+
+    def gradients(self, checkpoint):
+        unit = self.units.get("gradient-" + checkpoint, {})
+        return {line["setting"]: line for line in unit.get("gradients", [])}
+
+
+def dig(record, keys):
+    for key in keys:
+        if record is None:
+            return None
+        record = record.get(key) if isinstance(record, dict) else record[key]
+    return record
+
+
+def reached(curve, axis, limit):
+    """The best validation up to a number of epochs (axis 0) or seconds (axis 1)."""
+    return max((point[2] for point in curve if point[axis] <= limit), default=None)
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------------
+
+def number(value, digits=4):
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def table(head, rows):
+    if not rows:
+        return ["No unit of this table has run.", ""]
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + \
+        ["| " + " | ".join(row) + " |" for row in rows] + [""]
+
+
+def grid(cell):
+    """Loss by number of negatives; cell(setting) is a text."""
+    rows = [[loss] + [cell(f"{loss}-k{k}") for k in COUNTS] + ["-"] for loss in LOSSES]
+    rows.append(["softmax"] + ["-"] * len(COUNTS) + [cell("softmax")])
+    return table(["loss"] + [f"k = {k}" for k in COUNTS] + ["all items"], rows)
+
+
+def grid_settings(experiment):
+    names = [f"{loss}-k{k}" for loss in LOSSES for k in COUNTS] + ["softmax"]
+    return [name for name in names if name in experiment.settings]
+
+
+def curve_mean(experiment, setting, axis, limit):
+    values = [reached(unit["curve"], axis, limit) for unit in experiment.settings.get(setting, [])]
+    return None if not values or None in values else sum(values) / len(values)
+
+
+def loss_section(experiment):
+    lines = ["## Loss by number of negatives", ""]
+    curves = [unit["curve"] for name in grid_settings(experiment) for unit in experiment.settings[name] if unit["curve"]]
+    if not curves:
+        return lines + ["No unit of this table has run.", ""]
+    epochs, seconds = (min(curve[-1][axis] for curve in curves) for axis in (0, 1))
+    lines += ["NDCG@10 of the test part (E4), each unit after its own budget, at the weights that validation chose:", ""]
+    lines += grid(lambda name: number(experiment.mean(name, "E4", "ndcg@10")))
+    lines += [f"NDCG@10 of the validation part, the best of the first {epochs} epochs (the shortest budget among the units "
+              "of this table):", ""]
+    lines += grid(lambda name: number(curve_mean(experiment, name, 0, epochs)))
+    lines += [f"The same within {seconds:.0f} seconds of training (those of the quickest unit of this table):", ""]
+    lines += grid(lambda name: number(curve_mean(experiment, name, 1, seconds)))
+    lines += ["Seconds of training per epoch / peak memory of the training in MB:", ""]
+    return lines + grid(lambda name: cost(experiment, name))
+
+
+def cost(experiment, name):
+    return number(experiment.mean(name, "train", "seconds_per_epoch"), 2) + " / " + megabytes(experiment, name)
+
+
+def megabytes(experiment, name):
+    peak = experiment.mean(name, "train", "peak_rss_bytes")
+    return "-" if peak is None else f"{peak / 1e6:.0f}"
+
+
+def baseline_rows(experiment, cells):
+    reports = experiment.units.get("baselines")
+    names = ["popularity", "markov"] if reports else []
+    return [[f"*{name}*"] + cells(lambda *keys: dig(reports, (keys[0], "baselines", name) + keys[1:])) for name in names]
+
+
+def figures(get):
+    interval = get("E4", "ci", "ndcg@10")
+    return [number(get("E4", "hr@10")), number(get("E4", "ndcg@10")) +
+            (f" ({interval[0]:.4f}-{interval[1]:.4f})" if interval else ""), number(get("E4", "mrr")),
+            number(get("E1", "ndcg@10")), number(get("E2", "ndcg@10")), number(get("E4", "coverage@10"), 3),
+            number(get("E4", "nll"), 3), number(get("E4", "ece"))]
+
+
+FIGURES = ["HR@10", "NDCG@10", "MRR", "NDCG@10 (E1)", "NDCG@10 (E2)", "coverage@10", "nll", "ECE"]
+
+
+def mean_getter(experiment, name):
+    """Intervals belong to one seed: with several there is none."""
+    def get(*keys):
+        if "ci" in keys:
+            units = experiment.settings[name]
+            return dig(units[0], keys) if len(units) == 1 else None
+        return experiment.mean(name, *keys)
+    return get
+
+
+def all_section(experiment):
+    rows = baseline_rows(experiment, lambda get: ["-"] + figures(get) + ["-", "-"])
+    for name in experiment.order():
+        rows.append([name, str(len(experiment.settings[name]))] + figures(mean_getter(experiment, name)) +
+                    [number(experiment.mean(name, "train", "seconds"), 0), megabytes(experiment, name)])
+    return ["## All settings", "",
+            "Figures are of the test part under E4 unless the column names another protocol; nll and ECE are of the softmax "
+            "of the scores over all items. In brackets the 95 % bootstrap interval over users, of single seeds; seconds are of "
+            "the whole training with its validations.", ""] + \
+        table(["setting", "seeds"] + FIGURES + ["seconds", "MB"], rows)
+
+
+def base_of(name):
+    """What a setting around the centre is held against: the centre, or what has its number of negatives."""
+    return "sampled_softmax-k" + name.rsplit("-k", 1)[1] if "-k" in name else CENTRE
+
+
+def first_seed(experiment, name):
+    return dig(experiment.units.get(name + "-seed1"), ("E4", "ndcg@10"))
+
+
+def change(experiment, name):
+    own, base = first_seed(experiment, name), first_seed(experiment, base_of(name))
+    return "-" if own is None or base is None or name == CENTRE else f"{own - base:+.4f}"
+
+
+def around_section(experiment):
+    late = experiment.gradients("late")
+    rows = baseline_rows(experiment, lambda get: [number(get("E4", "ndcg@10"))] + ["-"] * 6)
+    for name in experiment.order():
+        if name not in (CENTRE, "softmax") and name in grid_settings(experiment):
+            continue
+        rows.append([name, number(experiment.mean(name, "E4", "ndcg@10")), change(experiment, name),
+                     number(experiment.mean(name, "E4", "nll"), 3), number(experiment.mean(name, "E4", "ece")),
+                     number(experiment.mean(name, "E4", "coverage@10"), 3), cost(experiment, name),
+                     number(dig(late.get(name), ("all", "expected_cosine")), 3)])
+    lines = ["## Around the centre", "",
+             f"One factor of {CENTRE} (seen = keep, sampler = uniform, logq = none, negatives of each position) is changed "
+             "in each row; the change is to the centre's first seed. Settings with another k in their name have that many "
+             "negatives, and are held against uniform ones of the same number. sampler-sce has buckets of 256 items in place "
+             "of negatives.", ""]
+    spread = [unit["E4"]["ndcg@10"] for unit in experiment.settings.get(CENTRE, [])]
+    if len(spread) > 1:
+        lines += [f"The centre's {len(spread)} seeds lie between {min(spread):.4f} and {max(spread):.4f}: with one seed, a "
+                  "difference of that size says nothing.", ""]
+    else:
+        lines += ["Of the centre, fewer than two seeds have run: how much of these differences is chance is not known.", ""]
+    return lines + table(["setting", "NDCG@10", "change", "nll", "ECE", "coverage@10", "s per epoch / MB",
+                          "gradient, late"], rows)
+
+
+# ---- protocols ------------------------------------------------------------------------------------------------------
+
+def kendall(a, b):
+    """Kendall's tau-b of two lists of figures; None without an order."""
+    pairs = [(i, j) for i in range(len(a)) for j in range(i)]
+    signs = [((a[i] > a[j]) - (a[i] < a[j]), (b[i] > b[j]) - (b[i] < b[j])) for i, j in pairs]
+    untied = math.sqrt(sum(s != 0 for s, _ in signs) * sum(t != 0 for _, t in signs))
+    return sum(s * t for s, t in signs) / untied if untied else None
+
+
+def order_section(experiment):
+    names = experiment.order()
+    rows = []
+    for one, other in (("E1", "E4"), ("E2", "E4"), ("E1", "E2")):
+        taus = [kendall([experiment.mean(n, one, metric) for n in names], [experiment.mean(n, other, metric) for n in names])
+                for metric in ("hr@10", "ndcg@10")]
+        rows.append([f"{one}, {other}"] + [number(tau, 3) for tau in taus])
+    return ["## Do the protocols order the models alike?", "",
+            f"Kendall's tau-b between the orders of {len(names)} settings (means over their seeds): 1 is the same order, 0 none in "
+            "common. E1 ranks among 100 uniform negatives, E2 among 100 by popularity, E4 among all items.", ""] + \
+        table(["protocols", "by HR@10", "by NDCG@10"], rows if len(names) > 1 else [])
+
+
+def group_rate(deciles, first, last):
+    chosen = [d for d in deciles[first:last] if d["users"] and d["hr@10"] is not None]
+    users = sum(d["users"] for d in chosen)
+    return sum(d["users"] * d["hr@10"] for d in chosen) / users if users else None
+
+
+def group_cells(breakdowns):
+    """breakdowns[protocol] are the reports of the seeds."""
+    def cell(protocol, first, last):
+        rates = [group_rate(deciles, first, last) for deciles in breakdowns[protocol]]
+        rates = [rate for rate in rates if rate is not None]
+        return number(sum(rates) / len(rates) if rates else None)
+    return [cell("E4", first, last) for _, first, last in GROUPS] + \
+        [cell(protocol, first, last) for protocol in ("E1", "E2") for _, first, last in (GROUPS[0], GROUPS[-1])]
+
+
+def tail_section(experiment):
+    rows = []
+    reports = experiment.units.get("baselines")
+    for name in ("popularity", "markov") if reports else ():
+        rows.append([f"*{name}*"] + group_cells({p: [reports[p]["breakdown"][name]["decile"]] for p in ("E1", "E2", "E4")}))
+    for name in experiment.order():
+        rows.append([name] + group_cells({p: [unit[p]["breakdown"]["model"]["decile"] for unit in experiment.settings[name]]
+                                          for p in ("E1", "E2", "E4")}))
+    head = ["setting"] + [f"E4, {group[0]}" for group in GROUPS] + \
+        [f"{p}, {group[0]}" for p in ("E1", "E2") for group in (GROUPS[0], GROUPS[-1])]
+    return ["## Head and tail", "",
+            "HR@10 of users whose target is in these deciles of the items by training count (1: the most popular tenth):", ""] + \
+        table(head, rows)
+
+
+# ---- gradients ------------------------------------------------------------------------------------------------------
+
+def gradient_section(experiment):
+    lines = {c: experiment.gradients(c) for c in CHECKPOINTS}
+    names = list(dict.fromkeys(name for c in CHECKPOINTS for name in lines[c]))
+    keys = ("expected_cosine", "ratio", "single_cosine")
+    rows = [[name] + [" / ".join(number(dig(lines[c].get(name), ("all", key)), 3) for key in keys) for c in CHECKPOINTS]
+            for name in names]
+    some = next((line for c in CHECKPOINTS for line in lines[c].values()), None)
+    about = f" ({some['users']} users, {some['draws']} draws)" if some else ""
+    epochs = ", ".join(f"{c}: {dig(experiment.units.get('gradient-' + c), ('train', 'epochs')) or '-'}" for c in CHECKPOINTS)
+    return ["## Gradients", "",
+            f"Weights of a training with the full softmax after some epochs ({epochs}), one batch of training sequences{about}, no "
+            "dropout: cosine of the expected gradient to that of the full softmax / ratio of the norm of the mean of the draws to "
+            "its norm / mean cosine of a single draw, over all parameters. The first is estimated and can come out a little above "
+            "1; - is an estimate that found nothing but noise. The lines have the same for the items' rows and for the network "
+            "alone.", ""] + table(["setting"] + CHECKPOINTS, rows)
+
+
+# ---- pictures -------------------------------------------------------------------------------------------------------
+
+def ticks(low, high, log):
+    if log:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        marks = [m * 10.0 ** p for p in powers for m in (1, 2, 5)]
+        return [mark for mark in marks if low <= mark <= high]
+    step = 10 ** math.floor(math.log10((high - low) / 4))
+    step *= next(m for m in (1, 2, 5, 10) if (high - low) / (m * step) <= 6)
+    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def span(values, log):
+    low, high = min(values), max(values)
+    if log:
+        return low / 1.15, high * 1.15
+    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1
+    return low - margin, high + margin
+
+
+def picture(title, x_name, y_name, series, log_x, lines=True):
+    """series: (name, [(x, y), ...]), one colour each. SVG."""
+    left, top, width, height = 70, 40, 520, 320
+    xs = [x for _, points in series for x, _ in points]
+    ys = [y for _, points in series for _, y in points]
+    (x0, x1), (y0, y1) = span(xs, log_x), span(ys, False)
+    scale = math.log10 if log_x else float
+
+    def across(x):
+        return left + width * (scale(x) - scale(x0)) / (scale(x1) - scale(x0))
+
+    def down(y):
+        return top + height * (y1 - y) / (y1 - y0)
+
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="780" height="420" font-family="sans-serif" font-size="12">',
+           '<rect width="780" height="420" fill="white"/>',
+           f'<text x="{left}" y="22" font-size="14" font-weight="bold">{html.escape(title)}</text>',
+           f'<text x="{left + width / 2}" y="{top + height + 44}" text-anchor="middle">{html.escape(x_name)}</text>',
+           f'<text transform="translate(18,{top + height / 2}) rotate(-90)" text-anchor="middle">{html.escape(y_name)}</text>',
+           f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#999"/>']
+    for x in ticks(x0, x1, log_x):
+        out.append(f'<path d="M{across(x):.1f},{top}V{top + height}" stroke="#eee"/>'
+                   f'<text x="{across(x):.1f}" y="{top + height + 18}" text-anchor="middle">{x:g}</text>')
+    for y in ticks(y0, y1, False):
+        out.append(f'<path d="M{left},{down(y):.1f}H{left + width}" stroke="#eee"/>'
+                   f'<text x="{left - 8}" y="{down(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>')
+    for i, (name, points) in enumerate(series):
+        colour = COLOURS[i % len(COLOURS)]
+        if lines:
+            path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in points)
+            out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        out += [f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="{2 if lines else 4}" fill="{colour}"/>' for x, y in points]
+        out.append(f'<rect x="605" y="{top + 18 * i}" width="10" height="10" fill="{colour}"/>'
+                   f'<text x="621" y="{top + 18 * i + 10}">{html.escape(name)}</text>')
+    return "\n".join(out) + "\n</svg>\n"
+
+
+def seconds_series(experiment):
+    names = ["softmax"] + [f"sampled_softmax-k{k}" for k in COUNTS]
+    return [(name, [(s, m) for _, s, m in experiment.settings[name][0]["curve"]]) for name in names
+            if name in experiment.settings and experiment.settings[name][0]["curve"]]
+
+
+def bytes_series(experiment):
+    families = [(loss, [f"{loss}-k{k}" for k in COUNTS]) for loss in LOSSES] + [("softmax", ["softmax"])]
+    families.append(("around the centre", [n for n in experiment.order() if n not in grid_settings(experiment)]))
+    series = []
+    for family, names in families:
+        points = [(experiment.mean(n, "train", "peak_rss_bytes") / 1e6, experiment.mean(n, "E4", "ndcg@10")) for n in names
+                  if n in experiment.settings]
+        if points:
+            series.append((family, sorted(points)))
+    return series
+
+
+def gradient_series(experiment):
+    checkpoint = next((c for c in reversed(CHECKPOINTS) if experiment.gradients(c)), None)
+    lines = experiment.gradients(checkpoint) if checkpoint else {}
+    series = []
+    for loss in LOSSES:
+        cosines = [(k, dig(lines.get(f"{loss}-k{k}"), ("all", "expected_cosine"))) for k in COUNTS]
+        points = [(k, c) for k, c in cosines if c is not None]
+        if points:
+            series.append((loss, points))
+    return checkpoint, series
+
+
+def pictures(experiment):
+    checkpoint, gradient = gradient_series(experiment)
+    return [
+        ("sampling-seconds.svg", "Validation over the seconds of training", "seconds of training", "NDCG@10 (E4, validation)",
+         seconds_series(experiment), True, True),
+        ("sampling-bytes.svg", "Accuracy over memory", "peak memory of the training, MB", "NDCG@10 (E4, test)",
+         bytes_series(experiment), True, False),
+        ("sampling-gradients.svg", f"Expected gradient and that of the full softmax, {checkpoint} weights", "negatives", "cosine",
+         gradient, True, True),
+    ]
+
+
+# ---- the page -------------------------------------------------------------------------------------------------------
+
+def opening(experiment):
+    missing = [name for name in experiment.plan if name not in experiment.units]
+    some = next((unit for unit in experiment.units.values() if "train" in unit), None)
+    commits = sorted({c for unit in experiment.units.values() for c in unit["commit"].split(",")})
+    lines = ["# Sampling of negatives", "",
+             "Written by `make experiment-sampling` from sampling.jsonl; do not edit. What is varied, and the budgets, are in "
+             "`tests/experiments/sampling.sh`.", "",
+             f"**{len(experiment.units)} of {len(experiment.plan)} units have run**" +
+             ("." if not missing else "; without a line so far: " + ", ".join(missing) + "."), ""]
+    if some:
+        lines += [f"Data {some['data']} ({some['train']['users']} users, {some['train']['items']} items), "
+                  f"{some['train']['threads']} threads, commits {', '.join(commits)}. The centre has three seeds when all has run, "
+                  "everything else one.", ""]
+    return lines
+
+
+def main(lines_path, folder):
+    experiment = Experiment(read_units(lines_path), planned())
+    page = opening(experiment)
+    sections = [loss_section, around_section, all_section, order_section, tail_section, gradient_section]
+    for section in sections:
+        page += section(experiment)
+    for name, title, x_name, y_name, series, log_x, lines in pictures(experiment):
+        path = os.path.join(folder, name)
+        if series:
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(picture(title, x_name, y_name, series, log_x, lines))
+            page += [f"![{title}]({name})", ""]
+        elif os.path.exists(path):
+            os.remove(path)
+    with open(os.path.join(folder, "sampling.md"), "w", encoding="utf-8") as out:
+        out.write("\n".join(page).rstrip() + "\n")
+    print(f"{len(experiment.units)} of {len(experiment.plan)} units have run: {os.path.join(folder, 'sampling.md')}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2])
