@@ -88,7 +88,8 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->near_y = SQ_TAKE(arena, float, n * dp);
         out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
-    sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, &out->head);
+    sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)l->columns, &out->head);
+    sq_relations_take(arena, l, o, longest, training, &out->relations);
     if (!l->rp) return;
     sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
     out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
@@ -194,6 +195,19 @@ static void project_qkv(const at *a)
     linear(a, a->n, key_input(a), a->dp, a->d, w + a->hp, ld, b + a->hp, a->s->qkv + a->hp, 2 * a->hp, ld);
 }
 
+/* Turns queries and keys of x [tokens][3 * hp], or their gradients back again, by the places of their events. */
+static void rotate(const at *a, float sign, float *x)
+{
+    size_t half = (size_t)a->l->dh / 2, ld = 3 * a->hp, dhp = (size_t)a->l->dhp;
+    const sq_relations *r = &a->work->relations;
+    if (a->l->relative != SQ_RELATIVE_ROTARY) return;
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
+        for (size_t h = 0; h < 2 * (size_t)a->l->heads; h++)
+            a->k->rotate(n, half, ld, half, r->cosines, r->sines, sign, x + start * ld + h * dhp);
+    }
+}
+
 static sq_head head_of(const at *a, int32_t sequence, int32_t head)
 {
     int32_t start = a->batch->starts[sequence];
@@ -250,9 +264,20 @@ static const sq_gates *gates_of(const at *a, int32_t sequence, size_t from, floa
     return to;
 }
 
+/* Of a head, or NULL; grads: for the backward pass, or NULL. */
+static const sq_relation *relation_of(const at *a, int32_t head, float *grads, sq_relation *to)
+{
+    if (!a->l->columns) return NULL;
+    *to = sq_relation_of_head(a->l, a->net->weights, a->block, head, &a->work->relations, grads);
+    return to;
+}
+
 static void attend(const at *a, size_t from)
 {
     float *kept = a->s->kept;
+    sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, NULL,
+                      &a->work->relations);
+    rotate(a, 1, a->s->qkv);
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         sq_gates values;
         const sq_gates *gates = gates_of(a, i, from, NULL, &values);
@@ -260,7 +285,9 @@ static void attend(const at *a, size_t from)
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            sq_relation relation;
             head.gates = gates;
+            head.relation = relation_of(a, h, NULL, &relation);
             sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
@@ -287,6 +314,8 @@ static void sides_bwd(const at *a, float *dx, float *grads)
 static void attend_bwd(const at *a, float *grads)
 {
     const float *kept = a->s->kept;
+    sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, grads,
+                      &a->work->relations);
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         sq_gates values;
         const sq_gates *gates = gates_of(a, i, 0, grads, &values);
@@ -295,13 +324,17 @@ static void attend_bwd(const at *a, float *grads)
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
+            sq_relation relation;
             head.gates = gates;
+            head.relation = relation_of(a, h, grads, &relation);
             sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
                         dq + a->hp, dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
         if (a->l->rp) content_gates_bwd(a, i, grads);
     }
+    sq_relations_close(a->l, a->net->options, a->block, &a->work->relations, grads);
+    rotate(a, -1, a->work->dqkv);
 }
 
 /* Between [heads][dhp] and [d] when there is no output projection. */

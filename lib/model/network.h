@@ -6,6 +6,7 @@
 #include "layer/embedding.h"
 #include "model/gatetable.h"
 #include "model/readout.h"
+#include "model/relationtable.h"
 
 /* What a pass computes with. */
 typedef struct sq_network {
@@ -51,6 +52,7 @@ typedef struct sq_workspace {
     sq_readout readout;          /* training: of all tokens; else of one */
     float *t1, *t2, *dqkv, *dheads, *dhidden; /* backward */
     sq_head_scratch head;
+    sq_relations relations;   /* of the block at hand */
     sq_content_scratch gates; /* content gates */
     float *dsides;            /* [tokens][2 * rp] */
     sq_saved near;            /* Jacobian term: a block beside its own input, [tokens][dp] each */

@@ -7,7 +7,16 @@ enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
-enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
+enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE, SQ_POSITION_REVERSED };
+enum {
+    SQ_RELATIVE_NONE,
+    SQ_RELATIVE_SHAW,
+    SQ_RELATIVE_BIAS,
+    SQ_RELATIVE_T5,
+    SQ_RELATIVE_ALIBI,
+    SQ_RELATIVE_ROTARY,
+    SQ_RELATIVE_CHOICES
+};
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
@@ -59,6 +68,8 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
+    int64_t relative, relative_clip, relative_buckets, relative_distance;
+    double rotary_base;
     /* training */
     int64_t objective, maskings;
     double mask_probability, mask_last_share;

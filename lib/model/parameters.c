@@ -133,6 +133,20 @@ static void content_gates(builder *b, sq_block_at *at)
     at->gate_open = vector(b, "gate.bias", 1, GATES_START);
 }
 
+/* Distances that have a row of their own: up to relative_clip, or all that occur. */
+static void relative_widths(sq_layout *l, const sq_options *o)
+{
+    int32_t tokens = l->length + (o->user_embedding == SQ_USER_PREFIX);
+    l->relative = (int32_t)o->relative;
+    if (o->position == SQ_POSITION_REVERSED) l->relative = SQ_RELATIVE_REVERSED;
+    if (l->relative == SQ_RELATIVE_NONE || l->relative == SQ_RELATIVE_ROTARY) return;
+    int clips = l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_BIAS;
+    l->past = clips && o->relative_clip && o->relative_clip < tokens - 1 ? (int32_t)o->relative_clip : tokens - 1;
+    l->columns = l->bidirectional ? 2 * l->past + 1 : l->past + 1;
+    l->relative_ld = l->relative == SQ_RELATIVE_REVERSED ? 2 * l->hp : l->dhp;
+    l->bias_ld = round16(l->heads);
+}
+
 static void widths(sq_layout *l, const sq_options *o)
 {
     l->d = (int32_t)sq_options_width(o);
@@ -153,8 +167,41 @@ static void widths(sq_layout *l, const sq_options *o)
     if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
     l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    relative_widths(l, o);
     l->final_norm = (int32_t)o->final_norm;
     l->transform = o->head == SQ_HEAD_TRANSFORM;
+}
+
+/* A table with a row for each distance (or bucket of them). */
+static size_t relative_table(builder *b, const char *name, int64_t rows, int64_t cols, int32_t ld)
+{
+    sq_parameter *p = append(b, name, 2, rows, cols);
+    p->table = 1;
+    p->ld = (size_t)ld;
+    p->offset = reserve(b, (size_t)rows * p->ld);
+    p->fan_in = (int32_t)rows;
+    p->fan_out = (int32_t)cols;
+    return p->offset;
+}
+
+/* Row x of a table is for keys x - past events behind the query. The tables of position = reversed are made of other parameters
+ * and have only a place. */
+static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
+{
+    const sq_layout *l = b->layout;
+    if (l->relative == SQ_RELATIVE_SHAW) {
+        at->relative_keys = relative_table(b, "relative_key.weight", l->columns, l->dh, l->dhp);
+        at->relative_values = relative_table(b, "relative_value.weight", l->columns, l->dh, l->dhp);
+    }
+    if (l->relative == SQ_RELATIVE_BIAS) {
+        at->relative_bias = relative_table(b, "relative_bias.weight", 1, l->columns, round16(l->columns));
+        l->parameters[l->count - 1].rank = 1;
+    }
+    if (l->relative == SQ_RELATIVE_T5)
+        at->relative_bias = relative_table(b, "relative_bias.weight", o->relative_buckets, l->heads, l->bias_ld);
+    if (l->relative != SQ_RELATIVE_REVERSED) return;
+    at->relative_keys = reserve(b, (size_t)l->columns * (size_t)l->relative_ld);
+    at->relative_values = at->relative_keys + (size_t)l->hp;
 }
 
 /* A table of vectors; each starts as a position does. */
@@ -185,6 +232,7 @@ static void build(sq_layout *l, const sq_options *o)
         linear(&b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
         if (l->lp) position_gates(&b, at);
         if (l->rp) content_gates(&b, at);
+        relative_terms(&b, o, at);
     }
     b.block = -1;
     if (l->final_norm) norm(&b, "final_norm", &l->final_gain, &l->final_bias);

@@ -95,6 +95,18 @@ typedef struct sq_kernels {
     void (*gate_bwd)(size_t n, size_t width, size_t ld, size_t ldz, float keep_scale, const float *kept, const float *z,
                      float *dz, float *d);
 
+    /* Terms by distance, of n rows of one sequence and head. Row r is the query at column `at` + r of s and sees the first
+     * v = seen + r * more columns (v <= width of s); its column j has the term r[x], x = j - (at + r) + past, cut to
+     * 0 .. columns - 1. spread: s += r; collect: r [n][columns] = sum over the columns of s with that term, 0 where there is
+     * none, zero up to round16(columns). Rows of r are ldr apart, with ldr = 0 (spread only) the same for all. */
+    void (*spread)(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
+                   const float *r, float *s);
+    void (*collect)(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
+                    const float *s, float *r);
+    /* Rotates the pairs (e, half + e) of each of n rows of x by the angles whose cosines and sines stand in rows [half], ldt
+     * apart; sign -1 turns backwards. Nothing beyond 2 * half columns is touched. */
+    void (*rotate)(size_t n, size_t half, size_t ld, size_t ldt, const float *cosines, const float *sines, float sign, float *x);
+
     /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */
     float (*exp_shift)(size_t n, float shift, float *x);
     /* y = exp(x) for any n, within 1.01 units in the last place; 0 below -87.33 (no denormals), exp(88.37) above that, also at

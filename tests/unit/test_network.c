@@ -4,6 +4,7 @@
 typedef struct shape {
     int64_t wiring, dim, heads, attention_output, activation, mask;
     int64_t bert; /* norm on the embedding, residual dropout, a head and no final norm */
+    int64_t relative, clip, position;
 } shape;
 
 #define CAUSAL SQ_MASK_CAUSAL
@@ -11,19 +12,24 @@ typedef struct shape {
 
 /* Heads of whole and of odd width; dimensions that are and are not multiples of 16. */
 static const shape shapes[] = {
-    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0},
-    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0},
-    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0},
-    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1},
-    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, 0},
+    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, SQ_RELATIVE_SHAW, 0, 0},
+    {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 1, SQ_RELATIVE_T5, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_ROTARY, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 #define RUNS (3 * SHAPES) /* with each table of kernels */
@@ -37,6 +43,9 @@ static sq_options options_of(const shape *h)
     o.heads = h->heads;
     o.attention_output = h->attention_output;
     o.activation = h->activation;
+    o.relative = h->relative;
+    o.relative_clip = h->clip;
+    o.position = h->position;
     o.mask = h->mask;
     o.objective = h->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     o.embedding_norm = h->bert;
@@ -133,7 +142,7 @@ START_TEST(the_future_never_changes_an_earlier_vector)
 {
     sq_options o = options_of(&shapes[_i % SHAPES]);
     if (o.mask == SQ_MASK_BIDIRECTIONAL) return;
-    o.position = _i / SHAPES ? SQ_POSITION_START : SQ_POSITION_NONE;
+    if (o.position != SQ_POSITION_REVERSED) o.position = _i / SHAPES ? SQ_POSITION_START : SQ_POSITION_NONE;
     small_model s = small_open(&o, 0, ITEMS);
     small_weights(&s);
     small_batch b, other;
