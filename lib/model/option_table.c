@@ -69,13 +69,18 @@ const sq_option sq_option_table[] = {
            "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
     INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
 
-    CHOICE(T, objective, "next", "next|cloze",
-           "What is learned: each event from those before it (mask = causal), or masked events from all around them "
-           "(mask = bidirectional)."),
+    CHOICE(T, objective, "next", "next|cloze|prefix",
+           "What is learned: each event from those before it (mask = causal); masked events from all around them "
+           "(mask = bidirectional); or each event from those before it as a sequence of their own, so that positions are "
+           "what they are when that event is predicted (costs about half the window's length more)."),
     REAL(T, mask_probability, "0.2", 1e-6, 0.999999,
          "Share of a sequence's window that objective = cloze masks: that many events, rounded, at least one."),
     REAL(T, mask_last_share, "0", 0, 1, "Share of the maskings that mask the last event alone, as inference has it."),
     INTEGER(T, maskings, "1", 1, 10000, "Differently masked samples of each sequence in an epoch of objective = cloze."),
+    INTEGER(T, prefix_stride, "1", 1, 65536,
+            "Every so many-th event is a target of objective = prefix, from one of the newest on, drawn anew each epoch."),
+    REAL(T, random_end, "0", 0, 1,
+         "Share of the training sequences that end, for one epoch, at an event drawn at random: late positions meet many ends."),
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max",
            "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
            "sampled negatives; gSASRec's calibrated binary cross-entropy; or a pairwise ranking loss over the negatives."),

@@ -230,6 +230,23 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_prefix(const sq_options *o, seqrec_error *error)
+{
+    if (o->objective != SQ_OBJECTIVE_PREFIX) {
+        SQ_CHECK(o->prefix_stride == 1, error, SEQREC_E_ARGUMENT,
+                 "prefix_stride = %lld needs objective = prefix: otherwise all targets are learned in one pass",
+                 (long long)o->prefix_stride);
+        return SEQREC_OK;
+    }
+    SQ_CHECK(o->user_embedding == SQ_USER_NONE, error, SEQREC_E_ARGUMENT,
+             "objective = prefix has no place for users' vectors: user_embedding must be none");
+    SQ_CHECK(o->sse_item == 0, error, SEQREC_E_ARGUMENT,
+             "sse_item = %g replaces events of a sequence, which objective = prefix has many times", o->sse_item);
+    SQ_CHECK(o->targets == 1, error, SEQREC_E_ARGUMENT, "targets = %lld: with objective = prefix a sequence has one target",
+             (long long)o->targets);
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     const int64_t width = sq_options_width(options);
@@ -256,6 +273,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
     SQ_TRY(check_relative(options, error));
+    SQ_TRY(check_prefix(options, error));
     SQ_TRY(check_temperature(options, error));
     return check_loss(options, error);
 }

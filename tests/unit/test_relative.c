@@ -272,11 +272,111 @@ START_TEST(reversed_positions_in_one_pass_are_those_of_every_prefix_by_itself)
 }
 END_TEST
 
+/* The gradient of a step: item vectors first, then the parameter block. */
+static void step_gradient(const sq_options *o, const small_batch *b, double *loss, small_model *s)
+{
+    *s = small_open(o, 0, 90);
+    small_weights(s);
+    small_train(s, o);
+    *loss = small_step(s->trainer, b);
+}
+
+/* After one step with a learning rate of nothing, Adam's first moments are the gradient times 1 - beta1. */
+START_TEST(training_in_one_pass_is_training_on_every_prefix)
+{
+    sq_options o = reversed_options(_i ? SQ_WIRING_ORIGINAL : SQ_WIRING_POST_NORM, 1);
+    small_model packed, literal;
+    small_batch b;
+    double one, other, norm = 0, difference = 0;
+    o.loss = SQ_LOSS_SOFTMAX;
+    o.learning_rate = 0;
+    small_draw(&b, 9, 12, 2, 41, 90);
+    step_gradient(&o, &b, &one, &packed);
+    o.position = SQ_POSITION_END;
+    o.objective = SQ_OBJECTIVE_PREFIX;
+    step_gradient(&o, &b, &other, &literal);
+    ck_assert_double_eq_tol(one, other, 1e-5);
+    const sq_layout *l = &literal.model->layout;
+    for (int32_t i = 0; i < l->count; i++) {
+        const sq_parameter *p = &l->parameters[i], *q = &packed.model->layout.parameters[i];
+        ck_assert_str_eq(p->name, q->name);
+        for (int64_t r = 0; r < p->rows; r++)
+            for (int64_t c = 0; c < p->cols; c++) {
+                double a = (double)literal.trainer->m[sq_parameter_index(p, r, c)];
+                double e = (double)packed.trainer->m[sq_parameter_index(q, r, c)] - a;
+                norm += a * a;
+                difference += e * e;
+            }
+    }
+    ck_assert_double_gt(norm, 0);
+    ck_assert_msg(sqrt(difference / norm) < 1e-5, "%g of %g", sqrt(difference), sqrt(norm));
+    small_close(&packed);
+    small_close(&literal);
+}
+END_TEST
+
 /* What the one-pass form is not: keys behind a norm, and blocks whose keys have seen positions of other queries. */
 START_TEST(reversed_positions_of_deeper_or_pre_normed_networks_are_an_own_scheme)
 {
     ck_assert_double_gt(reversed_difference(SQ_WIRING_PRE_NORM, 1), 1e-3);
     ck_assert_double_gt(reversed_difference(SQ_WIRING_POST_NORM, 2), 1e-3);
+}
+END_TEST
+
+/* ---- prefixes and random ends ---------------------------------------------------------------------------------------- */
+
+static const int32_t events[] = {5, 6, 7, 8, 9, 10, 11, 12};
+
+START_TEST(prefixes_are_sequences_with_one_target_that_share_what_was_seen)
+{
+    sq_options o = small_options("sasrec");
+    small_model s = small_open(&o, 0, 90);
+    small_train(&s, &o);
+    sq_plan *p = &s.trainer->plan;
+    sq_plan_clear(p);
+    sq_plan_sequence sequence = {events, NULL, 7, 1};
+    EXPECT_OK(sq_plan_add_prefixes(p, &s.context->memory, &sequence, 4, 0.5, 2, 1, error));
+    EXPECT_OK(sq_plan_finish(p, &s.context->memory, 64, error));
+    ck_assert_int_eq(p->sequences, 2); /* targets 10 and 8: of the last 4 every second, but for the newest */
+    static const int32_t inputs[] = {6, 7, 8, 9, 5, 6, 7}, targets[] = {10, 8};
+    ck_assert_int_eq(p->tokens, 7);
+    ck_assert_mem_eq(p->inputs, inputs, sizeof inputs);
+    ck_assert_int_eq(p->target_count, 2);
+    ck_assert_mem_eq(p->targets, targets, sizeof targets);
+    ck_assert_int_eq(p->target_tokens[0], 3);
+    ck_assert_int_eq(p->target_tokens[1], 6);
+    ck_assert_double_eq_tol((double)p->weights[1] / (double)p->weights[0], 0.25, 1e-6);
+    for (int64_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(p->seen_starts[i], 0);
+        ck_assert_int_eq(p->seen_ends[i], 8);
+    }
+    ck_assert_mem_eq(p->seen, events, sizeof events);
+    small_close(&s);
+}
+END_TEST
+
+/* Every end comes as often as every other, what is cut off stays seen, and a share is left whole. */
+START_TEST(a_random_end_is_uniform_over_the_events)
+{
+    sq_options o = small_options("sasrec");
+    o.random_end = 0.75;
+    int64_t ends[9] = {0}, draws = 20000;
+    small_model s = small_open(&o, 0, 90);
+    small_train(&s, &o);
+    sq_plan *p = &s.trainer->plan;
+    sq_plan_clear(p);
+    for (int64_t i = 0; i < draws; i++) EXPECT_OK(sq_trainer_plan_add(s.trainer, &(sq_plan_sequence){events, NULL, 8, 0}, error));
+    for (int64_t i = 0; i < draws; i++) {
+        ends[p->starts[i + 1] - p->starts[i] + 1]++;
+        ck_assert_int_eq(p->seen_ends[i] - p->seen_starts[i], 8);
+    }
+    double square = 0;
+    for (int n = 2; n <= 8; n++) {
+        double expected = (double)draws * (0.75 / 7 + (n == 8 ? 0.25 : 0)), d = (double)ends[n] - expected;
+        square += d * d / expected;
+    }
+    ck_assert_msg(square < 22.5, "chi-square %g of 6 degrees", square);
+    small_close(&s);
 }
 END_TEST
 
@@ -345,6 +445,10 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     expect_refused("position=reversed user_embedding=prefix", "the user's token");
     expect_refused("relative=shaw gates=position", "values, which relative = shaw has");
     expect_refused("position=reversed gates=position", "values, which position = reversed has");
+    expect_refused("prefix_stride=3", "needs objective = prefix");
+    expect_refused("objective=prefix user_embedding=added", "users' vectors");
+    expect_refused("objective=prefix targets=2", "has one target");
+    expect_refused("objective=prefix sse_item=0.1", "has many times");
     expect_refused("relative=t5 relative_buckets=512", "must be above the 256 distances");
 }
 END_TEST
@@ -360,7 +464,10 @@ int main(void)
     tcase_add_test(tests, alibi_slopes_halve_over_eight_heads);
     tcase_add_test(tests, rotary_products_depend_on_the_distance_alone);
     tcase_add_test(tests, reversed_positions_in_one_pass_are_those_of_every_prefix_by_itself);
+    tcase_add_loop_test(tests, training_in_one_pass_is_training_on_every_prefix, 0, 2);
     tcase_add_test(tests, reversed_positions_of_deeper_or_pre_normed_networks_are_an_own_scheme);
+    tcase_add_test(tests, prefixes_are_sequences_with_one_target_that_share_what_was_seen);
+    tcase_add_test(tests, a_random_end_is_uniform_over_the_events);
     tcase_add_loop_test(tests, every_scheme_trains_to_the_same_bits_on_any_number_of_threads, 0, SCHEMES);
     tcase_add_test(tests, what_makes_no_sense_is_refused_with_the_rule);
     suite_add_tcase(suite, tests);
