@@ -1,4 +1,4 @@
-/* attention: softmax attention, forward and backward, by blocks of rows. */
+/* attention: softmax and pointwise attention, forward and backward, by blocks of rows. */
 #include "attention/attention.h"
 #include <math.h>
 #include <string.h>
@@ -90,6 +90,24 @@ static void to_keys(const sq_kernels *k, const sq_head *h, const rows *b, const 
 
 static float inverse_root(const sq_head *head) { return 1.0f / sqrtf((float)head->width); }
 
+/* Scores of a block to probabilities or their like, and back: p and d as the kernels leave them. */
+static void activate(const sq_kernels *k, const sq_head *h, const rows *b, float *s, float *kept)
+{
+    if (h->pointwise > 0)
+        k->pointwise_fwd(b->rows, b->seen, b->more, b->width, b->width, h->pointwise, s, kept);
+    else
+        k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
+}
+
+static void activate_bwd(const sq_kernels *k, const sq_head *h, const rows *b, const float *kept, const float *delta, float *p,
+                         float *d)
+{
+    if (h->pointwise > 0)
+        k->pointwise_bwd(b->rows, b->seen, b->more, b->width, b->width, b->width, h->pointwise, kept, p, d);
+    else
+        k->attend_bwd(b->rows, b->width, b->width, b->width, inverse_root(h), h->dropout.scale, kept, delta, p, d);
+}
+
 /* ---- a relation's terms of a block ---------------------------------------------------------------------------------- */
 
 static sq_relation relation_of(const sq_head *h, const rows *b) { return sq_relation_within(h->relation, b->i + b->rows - 1); }
@@ -152,7 +170,7 @@ static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, 
         sq_relation n = relation_of(h, b);
         add_terms(k, h, b, &n, q, h->ld, n.keys_t, n.bias, scratch->r, s);
     }
-    k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
+    activate(k, h, b, s, kept);
 }
 
 /* out = gated probabilities times V. */
@@ -212,8 +230,7 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
         by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
         if (n.values) add_terms(k, h, &b, &n, d_out, ld_out, n.values_t, NULL, scratch->r, scratch->d);
         if (h->gates) sq_gates_bwd(k, h->gates, i, b.rows, b.width, h->dropout.scale, block, scratch->d);
-        k->attend_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
-                      scratch->p, scratch->d);
+        activate_bwd(k, h, &b, block, scratch->delta, scratch->p, scratch->d);
         if (h->gates) sq_gates_fwd(k, h->gates, i, b.rows, b.width, scratch->p);
         to_keys(k, h, &b, scratch->p, d_out, ld_out, dv);
         of_keys(k, h, &b, scratch->d, h->k, dq + i * h->ld, h->ld);

@@ -1,4 +1,4 @@
-/* attention: softmax attention over one packed sequence and one head, causal or bidirectional, blocked by rows. */
+/* attention: softmax or pointwise attention over one packed sequence and one head, causal or bidirectional, blocked by rows. */
 #ifndef SQ_ATTENTION_H
 #define SQ_ATTENTION_H
 #include "base/arena.h"
@@ -12,6 +12,7 @@ typedef struct sq_head {
     size_t length, width, padded, ld;
     int32_t bidirectional; /* 0: token t sees keys 0 .. t; 1: all keys of its sequence */
     const float *q, *k, *v;
+    float pointwise;    /* 0: softmax; else a_tj = pointwise * silu(score), not divided by a root, without dropout (HSTU) */
     sq_dropout dropout; /* on the probabilities */
     uint64_t mask_row;  /* row of the mask that token 0 uses */
     const sq_gates *gates; /* of the sequence, or NULL: all open */

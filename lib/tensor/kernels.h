@@ -77,6 +77,23 @@ typedef struct sq_kernels {
     void (*gelu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
     void (*gelu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
 
+    /* y = silu(x) = x / (1 + exp(-x)); bwd: dx *= derivative at x. NaN at -Inf. y may be x. */
+    void (*silu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
+    void (*silu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
+    /* Gated units: y [n][width] = f(z) * a. swiglu: f = silu, sigmoid: f the logistic function. z and a [n][ld]; bwd: dz, da
+     * [n][ld] from dy [n][width]; dy may be da when ld = width. */
+    void (*swiglu_fwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, float *y);
+    void (*swiglu_bwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, const float *dy, float *dz, float *da);
+    void (*sigmoid_fwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, float *y);
+    void (*sigmoid_bwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, const float *dy, float *dz, float *da);
+
+    /* Pointwise attention (HSTU) of n rows, in place: s_rj = factor * silu(s_rj) for the first v = seen + r * more keys, 0 up to
+     * `width`; kept (if not NULL, same ld): s as it came, 0 behind v. */
+    void (*pointwise_fwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, float factor, float *s, float *kept);
+    /* From kept [n][ld] and da in d [n][ldd], which may be anything finite behind the keys that a row sees: p = factor * silu, d = ds. */
+    void (*pointwise_bwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, size_t ldd, float factor, const float *kept,
+                          float *p, float *d);
+
     /* Softmax of n rows of one sequence and head, in place, over `width` columns. Row r sees the first v = seen + r * more keys
      * (0 < v <= width; more = 1: causal rows, one key further each; 0: all see the same): p_rj = softmax_j<v(scale * s_rj), zero
      * for j >= v. s becomes p after dropout; kept (if not NULL, same ld) becomes p with the sign turned where dropout drops it.

@@ -194,6 +194,7 @@ static void gradient_embedding(problem *p)
 typedef struct attention {
     double dropout;
     int32_t bidirectional;
+    float pointwise;
 } attention;
 
 static sq_head head_of(const problem *p)
@@ -201,6 +202,7 @@ static sq_head head_of(const problem *p)
     const attention *row = p->row;
     sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
     h.bidirectional = row->bidirectional;
+    h.pointwise = row->pointwise;
     h.q = p->in[0].x;
     h.k = p->in[1].x;
     h.v = p->in[2].x;
@@ -625,7 +627,8 @@ static void gradient_softmax(problem *p)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const attention plain = {0, 0}, dropped = {0.3, 0}, both_ways = {0, 1}, both_ways_dropped = {0.3, 1};
+static const attention plain = {0, 0, 0}, dropped = {0.3, 0, 0}, both_ways = {0, 1, 0}, both_ways_dropped = {0.3, 1, 0},
+                       pointwise = {0, 0, 0.05f}, pointwise_both = {0, 1, 0.05f};
 #define NO_TERMS 0, 0, 0
 #define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
@@ -698,6 +701,8 @@ static const struct pair {
     {"attention both ways", &both_ways, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"attention both ways with dropout", &both_ways_dropped, open_attention, value_attention, gradient_attention,
      close_attention, 0},
+    {"pointwise attention", &pointwise, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"pointwise attention both ways", &pointwise_both, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"attention with gates", &plain, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"attention with gates and dropout", &dropped, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"content gates with their sparsity", NULL, open_content, value_content, gradient_content, close_content, 2},
