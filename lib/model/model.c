@@ -37,7 +37,7 @@ int32_t sq_weights_settle(const seqrec_model *m, sq_weights *weights, seqrec_err
     if (weights->settled) return SEQREC_OK;
     SQ_TRY(sq_gate_table_create(&m->context->memory, &m->layout, &weights->gates, error));
     sq_gate_table_settle(m->kernels, &m->layout, &m->options, weights->at, &weights->gates);
-    sq_reversed_derive(m->kernels, &m->layout, weights->at);
+    sq_derive(m->kernels, &m->layout, weights->at);
     weights->settled = 1;
     return SEQREC_OK;
 }

@@ -27,7 +27,15 @@ const sq_option sq_option_table[] = {
            "Place of the layer norms: after each residual (SASRec.pytorch), before each sub-layer, or the 2018 paper's: "
            "norm on the query only and residual from the normalised tensor."),
     BOOLEAN(M, attention_output, "true", "Linear projection behind the attention heads."),
-    CHOICE(M, activation, "relu", "relu|gelu", "Activation of the feed-forward layer."),
+    CHOICE(M, activation, "relu", "relu|gelu|swiglu",
+           "Activation of the feed-forward layer; swiglu gates it by a third layer, without biases."),
+    CHOICE(M, attention, "softmax", "softmax|hstu",
+           "Softmax attention and feed-forward layers, or HSTU's layer: pointwise attention whose output is gated, without them."),
+    INTEGER(M, hstu_length, "0", 0, 1000000,
+            "What attention = hstu divides its scores by, whatever a history's length; 0 = max_length."),
+    BOOLEAN(M, residual_gate, "false",
+            "Multiply what a sub-layer adds to its residual by a learned gate of that residual (LiGR); needs wiring = pre_norm."),
+    BOOLEAN(M, norm_affine, "true", "Layer norms have a gain and a bias; those of attention = hstu never have."),
     CHOICE(M, mask, "causal", "causal|bidirectional",
            "What an event sees in attention: itself and what came before, or its whole sequence."),
     CHOICE(M, position, "end", "end|start|none|reversed",
@@ -263,6 +271,46 @@ static void bert4rec(sq_options *o)
     o->average_epochs = 10;
 }
 
+/* eSASRec as its authors run it on ml-1m (RecTools: LiGR blocks with SwiGLU of four times the width, one head, 256 uniform negatives,
+ * positions from the newest event). */
+static void esasrec(sq_options *o)
+{
+    sampled_softmax(o);
+    o->wiring = SQ_WIRING_PRE_NORM;
+    o->residual_gate = 1;
+    o->activation = SQ_ACTIVATION_SWIGLU;
+    o->ffn_dim = 256;
+    o->position = SQ_POSITION_END;
+    o->init = SQ_INIT_XAVIER;
+    o->dropout_ffn = 0;
+    o->dropout_residual = 0.1;
+    o->beta2 = 0.98;
+}
+
+/* HSTU's published program on ml-1m (Zhai et al. 2024), without its bias by time: width 50, two layers, one head, a bias by
+ * distance, N = 211, cosine scores with temperature .05 and 128 uniform negatives, AdamW. Its position table starts at random
+ * with deviation 1 / sqrt(dim), ours as everything else. */
+static void hstu(sq_options *o)
+{
+    o->attention = SQ_ATTENTION_HSTU;
+    o->hstu_length = 211;
+    o->wiring = SQ_WIRING_PRE_NORM;
+    o->relative = SQ_RELATIVE_BIAS;
+    o->position = SQ_POSITION_START;
+    o->norm_affine = 0;
+    o->norm_epsilon = 1e-6;
+    o->final_norm = 0;
+    o->score = SQ_SCORE_COSINE;
+    o->init = SQ_INIT_TRUNCATED_NORMAL;
+    o->loss = SQ_LOSS_SAMPLED_SOFTMAX;
+    o->negatives = 128;
+    o->seen = SQ_SEEN_EXCLUDE_TARGET;
+    o->optimizer = SQ_OPTIMIZER_ADAMW;
+    o->epochs = 101;
+    o->valid_every = 2;
+    o->average_epochs = 10;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -275,6 +323,8 @@ static const struct {
     {"sse-pt", sse_pt},
     {"bert4rec", bert4rec},
     {"rec-denoiser", rec_denoiser},
+    {"esasrec", esasrec},
+    {"hstu", hstu},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

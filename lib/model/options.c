@@ -230,6 +230,20 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_blocks(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(!o->residual_gate || o->wiring == SQ_WIRING_PRE_NORM, error, SEQREC_E_ARGUMENT,
+             "residual_gate needs wiring = pre_norm: it reads the stream that no norm has changed");
+    SQ_CHECK(o->attention == SQ_ATTENTION_HSTU || o->hstu_length == 0, error, SEQREC_E_ARGUMENT,
+             "hstu_length = %lld needs attention = hstu", (long long)o->hstu_length);
+    if (o->attention == SQ_ATTENTION_SOFTMAX) return SEQREC_OK;
+    SQ_CHECK(o->wiring == SQ_WIRING_PRE_NORM && !o->residual_gate, error, SEQREC_E_ARGUMENT,
+             "attention = hstu needs wiring = pre_norm without residual_gate: its layer has a norm in front and a gate of its own");
+    SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "gates multiply probabilities, which attention = hstu does not have");
+    return SEQREC_OK;
+}
+
 static int32_t check_prefix(const sq_options *o, seqrec_error *error)
 {
     if (o->objective != SQ_OBJECTIVE_PREFIX) {
@@ -273,6 +287,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
     SQ_TRY(check_relative(options, error));
+    SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));
     SQ_TRY(check_temperature(options, error));
     return check_loss(options, error);

@@ -4,7 +4,8 @@
 #include "base/context.h"
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
-enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU, SQ_ACTIVATION_SWIGLU };
+enum { SQ_ATTENTION_SOFTMAX, SQ_ATTENTION_HSTU };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE, SQ_POSITION_REVERSED };
@@ -68,6 +69,7 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
+    int64_t attention, hstu_length, norm_affine, residual_gate;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
     /* training */

@@ -66,8 +66,8 @@ static float bias_of(const sq_layout *l, const sq_options *o, const sq_block_at 
     return (float)(-sq_alibi_slope(head, l->heads) * (double)(offset < 0 ? -offset : offset));
 }
 
-/* Biases are added behind the division by sqrt(width), terms before it. */
-static float bias_factor(const sq_layout *l) { return sqrtf((float)l->dh); }
+/* Biases are added behind the division by sqrt(width), which pointwise attention does not have; terms before it. */
+static float bias_factor(const sq_layout *l) { return l->pointwise > 0 ? 1 : sqrtf((float)l->dh); }
 
 static void open_biases(const sq_layout *l, const sq_options *o, const sq_block_at *at, const float *weights, sq_relations *r)
 {
@@ -138,44 +138,4 @@ void sq_relations_close(const sq_layout *l, const sq_options *o, int32_t block, 
         for (int64_t x = (int64_t)r->first; x < l->columns; x++)
             grads[bias_place(l, o, &l->block[block], h, x)] +=
                 bias_factor(l) * r->dbias[(size_t)h * padded_columns(l) + (size_t)x];
-}
-
-/* ---- position = reversed -------------------------------------------------------------------------------------------- */
-
-/* Turns rows 0 .. n - 1 round. */
-static void reverse_rows(size_t n, size_t width, size_t ld, float *x)
-{
-    for (size_t i = 0; i < n / 2; i++)
-        for (size_t c = 0; c < width; c++) {
-            float *a = x + i * ld + c, *b = x + (n - 1 - i) * ld + c, kept = *a;
-            *a = *b;
-            *b = kept;
-        }
-}
-
-void sq_reversed_derive(const sq_kernels *k, const sq_layout *l, float *w)
-{
-    size_t rows = (size_t)l->columns, dp = (size_t)l->dp, hp = (size_t)l->hp, ld = 2 * hp;
-    for (int32_t b = 0; l->relative == SQ_RELATIVE_REVERSED && b < l->blocks; b++) {
-        float *table = w + l->block[b].relative_keys;
-        sq_gemm(k, rows, ld, dp, w + l->position, dp, 1, w + l->block[b].qkv + hp, 3 * hp, table, ld, 0);
-        for (size_t c = 1; c < rows; c++) k->axpy(ld, -1, table, table + c * ld);
-        memset(table, 0, ld * sizeof *table);
-        reverse_rows(rows, ld, ld, table);
-    }
-}
-
-void sq_reversed_gradient(const sq_kernels *k, const sq_layout *l, const float *weights, const float *transposed, float *grads)
-{
-    size_t rows = (size_t)l->columns, dp = (size_t)l->dp, hp = (size_t)l->hp, ld = 2 * hp;
-    for (int32_t b = 0; l->relative == SQ_RELATIVE_REVERSED && b < l->blocks; b++) {
-        const sq_block_at *at = &l->block[b];
-        float *table = grads + at->relative_keys;
-        reverse_rows(rows, ld, ld, table);
-        memset(table, 0, ld * sizeof *table);
-        for (size_t c = 1; c < rows; c++) k->axpy(ld, -1, table + c * ld, table);
-        sq_gemm(k, dp, ld, rows, weights + l->position, 1, dp, table, ld, grads + at->qkv + hp, 3 * hp, 1);
-        sq_gemm(k, rows, dp, ld, table, ld, 1, transposed + at->qkv + hp * dp, dp, grads + l->position, dp, 1);
-        memset(table, 0, rows * ld * sizeof *table);
-    }
 }

@@ -24,12 +24,4 @@ sq_relation sq_relation_of_head(const sq_layout *layout, const float *weights, i
 /* After the backward pass of all heads: gradients of biases go to their parameters. */
 void sq_relations_close(const sq_layout *layout, const sq_options *options, int32_t block, const sq_relations *relations,
                         float *grads);
-
-/* position = reversed: for the query at i the event at j has p[i - j] in the place of p[0], which every event got at the input, in
- * keys and values of every block: its tables are (p[c] - p[0]) W. They stand beside the parameters, are made of them before a
- * step or a read, and their gradient goes to the position table and the matrices after the step's passes. */
-void sq_reversed_derive(const sq_kernels *kernels, const sq_layout *layout, float *weights);
-/* grads: summed parameter block; transposed: as in network.h. */
-void sq_reversed_gradient(const sq_kernels *kernels, const sq_layout *layout, const float *weights, const float *transposed,
-                          float *grads);
 #endif

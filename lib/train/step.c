@@ -313,7 +313,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
     if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
-    sq_reversed_gradient(t->kernels, &t->model->layout, t->weights, t->transposed, summed(t));
+    sq_derive_bwd(t->kernels, &t->model->layout, t->weights, t->transposed, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
     if (t->options.clip_norm > 0) {
@@ -382,7 +382,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(sq_step_users(t, error));
     sq_step_replay(t);
     SQ_TRY(sq_step_table(t, error));
-    sq_reversed_derive(t->kernels, &t->model->layout, t->weights);
+    sq_derive(t->kernels, &t->model->layout, t->weights);
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);
     if (sq_trainer_gates_twice(t)) {
         sq_step_gates(t, 1);

@@ -357,6 +357,7 @@ typedef struct wiring {
     int64_t gates;
     double jacobian;
     int64_t relative, clip, position;
+    int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
 } wiring;
 
 typedef struct network {
@@ -379,6 +380,10 @@ static void open_network(problem *p)
     o.gates = w->gates;
     o.gate_estimator = SQ_GATES_BY_HARD_CONCRETE;
     o.gate_jacobian = w->jacobian;
+    if (w->block == 1) o.attention = SQ_ATTENTION_HSTU;
+    o.residual_gate = w->block == 2;
+    if (w->block == 2) o.activation = SQ_ACTIVATION_SWIGLU;
+    o.norm_affine = w->block != 3;
     o.relative = w->relative;
     o.relative_clip = w->clip;
     o.relative_buckets = 8;
@@ -629,7 +634,7 @@ static void gradient_softmax(problem *p)
 
 static const attention plain = {0, 0, 0}, dropped = {0.3, 0, 0}, both_ways = {0, 1, 0}, both_ways_dropped = {0.3, 1, 0},
                        pointwise = {0, 0, 0.05f}, pointwise_both = {0, 1, 0.05f};
-#define NO_TERMS 0, 0, 0
+#define NO_TERMS 0, 0, 0, 0
 #define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
@@ -646,7 +651,8 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
                                      SQ_GATES_NONE, 0.02, NO_TERMS};
-#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position
+#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0
+#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind
 #define CAUSAL SQ_MASK_CAUSAL
 #define BOTH SQ_MASK_BIDIRECTIONAL
 static const wiring
@@ -663,6 +669,13 @@ static const wiring
     rotary_both = {SQ_WIRING_ORIGINAL, 1, 0, TERMS(BOTH, SQ_RELATIVE_ROTARY, 0, SQ_POSITION_END)},
     reversed = {SQ_WIRING_POST_NORM, 2, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)},
     reversed_original = {SQ_WIRING_ORIGINAL, 1, 0, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)},
+    hstu = {SQ_WIRING_PRE_NORM, 1, 1, BLOCK(CAUSAL, SQ_RELATIVE_BIAS, 1, 0)},
+    hstu_heads = {SQ_WIRING_PRE_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_SHAW, 1, 0)},
+    hstu_both = {SQ_WIRING_PRE_NORM, 2, 1, BLOCK(BOTH, SQ_RELATIVE_NONE, 1, 0.02)},
+    ligr = {SQ_WIRING_PRE_NORM, 2, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 2, 0)},
+    ligr_jacobian = {SQ_WIRING_PRE_NORM, 3, 0, BLOCK(CAUSAL, SQ_RELATIVE_ROTARY, 2, 0.02)},
+    bare_post = {SQ_WIRING_POST_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
+    bare_original = {SQ_WIRING_ORIGINAL, 2, 0, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
@@ -741,6 +754,13 @@ static const struct pair {
     NETWORK("reversed, post-norm", reversed),
     NETWORK("reversed, original", reversed_original),
     NETWORK("reversed, pre-norm", reversed_pre),
+    NETWORK("HSTU", hstu),
+    NETWORK("HSTU with heads and Shaw's terms", hstu_heads),
+    NETWORK("HSTU both ways, Jacobian term", hstu_both),
+    NETWORK("gated residuals, SwiGLU", ligr),
+    NETWORK("gated residuals, SwiGLU, Jacobian term", ligr_jacobian),
+    NETWORK("post-norm, norms without parameters", bare_post),
+    NETWORK("original, norms without parameters", bare_original),
     SAMPLED("bce", bce_dot),
     SAMPLED("bce, cosine", bce_cosine),
     SAMPLED("bce, several targets", bce_several),

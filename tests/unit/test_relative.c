@@ -422,6 +422,30 @@ START_TEST(every_scheme_trains_to_the_same_bits_on_any_number_of_threads)
 }
 END_TEST
 
+/* Sixteen blocks of each kind that is meant for depth: the loss falls and stays finite. */
+START_TEST(sixteen_blocks_train)
+{
+    sq_options o = small_options(_i == 2 ? "hstu" : _i == 1 ? "esasrec" : "sasrec");
+    o.wiring = SQ_WIRING_PRE_NORM;
+    o.blocks = 16;
+    o.dim = 32;
+    o.ffn_dim = 32;
+    o.loss = SQ_LOSS_SOFTMAX;
+    o.dropout = 0.1;
+    small_model s = small_open(&o, 0, 90);
+    small_batch b;
+    small_train(&s, &o);
+    small_draw(&b, 4, 16, 20, 40, 90);
+    double first = small_step(s.trainer, &b), worst = first, last = 0;
+    for (int i = 0; i < 40; i++) {
+        last = small_step(s.trainer, &b);
+        worst = fmax(worst, last);
+    }
+    ck_assert_msg(last < first - 0.3 && worst < first + 1, "loss %g, then %g, at most %g", first, last, worst);
+    small_close(&s);
+}
+END_TEST
+
 static void expect_refused(const char *settings, const char *why)
 {
     sq_options o = small_options("sasrec");
@@ -445,6 +469,10 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     expect_refused("position=reversed user_embedding=prefix", "the user's token");
     expect_refused("relative=shaw gates=position", "values, which relative = shaw has");
     expect_refused("position=reversed gates=position", "values, which position = reversed has");
+    expect_refused("attention=hstu", "needs wiring = pre_norm");
+    expect_refused("attention=hstu wiring=pre_norm gates=position", "which attention = hstu does not have");
+    expect_refused("hstu_length=5", "needs attention = hstu");
+    expect_refused("residual_gate=true", "needs wiring = pre_norm");
     expect_refused("prefix_stride=3", "needs objective = prefix");
     expect_refused("objective=prefix user_embedding=added", "users' vectors");
     expect_refused("objective=prefix targets=2", "has one target");
@@ -469,6 +497,7 @@ int main(void)
     tcase_add_test(tests, prefixes_are_sequences_with_one_target_that_share_what_was_seen);
     tcase_add_test(tests, a_random_end_is_uniform_over_the_events);
     tcase_add_loop_test(tests, every_scheme_trains_to_the_same_bits_on_any_number_of_threads, 0, SCHEMES);
+    tcase_add_loop_test(tests, sixteen_blocks_train, 0, 3);
     tcase_add_test(tests, what_makes_no_sense_is_refused_with_the_rule);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
