@@ -1,11 +1,11 @@
-/* attention: softmax attention, forward and backward, by blocks of rows. */
+/* attention: softmax and pointwise attention, forward and backward, by blocks of rows. */
 #include "attention/attention.h"
 #include <math.h>
 #include <string.h>
 
 static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
 
-void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_head_scratch *out)
+void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out)
 {
     size_t ld = round16(longest);
     out->kt = SQ_TAKE(arena, float, padded * ld);
@@ -14,6 +14,7 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_hea
     out->p = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->d = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->kept = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
+    out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * round16(columns));
 }
 
 size_t sq_head_kept(size_t length, int32_t bidirectional)
@@ -89,18 +90,98 @@ static void to_keys(const sq_kernels *k, const sq_head *h, const rows *b, const 
 
 static float inverse_root(const sq_head *head) { return 1.0f / sqrtf((float)head->width); }
 
-/* s = probabilities of a block after dropout, [rows][b->width]; kept as the kernel says. */
-static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, const float *kt, float *s, float *kept)
+/* Scores of a block to probabilities or their like, and back: p and d as the kernels leave them. */
+static void activate(const sq_kernels *k, const sq_head *h, const rows *b, float *s, float *kept)
 {
-    by_keys(k, h, b, h->q + b->i * h->ld, h->ld, kt, s);
-    k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
+    if (h->pointwise > 0)
+        k->pointwise_fwd(b->rows, b->seen, b->more, b->width, b->width, h->pointwise, s, kept);
+    else
+        k->attend_fwd(b->rows, b->seen, b->more, b->width, b->width, inverse_root(h), &h->dropout, h->mask_row + b->i, s, kept);
+}
+
+static void activate_bwd(const sq_kernels *k, const sq_head *h, const rows *b, const float *kept, const float *delta, float *p,
+                         float *d)
+{
+    if (h->pointwise > 0)
+        k->pointwise_bwd(b->rows, b->seen, b->more, b->width, b->width, b->width, h->pointwise, kept, p, d);
+    else
+        k->attend_bwd(b->rows, b->width, b->width, b->width, inverse_root(h), h->dropout.scale, kept, delta, p, d);
+}
+
+/* ---- a relation's terms of a block ---------------------------------------------------------------------------------- */
+
+static sq_relation relation_of(const sq_head *h, const rows *b) { return sq_relation_within(h->relation, b->i + b->rows - 1); }
+
+/* s += <x_i, table_x> + bias_x, x rows of the block; table_t [width][ld_t]; either may be NULL. */
+static void add_terms(const sq_kernels *k, const sq_head *h, const rows *b, const sq_relation *n, const float *x, size_t ldx,
+                      const float *table_t, const float *bias, float *r, float *s)
+{
+    size_t padded = round16(n->columns);
+    if (table_t && bias)
+        sq_gemm_from(k, b->rows, padded, h->width, x, ldx, 1, table_t, n->ld_t, bias, r, padded);
+    else if (table_t)
+        sq_gemm(k, b->rows, padded, h->width, x, ldx, 1, table_t, n->ld_t, r, padded, 0);
+    if (table_t || bias)
+        k->spread(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, table_t ? padded : 0, table_t ? r : bias, s);
+}
+
+/* r [rows][round16(columns)] = sums of s by distance. */
+static size_t collect(const sq_kernels *k, const rows *b, const sq_relation *n, const float *s, float *r)
+{
+    size_t padded = round16(n->columns);
+    k->collect(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, padded, s, r);
+    return padded;
+}
+
+/* out += sum_j s_ij values_x */
+static void add_values(const sq_kernels *k, const sq_head *h, const rows *b, const sq_relation *n, const float *s, float *r,
+                       float *out, size_t ld_out)
+{
+    size_t ldr = collect(k, b, n, s, r);
+    sq_gemm(k, b->rows, h->padded, n->columns, r, ldr, 1, n->values, n->ld, out, ld_out, 1);
+}
+
+/* p and d as attend_bwd leaves them: what they say of the tables, and the tables' share of dq. */
+static void terms_bwd(const sq_kernels *k, const sq_head *h, const rows *b, const sq_relation *n, const float *p, const float *d,
+                      const float *dout, size_t ld_out, float *r, float *dq)
+{
+    size_t ldr = round16(n->columns);
+    if (n->values) {
+        collect(k, b, n, p, r);
+        sq_gemm(k, n->columns, h->padded, b->rows, r, 1, ldr, dout, ld_out, n->dvalues, n->ld, 1);
+    }
+    if (!n->keys && !n->dbias) return;
+    collect(k, b, n, d, r);
+    if (n->dbias) k->column_sums(b->rows, ldr, r, ldr, n->dbias);
+    if (!n->keys) return;
+    sq_gemm(k, b->rows, h->padded, n->columns, r, ldr, 1, n->keys, n->ld, dq, h->ld, 1);
+    sq_gemm(k, n->columns, h->padded, b->rows, r, 1, ldr, h->q + b->i * h->ld, h->ld, n->dkeys, n->ld, 1);
+}
+
+/* ---- the two passes ------------------------------------------------------------------------------------------------- */
+
+/* s = probabilities of a block after dropout, [rows][b->width]; kept as the kernel says. */
+static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, sq_head_scratch *scratch, float *kept)
+{
+    const float *q = h->q + b->i * h->ld;
+    float *s = scratch->s;
+    by_keys(k, h, b, q, h->ld, scratch->kt, s);
+    if (h->relation) {
+        sq_relation n = relation_of(h, b);
+        add_terms(k, h, b, &n, q, h->ld, n.keys_t, n.bias, scratch->r, s);
+    }
+    activate(k, h, b, s, kept);
 }
 
 /* out = gated probabilities times V. */
-static void values(const sq_kernels *k, const sq_head *h, const rows *b, float *s, float *out, size_t ld_out)
+static void values(const sq_kernels *k, const sq_head *h, const rows *b, sq_head_scratch *scratch, float *out, size_t ld_out)
 {
+    float *s = scratch->s;
     if (!h->gates) {
         of_keys(k, h, b, s, h->v, out, ld_out);
+        if (!h->relation || !h->relation->values) return;
+        sq_relation n = relation_of(h, b);
+        add_values(k, h, b, &n, s, scratch->r, out, ld_out);
         return;
     }
     if (!sq_gates_closed(h->gates, b->i, b->rows)) sq_gates_fwd(k, h->gates, b->i, b->rows, b->width, s);
@@ -115,8 +196,8 @@ void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out,
         rows b = rows_at(h, i);
         /* Closed gates do not change the sum under the others' probabilities: only where all are closed can scores be spared. */
         if (kept || !h->gates || !sq_gates_closed(h->gates, i, b.rows))
-            probabilities(k, h, &b, scratch->kt, scratch->s, kept);
-        values(k, h, &b, scratch->s, out + i * ld_out, ld_out);
+            probabilities(k, h, &b, scratch, kept);
+        values(k, h, &b, scratch, out + i * ld_out, ld_out);
         if (kept) kept += b.rows * b.width;
     }
 }
@@ -139,20 +220,22 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
     for (size_t i = 0; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
         const float *block = kept, *d_out = dout + i * ld_out;
+        sq_relation n = h->relation ? relation_of(h, &b) : (sq_relation){0};
         if (!kept) {
-            probabilities(k, h, &b, scratch->kt, scratch->s, scratch->kept);
+            probabilities(k, h, &b, scratch, scratch->kept);
             block = scratch->kept;
         }
         for (size_t r = 0; r < b.rows; r++)
             scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
         by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
+        if (n.values) add_terms(k, h, &b, &n, d_out, ld_out, n.values_t, NULL, scratch->r, scratch->d);
         if (h->gates) sq_gates_bwd(k, h->gates, i, b.rows, b.width, h->dropout.scale, block, scratch->d);
-        k->attend_bwd(b.rows, b.width, b.width, b.width, inverse_root(h), h->dropout.scale, block, scratch->delta,
-                      scratch->p, scratch->d);
+        activate_bwd(k, h, &b, block, scratch->delta, scratch->p, scratch->d);
         if (h->gates) sq_gates_fwd(k, h->gates, i, b.rows, b.width, scratch->p);
         to_keys(k, h, &b, scratch->p, d_out, ld_out, dv);
         of_keys(k, h, &b, scratch->d, h->k, dq + i * h->ld, h->ld);
         to_keys(k, h, &b, scratch->d, h->q + i * h->ld, h->ld, dk);
+        if (h->relation) terms_bwd(k, h, &b, &n, scratch->p, scratch->d, d_out, ld_out, scratch->r, dq + i * h->ld);
         if (kept) kept += b.rows * b.width;
     }
 }

@@ -1,8 +1,9 @@
-/* attention: softmax attention over one packed sequence and one head, causal or bidirectional, blocked by rows. */
+/* attention: softmax or pointwise attention over one packed sequence and one head, causal or bidirectional, blocked by rows. */
 #ifndef SQ_ATTENTION_H
 #define SQ_ATTENTION_H
 #include "base/arena.h"
 #include "attention/gates.h"
+#include "attention/relation.h"
 
 #define SQ_ATTENTION_ROWS 24 /* rows of a block; causal: keys behind a block's last row are never touched */
 
@@ -11,9 +12,11 @@ typedef struct sq_head {
     size_t length, width, padded, ld;
     int32_t bidirectional; /* 0: token t sees keys 0 .. t; 1: all keys of its sequence */
     const float *q, *k, *v;
+    float pointwise;    /* 0: softmax; else a_tj = pointwise * silu(score), not divided by a root, without dropout (HSTU) */
     sq_dropout dropout; /* on the probabilities */
     uint64_t mask_row;  /* row of the mask that token 0 uses */
     const sq_gates *gates; /* of the sequence, or NULL: all open */
+    const sq_relation *relation; /* NULL: none; one with values goes without gates */
 } sq_head;
 
 /* Working memory of one thread for sequences of up to `longest` tokens. */
@@ -21,18 +24,21 @@ typedef struct sq_head_scratch {
     float *kt, *vt;          /* [padded][round16(longest)] */
     float *s, *p, *d, *kept; /* [SQ_ATTENTION_ROWS][round16(longest)] */
     float delta[SQ_ATTENTION_ROWS];
+    float *r; /* [SQ_ATTENTION_ROWS][round16(columns)], with a relation */
 } sq_head_scratch;
-void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, sq_head_scratch *out);
+/* columns: of the relation, or 0. */
+void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out);
 
 /* Floats that fwd writes to `kept` for bwd: about length^2 / 2, bidirectional length^2. */
 size_t sq_head_kept(size_t length, int32_t bidirectional);
 
 /* out[t] = sum_j a_tj v_j for tokens from..length-1, a = dropout(softmax_j(q_t k_j / sqrt(width))) over the keys that t sees
- * (SASRec, eq. 2-4; BERT4Rec, eq. 1-3). With gates (causal only): a_tj = z_tj dropout(..). out: rows `ld_out` apart.
+ * (SASRec, eq. 2-4; BERT4Rec, eq. 1-3). With gates (causal only): a_tj = z_tj dropout(..). With a relation: relation.h has the
+ * terms. out: rows `ld_out` apart.
  * kept: NULL, or [sq_head_kept(...)] with from = 0. */
 void sq_head_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch);
-/* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten; out and dout as of fwd; kept NULL: probabilities are redone. */
+/* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten, the relation's gradients added to; out and dout as of fwd; kept NULL: probabilities are redone. */
 void sq_head_bwd(const sq_kernels *kernels, const sq_head *head, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch);
 #endif

@@ -14,6 +14,7 @@ enum {
     SQ_STREAM_BOOTSTRAP = 6,
     SQ_STREAM_SYNTH = 7,
     SQ_STREAM_CLOZE = 8,      /* which events are masked */
+    SQ_STREAM_CUT = 9,        /* where a training sequence is cut, and which of its prefixes are taken */
     SQ_STREAM_GATES = 12,     /* gates drawn in a step */
     SQ_STREAM_JACOBIAN = 13,  /* directions of the Jacobian term */
     SQ_STREAM_NOISE = 14,     /* training events replaced at random */

@@ -34,9 +34,11 @@ void sq_weights_release(const sq_memory *memory, sq_weights *weights)
 
 int32_t sq_weights_settle(const seqrec_model *m, sq_weights *weights, seqrec_error *error)
 {
-    if (weights->gates.z) return SEQREC_OK;
+    if (weights->settled) return SEQREC_OK;
     SQ_TRY(sq_gate_table_create(&m->context->memory, &m->layout, &weights->gates, error));
     sq_gate_table_settle(m->kernels, &m->layout, &m->options, weights->at, &weights->gates);
+    sq_derive(m->kernels, &m->layout, weights->at);
+    weights->settled = 1;
     return SEQREC_OK;
 }
 
@@ -275,7 +277,9 @@ sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
     e.width = (size_t)model->layout.dp;
     if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
     if (o->position != SQ_POSITION_NONE) e.positions = weights + model->layout.position;
-    e.rule = o->position == SQ_POSITION_START ? sq_position_from_start : sq_position_from_end;
+    e.rule = o->position == SQ_POSITION_START      ? sq_position_from_start
+             : o->position == SQ_POSITION_REVERSED ? sq_position_newest
+                                                   : sq_position_from_end;
     if (o->embedding_norm) e.gain = weights + model->layout.embedding_gain;
     if (o->embedding_norm) e.bias = weights + model->layout.embedding_bias;
     e.epsilon = (float)o->norm_epsilon;

@@ -1,12 +1,12 @@
 /* model: the self-attention blocks, forward and backward, for the three wirings. */
-#include "model/network.h"
+#include "model/blockpass.h"
 #include "base/rng.h"
 #include <string.h>
 
 /* Longest sequence (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
 #define LONGEST_KEPT 512
 
-typedef const float *weight;
+typedef sq_block_pass at;
 
 size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 {
@@ -35,7 +35,16 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
     s->middle = SQ_TAKE(arena, float, n * dp);
     s->norm2 = SQ_TAKE(arena, float, n * dp);
     s->hidden = SQ_TAKE(arena, float, n * fp);
-    s->before = o->activation == SQ_ACTIVATION_GELU ? SQ_TAKE(arena, float, n * fp) : NULL;
+    s->before = NULL;
+    if (o->activation == SQ_ACTIVATION_GELU) s->before = SQ_TAKE(arena, float, n * fp);
+    if (o->activation == SQ_ACTIVATION_SWIGLU) s->before = SQ_TAKE(arena, float, n * 2 * fp);
+    for (size_t i = 0; i < 2; i++) {
+        s->gated[i].z = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
+        s->gated[i].branch = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
+    }
+    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->units = l->pointwise > 0 ? SQ_TAKE(arena, float, n * 3 * hp) : NULL;
+    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * dp) : NULL;
     s->mean1 = SQ_TAKE(arena, float, n);
     s->rstd1 = SQ_TAKE(arena, float, n);
     s->mean2 = SQ_TAKE(arena, float, n);
@@ -81,6 +90,9 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->dqkv = SQ_TAKE(arena, float, n * 3 * (size_t)l->hp);
         out->dheads = SQ_TAKE(arena, float, n * (size_t)l->hp);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
+        out->dbefore = o->activation == SQ_ACTIVATION_SWIGLU ? SQ_TAKE(arena, float, n * 2 * (size_t)l->fp) : NULL;
+        out->dz = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
+        out->dbranch = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
     }
     if (training && o->gate_jacobian > 0) {
         take_saved(arena, l, o, n, most_kept(l, tokens, longest), &out->near);
@@ -88,27 +100,14 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->near_y = SQ_TAKE(arena, float, n * dp);
         out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
-    sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, &out->head);
+    sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)l->columns, &out->head);
+    sq_relations_take(arena, l, o, longest, training, &out->relations);
     if (!l->rp) return;
     sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
     out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
 }
 
 /* ---- pieces ----------------------------------------------------------------------------------------------------- */
-
-/* Everything the pieces of one block's pass need. */
-typedef struct at {
-    const sq_network *net;
-    const sq_kernels *k;
-    const sq_layout *l;
-    const sq_block_at *offset;
-    const sq_micro_batch *batch;
-    sq_workspace *work;
-    sq_saved *s;
-    int32_t block, wiring;
-    size_t n, d, dp, hp, f, fp;
-    float *x, *next; /* input and output of the block */
-} at;
 
 static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, int32_t block)
 {
@@ -128,30 +127,6 @@ static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_worksp
     return a;
 }
 
-static weight param(const at *a, size_t offset) { return a->net->weights + offset; }
-
-/* The mask of a place in this block: places get keys of their own. */
-static sq_dropout mask(sq_dropout base, int32_t block, uint32_t place)
-{
-    base.key += ((uint64_t)(uint32_t)block * 4 + place) * 0x9e3779b97f4a7c15u;
-    return base;
-}
-
-/* y = x W + b for `rows` rows; W [d inputs][cols]. */
-static void linear(const at *a, size_t rows, const float *x, size_t ldx, size_t inputs, weight w, size_t ldw, weight b,
-                   float *y, size_t cols, size_t ldy)
-{
-    sq_gemm_from(a->k, rows, cols, inputs, x, ldx, 1, w, ldw, b, y, ldy);
-}
-
-/* The weights' share of a linear layer's gradient: dW += x^T dy, db += column sums of dy. */
-static void linear_bwd(const at *a, const float *x, size_t ldx, size_t inputs, const float *dy, size_t ldy, size_t cols,
-                       float *dw, size_t ldw, float *db)
-{
-    sq_gemm(a->k, inputs, cols, a->n, x, 1, ldx, dy, ldy, dw, ldw, 1);
-    a->k->column_sums(a->n, cols, dy, ldy, db);
-}
-
 static const float *query_input(const at *a) { return a->wiring == SQ_WIRING_POST_NORM ? a->x : a->s->norm1; }
 static const float *key_input(const at *a) { return a->wiring == SQ_WIRING_PRE_NORM ? a->s->norm1 : a->x; }
 static const float *residual1(const at *a) { return a->wiring == SQ_WIRING_ORIGINAL ? a->s->norm1 : a->x; }
@@ -168,7 +143,7 @@ static void norm1(const at *a, size_t row, const float *x)
 {
     size_t skip = row * a->dp;
     a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + skip,
-                   param(a, a->offset->norm1_gain), param(a, a->offset->norm1_bias), a->s->norm1 + skip,
+                   sq_param(a, a->offset->norm1_gain), sq_param(a, a->offset->norm1_bias), a->s->norm1 + skip,
                    a->s->mean1 + row, a->s->rstd1 + row);
 }
 
@@ -176,7 +151,7 @@ static void norm2(const at *a, size_t row, const float *x, float *y)
 {
     size_t skip = row * a->dp;
     a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + skip,
-                   param(a, a->offset->norm2_gain), param(a, a->offset->norm2_bias), y + skip, a->s->mean2 + row,
+                   sq_param(a, a->offset->norm2_gain), sq_param(a, a->offset->norm2_bias), y + skip, a->s->mean2 + row,
                    a->s->rstd2 + row);
 }
 
@@ -184,95 +159,22 @@ static void norm2(const at *a, size_t row, const float *x, float *y)
 
 static void project_qkv(const at *a)
 {
-    weight w = param(a, a->offset->qkv), b = param(a, a->offset->qkv_bias);
+    weight w = sq_param(a, a->offset->qkv), b = sq_param(a, a->offset->qkv_bias);
     size_t ld = 3 * a->hp;
     if (query_input(a) == key_input(a)) {
-        linear(a, a->n, key_input(a), a->dp, a->d, w, ld, b, a->s->qkv, ld, ld);
+        sq_linear(a, a->n, key_input(a), a->dp, a->d, w, ld, b, a->s->qkv, ld, ld);
         return;
     }
-    linear(a, a->n, query_input(a), a->dp, a->d, w, ld, b, a->s->qkv, a->hp, ld);
-    linear(a, a->n, key_input(a), a->dp, a->d, w + a->hp, ld, b + a->hp, a->s->qkv + a->hp, 2 * a->hp, ld);
-}
-
-static sq_head head_of(const at *a, int32_t sequence, int32_t head)
-{
-    int32_t start = a->batch->starts[sequence];
-    const float *q = a->s->qkv + (size_t)start * 3 * a->hp + (size_t)head * (size_t)a->l->dhp;
-    sq_head h = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
-                 .width = (size_t)a->l->dh,
-                 .padded = (size_t)a->l->dhp,
-                 .ld = 3 * a->hp,
-                 .bidirectional = a->l->bidirectional,
-                 .q = q,
-                 .k = q + a->hp,
-                 .v = q + 2 * a->hp,
-                 .dropout = mask(a->net->attention, a->block, 0),
-                 .mask_row = (uint64_t)a->batch->first + (uint64_t)start};
-    h.dropout.key += (uint64_t)(uint32_t)head * 0xd1342543de82ef95u;
-    return h;
+    sq_linear(a, a->n, query_input(a), a->dp, a->d, w, ld, b, a->s->qkv, a->hp, ld);
+    sq_linear(a, a->n, key_input(a), a->dp, a->d, w + a->hp, ld, b + a->hp, a->s->qkv + a->hp, 2 * a->hp, ld);
 }
 
 static void project_sides(const at *a)
 {
     size_t both = 2 * (size_t)a->l->rp;
     if (both)
-        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, param(a, a->offset->gate_sides), both, a->s->sides,
+        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, sq_param(a, a->offset->gate_sides), both, a->s->sides,
                 both, 0);
-}
-
-static sq_content_gates content_gates_of(const at *a, int32_t sequence)
-{
-    int32_t start = a->batch->starts[sequence];
-    sq_content_gates g = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
-                          .rank = (size_t)a->l->rank,
-                          .padded = (size_t)a->l->rp,
-                          .sides = a->s->sides + (size_t)start * 2 * (size_t)a->l->rp,
-                          .bias = *param(a, a->offset->gate_open),
-                          .drawn = a->net->draws_gates,
-                          .key = mask((sq_dropout){.key = a->net->gate_key}, a->block, 3).key,
-                          .row = (uint64_t)a->batch->first + (uint64_t)start};
-    return g;
-}
-
-/* The gates of tokens `from` on of a sequence, in `to`; NULL when the model has none. grads: for the backward pass, or NULL. */
-static const sq_gates *gates_of(const at *a, int32_t sequence, size_t from, float *grads, sq_gates *to)
-{
-    int32_t length = a->batch->starts[sequence + 1] - a->batch->starts[sequence];
-    if (a->l->rp) {
-        sq_content_gates g = content_gates_of(a, sequence);
-        *to = grads ? sq_content_gates_again(a->k, &g, &a->work->gates)
-                    : sq_content_gates_fwd(a->k, &g, from, &a->work->gates);
-        return to;
-    }
-    if (!a->net->gates) return NULL;
-    *to =
-        sq_gate_table_view(a->net->gates, a->l, a->net->options, a->block, length, a->net->learns_gates ? grads : NULL);
-    return to;
-}
-
-static void attend(const at *a, size_t from)
-{
-    float *kept = a->s->kept;
-    for (int32_t i = 0; i < a->batch->sequences; i++) {
-        sq_gates values;
-        const sq_gates *gates = gates_of(a, i, from, NULL, &values);
-        size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
-        for (int32_t h = 0; h < a->l->heads; h++) {
-            sq_head head = head_of(a, i, h);
-            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
-            head.gates = gates;
-            sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
-            kept = floats ? kept + floats / (size_t)a->l->heads : kept;
-        }
-    }
-}
-
-/* The heads of a sequence have left the gradient of its gates in the scratch. */
-static void content_gates_bwd(const at *a, int32_t sequence, float *grads)
-{
-    sq_content_gates g = content_gates_of(a, sequence);
-    float *dsides = a->work->dsides + (size_t)a->batch->starts[sequence] * 2 * g.padded;
-    sq_content_gates_bwd(a->k, &g, a->net->gate_l0, &a->work->gates, dsides, grads + a->offset->gate_open);
 }
 
 /* dx += the share of the gates' sides, grads += that of their projections. */
@@ -284,59 +186,50 @@ static void sides_bwd(const at *a, float *dx, float *grads)
     sq_gemm(a->k, a->n, a->dp, both, a->work->dsides, both, 1, a->net->transposed + w, a->dp, dx, a->dp, 1);
 }
 
-static void attend_bwd(const at *a, float *grads)
+static sq_dropout output_mask(const at *a) { return sq_block_mask(a->net->attention_output, a->block, 3); }
+
+/* sum = residual + branch, or residual + sigmoid(stream W + b) * branch: the gate reads what the norm does not (LiGR). branch is
+ * where sq_branch says; rows row .. row + rows - 1. */
+static void join_branch(const at *a, int32_t which, size_t row, size_t rows, const float *residual, float *sum)
 {
-    const float *kept = a->s->kept;
-    for (int32_t i = 0; i < a->batch->sequences; i++) {
-        sq_gates values;
-        const sq_gates *gates = gates_of(a, i, 0, grads, &values);
-        size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
-        for (int32_t h = 0; h < a->l->heads; h++) {
-            sq_head head = head_of(a, i, h);
-            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
-            float *dq = a->work->dqkv + (head.q - a->s->qkv);
-            head.gates = gates;
-            sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
-                        dq + a->hp, dq + 2 * a->hp, &a->work->head);
-            kept = floats ? kept + floats / (size_t)a->l->heads : kept;
-        }
-        if (a->l->rp) content_gates_bwd(a, i, grads);
+    size_t skip = row * a->dp;
+    if (a->l->residual_gate) {
+        const sq_gated *g = &a->s->gated[which];
+        sq_linear(a, rows, residual + skip, a->dp, a->d, sq_param(a, a->offset->residual_gate[which]), a->dp,
+                  sq_param(a, a->offset->residual_gate_bias[which]), g->z + skip, a->dp, a->dp);
+        a->k->sigmoid_fwd(rows, a->dp, a->dp, g->z + skip, g->branch + skip, sum + skip);
     }
+    a->k->add(rows * a->dp, residual + skip, sum + skip);
 }
 
-/* Between [heads][dhp] and [d] when there is no output projection. */
-static void join_heads(const at *a, size_t row, size_t rows, const float *from, float *to)
-{
-    for (size_t t = row; t < row + rows; t++) {
-        memset(to + t * a->dp, 0, a->dp * sizeof *to);
-        for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->dp + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
-    }
-}
+/* Where the branch before that sum is to be written. */
+static float *branch(const at *a, int32_t which, float *sum) { return a->l->residual_gate ? a->s->gated[which].branch : sum; }
 
-static void part_heads(const at *a, const float *from, float *to)
+/* From d = gradient of the sum: that of the branch; what the gate says of the stream is added to d. */
+static const float *branch_bwd(const at *a, int32_t which, const float *residual, float *d, float *grads)
 {
-    for (size_t t = 0; t < a->n; t++) {
-        memset(to + t * a->hp, 0, a->hp * sizeof *to);
-        for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->dp + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
-    }
+    if (!a->l->residual_gate) return d;
+    const sq_gated *g = &a->s->gated[which];
+    size_t w = a->offset->residual_gate[which];
+    a->k->sigmoid_bwd(a->n, a->dp, a->dp, g->z, g->branch, d, a->work->dz, a->work->dbranch);
+    sq_linear_bwd(a, residual, a->dp, a->d, a->work->dz, a->dp, a->dp, grads + w, a->dp,
+                  grads + a->offset->residual_gate_bias[which]);
+    sq_gemm(a->k, a->n, a->dp, a->d, a->work->dz, a->dp, 1, a->net->transposed + w, a->dp, d, a->dp, 1);
+    return a->work->dbranch;
 }
-
-static sq_dropout output_mask(const at *a) { return mask(a->net->attention_output, a->block, 3); }
 
 /* middle = output projection of rows row .. row + rows - 1, after dropout, plus residual. */
 static void attention_out(const at *a, size_t row, size_t rows)
 {
-    float *y = a->s->middle + row * a->dp;
+    float *y = branch(a, 0, a->s->middle);
     sq_dropout dropped = output_mask(a);
     if (a->net->options->attention_output)
-        linear(a, rows, a->s->heads + row * a->hp, a->hp, a->hp, param(a, a->offset->output), a->dp,
-               param(a, a->offset->output_bias), y, a->dp, a->dp);
+        sq_linear(a, rows, a->s->heads + row * a->hp, a->hp, a->hp, sq_param(a, a->offset->output), a->dp,
+                  sq_param(a, a->offset->output_bias), y + row * a->dp, a->dp, a->dp);
     else
-        join_heads(a, row, rows, a->s->heads, a->s->middle);
-    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + row, y);
-    a->k->add(rows * a->dp, residual1(a) + row * a->dp, y);
+        sq_join_heads(a, row, rows, a->s->heads, y);
+    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + row, y + row * a->dp);
+    join_branch(a, 0, row, rows, residual1(a), a->s->middle);
 }
 
 static void attention_out_bwd(const at *a, const float *dy, float *grads)
@@ -347,17 +240,16 @@ static void attention_out_bwd(const at *a, const float *dy, float *grads)
         a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, a->work->t1);
     }
     if (!a->net->options->attention_output) {
-        part_heads(a, dy, a->work->dheads);
+        sq_part_heads(a, dy, a->work->dheads);
         return;
     }
-    linear_bwd(a, a->s->heads, a->hp, a->hp, dy, a->dp, a->dp, grads + a->offset->output, a->dp,
+    sq_linear_bwd(a, a->s->heads, a->hp, a->hp, dy, a->dp, a->dp, grads + a->offset->output, a->dp,
                grads + a->offset->output_bias);
     sq_gemm(a->k, a->n, a->hp, a->d, dy, a->dp, 1, a->net->transposed + a->offset->output, a->hp, a->work->dheads, a->hp,
             0);
 }
 
-/* dx (+)= dqkv[first .. first + heads) W^T: head slices of the true width when heads are padded. */
-static void qkv_input_bwd(const at *a, size_t first, size_t slices, float *dx, int accumulate)
+void sq_qkv_input_bwd(const sq_block_pass *a, size_t first, size_t slices, float *dx, int accumulate)
 {
     const float *wt = a->net->transposed + a->offset->qkv;
     size_t dh = (size_t)a->l->dh, dhp = (size_t)a->l->dhp, ld = 3 * a->hp;
@@ -376,90 +268,54 @@ static void qkv_weights_bwd(const at *a, float *grads)
     size_t ld = 3 * a->hp;
     float *dw = grads + a->offset->qkv, *db = grads + a->offset->qkv_bias;
     if (query_input(a) == key_input(a)) {
-        linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, ld, dw, ld, db);
+        sq_linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, ld, dw, ld, db);
         return;
     }
-    linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, a->hp, dw, ld, db);
-    linear_bwd(a, key_input(a), a->dp, a->d, a->work->dqkv + a->hp, ld, 2 * a->hp, dw + a->hp, ld, db + a->hp);
-}
-
-/* ---- feed-forward sub-layer ------------------------------------------------------------------------------------- */
-
-static void ffn(const at *a, size_t row, size_t rows, float *y)
-{
-    const float *x = ffn_input(a) + row * a->dp;
-    float *hidden = a->s->hidden + row * a->fp;
-    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn_output, a->block, 2);
-    uint64_t first = (uint64_t)a->batch->first + row;
-    float *target = a->s->before ? a->s->before + row * a->fp : hidden;
-    linear(a, rows, x, a->dp, a->d, param(a, a->offset->ffn_in), a->fp, param(a, a->offset->ffn_in_bias), target, a->fp,
-           a->fp);
-    if (a->s->before) {
-        a->k->gelu_fwd(rows, a->fp, a->fp, target, hidden);
-        a->k->dropout(rows, a->fp, a->fp, &inner, first, hidden);
-    } else {
-        a->k->relu_fwd(rows, a->fp, a->fp, &inner, first, hidden);
-    }
-    y += row * a->dp;
-    linear(a, rows, hidden, a->fp, a->f, param(a, a->offset->ffn_out), a->dp, param(a, a->offset->ffn_out_bias), y,
-           a->dp, a->dp);
-    a->k->dropout(rows, a->dp, a->dp, &outer, first, y);
-    a->k->add(rows * a->dp, residual2(a) + row * a->dp, y);
-}
-
-/* From dy = gradient of the sub-layer's sum: dx (+)= gradient of its input through the two layers. */
-static void ffn_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
-{
-    sq_dropout inner = mask(a->net->ffn, a->block, 1), outer = mask(a->net->ffn_output, a->block, 2);
-    uint64_t first = (uint64_t)a->batch->first;
-    float *g = a->work->t1, *dhidden = a->work->dhidden;
-    memcpy(g, dy, a->n * a->dp * sizeof *g);
-    a->k->dropout(a->n, a->dp, a->dp, &outer, first, g);
-    linear_bwd(a, a->s->hidden, a->fp, a->f, g, a->dp, a->dp, grads + a->offset->ffn_out, a->dp,
-               grads + a->offset->ffn_out_bias);
-    sq_gemm(a->k, a->n, a->fp, a->d, g, a->dp, 1, a->net->transposed + a->offset->ffn_out, a->fp, dhidden, a->fp, 0);
-    if (a->s->before) {
-        a->k->dropout(a->n, a->fp, a->fp, &inner, first, dhidden);
-        a->k->gelu_bwd(a->n, a->fp, a->fp, a->s->before, dhidden);
-    } else {
-        a->k->relu_bwd(a->n, a->fp, a->fp, &inner, a->s->hidden, dhidden);
-    }
-    linear_bwd(a, ffn_input(a), a->dp, a->d, dhidden, a->fp, a->fp, grads + a->offset->ffn_in, a->fp,
-               grads + a->offset->ffn_in_bias);
-    sq_gemm(a->k, a->n, a->dp, a->f, dhidden, a->fp, 1, a->net->transposed + a->offset->ffn_in, a->dp, dx, a->dp,
-            accumulate);
+    sq_linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, a->hp, dw, ld, db);
+    sq_linear_bwd(a, key_input(a), a->dp, a->d, a->work->dqkv + a->hp, ld, 2 * a->hp, dw + a->hp, ld, db + a->hp);
 }
 
 /* ---- one block -------------------------------------------------------------------------------------------------- */
+
+/* sum = feed-forward layers of rows row .. row + rows - 1, plus residual. */
+static void feed_forward(const at *a, size_t row, size_t rows, float *sum)
+{
+    sq_block_ffn(a, ffn_input(a), row, rows, branch(a, 1, sum));
+    join_branch(a, 1, row, rows, residual2(a), sum);
+}
 
 /* Rows `from` .. n - 1 of the block's output; keys and values of all rows (from > 0: one sequence, inference). */
 static void block_fwd(const at *a, size_t from)
 {
     size_t rows = a->n - from;
+    if (a->l->pointwise > 0) {
+        sq_hstu_fwd(a, from);
+        return;
+    }
     if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
     project_qkv(a);
     project_sides(a);
-    attend(a, from);
+    sq_block_attend(a, from);
     attention_out(a, from, rows);
     if (a->wiring == SQ_WIRING_POST_NORM) {
         norm1(a, from, a->s->middle);
-        ffn(a, from, rows, a->s->norm2);
+        feed_forward(a, from, rows, a->s->norm2);
         norm2(a, from, a->s->norm2, a->next);
     } else {
         norm2(a, from, a->s->middle, a->s->norm2);
-        ffn(a, from, rows, a->next);
+        feed_forward(a, from, rows, a->next);
     }
 }
 
 static void norm1_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
 {
-    a->k->norm_bwd(a->n, a->d, a->dp, x, param(a, a->offset->norm1_gain), a->s->mean1, a->s->rstd1, dy, dx, accumulate,
+    a->k->norm_bwd(a->n, a->d, a->dp, x, sq_param(a, a->offset->norm1_gain), a->s->mean1, a->s->rstd1, dy, dx, accumulate,
                    grads + a->offset->norm1_gain, grads + a->offset->norm1_bias);
 }
 
 static void norm2_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
 {
-    a->k->norm_bwd(a->n, a->d, a->dp, x, param(a, a->offset->norm2_gain), a->s->mean2, a->s->rstd2, dy, dx, accumulate,
+    a->k->norm_bwd(a->n, a->d, a->dp, x, sq_param(a, a->offset->norm2_gain), a->s->mean2, a->s->rstd2, dy, dx, accumulate,
                    grads + a->offset->norm2_gain, grads + a->offset->norm2_bias);
 }
 
@@ -468,24 +324,24 @@ static void norm2_bwd(const at *a, const float *x, const float *dy, float *dx, i
 static void post_norm_bwd(const at *a, float *dx, float *grads)
 {
     norm2_bwd(a, a->s->norm2, dx, dx, 0, grads);
-    ffn_bwd(a, dx, dx, 1, grads);
+    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
     norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a, grads);
+    sq_block_attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
-    qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
+    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
     sides_bwd(a, dx, grads);
 }
 
 static void pre_norm_bwd(const at *a, float *dx, float *grads)
 {
     float *t = a->work->t2;
-    ffn_bwd(a, dx, t, 0, grads);
+    sq_block_ffn_bwd(a, ffn_input(a), branch_bwd(a, 1, a->s->middle, dx, grads), t, 0, grads);
     norm2_bwd(a, a->s->middle, t, dx, 1, grads);
-    attention_out_bwd(a, dx, grads);
-    attend_bwd(a, grads);
+    attention_out_bwd(a, branch_bwd(a, 0, a->x, dx, grads), grads);
+    sq_block_attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
-    qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, t, 0);
+    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, t, 0);
     sides_bwd(a, t, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
@@ -494,21 +350,23 @@ static void original_bwd(const at *a, float *dx, float *grads)
 {
     float *t = a->work->t2;
     size_t heads = (size_t)a->l->heads;
-    ffn_bwd(a, dx, dx, 1, grads);
+    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
     norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
     attention_out_bwd(a, dx, grads);
-    attend_bwd(a, grads);
+    sq_block_attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     memcpy(t, dx, a->n * a->dp * sizeof *t);
-    qkv_input_bwd(a, 0, heads, t, 1);
-    qkv_input_bwd(a, heads, 2 * heads, dx, 0);
+    sq_qkv_input_bwd(a, 0, heads, t, 1);
+    sq_qkv_input_bwd(a, heads, 2 * heads, dx, 0);
     sides_bwd(a, dx, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
 static void block_bwd(const at *a, float *dx, float *grads)
 {
-    if (a->wiring == SQ_WIRING_POST_NORM)
+    if (a->l->pointwise > 0)
+        sq_hstu_bwd(a, dx, grads);
+    else if (a->wiring == SQ_WIRING_POST_NORM)
         post_norm_bwd(a, dx, grads);
     else if (a->wiring == SQ_WIRING_PRE_NORM)
         pre_norm_bwd(a, dx, grads);
@@ -617,16 +475,33 @@ void sq_network_last(const sq_network *net, int32_t length, sq_workspace *work, 
 
 /* ---- transposed matrices ---------------------------------------------------------------------------------------- */
 
+static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_block_at *p, const float *w, float *to)
+{
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp;
+    k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
+    k->transpose(dp, dp, w + p->unit, dp, to + p->unit, dp);
+    k->transpose(dp, dp, w + p->output, dp, to + p->output, dp);
+}
+
+static void transpose_block(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w,
+                            float *to)
+{
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp, inner = o->activation == SQ_ACTIVATION_SWIGLU ? 2 * fp : fp;
+    k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
+    if (o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
+    if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
+    k->transpose(dp, inner, w + p->ffn_in, inner, to + p->ffn_in, dp);
+    k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
+    for (size_t i = 0; i < 2 && l->residual_gate; i++)
+        k->transpose(dp, dp, w + p->residual_gate[i], dp, to + p->residual_gate[i], dp);
+}
+
 void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_options *o, const float *w, float *to)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp;
-    for (int32_t b = 0; b < l->blocks; b++) {
-        const sq_block_at *p = &l->block[b];
-        k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-        if (o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
-        if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
-        k->transpose(dp, fp, w + p->ffn_in, fp, to + p->ffn_in, dp);
-        k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
-    }
-    if (l->transform) k->transpose(dp, dp, w + l->head, dp, to + l->head, dp);
+    for (int32_t b = 0; b < l->blocks; b++)
+        if (l->pointwise > 0)
+            transpose_hstu(k, l, &l->block[b], w, to);
+        else
+            transpose_block(k, l, o, &l->block[b], w, to);
+    if (l->transform) k->transpose((size_t)l->dp, (size_t)l->dp, w + l->head, (size_t)l->dp, to + l->head, (size_t)l->dp);
 }

@@ -4,8 +4,10 @@
 #include "attention/attention.h"
 #include "attention/contentgates.h"
 #include "layer/embedding.h"
+#include "model/derived.h"
 #include "model/gatetable.h"
 #include "model/readout.h"
+#include "model/relationtable.h"
 
 /* What a pass computes with. */
 typedef struct sq_network {
@@ -32,9 +34,16 @@ typedef struct sq_micro_batch {
     int64_t first;         /* index of token 0 in the whole batch: row of its dropout masks */
 } sq_micro_batch;
 
+/* A branch and the logits of the gate on it. */
+typedef struct sq_gated {
+    float *z, *branch;
+} sq_gated;
+
 /* Per-block activations kept for the backward pass. */
 typedef struct sq_saved {
-    float *norm1, *qkv, *heads, *middle, *norm2, *hidden, *before; /* before: input of GELU */
+    float *norm1, *qkv, *heads, *middle, *norm2, *hidden, *before; /* before: input of GELU or SwiGLU */
+    sq_gated gated[2];             /* with residual_gate: of attention and of the feed-forward layers */
+    float *unit, *units, *product; /* HSTU: u and qkv before SiLU, and what the output layer gets */
     float *mean1, *rstd1, *mean2, *rstd2;
     float *kept; /* attention probabilities of short sequences */
     float *sides; /* content gates: [tokens][2 * rp] */
@@ -49,8 +58,9 @@ typedef struct sq_workspace {
     float *mean, *rstd;
     sq_embedding_saved embedded; /* with embedding_norm */
     sq_readout readout;          /* training: of all tokens; else of one */
-    float *t1, *t2, *dqkv, *dheads, *dhidden; /* backward */
+    float *t1, *t2, *dqkv, *dheads, *dhidden, *dbefore, *dz, *dbranch; /* backward */
     sq_head_scratch head;
+    sq_relations relations;   /* of the block at hand */
     sq_content_scratch gates; /* content gates */
     float *dsides;            /* [tokens][2 * rp] */
     sq_saved near;            /* Jacobian term: a block beside its own input, [tokens][dp] each */

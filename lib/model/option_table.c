@@ -27,11 +27,28 @@ const sq_option sq_option_table[] = {
            "Place of the layer norms: after each residual (SASRec.pytorch), before each sub-layer, or the 2018 paper's: "
            "norm on the query only and residual from the normalised tensor."),
     BOOLEAN(M, attention_output, "true", "Linear projection behind the attention heads."),
-    CHOICE(M, activation, "relu", "relu|gelu", "Activation of the feed-forward layer."),
+    CHOICE(M, activation, "relu", "relu|gelu|swiglu",
+           "Activation of the feed-forward layer; swiglu gates it by a third layer, without biases."),
+    CHOICE(M, attention, "softmax", "softmax|hstu",
+           "Softmax attention and feed-forward layers, or HSTU's layer: pointwise attention whose output is gated, without them."),
+    INTEGER(M, hstu_length, "0", 0, 1000000,
+            "What attention = hstu divides its scores by, whatever a history's length; 0 = max_length."),
+    BOOLEAN(M, residual_gate, "false",
+            "Multiply what a sub-layer adds to its residual by a learned gate of that residual (LiGR); needs wiring = pre_norm."),
+    BOOLEAN(M, norm_affine, "true", "Layer norms have a gain and a bias; those of attention = hstu never have."),
     CHOICE(M, mask, "causal", "causal|bidirectional",
            "What an event sees in attention: itself and what came before, or its whole sequence."),
-    CHOICE(M, position, "end", "end|start|none",
-           "Learned absolute positions counted from the window's end (0 = newest event) or start, or none."),
+    CHOICE(M, position, "end", "end|start|none|reversed",
+           "Learned positions counted from the window's end (0 = newest event) or start, none, or for every event of a sequence "
+           "counted back from that event as if it were the newest (in keys and values of every block, in one pass)."),
+    CHOICE(M, relative, "none", "none|shaw|bias|t5|alibi|rotary",
+           "What attention knows of the distance between two events: nothing, vectors added to keys and values (Shaw), a learned "
+           "bias by distance (HSTU), by logarithmic bucket and head (T5), a fixed one (ALiBi), or rotated queries and keys."),
+    INTEGER(M, relative_clip, "0", 0, 65536,
+            "Distances from this on share a row of relative = shaw and bias; 0 = every distance has its own."),
+    INTEGER(M, relative_buckets, "32", 4, 1024, "Buckets of relative = t5; with mask = bidirectional half of them each way."),
+    INTEGER(M, relative_distance, "128", 2, 65536, "Distances from this on share the last bucket of relative = t5."),
+    REAL(M, rotary_base, "10000", 1, 1e9, "Base of the wavelengths of relative = rotary."),
     BOOLEAN(M, scale_embeddings, "true", "Multiply item vectors by sqrt(dim) at the input."),
     BOOLEAN(M, embedding_norm, "false", "Layer norm on the input embedding, before its dropout."),
     BOOLEAN(M, final_norm, "true", "Layer norm behind the last block."),
@@ -60,13 +77,18 @@ const sq_option sq_option_table[] = {
            "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
     INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
 
-    CHOICE(T, objective, "next", "next|cloze",
-           "What is learned: each event from those before it (mask = causal), or masked events from all around them "
-           "(mask = bidirectional)."),
+    CHOICE(T, objective, "next", "next|cloze|prefix",
+           "What is learned: each event from those before it (mask = causal); masked events from all around them "
+           "(mask = bidirectional); or each event from those before it as a sequence of their own, so that positions are "
+           "what they are when that event is predicted (costs about half the window's length more)."),
     REAL(T, mask_probability, "0.2", 1e-6, 0.999999,
          "Share of a sequence's window that objective = cloze masks: that many events, rounded, at least one."),
     REAL(T, mask_last_share, "0", 0, 1, "Share of the maskings that mask the last event alone, as inference has it."),
     INTEGER(T, maskings, "1", 1, 10000, "Differently masked samples of each sequence in an epoch of objective = cloze."),
+    INTEGER(T, prefix_stride, "1", 1, 65536,
+            "Every so many-th event is a target of objective = prefix, from one of the newest on, drawn anew each epoch."),
+    REAL(T, random_end, "0", 0, 1,
+         "Share of the training sequences that end, for one epoch, at an event drawn at random: late positions meet many ends."),
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max",
            "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
            "sampled negatives; gSASRec's calibrated binary cross-entropy; or a pairwise ranking loss over the negatives."),
@@ -249,6 +271,46 @@ static void bert4rec(sq_options *o)
     o->average_epochs = 10;
 }
 
+/* eSASRec as its authors run it on ml-1m (RecTools: LiGR blocks with SwiGLU of four times the width, one head, 256 uniform negatives,
+ * positions from the newest event). */
+static void esasrec(sq_options *o)
+{
+    sampled_softmax(o);
+    o->wiring = SQ_WIRING_PRE_NORM;
+    o->residual_gate = 1;
+    o->activation = SQ_ACTIVATION_SWIGLU;
+    o->ffn_dim = 256;
+    o->position = SQ_POSITION_END;
+    o->init = SQ_INIT_XAVIER;
+    o->dropout_ffn = 0;
+    o->dropout_residual = 0.1;
+    o->beta2 = 0.98;
+}
+
+/* HSTU's published program on ml-1m (Zhai et al. 2024), without its bias by time: width 50, two layers, one head, a bias by
+ * distance, N = 211, cosine scores with temperature .05 and 128 uniform negatives, AdamW. Its position table starts at random
+ * with deviation 1 / sqrt(dim), ours as everything else. */
+static void hstu(sq_options *o)
+{
+    o->attention = SQ_ATTENTION_HSTU;
+    o->hstu_length = 211;
+    o->wiring = SQ_WIRING_PRE_NORM;
+    o->relative = SQ_RELATIVE_BIAS;
+    o->position = SQ_POSITION_START;
+    o->norm_affine = 0;
+    o->norm_epsilon = 1e-6;
+    o->final_norm = 0;
+    o->score = SQ_SCORE_COSINE;
+    o->init = SQ_INIT_TRUNCATED_NORMAL;
+    o->loss = SQ_LOSS_SAMPLED_SOFTMAX;
+    o->negatives = 128;
+    o->seen = SQ_SEEN_EXCLUDE_TARGET;
+    o->optimizer = SQ_OPTIMIZER_ADAMW;
+    o->epochs = 101;
+    o->valid_every = 2;
+    o->average_epochs = 10;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -261,6 +323,8 @@ static const struct {
     {"sse-pt", sse_pt},
     {"bert4rec", bert4rec},
     {"rec-denoiser", rec_denoiser},
+    {"esasrec", esasrec},
+    {"hstu", hstu},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

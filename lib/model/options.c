@@ -208,6 +208,59 @@ static int32_t check_gates(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_relative(const sq_options *o, seqrec_error *error)
+{
+    const int reversed = o->position == SQ_POSITION_REVERSED;
+    SQ_CHECK(!reversed || o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
+             "position = reversed counts back from the newest event that a query sees, which mask = bidirectional does not have");
+    SQ_CHECK(!reversed || o->relative == SQ_RELATIVE_NONE, error, SEQREC_E_ARGUMENT,
+             "position = reversed says all distances already: relative must be none");
+    SQ_CHECK(!reversed || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "position = reversed and user_embedding = prefix: the user's token has no distance to an event");
+    SQ_CHECK((!reversed && o->relative != SQ_RELATIVE_SHAW) || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "gates go with relative terms of scores, not with those of values, which %s has",
+             reversed ? "position = reversed" : "relative = shaw");
+    SQ_CHECK(o->relative != SQ_RELATIVE_ROTARY || sq_options_width(o) / o->heads % 2 == 0, error, SEQREC_E_ARGUMENT,
+             "relative = rotary turns pairs of columns: the head width %lld must be even",
+             (long long)(sq_options_width(o) / o->heads));
+    const int64_t buckets = o->mask == SQ_MASK_BIDIRECTIONAL ? o->relative_buckets / 2 : o->relative_buckets;
+    SQ_CHECK(o->relative != SQ_RELATIVE_T5 || o->relative_distance > buckets / 2, error, SEQREC_E_ARGUMENT,
+             "relative_distance = %lld must be above the %lld distances that have buckets of their own",
+             (long long)o->relative_distance, (long long)(buckets / 2));
+    return SEQREC_OK;
+}
+
+static int32_t check_blocks(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(!o->residual_gate || o->wiring == SQ_WIRING_PRE_NORM, error, SEQREC_E_ARGUMENT,
+             "residual_gate needs wiring = pre_norm: it reads the stream that no norm has changed");
+    SQ_CHECK(o->attention == SQ_ATTENTION_HSTU || o->hstu_length == 0, error, SEQREC_E_ARGUMENT,
+             "hstu_length = %lld needs attention = hstu", (long long)o->hstu_length);
+    if (o->attention == SQ_ATTENTION_SOFTMAX) return SEQREC_OK;
+    SQ_CHECK(o->wiring == SQ_WIRING_PRE_NORM && !o->residual_gate, error, SEQREC_E_ARGUMENT,
+             "attention = hstu needs wiring = pre_norm without residual_gate: its layer has a norm in front and a gate of its own");
+    SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "gates multiply probabilities, which attention = hstu does not have");
+    return SEQREC_OK;
+}
+
+static int32_t check_prefix(const sq_options *o, seqrec_error *error)
+{
+    if (o->objective != SQ_OBJECTIVE_PREFIX) {
+        SQ_CHECK(o->prefix_stride == 1, error, SEQREC_E_ARGUMENT,
+                 "prefix_stride = %lld needs objective = prefix: otherwise all targets are learned in one pass",
+                 (long long)o->prefix_stride);
+        return SEQREC_OK;
+    }
+    SQ_CHECK(o->user_embedding == SQ_USER_NONE, error, SEQREC_E_ARGUMENT,
+             "objective = prefix has no place for users' vectors: user_embedding must be none");
+    SQ_CHECK(o->sse_item == 0, error, SEQREC_E_ARGUMENT,
+             "sse_item = %g replaces events of a sequence, which objective = prefix has many times", o->sse_item);
+    SQ_CHECK(o->targets == 1, error, SEQREC_E_ARGUMENT, "targets = %lld: with objective = prefix a sequence has one target",
+             (long long)o->targets);
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     const int64_t width = sq_options_width(options);
@@ -233,6 +286,9 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
+    SQ_TRY(check_relative(options, error));
+    SQ_TRY(check_blocks(options, error));
+    SQ_TRY(check_prefix(options, error));
     SQ_TRY(check_temperature(options, error));
     return check_loss(options, error);
 }

@@ -4,16 +4,26 @@
 #include "base/context.h"
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
-enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU, SQ_ACTIVATION_SWIGLU };
+enum { SQ_ATTENTION_SOFTMAX, SQ_ATTENTION_HSTU };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
-enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
+enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE, SQ_POSITION_REVERSED };
+enum {
+    SQ_RELATIVE_NONE,
+    SQ_RELATIVE_SHAW,
+    SQ_RELATIVE_BIAS,
+    SQ_RELATIVE_T5,
+    SQ_RELATIVE_ALIBI,
+    SQ_RELATIVE_ROTARY,
+    SQ_RELATIVE_CHOICES
+};
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
 enum { SQ_GATES_NONE, SQ_GATES_POSITION, SQ_GATES_CONTENT };
 enum { SQ_GATES_BY_ARM, SQ_GATES_BY_AR, SQ_GATES_BY_HARD_CONCRETE };
-enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE };
+enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE, SQ_OBJECTIVE_PREFIX };
 enum { /* rows of losstable.c */
     SQ_LOSS_BCE,
     SQ_LOSS_SOFTMAX,
@@ -59,9 +69,14 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
+    int64_t attention, hstu_length, norm_affine, residual_gate;
+    int64_t relative, relative_clip, relative_buckets, relative_distance;
+    double rotary_base;
     /* training */
     int64_t objective, maskings;
     double mask_probability, mask_last_share;
+    int64_t prefix_stride;
+    double random_end;
     int64_t loss;
     double calibration, label_smoothing, score_penalty;
     int64_t targets, target_form;

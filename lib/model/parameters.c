@@ -46,9 +46,15 @@ static size_t vector(builder *b, const char *name, int64_t cols, float start)
     return p->offset;
 }
 
-static void norm(builder *b, const char *name, size_t *gain, size_t *bias)
+/* Without parameters of its own a norm reads constants, which stand in the block like parameters; see derived.h. */
+static void norm(builder *b, const sq_options *o, const char *name, size_t *gain, size_t *bias)
 {
     char full[40];
+    if (!o->norm_affine) {
+        *gain = b->layout->ones;
+        *bias = b->layout->zeros;
+        return;
+    }
     snprintf(full, sizeof full, "%.30s.weight", name);
     *gain = vector(b, full, b->layout->d, 1);
     snprintf(full, sizeof full, "%.30s.bias", name);
@@ -68,13 +74,47 @@ static void linear(builder *b, const char *name, int64_t rows, int64_t cols, siz
     *bias = vector(b, full, cols, 0);
 }
 
+static void matrix(builder *b, const char *name, int64_t rows, int64_t cols, size_t *weight, size_t ld)
+{
+    sq_parameter *p = append(b, name, 2, rows, cols);
+    p->ld = ld;
+    p->offset = *weight;
+    p->fan_in = (int32_t)rows;
+    p->fan_out = (int32_t)cols;
+}
+
+/* SwiGLU: the gate's columns, then those it multiplies. */
+static void feed_forward(builder *b, const sq_options *o, sq_block_at *at)
+{
+    const sq_layout *l = b->layout;
+    size_t fp = (size_t)l->fp, up;
+    if (o->activation != SQ_ACTIVATION_SWIGLU) {
+        linear(b, "ffn_in", l->d, l->f, &at->ffn_in, &at->ffn_in_bias);
+        linear(b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
+        return;
+    }
+    at->ffn_in = reserve(b, (size_t)l->dp * 2 * fp);
+    up = at->ffn_in + fp;
+    matrix(b, "ffn_gate.weight", l->d, l->f, &at->ffn_in, 2 * fp);
+    matrix(b, "ffn_in.weight", l->d, l->f, &up, 2 * fp);
+    at->ffn_out = reserve(b, fp * (size_t)l->dp);
+    matrix(b, "ffn_out.weight", l->f, l->d, &at->ffn_out, (size_t)l->dp);
+}
+
+static void residual_gates(builder *b, sq_block_at *at)
+{
+    const int32_t d = b->layout->d;
+    linear(b, "attention_residual_gate", d, d, &at->residual_gate[0], &at->residual_gate_bias[0]);
+    linear(b, "ffn_residual_gate", d, d, &at->residual_gate[1], &at->residual_gate_bias[1]);
+}
+
 /* Query, key and value are three parameters of files and one matrix [dp][3 * hp] here. */
 static void query_key_value(builder *b, const sq_options *o, sq_block_at *at)
 {
     static const char *const names[3] = {"query", "key", "value"};
     sq_layout *l = b->layout;
     at->qkv = reserve(b, (size_t)l->dp * 3 * (size_t)l->hp);
-    at->qkv_bias = reserve(b, 3 * (size_t)l->hp);
+    if (!o->attention) at->qkv_bias = reserve(b, 3 * (size_t)l->hp);
     for (size_t i = 0; i < 3; i++) {
         char full[40];
         snprintf(full, sizeof full, "%.30s.weight", names[i]);
@@ -85,6 +125,7 @@ static void query_key_value(builder *b, const sq_options *o, sq_block_at *at)
         p->offset = at->qkv + i * (size_t)l->hp;
         p->fan_in = l->d;
         p->fan_out = o->wiring == SQ_WIRING_ORIGINAL ? l->d : 3 * l->d; /* one stacked matrix in PyTorch's layer */
+        if (o->attention) continue;
         snprintf(full, sizeof full, "%.30s.bias", names[i]);
         p = append(b, full, 1, 1, l->d);
         p->col_group = l->dh;
@@ -133,6 +174,81 @@ static void content_gates(builder *b, sq_block_at *at)
     at->gate_open = vector(b, "gate.bias", 1, GATES_START);
 }
 
+/* Distances that have a row of their own: up to relative_clip, or all that occur. */
+static void relative_widths(sq_layout *l, const sq_options *o)
+{
+    int32_t tokens = l->length + (o->user_embedding == SQ_USER_PREFIX);
+    l->relative = (int32_t)o->relative;
+    if (o->position == SQ_POSITION_REVERSED) l->relative = SQ_RELATIVE_REVERSED;
+    if (l->relative == SQ_RELATIVE_NONE || l->relative == SQ_RELATIVE_ROTARY) return;
+    int clips = l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_BIAS;
+    l->past = clips && o->relative_clip && o->relative_clip < tokens - 1 ? (int32_t)o->relative_clip : tokens - 1;
+    l->columns = l->bidirectional ? 2 * l->past + 1 : l->past + 1;
+    l->relative_ld = l->relative == SQ_RELATIVE_REVERSED ? 2 * l->hp : l->dhp;
+    l->bias_ld = round16(l->heads);
+}
+
+/* A table with a row for each distance (or bucket of them). */
+static size_t relative_table(builder *b, const char *name, int64_t rows, int64_t cols, int32_t ld)
+{
+    sq_parameter *p = append(b, name, 2, rows, cols);
+    p->table = 1;
+    p->ld = (size_t)ld;
+    p->offset = reserve(b, (size_t)rows * p->ld);
+    p->fan_in = (int32_t)rows;
+    p->fan_out = (int32_t)cols;
+    return p->offset;
+}
+
+/* Row x of a table is for keys x - past events behind the query. The tables of position = reversed are made of other parameters
+ * and have only a place. */
+static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
+{
+    const sq_layout *l = b->layout;
+    if (l->relative == SQ_RELATIVE_SHAW) {
+        at->relative_keys = relative_table(b, "relative_key.weight", l->columns, l->dh, l->dhp);
+        at->relative_values = relative_table(b, "relative_value.weight", l->columns, l->dh, l->dhp);
+    }
+    if (l->relative == SQ_RELATIVE_BIAS) {
+        at->relative_bias = relative_table(b, "relative_bias.weight", 1, l->columns, round16(l->columns));
+        l->parameters[l->count - 1].rank = 1;
+        l->parameters[l->count - 1].table = 0;
+    }
+    if (l->relative == SQ_RELATIVE_T5)
+        at->relative_bias = relative_table(b, "relative_bias.weight", o->relative_buckets, l->heads, l->bias_ld);
+    if (l->relative != SQ_RELATIVE_REVERSED) return;
+    at->relative_keys = reserve(b, (size_t)l->columns * (size_t)l->relative_ld);
+    at->relative_values = at->relative_keys + (size_t)l->hp;
+}
+
+/* What a block of HSTU has besides q, k and v. */
+static void hstu(builder *b, sq_block_at *at)
+{
+    const sq_layout *l = b->layout;
+    at->unit = reserve(b, (size_t)l->dp * (size_t)l->dp);
+    matrix(b, "unit.weight", l->d, l->d, &at->unit, (size_t)l->dp);
+    linear(b, "output", l->d, l->d, &at->output, &at->output_bias);
+}
+
+static void block(builder *b, const sq_options *o, sq_block_at *at)
+{
+    if (b->layout->pointwise > 0) {
+        query_key_value(b, o, at);
+        hstu(b, at);
+        relative_terms(b, o, at);
+        return;
+    }
+    norm(b, o, "attention_norm", &at->norm1_gain, &at->norm1_bias);
+    query_key_value(b, o, at);
+    if (o->attention_output) attention_output(b, at);
+    norm(b, o, "ffn_norm", &at->norm2_gain, &at->norm2_bias);
+    feed_forward(b, o, at);
+    if (b->layout->residual_gate) residual_gates(b, at);
+    if (b->layout->lp) position_gates(b, at);
+    if (b->layout->rp) content_gates(b, at);
+    relative_terms(b, o, at);
+}
+
 static void widths(sq_layout *l, const sq_options *o)
 {
     l->d = (int32_t)sq_options_width(o);
@@ -153,6 +269,10 @@ static void widths(sq_layout *l, const sq_options *o)
     if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
     l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    relative_widths(l, o);
+    l->residual_gate = (int32_t)o->residual_gate;
+    if (o->attention == SQ_ATTENTION_HSTU)
+        l->pointwise = 1.0f / (float)(o->hstu_length ? o->hstu_length : o->max_length);
     l->final_norm = (int32_t)o->final_norm;
     l->transform = o->head == SQ_HEAD_TRANSFORM;
 }
@@ -172,27 +292,21 @@ static size_t table(builder *b, const char *name, int64_t rows)
 static void build(sq_layout *l, const sq_options *o)
 {
     builder b = {l, -1};
+    if (!o->norm_affine || l->pointwise > 0) {
+        l->ones = reserve(&b, (size_t)l->dp);
+        l->zeros = reserve(&b, (size_t)l->dp);
+    }
     if (o->position != SQ_POSITION_NONE) l->position = table(&b, "position.weight", l->length);
     if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
-    if (o->embedding_norm) norm(&b, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
-    for (b.block = 0; b.block < l->blocks; b.block++) {
-        sq_block_at *at = &l->block[b.block];
-        norm(&b, "attention_norm", &at->norm1_gain, &at->norm1_bias);
-        query_key_value(&b, o, at);
-        if (o->attention_output) attention_output(&b, at);
-        norm(&b, "ffn_norm", &at->norm2_gain, &at->norm2_bias);
-        linear(&b, "ffn_in", l->d, l->f, &at->ffn_in, &at->ffn_in_bias);
-        linear(&b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
-        if (l->lp) position_gates(&b, at);
-        if (l->rp) content_gates(&b, at);
-    }
+    if (o->embedding_norm) norm(&b, o, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
+    for (b.block = 0; b.block < l->blocks; b.block++) block(&b, o, &l->block[b.block]);
     b.block = -1;
-    if (l->final_norm) norm(&b, "final_norm", &l->final_gain, &l->final_bias);
+    if (l->final_norm) norm(&b, o, "final_norm", &l->final_gain, &l->final_bias);
     if (o->user_embedding != SQ_USER_NONE) l->user_default = vector(&b, "users.default", l->ud, 0);
     if (o->temperature_learned) l->log_scale = vector(&b, "score.log_scale", 1, -(float)log(o->temperature));
     if (!l->transform) return;
     linear(&b, "head", l->d, l->d, &l->head, &l->head_bias);
-    norm(&b, "head_norm", &l->head_norm_gain, &l->head_norm_bias);
+    norm(&b, o, "head_norm", &l->head_norm_gain, &l->head_norm_bias);
 }
 
 /* Rows and vectors begin at multiples of 16, so that no line of 16 is shared. */

@@ -380,6 +380,90 @@ static void gelu_bwd(size_t n, size_t width, size_t ld, const float *x, float *d
         }
 }
 
+/* ---- SiLU, gated units and pointwise attention (Zhai et al. 2024) ----------------------------------------------------- */
+
+/* 1 / (1 + exp(-x)) */
+SQ_INLINE vec sigmoid(vec x)
+{
+    vec e = exponential(blend(x < 0, x, -x));
+    return blend(x < 0, e, splat(1)) / (1.0f + e);
+}
+
+SQ_INLINE vec silu_slope(vec x, vec s) { return s * fused(x, 1.0f - s, splat(1)); }
+
+static void silu_fwd(size_t n, size_t width, size_t ld, const float *x, float *y)
+{
+    for (size_t r = 0; r < n; r++, x += ld, y += ld) OVER(i, width) store(y + i, load(x + i) * sigmoid(load(x + i)));
+}
+
+static void silu_bwd(size_t n, size_t width, size_t ld, const float *x, float *dx)
+{
+    for (size_t r = 0; r < n; r++, x += ld, dx += ld)
+        OVER(i, width) store(dx + i, load(dx + i) * silu_slope(load(x + i), sigmoid(load(x + i))));
+}
+
+static void swiglu_fwd(size_t n, size_t width, size_t ld, const float *z, const float *a, float *y)
+{
+    for (size_t r = 0; r < n; r++, z += ld, a += ld, y += width)
+        OVER(i, width) store(y + i, load(z + i) * sigmoid(load(z + i)) * load(a + i));
+}
+
+static void swiglu_bwd(size_t n, size_t width, size_t ld, const float *z, const float *a, const float *dy, float *dz, float *da)
+{
+    for (size_t r = 0; r < n; r++, z += ld, a += ld, dy += width, dz += ld, da += ld)
+        OVER(i, width)
+        {
+            vec x = load(z + i), s = sigmoid(x), g = load(dy + i);
+            store(dz + i, g * load(a + i) * silu_slope(x, s));
+            store(da + i, g * (x * s));
+        }
+}
+
+static void sigmoid_fwd(size_t n, size_t width, size_t ld, const float *z, const float *a, float *y)
+{
+    for (size_t r = 0; r < n; r++, z += ld, a += ld, y += width) OVER(i, width) store(y + i, sigmoid(load(z + i)) * load(a + i));
+}
+
+static void sigmoid_bwd(size_t n, size_t width, size_t ld, const float *z, const float *a, const float *dy, float *dz, float *da)
+{
+    for (size_t r = 0; r < n; r++, z += ld, a += ld, dy += width, dz += ld, da += ld)
+        OVER(i, width)
+        {
+            vec s = sigmoid(load(z + i)), g = load(dy + i);
+            store(dz + i, g * load(a + i) * (s * (1.0f - s)));
+            store(da + i, g * s);
+        }
+}
+
+/* x over the first v columns of a row, 0 behind them. */
+SQ_INLINE vec seen_only(size_t v, size_t j, vec x)
+{
+    return j + LANES > v ? blend(lanes((ptrdiff_t)v - (ptrdiff_t)j), x, (vec){0}) : x;
+}
+
+static void pointwise_fwd(size_t n, size_t seen, size_t more, size_t width, size_t ld, float factor, float *s, float *kept)
+{
+    for (size_t r = 0; r < n; r++, s += ld, kept = kept ? kept + ld : NULL)
+        OVER(j, width)
+        {
+            vec x = seen_only(seen + r * more, j, load(s + j));
+            if (kept) store(kept + j, x);
+            store(s + j, x * sigmoid(x) * factor);
+        }
+}
+
+static void pointwise_bwd(size_t n, size_t seen, size_t more, size_t width, size_t ld, size_t ldd, float factor, const float *kept,
+                          float *p, float *d)
+{
+    for (size_t r = 0; r < n; r++, kept += ld, p += ldd, d += ldd)
+        OVER(j, width)
+        {
+            vec x = load(kept + j), s = sigmoid(x);
+            store(p + j, x * s * factor);
+            store(d + j, seen_only(seen + r * more, j, load(d + j) * silu_slope(x, s) * factor));
+        }
+}
+
 /* ---- softmax of attention ---------------------------------------------------------------------------------------- */
 
 /* s = exp(factor * s - largest) over the first `valid` columns, 0 up to `end` (a multiple of 16); returns 1 / sum. */
@@ -467,6 +551,83 @@ static void gate_bwd(size_t n, size_t width, size_t ld, size_t ldz, float keep_s
         }
 }
 
+/* ---- terms by distance -------------------------------------------------------------------------------------------- */
+
+SQ_INLINE void add_run(size_t n, const float *x, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + load(x + i));
+    for (; i < n; i++) y[i] += x[i];
+}
+
+SQ_INLINE void add_constant(size_t n, float x, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, load(y + i) + x);
+    for (; i < n; i++) y[i] += x;
+}
+
+static float sum_run(size_t n, const float *x)
+{
+    float tail[16] = {0};
+    sixteen s = {{{0}}};
+    size_t whole = n / 16 * 16;
+    for (size_t i = 0; i < whole; i += 16)
+        for (int p = 0; p < PARTS; p++) s.part[p] += load(x + i + p * LANES);
+    for (size_t i = whole; i < n; i++) tail[i - whole] = x[i];
+    for (int p = 0; p < PARTS; p++) s.part[p] += load(tail + p * LANES);
+    return sum_lanes(&s);
+}
+
+/* The columns of the query at t: before `from` all have term 0, up to `to` one each from term x on, up to v the last one. */
+typedef struct run {
+    size_t from, to, x;
+} run;
+
+SQ_INLINE run run_of(size_t t, size_t v, size_t past, size_t columns)
+{
+    run r = {.from = t > past ? t - past : 0};
+    if (r.from > v) r.from = v;
+    r.x = r.from + past - t;
+    r.to = columns - r.x < v - r.from ? r.from + columns - r.x : v;
+    return r;
+}
+
+static void spread(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
+                   const float *r, float *s)
+{
+    for (size_t i = 0; i < n; i++, r += ldr, s += ld) {
+        size_t v = seen + i * more;
+        run c = run_of(at + i, v, past, columns);
+        add_constant(c.from, r[0], s);
+        add_run(c.to - c.from, r + c.x, s + c.from);
+        add_constant(v - c.to, r[columns - 1], s + c.to);
+    }
+}
+
+static void collect(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
+                    const float *s, float *r)
+{
+    for (size_t i = 0; i < n; i++, r += ldr, s += ld) {
+        size_t v = seen + i * more;
+        run c = run_of(at + i, v, past, columns);
+        memset(r, 0, (columns + 15) / 16 * 16 * sizeof *r);
+        memcpy(r + c.x, s + c.from, (c.to - c.from) * sizeof *r);
+        if (c.from) r[0] += sum_run(c.from, s);
+        if (v > c.to) r[columns - 1] += sum_run(v - c.to, s + c.to);
+    }
+}
+
+static void rotate(size_t n, size_t half, size_t ld, size_t ldt, const float *cosines, const float *sines, float sign, float *x)
+{
+    for (size_t r = 0; r < n; r++, x += ld, cosines += ldt, sines += ldt)
+        for (size_t e = 0; e < half; e++) {
+            float a = x[e], b = x[half + e], c = cosines[e], d = sign * sines[e];
+            x[e] = a * c - b * d;
+            x[half + e] = b * c + a * d;
+        }
+}
+
 /* ---- Adam (Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter 2019) -------------------------------------- */
 
 SQ_INLINE float adam_one(const sq_adam *a, float g, float w, float *m, float *v)
@@ -519,10 +680,21 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .relu_bwd = relu_bwd,
     .gelu_fwd = gelu_fwd,
     .gelu_bwd = gelu_bwd,
+    .silu_fwd = silu_fwd,
+    .silu_bwd = silu_bwd,
+    .swiglu_fwd = swiglu_fwd,
+    .swiglu_bwd = swiglu_bwd,
+    .sigmoid_fwd = sigmoid_fwd,
+    .sigmoid_bwd = sigmoid_bwd,
+    .pointwise_fwd = pointwise_fwd,
+    .pointwise_bwd = pointwise_bwd,
     .attend_fwd = attend_fwd,
     .attend_bwd = attend_bwd,
     .gate_fwd = gate_fwd,
     .gate_bwd = gate_bwd,
+    .spread = spread,
+    .collect = collect,
+    .rotate = rotate,
     .exp_shift = exp_shift,
     .exp = exp_rows,
     .logistic = logistic,

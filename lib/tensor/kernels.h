@@ -77,6 +77,23 @@ typedef struct sq_kernels {
     void (*gelu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
     void (*gelu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
 
+    /* y = silu(x) = x / (1 + exp(-x)); bwd: dx *= derivative at x. NaN at -Inf. y may be x. */
+    void (*silu_fwd)(size_t n, size_t width, size_t ld, const float *x, float *y);
+    void (*silu_bwd)(size_t n, size_t width, size_t ld, const float *x, float *dx);
+    /* Gated units: y [n][width] = f(z) * a. swiglu: f = silu, sigmoid: f the logistic function. z and a [n][ld]; bwd: dz, da
+     * [n][ld] from dy [n][width]; dy may be da when ld = width. */
+    void (*swiglu_fwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, float *y);
+    void (*swiglu_bwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, const float *dy, float *dz, float *da);
+    void (*sigmoid_fwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, float *y);
+    void (*sigmoid_bwd)(size_t n, size_t width, size_t ld, const float *z, const float *a, const float *dy, float *dz, float *da);
+
+    /* Pointwise attention (HSTU) of n rows, in place: s_rj = factor * silu(s_rj) for the first v = seen + r * more keys, 0 up to
+     * `width`; kept (if not NULL, same ld): s as it came, 0 behind v. */
+    void (*pointwise_fwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, float factor, float *s, float *kept);
+    /* From kept [n][ld] and da in d [n][ldd], which may be anything finite behind the keys that a row sees: p = factor * silu, d = ds. */
+    void (*pointwise_bwd)(size_t n, size_t seen, size_t more, size_t width, size_t ld, size_t ldd, float factor, const float *kept,
+                          float *p, float *d);
+
     /* Softmax of n rows of one sequence and head, in place, over `width` columns. Row r sees the first v = seen + r * more keys
      * (0 < v <= width; more = 1: causal rows, one key further each; 0: all see the same): p_rj = softmax_j<v(scale * s_rj), zero
      * for j >= v. s becomes p after dropout; kept (if not NULL, same ld) becomes p with the sign turned where dropout drops it.
@@ -94,6 +111,18 @@ typedef struct sq_kernels {
     /* From kept [n][ld] (as above): dz (may be NULL) += d * p after dropout, then d *= z; dz as z, d [n][ld]. */
     void (*gate_bwd)(size_t n, size_t width, size_t ld, size_t ldz, float keep_scale, const float *kept, const float *z,
                      float *dz, float *d);
+
+    /* Terms by distance, of n rows of one sequence and head. Row r is the query at column `at` + r of s and sees the first
+     * v = seen + r * more columns (v <= width of s); its column j has the term r[x], x = j - (at + r) + past, cut to
+     * 0 .. columns - 1. spread: s += r; collect: r [n][columns] = sum over the columns of s with that term, 0 where there is
+     * none, zero up to round16(columns). Rows of r are ldr apart, with ldr = 0 (spread only) the same for all. */
+    void (*spread)(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
+                   const float *r, float *s);
+    void (*collect)(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
+                    const float *s, float *r);
+    /* Rotates the pairs (e, half + e) of each of n rows of x by the angles whose cosines and sines stand in rows [half], ldt
+     * apart; sign -1 turns backwards. Nothing beyond 2 * half columns is touched. */
+    void (*rotate)(size_t n, size_t half, size_t ld, size_t ldt, const float *cosines, const float *sines, float sign, float *x);
 
     /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */
     float (*exp_shift)(size_t n, float shift, float *x);

@@ -19,7 +19,8 @@ static int32_t reserve(sq_plan *p, const sq_memory *memory, int64_t tokens, int6
 {
     int64_t starts = p->sequences ? p->sequences + 1 : 0;
     SQ_TRY(GROW(starts, starts, p->sequences + 2));
-    SQ_TRY(GROW(seen_starts, starts, p->sequences + 2));
+    SQ_TRY(GROW(seen_starts, p->sequences, p->sequences + 1));
+    SQ_TRY(GROW(seen_ends, p->sequences, p->sequences + 1));
     SQ_TRY(GROW(target_starts, starts, p->sequences + 2));
     SQ_TRY(GROW(inputs, p->tokens, p->tokens + tokens));
     SQ_TRY(GROW(targets, p->target_count, p->most_targets + targets));
@@ -29,18 +30,23 @@ static int32_t reserve(sq_plan *p, const sq_memory *memory, int64_t tokens, int6
     return GROW(seen, p->seen_count, p->seen_count + n);
 }
 
-/* Enters the sequence whose inputs and `targets` targets stand behind those of the others. */
-static void enter(sq_plan *p, int64_t tokens, int64_t targets, int64_t most, const int32_t *slots, int64_t n)
+/* Notes what the next sequence to be entered has seen. */
+static void note_seen(sq_plan *p, const sq_plan_sequence *s)
 {
-    memcpy(p->seen + p->seen_count, slots, (size_t)n * sizeof *slots);
+    memcpy(p->seen + p->seen_count, s->slots, (size_t)(s->n + s->behind) * sizeof *s->slots);
+    p->seen_starts[p->sequences] = p->seen_count;
+    p->seen_ends[p->sequences] = p->seen_count += s->n + s->behind;
+}
+
+/* Enters the sequence whose inputs and `targets` targets stand behind those of the others. */
+static void enter(sq_plan *p, int64_t tokens, int64_t targets, int64_t most)
+{
     p->users[p->sequences] = p->user;
     p->starts[p->sequences] = p->tokens;
     p->target_starts[p->sequences] = p->target_count;
-    p->seen_starts[p->sequences] = p->seen_count;
     p->sequences++;
     p->starts[p->sequences] = p->tokens += tokens;
     p->target_starts[p->sequences] = p->target_count += targets;
-    p->seen_starts[p->sequences] = p->seen_count += n;
     p->most_targets += most;
     if (tokens > p->longest) p->longest = tokens;
 }
@@ -58,14 +64,43 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
     const int32_t *slots = sequence->slots;
     int64_t n = sequence->n, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
     if (n < 2) return SEQREC_OK;
-    SQ_TRY(reserve(p, memory, t, t, n, error));
+    SQ_TRY(reserve(p, memory, t, t, n + sequence->behind, error));
+    note_seen(p, sequence);
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
     memcpy(p->targets + p->target_count, slots + n - t, (size_t)t * sizeof *slots);
     for (int64_t i = 0; i < t; i++) {
         p->target_tokens[p->target_count + i] = p->tokens + i;
         p->weights[p->target_count + i] = weight_of(sequence, n - t + i, decay);
     }
-    enter(p, t, t, t, slots, n);
+    enter(p, t, t, t);
+    return SEQREC_OK;
+}
+
+/* ---- prefixes --------------------------------------------------------------------------------------------------------- */
+
+/* The events before event `at`, which is the target. */
+static void add_prefix(sq_plan *p, const sq_plan_sequence *s, int64_t at, int64_t tokens, double decay)
+{
+    memcpy(p->inputs + p->tokens, s->slots + at - tokens, (size_t)tokens * sizeof *s->slots);
+    p->targets[p->target_count] = s->slots[at];
+    p->target_tokens[p->target_count] = p->tokens + tokens - 1;
+    p->weights[p->target_count] = weight_of(s, at, decay);
+    enter(p, tokens, 1, 1);
+}
+
+int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *s, int64_t max_length, double decay,
+                             int64_t stride, int64_t phase, seqrec_error *error)
+{
+    int64_t n = s->n, first = n - max_length > 1 ? n - max_length : 1, seen = n + s->behind;
+    if (n < 2) return SEQREC_OK;
+    for (int64_t at = n - 1 - phase % (n - first < stride ? n - first : stride); at >= first; at -= stride, seen = 0) {
+        int64_t tokens = at < max_length ? at : max_length;
+        SQ_TRY(reserve(p, memory, tokens, 1, seen, error));
+        if (seen) note_seen(p, s);
+        p->seen_starts[p->sequences] = p->seen_count - n - s->behind;
+        p->seen_ends[p->sequences] = p->seen_count;
+        add_prefix(p, s, at, tokens, decay);
+    }
     return SEQREC_OK;
 }
 
@@ -105,11 +140,12 @@ int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_seq
     uint64_t counter = (uint64_t)p->sequences * DRAWS;
     if (n < 2) return SEQREC_OK;
     if (most < 1) most = 1;
-    SQ_TRY(reserve(p, memory, window, most, n, error));
+    SQ_TRY(reserve(p, memory, window, most, n + sequence->behind, error));
+    note_seen(p, sequence);
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)window * sizeof *slots);
     int64_t count = masked_of(c, counter, window, most, &first);
     mask_places(p, c, sequence, counter, window, first, count, decay);
-    enter(p, window, count, most, slots, n);
+    enter(p, window, count, most);
     return SEQREC_OK;
 }
 
@@ -167,6 +203,7 @@ void sq_plan_free(sq_plan *p, const sq_memory *memory)
 {
     sq_free(memory, p->starts);
     sq_free(memory, p->seen_starts);
+    sq_free(memory, p->seen_ends);
     sq_free(memory, p->inputs);
     sq_free(memory, p->target_starts);
     sq_free(memory, p->targets);

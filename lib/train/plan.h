@@ -18,7 +18,7 @@ typedef struct sq_plan {
     int64_t longest;
     int32_t most_tokens;   /* of a micro-batch, and at least what one may have: working memory does not grow with luck */
     int64_t *starts;       /* [sequences + 1] first token of each sequence */
-    int64_t *seen_starts;  /* [sequences + 1] into seen */
+    int64_t *seen_starts, *seen_ends; /* [sequences] into seen; prefixes of one history share it */
     int32_t *inputs;       /* [tokens] slots; -1: [MASK] */
     int64_t *target_starts; /* [sequences + 1] first target of each sequence */
     int32_t *targets;       /* [target_count] slots */
@@ -29,7 +29,7 @@ typedef struct sq_plan {
     int32_t *users;        /* [sequences] */
     sq_micro *micro;       /* [micro_count] */
     int64_t slot_starts[SQ_GRADIENT_SLOTS + 1]; /* micro-batches of each gradient slot */
-    size_t starts_capacity, seen_starts_capacity, inputs_capacity, target_starts_capacity, targets_capacity,
+    size_t starts_capacity, seen_starts_capacity, seen_ends_capacity, inputs_capacity, target_starts_capacity, targets_capacity,
         target_tokens_capacity, weights_capacity, seen_capacity, users_capacity, micro_capacity;
 } sq_plan;
 
@@ -39,11 +39,17 @@ typedef struct sq_plan_sequence {
     const int32_t *slots; /* [n] */
     const float *weights; /* [n] of each event as a target, or NULL: 1 */
     int64_t n;
+    int64_t behind; /* further slots behind the n: no inputs or targets, but seen */
 } sq_plan_sequence;
-/* Adds a sequence; its last max_length + 1 events become inputs and targets. The target of age a (0 = newest) gets its weight times
+/* (Of all that add: slots behind the n count as seen.) Adds a sequence; its last max_length + 1 events become inputs and targets. The target of age a (0 = newest) gets its weight times
  * decay^a. Fewer than two events: not added. */
 int32_t sq_plan_add(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
                     seqrec_error *error);
+/* Adds each of the last max_length events, every stride-th from the newest but `phase` on, as the one target of a sequence of its own:
+ * the up to max_length events before it (the literal rule of section 4.1 of "Revisiting Self-Attentive Sequential Recommendation"). With
+ * stride 1 targets and weights are those of sq_plan_add. At least one target is added. */
+int32_t sq_plan_add_prefixes(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
+                             double decay, int64_t stride, int64_t phase, seqrec_error *error);
 /* How a sequence is masked (BERT4Rec, section 3.6): a share of its window, or its last event alone as inference has it. */
 typedef struct sq_cloze {
     uint64_t key;       /* the draws of sequence s of a plan are functions of (key, s) */

@@ -233,12 +233,35 @@ static void commit_piece(void *arg, int32_t piece, int32_t worker)
 
 /* ---- the plan ------------------------------------------------------------------------------------------------------- */
 
-int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *sequence, seqrec_error *error)
+/* The sequence, or with probability `random_end` its first 2 .. n events: as if it had ended there. */
+static sq_plan_sequence cut(const sq_trainer *t, const sq_plan_sequence *s)
+{
+    uint64_t key = sq_random_key((uint64_t)t->options.seed, SQ_STREAM_CUT, (uint64_t)t->step);
+    uint64_t counter = 3 * (uint64_t)t->plan.sequences;
+    sq_plan_sequence c = *s;
+    if (s->n < 3 || sq_random_unit(key, counter) >= t->options.random_end) return c;
+    c.n = 2 + (int64_t)sq_random_below(key, counter + 1, (uint64_t)s->n - 1);
+    c.behind += s->n - c.n;
+    return c;
+}
+
+static int32_t add_prefixes(sq_trainer *t, const sq_plan_sequence *sequence, seqrec_error *error)
+{
+    const sq_options *o = &t->options;
+    uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CUT, (uint64_t)t->step);
+    int64_t phase = (int64_t)sq_random_below(key, 3 * (uint64_t)t->plan.sequences + 2, (uint64_t)o->prefix_stride);
+    return sq_plan_add_prefixes(&t->plan, &t->context->memory, sequence, o->max_length, o->position_decay, o->prefix_stride, phase,
+                                error);
+}
+
+int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *whole, seqrec_error *error)
 {
     const sq_options *o = &t->options;
     const sq_memory *memory = &t->context->memory;
+    const sq_plan_sequence kept = cut(t, whole), *sequence = &kept;
     if (o->objective == SQ_OBJECTIVE_NEXT)
         return sq_plan_add(&t->plan, memory, sequence, o->max_length, o->position_decay, error);
+    if (o->objective == SQ_OBJECTIVE_PREFIX) return add_prefixes(t, sequence, error);
     sq_cloze cloze = {.probability = o->mask_probability, .last_share = o->mask_last_share};
     cloze.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CLOZE, (uint64_t)t->step);
     return sq_plan_add_cloze(&t->plan, memory, sequence, o->max_length, o->position_decay, &cloze, error);
@@ -290,6 +313,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
     if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
+    sq_derive_bwd(t->kernels, &t->model->layout, t->weights, t->transposed, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
     if (t->options.clip_norm > 0) {
@@ -358,6 +382,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(sq_step_users(t, error));
     sq_step_replay(t);
     SQ_TRY(sq_step_table(t, error));
+    sq_derive(t->kernels, &t->model->layout, t->weights);
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);
     if (sq_trainer_gates_twice(t)) {
         sq_step_gates(t, 1);

@@ -19,7 +19,7 @@ void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *o
     out->direct = is_plain(t) && !l->transform && t->options.objective == SQ_OBJECTIVE_NEXT;
     out->states = out->direct ? NULL : SQ_TAKE(arena, float, states);
     out->dstates = out->direct ? NULL : SQ_TAKE(arena, float, states);
-    out->chosen = SQ_TAKE(arena, float, t->options.objective == SQ_OBJECTIVE_CLOZE ? n * (size_t)l->dp : 0);
+    out->chosen = SQ_TAKE(arena, float, t->options.objective != SQ_OBJECTIVE_NEXT ? n * (size_t)l->dp : 0);
     out->out = joined ? SQ_TAKE(arena, float, joined) : NULL;
     out->dout = joined ? SQ_TAKE(arena, float, joined) : NULL;
     out->bias = bias ? SQ_TAKE(arena, float, bias) : NULL;

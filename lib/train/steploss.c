@@ -116,10 +116,10 @@ static void mask_history(const sq_trainer *t, int64_t sequence, const int32_t *n
     size_t live = (size_t)t->options.negatives;
     memset(masked, 0, live);
     if (t->options.seen != SQ_SEEN_EXCLUDE_HISTORY) return;
-    for (int64_t i = p->seen_starts[sequence]; i < p->seen_starts[sequence + 1]; i++)
+    for (int64_t i = p->seen_starts[sequence]; i < p->seen_ends[sequence]; i++)
         bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
     for (size_t j = 0; j < live; j++) masked[j] = (uint8_t)(bits[negatives[j] / 64] >> (negatives[j] % 64) & 1);
-    for (int64_t i = p->seen_starts[sequence]; i < p->seen_starts[sequence + 1]; i++) bits[p->seen[i] / 64] = 0;
+    for (int64_t i = p->seen_starts[sequence]; i < p->seen_ends[sequence]; i++) bits[p->seen[i] / 64] = 0;
 }
 
 /* And those that a target must not have: itself and its like. */

@@ -57,7 +57,7 @@ static int32_t brought(const token *o, int64_t at)
 
 static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
 {
-    for (int64_t i = p->seen_starts[sequence]; i < p->seen_starts[sequence + 1]; i++) {
+    for (int64_t i = p->seen_starts[sequence]; i < p->seen_ends[sequence]; i++) {
         if (on)
             bits[p->seen[i] / 64] |= (uint64_t)1 << (p->seen[i] % 64);
         else

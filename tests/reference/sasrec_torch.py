@@ -12,7 +12,7 @@ from torch import nn
 
 @dataclass
 class Options:
-    """Model options; wiring is "post_norm", "pre_norm" or "original", position "start", "end" or "none"."""
+    """Model options; wiring is "post_norm", "pre_norm" or "original", position "start", "end", "none" or "reversed"."""
 
     items: int
     dim: int
@@ -21,7 +21,7 @@ class Options:
     blocks: int = 2
     heads: int = 1
     ffn_dim: int = 0  # 0: as dim
-    activation: str = "relu"  # or "gelu", by the error function
+    activation: str = "relu"  # or "gelu", by the error function, or "swiglu", without biases
     output_projection: bool = True  # behind the heads; the 2018 model has none
     scale_embeddings: bool = True  # item vectors times sqrt(dim) on their way in
     tied_output: bool = True
@@ -33,6 +33,16 @@ class Options:
     embedding_norm: bool = False
     final_norm: bool = True
     head: str = "none"  # or "transform": BERT's dense layer, GELU and norm before scoring
+
+    attention: str = "softmax"  # or "hstu"
+    hstu_length: int = 0  # 0: as max_length
+    norm_affine: bool = True
+    residual_gate: bool = False
+    relative: str = "none"  # or "shaw", "bias", "t5", "alibi", "rotary"
+    relative_clip: int = 0  # 0: max_length - 1
+    relative_buckets: int = 32
+    relative_distance: int = 128
+    rotary_base: float = 10000.0
 
     users: int = 0  # rows of the user table
     user_embedding: str = "none"  # or "added", "concatenated" (SSE-PT), "prefix"
@@ -74,46 +84,174 @@ class Table(nn.Module):
         return getattr(self, "output", self.weight)
 
 
-class Block(nn.Module):
-    def __init__(self, options):
+class Weight(nn.Module):
+    """A tensor by the name of a table."""
+
+    def __init__(self, *shape):
         super().__init__()
-        dim = options.width()
-        inner = options.ffn_dim or dim
+        self.weight = nn.Parameter(torch.randn(*shape) * 0.02)
+
+
+def norm(options, dim):
+    return nn.LayerNorm(dim, eps=options.norm_eps, elementwise_affine=options.norm_affine)
+
+
+def t5_bucket(offset, buckets, distance, both_ways):
+    """Raffel et al. 2020, of key - query."""
+    first, n = 0, max(-offset, 0)
+    if both_ways:
+        buckets //= 2
+        first, n = (buckets if offset > 0 else 0), abs(offset)
+    exact = buckets // 2
+    if n < exact:
+        return first + n
+    return first + min(exact + int(math.log(n / exact) / math.log(distance / exact) * (buckets - exact)), buckets - 1)
+
+
+class Relation(nn.Module):
+    """What attention knows of distances: [heads][n][n] terms of scores before and behind the root, and values by pair."""
+
+    def __init__(self, options, width):
+        super().__init__()
+        o = self.options = options
+        longest = o.max_length + (o.user_embedding == "prefix") - 1
+        clips = o.relative in ("shaw", "bias") and 0 < o.relative_clip < longest
+        self.past = o.relative_clip if clips else longest
+        self.both = o.mask == "bidirectional"
+        self.columns = (2 if self.both else 1) * self.past + 1
+
+    def tables(self, block, width):
+        """The parameters, which belong to the block."""
+        o = self.options
+        if o.relative == "shaw":
+            block.relative_key, block.relative_value = nn.Embedding(self.columns, width), nn.Embedding(self.columns, width)
+        if o.relative == "bias":
+            block.relative_bias = Weight(self.columns)
+        if o.relative == "t5":
+            block.relative_bias = nn.Embedding(o.relative_buckets, o.heads)
+
+    def places(self, n):
+        offset = torch.arange(n).unsqueeze(0) - torch.arange(n).unsqueeze(1)
+        return offset, (offset + self.past).clamp(0, self.columns - 1)
+
+    def bias(self, block, n):
+        o, (offset, index) = self.options, self.places(n)
+        if o.relative == "bias":
+            return block.relative_bias.weight[index].expand(o.heads, n, n)
+        if o.relative == "t5":
+            bucket = [[t5_bucket(int(x), o.relative_buckets, o.relative_distance, self.both) for x in row] for row in offset]
+            return block.relative_bias.weight[torch.tensor(bucket)].permute(2, 0, 1)
+        if o.relative == "alibi":
+            slopes = torch.tensor([2 ** (-8 * (h + 1) / o.heads) for h in range(o.heads)])
+            return -slopes.view(-1, 1, 1) * offset.abs()
+        return 0
+
+    def pairs(self, block, n, width, positions):
+        """Vectors that keys and values have more in each pair, [heads][n][n][width], or None."""
+        o, (offset, index) = self.options, self.places(n)
+        if o.relative == "shaw":
+            return [t.weight[index].expand(o.heads, n, n, width) for t in (block.relative_key, block.relative_value)]
+        if o.position != "reversed":
+            return None
+        moved = positions.weight - positions.weight[0]
+        by_distance = ((moved @ layer.weight.T).view(-1, o.heads, width) for layer in (block.key, block.value))
+        return [t[(-offset).clamp(min=0)].permute(2, 0, 1, 3) for t in by_distance]
+
+
+def rotary(x, base):
+    """Su et al. 2021 with the halves as pairs; x [heads][n][width]."""
+    half = x.shape[2] // 2
+    angle = torch.arange(x.shape[1]).unsqueeze(1) * base ** (-torch.arange(half) / half)
+    a, b = x[:, :, :half], x[:, :, half:]
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=2)
+
+
+class Attention(nn.Module):
+    """Softmax or pointwise attention of one sequence; heads are slices of the channels."""
+
+    def __init__(self, options, dim):
+        super().__init__()
+        biased = options.attention == "softmax"
         self.options = options
-        self.attention_norm = nn.LayerNorm(dim, eps=options.norm_eps)
-        self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=biased) for _ in range(3))
+        self.relation = Relation(options, dim // options.heads)
+        self.relation.tables(self, dim // options.heads)
+
+    def mixed(self, asking, known, positions):
+        n, dim = known.shape
+        o, heads, width = self.options, self.options.heads, dim // self.options.heads
+        act = nn.functional.silu if o.attention == "hstu" else nn.Identity()
+        query, key, value = (act(layer(x)).view(n, heads, width).transpose(0, 1)
+                             for layer, x in ((self.query, asking), (self.key, known), (self.value, known)))
+        if o.relative == "rotary":
+            query, key = rotary(query, o.rotary_base), rotary(key, o.rotary_base)
+        pairs = self.relation.pairs(self, n, width, positions)
+        logits = query @ key.transpose(1, 2)
+        if pairs:
+            logits = logits + torch.einsum("hid,hijd->hij", query, pairs[0])
+        logits = logits / (1 if o.attention == "hstu" else math.sqrt(width)) + self.relation.bias(self, n)
+        future = torch.ones(n, n, dtype=torch.bool).triu(1 if o.mask == "causal" else n)
+        if o.attention == "hstu":
+            weights = nn.functional.silu(logits).masked_fill(future, 0) / (o.hstu_length or o.max_length)
+        else:
+            weights = torch.softmax(logits.masked_fill(future, -math.inf), dim=-1)
+        mixed = weights @ value
+        if pairs:
+            mixed = mixed + torch.einsum("hij,hijd->hid", weights, pairs[1])
+        return mixed.transpose(0, 1).reshape(n, dim)
+
+
+class HSTUBlock(Attention):
+    """Zhai et al. 2024: [U, V, Q, K] = silu(norm(x) W), output of U * norm(attention); norms have no parameters."""
+
+    def __init__(self, options):
+        dim = options.width()
+        super().__init__(options, dim)
+        self.unit, self.output = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim)
+
+    def forward(self, x, positions=None):
+        plain = nn.LayerNorm(x.shape[1], eps=self.options.norm_eps, elementwise_affine=False)
+        y = plain(x)
+        return x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, positions)))
+
+
+class Block(Attention):
+    def __init__(self, options):
+        dim = options.width()
+        super().__init__(options, dim)
+        inner, biased = options.ffn_dim or dim, options.activation != "swiglu"
+        self.attention_norm = norm(options, dim)
         if options.output_projection:
             self.output = nn.Linear(dim, dim)
-        self.ffn_norm = nn.LayerNorm(dim, eps=options.norm_eps)
-        self.ffn_in, self.ffn_out = nn.Linear(dim, inner), nn.Linear(inner, dim)
+        self.ffn_norm = norm(options, dim)
+        self.ffn_in, self.ffn_out = nn.Linear(dim, inner, bias=biased), nn.Linear(inner, dim, bias=biased)
+        if not biased:
+            self.ffn_gate = nn.Linear(dim, inner, bias=False)
+        if options.residual_gate:
+            self.attention_residual_gate, self.ffn_residual_gate = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
-    def attention(self, asking, known):
-        """Softmax attention of one sequence; heads are slices of the channels."""
-        n, dim = known.shape
-        heads, width = self.options.heads, dim // self.options.heads
-        query, key, value = (layer(x).view(n, heads, width).transpose(0, 1)
-                             for layer, x in ((self.query, asking), (self.key, known), (self.value, known)))
-        logits = query @ key.transpose(1, 2) / math.sqrt(width)
-        future = torch.ones(n, n, dtype=torch.bool).triu(1 if self.options.mask == "causal" else n)
-        mixed = torch.softmax(logits.masked_fill(future, -math.inf), dim=-1) @ value
-        mixed = mixed.transpose(0, 1).reshape(n, dim)
+    def attend(self, asking, known, positions):
+        mixed = self.mixed(asking, known, positions)
         return self.output(mixed) if self.options.output_projection else mixed
 
     def feed_forward(self, x):
+        if self.options.activation == "swiglu":
+            return self.ffn_out(nn.functional.silu(self.ffn_gate(x)) * self.ffn_in(x))
         act = torch.relu if self.options.activation == "relu" else nn.functional.gelu
         return self.ffn_out(act(self.ffn_in(x)))
 
-    def forward(self, x):
+    def forward(self, x, positions=None):
         if self.options.wiring == "post_norm":
-            x = self.attention_norm(x + self.attention(x, x))
+            x = self.attention_norm(x + self.attend(x, x, positions))
             return self.ffn_norm(x + self.feed_forward(x))
         if self.options.wiring == "pre_norm":
+            gated = self.options.residual_gate
             y = self.attention_norm(x)
-            x = x + self.attention(y, y)
-            return x + self.feed_forward(self.ffn_norm(x))
+            x = x + self.attend(y, y, positions) * (torch.sigmoid(self.attention_residual_gate(x)) if gated else 1)
+            return x + self.feed_forward(self.ffn_norm(x)) * (torch.sigmoid(self.ffn_residual_gate(x)) if gated else 1)
         # 2018: only the query is normalised, and both residuals start from the normalised tensor.
         y = self.attention_norm(x)
-        z = self.ffn_norm(y + self.attention(y, x))
+        z = self.ffn_norm(y + self.attend(y, x, positions))
         return z + self.feed_forward(z)
 
 
@@ -127,15 +265,15 @@ class SASRec(nn.Module):
         if options.mask == "bidirectional":
             self.mask = nn.Embedding(1, options.dim)
         if options.embedding_norm:
-            self.embedding_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
+            self.embedding_norm = norm(options, options.width())
         if options.user_embedding != "none":
             self.users = Users(options)
-        self.blocks = nn.ModuleList([Block(options) for _ in range(options.blocks)])
+        self.blocks = nn.ModuleList([(HSTUBlock if options.attention == "hstu" else Block)(options) for _ in range(options.blocks)])
         if options.final_norm:
-            self.final_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
+            self.final_norm = norm(options, options.width())
         if options.head == "transform":
             self.head = nn.Linear(options.width(), options.width())
-            self.head_norm = nn.LayerNorm(options.width(), eps=options.norm_eps)
+            self.head_norm = norm(options, options.width())
 
     def forward(self, rows, user=None):
         """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window; `user` is
@@ -155,13 +293,15 @@ class SASRec(nn.Module):
             x = torch.cat([x, vector.expand(len(rows), -1)], dim=1)
         if self.options.position != "none":
             places = torch.arange(len(rows))
-            x = x + self.position(places if self.options.position == "start" else len(rows) - 1 - places)
+            if self.options.position == "end":
+                places = len(rows) - 1 - places
+            x = x + self.position(places * 0 if self.options.position == "reversed" else places)
         if how == "prefix":
             x = torch.cat([vector.unsqueeze(0), x])
         if self.options.embedding_norm:
             x = self.embedding_norm(x)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, getattr(self, "position", None))
         if self.options.final_norm:
             x = self.final_norm(x)
         if self.options.head == "transform":

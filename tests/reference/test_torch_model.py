@@ -27,7 +27,10 @@ NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim
          "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
          "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output", "score": "score",
          "temperature": "temperature", "norm_epsilon": "norm_eps", "mask": "mask", "embedding_norm": "embedding_norm",
-         "final_norm": "final_norm", "head": "head", "user_embedding": "user_embedding", "user_dim": "user_dim"}
+         "final_norm": "final_norm", "head": "head", "attention": "attention", "hstu_length": "hstu_length",
+         "norm_affine": "norm_affine", "residual_gate": "residual_gate", "relative": "relative",
+         "relative_clip": "relative_clip", "relative_buckets": "relative_buckets", "relative_distance": "relative_distance",
+         "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -40,6 +43,19 @@ VARIANTS = [
     ("sasrec-original", {"dim": 50, "heads": 5, "activation": "gelu", "tied_output": False, "score": "cosine"}),
     ("sasrec", {"dim": 33, "blocks": 0, "norm_epsilon": 1e-5}),
     ("sasrec", {"dim": 20, "embedding_norm": True, "final_norm": False, "head": "transform"}),
+    ("sasrec", {"dim": 50, "heads": 5, "relative": "shaw", "relative_clip": 30, "position": "none"}),
+    ("sasrec-original", {"dim": 24, "heads": 2, "relative": "bias"}),
+    ("sasrec", {"dim": 24, "heads": 3, "relative": "t5", "relative_buckets": 12, "relative_distance": 60, "wiring": "pre_norm"}),
+    ("sasrec", {"dim": 32, "heads": 4, "relative": "alibi", "position": "none", "norm_affine": False}),
+    ("sasrec", {"dim": 36, "heads": 2, "relative": "rotary", "rotary_base": 500, "position": "none"}),
+    ("sasrec", {"dim": 20, "heads": 2, "position": "reversed", "max_length": 60}),
+    ("sasrec-original", {"dim": 20, "position": "reversed"}),
+    ("sasrec", {"wiring": "pre_norm", "activation": "swiglu", "residual_gate": True, "ffn_dim": 70, "heads": 2}),
+    ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "relative": "bias", "hstu_length": 211, "score": "cosine",
+                "final_norm": False, "position": "start", "norm_epsilon": 1e-6}),
+    ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "heads": 2, "dim": 50, "max_length": 20}),
+    ("bert4rec", {"relative": "shaw", "relative_clip": 9, "position": "none"}),
+    ("bert4rec", {"relative": "t5", "max_length": 30}),
     ("bert4rec", {}),
     ("bert4rec", {"dim": 18, "max_length": 9, "position": "end", "wiring": "pre_norm", "final_norm": True,
                   "embedding_norm": False, "scale_embeddings": True, "norm_epsilon": 1e-8}),
@@ -203,7 +219,7 @@ class TorchModel(unittest.TestCase):
             x = torch.randn(9, 12)
             future = torch.ones(9, 9, dtype=torch.bool).triu(1)
             theirs, _ = stock(x, x, x, attn_mask=future)
-            self.assert_close(block.attention(x, x).numpy(), theirs.numpy(), 1e-6)
+            self.assert_close(block.attend(x, x, None).numpy(), theirs.numpy(), 1e-6)
 
     def test_pytorch_scores_a_saved_model_as_the_library_does(self):
         for preset, options in VARIANTS:

@@ -77,6 +77,7 @@ static inline void pass_embed(network_pass *p)
 
 static inline const float *pass_forward(network_pass *p)
 {
+    sq_derive(p->net.kernels, &p->model->layout, (float *)p->net.weights);
     pass_embed(p);
     sq_network_fwd(&p->net, &p->batch, &p->work, p->states);
     sq_network_read(&p->net, (size_t)p->batch.tokens, p->states, &p->work, p->u);
@@ -100,6 +101,7 @@ static inline void pass_backward(network_pass *p)
         sq_embed_bwd(&p->embedding, p->starts[s + 1] - p->starts[s], (uint64_t)(p->batch.first + p->starts[s]), &saved,
                      p->dx + (size_t)p->starts[s] * p->embedding.width, &grads);
     }
+    sq_derive_bwd(p->net.kernels, l, p->net.weights, p->transposed, p->grads);
     for (int32_t i = 0; l->bidirectional && i < p->batch.tokens; i++)
         if (p->items[i] == p->net.weights + l->mask)
             p->net.kernels->axpy((size_t)l->dp, p->embedding.scale, p->dx + (size_t)i * (size_t)l->dp, p->grads + l->mask);

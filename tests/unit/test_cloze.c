@@ -42,7 +42,7 @@ static void plan_open(planned *p, const sq_cloze *c, int64_t n, int64_t max_leng
     EXPECT_OK(sq_memory_init(&p->memory, &p->host, error));
     for (int32_t i = 0; i < 64; i++) slots[i] = 100 + i;
     for (int64_t s = 0; s < SAMPLES; s++)
-        EXPECT_OK(sq_plan_add_cloze(&p->plan, &p->memory, &(sq_plan_sequence){slots, NULL, n}, max_length, 1, c, error));
+        EXPECT_OK(sq_plan_add_cloze(&p->plan, &p->memory, &(sq_plan_sequence){slots, NULL, n, 0}, max_length, 1, c, error));
     EXPECT_OK(sq_plan_finish(&p->plan, &p->memory, 32, error));
 }
 
@@ -57,7 +57,7 @@ static int64_t check_sample(const sq_plan *p, int64_t s, int64_t n, int64_t wind
 {
     int64_t at = p->target_starts[s];
     ck_assert_int_eq(p->starts[s + 1] - p->starts[s], window);
-    ck_assert_int_eq(p->seen_starts[s + 1] - p->seen_starts[s], n);
+    ck_assert_int_eq(p->seen_ends[s] - p->seen_starts[s], n);
     for (int64_t i = 0; i < window; i++) {
         int32_t own = (int32_t)(100 + n - window + i), input = p->inputs[p->starts[s] + i];
         if (input == own) continue;

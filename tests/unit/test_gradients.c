@@ -194,6 +194,7 @@ static void gradient_embedding(problem *p)
 typedef struct attention {
     double dropout;
     int32_t bidirectional;
+    float pointwise;
 } attention;
 
 static sq_head head_of(const problem *p)
@@ -201,6 +202,7 @@ static sq_head head_of(const problem *p)
     const attention *row = p->row;
     sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
     h.bidirectional = row->bidirectional;
+    h.pointwise = row->pointwise;
     h.q = p->in[0].x;
     h.k = p->in[1].x;
     h.v = p->in[2].x;
@@ -229,7 +231,8 @@ static void open_attention(problem *p)
                            zeros(SQ_ATTENTION_ROWS * ld),
                            zeros(SQ_ATTENTION_ROWS * ld),
                            zeros(SQ_ATTENTION_ROWS * ld),
-                           {0}};
+                           {0},
+                           NULL};
 }
 
 static double value_attention(problem *p)
@@ -353,6 +356,8 @@ typedef struct wiring {
     int64_t mask, embedding_norm, without_final_norm, head, residual;
     int64_t gates;
     double jacobian;
+    int64_t relative, clip, position;
+    int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
 } wiring;
 
 typedef struct network {
@@ -375,6 +380,15 @@ static void open_network(problem *p)
     o.gates = w->gates;
     o.gate_estimator = SQ_GATES_BY_HARD_CONCRETE;
     o.gate_jacobian = w->jacobian;
+    if (w->block == 1) o.attention = SQ_ATTENTION_HSTU;
+    o.residual_gate = w->block == 2;
+    if (w->block == 2) o.activation = SQ_ACTIVATION_SWIGLU;
+    o.norm_affine = w->block != 3;
+    o.relative = w->relative;
+    o.relative_clip = w->clip;
+    o.relative_buckets = 8;
+    o.relative_distance = 20;
+    o.position = w->position;
     o.mask = w->mask;
     o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     o.embedding_norm = w->embedding_norm;
@@ -618,15 +632,17 @@ static void gradient_softmax(problem *p)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const attention plain = {0, 0}, dropped = {0.3, 0}, both_ways = {0, 1}, both_ways_dropped = {0.3, 1};
-#define OLD 0, 0, 0, 0, 0, 0, 0
+static const attention plain = {0, 0, 0}, dropped = {0.3, 0, 0}, both_ways = {0, 1, 0}, both_ways_dropped = {0.3, 1, 0},
+                       pointwise = {0, 0, 0.05f}, pointwise_both = {0, 1, 0.05f};
+#define NO_TERMS 0, 0, 0, 0
+#define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
                     original_output = {SQ_WIRING_ORIGINAL, 1, 1, OLD};
-static const wiring bert = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0},
-                    bert_pre_norm = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, SQ_HEAD_NONE, 1, 0, 0},
-                    original_residual = {SQ_WIRING_ORIGINAL, 2, 0, SQ_MASK_CAUSAL, 0, 1, SQ_HEAD_TRANSFORM, 1, 0, 0};
-#define GATED(gates, jacobian) 0, 0, 0, 0, 0, gates, jacobian
+static const wiring bert = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, NO_TERMS},
+                    bert_pre_norm = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, SQ_HEAD_NONE, 1, 0, 0, NO_TERMS},
+                    original_residual = {SQ_WIRING_ORIGINAL, 2, 0, SQ_MASK_CAUSAL, 0, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, NO_TERMS};
+#define GATED(gates, jacobian) 0, 0, 0, 0, 0, gates, jacobian, NO_TERMS
 static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CONTENT, 0)},
                     pre_content = {SQ_WIRING_PRE_NORM, 3, 1, GATED(SQ_GATES_CONTENT, 0)},
                     original_content = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0)},
@@ -634,7 +650,33 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     pre_jacobian = {SQ_WIRING_PRE_NORM, 3, 1, GATED(SQ_GATES_NONE, 0.02)},
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
-                                     SQ_GATES_NONE, 0.02};
+                                     SQ_GATES_NONE, 0.02, NO_TERMS};
+#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0
+#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind
+#define CAUSAL SQ_MASK_CAUSAL
+#define BOTH SQ_MASK_BIDIRECTIONAL
+static const wiring
+    shaw = {SQ_WIRING_POST_NORM, 2, 1, TERMS(CAUSAL, SQ_RELATIVE_SHAW, 9, SQ_POSITION_END)},
+    shaw_all = {SQ_WIRING_PRE_NORM, 3, 0, TERMS(CAUSAL, SQ_RELATIVE_SHAW, 0, SQ_POSITION_END)},
+    shaw_both = {SQ_WIRING_ORIGINAL, 2, 1, TERMS(BOTH, SQ_RELATIVE_SHAW, 12, SQ_POSITION_START)},
+    bias = {SQ_WIRING_ORIGINAL, 2, 1, TERMS(CAUSAL, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START)},
+    bias_both = {SQ_WIRING_POST_NORM, 1, 1, TERMS(BOTH, SQ_RELATIVE_BIAS, 7, SQ_POSITION_END)},
+    t5 = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_T5, 0, SQ_POSITION_END)},
+    t5_both = {SQ_WIRING_POST_NORM, 2, 1, TERMS(BOTH, SQ_RELATIVE_T5, 0, SQ_POSITION_END)},
+    alibi = {SQ_WIRING_POST_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_ALIBI, 0, SQ_POSITION_END)},
+    alibi_both = {SQ_WIRING_PRE_NORM, 2, 1, TERMS(BOTH, SQ_RELATIVE_ALIBI, 0, SQ_POSITION_END)},
+    rotary = {SQ_WIRING_POST_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_ROTARY, 0, SQ_POSITION_END)},
+    rotary_both = {SQ_WIRING_ORIGINAL, 1, 0, TERMS(BOTH, SQ_RELATIVE_ROTARY, 0, SQ_POSITION_END)},
+    reversed = {SQ_WIRING_POST_NORM, 2, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)},
+    reversed_original = {SQ_WIRING_ORIGINAL, 1, 0, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)},
+    hstu = {SQ_WIRING_PRE_NORM, 1, 1, BLOCK(CAUSAL, SQ_RELATIVE_BIAS, 1, 0)},
+    hstu_heads = {SQ_WIRING_PRE_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_SHAW, 1, 0)},
+    hstu_both = {SQ_WIRING_PRE_NORM, 2, 1, BLOCK(BOTH, SQ_RELATIVE_NONE, 1, 0.02)},
+    ligr = {SQ_WIRING_PRE_NORM, 2, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 2, 0)},
+    ligr_jacobian = {SQ_WIRING_PRE_NORM, 3, 0, BLOCK(CAUSAL, SQ_RELATIVE_ROTARY, 2, 0.02)},
+    bare_post = {SQ_WIRING_POST_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
+    bare_original = {SQ_WIRING_ORIGINAL, 2, 0, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
+    reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
                      softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
@@ -648,6 +690,7 @@ static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1,
 static const size_t small_catalogue[] = {75, 0}, blocked_catalogue[] = {5100, 0}, smooth_catalogue[] = {75, 1},
                     smooth_blocks[] = {5100, 1};
 
+#define NETWORK(name, row) {name, &row, open_network, value_network, gradient_network, close_network, 0}
 #define SAMPLED(name, row)                                                                                             \
     {name, &row, open_sampled, value_sampled, gradient_sampled, NULL, 0},                                              \
         {name ", shared negatives", &row, open_shared, value_shared, gradient_shared, close_state, 0}
@@ -671,6 +714,8 @@ static const struct pair {
     {"attention both ways", &both_ways, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"attention both ways with dropout", &both_ways_dropped, open_attention, value_attention, gradient_attention,
      close_attention, 0},
+    {"pointwise attention", &pointwise, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"pointwise attention both ways", &pointwise_both, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"attention with gates", &plain, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"attention with gates and dropout", &dropped, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"content gates with their sparsity", NULL, open_content, value_content, gradient_content, close_content, 2},
@@ -695,6 +740,27 @@ static const struct pair {
     {"bert network", &bert, open_network, value_network, gradient_network, close_network, 0},
     {"pre-norm bert network", &bert_pre_norm, open_network, value_network, gradient_network, close_network, 0},
     {"original network with a head", &original_residual, open_network, value_network, gradient_network, close_network, 0},
+    NETWORK("Shaw, clipped", shaw),
+    NETWORK("Shaw, every distance", shaw_all),
+    NETWORK("Shaw both ways", shaw_both),
+    NETWORK("bias by distance", bias),
+    NETWORK("bias by distance both ways", bias_both),
+    NETWORK("T5", t5),
+    NETWORK("T5 both ways", t5_both),
+    NETWORK("ALiBi", alibi),
+    NETWORK("ALiBi both ways", alibi_both),
+    NETWORK("rotary", rotary),
+    NETWORK("rotary both ways", rotary_both),
+    NETWORK("reversed, post-norm", reversed),
+    NETWORK("reversed, original", reversed_original),
+    NETWORK("reversed, pre-norm", reversed_pre),
+    NETWORK("HSTU", hstu),
+    NETWORK("HSTU with heads and Shaw's terms", hstu_heads),
+    NETWORK("HSTU both ways, Jacobian term", hstu_both),
+    NETWORK("gated residuals, SwiGLU", ligr),
+    NETWORK("gated residuals, SwiGLU, Jacobian term", ligr_jacobian),
+    NETWORK("post-norm, norms without parameters", bare_post),
+    NETWORK("original, norms without parameters", bare_original),
     SAMPLED("bce", bce_dot),
     SAMPLED("bce, cosine", bce_cosine),
     SAMPLED("bce, several targets", bce_several),

@@ -797,6 +797,99 @@ START_TEST(gates_multiply_and_their_slopes_add_what_was_kept)
 }
 END_TEST
 
+/* ---- SiLU, gated units, pointwise attention ----------------------------------------------------------------------- */
+
+static double plain_sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double plain_silu_slope(double x) { return plain_sigmoid(x) * (1 + x * (1 - plain_sigmoid(x))); }
+static int near_by(float x, double expected, double size) { return fabs((double)x - expected) <= 1e-6 * (1 + fabs(size)); }
+static int near(float x, double expected) { return near_by(x, expected, expected); }
+
+/* Random, up to 12 and, in the first row, up to 100 in size. */
+static matrix wide_matrix(size_t n, size_t width, size_t ld, uint64_t key)
+{
+    matrix m = matrix_of(n, width, ld, key);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < width; c++) row_of(&m, r)[c] *= r ? 12 : 100;
+    return m;
+}
+
+static void units_case(const sq_kernels *k, size_t n, size_t width)
+{
+    matrix z = wide_matrix(n, width, width + 32, 1), a = wide_matrix(n, width, width + 32, 2), g = wide_matrix(n, width, width, 3);
+    matrix s = matrix_copy(&z), ds = matrix_copy(&a), y = matrix_copy(&g), l = matrix_copy(&g);
+    matrix dz = matrix_copy(&z), da = matrix_copy(&a), lz = matrix_copy(&z), la = matrix_copy(&a);
+    k->silu_fwd(n, width, s.ld, s.at, s.at);
+    k->silu_bwd(n, width, z.ld, z.at, ds.at);
+    k->swiglu_fwd(n, width, z.ld, z.at, a.at, y.at);
+    k->swiglu_bwd(n, width, z.ld, z.at, a.at, g.at, dz.at, da.at);
+    k->sigmoid_fwd(n, width, z.ld, z.at, a.at, l.at);
+    k->sigmoid_bwd(n, width, z.ld, z.at, a.at, g.at, lz.at, la.at);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < width; c++) {
+            double x = row_of(&z, r)[c], b = row_of(&a, r)[c], d = row_of(&g, r)[c], p = plain_sigmoid(x);
+            HOLDS(near(row_of(&s, r)[c], x * p) && near_by(row_of(&ds, r)[c], b * plain_silu_slope(x), b * (1 + fabs(x))));
+            HOLDS(near(row_of(&y, r)[c], x * p * b) && near(row_of(&da, r)[c], d * x * p));
+            HOLDS(near_by(row_of(&dz, r)[c], d * b * plain_silu_slope(x), d * b * (1 + fabs(x))));
+            HOLDS(near(row_of(&l, r)[c], p * b) && near(row_of(&la, r)[c], d * p) && near_by(row_of(&lz, r)[c], d * b * p * (1 - p), d * b));
+        }
+    matrix *all[] = {&z, &a, &g, &s, &ds, &y, &l, &dz, &da, &lz, &la};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        matrix_note(all[i]);
+        matrix_close(all[i]);
+    }
+}
+
+static void units_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths) units_case(k, *n, *width);
+}
+
+START_TEST(silu_and_gated_units_agree_with_double)
+{
+    each_variant(units_body);
+}
+END_TEST
+
+static void pointwise_case(const sq_kernels *k, size_t n, size_t seen, size_t more, size_t width)
+{
+    matrix s = wide_matrix(n, width, width + 16, 4), kept = matrix_open(n, width, s.ld), p = matrix_open(n, width, width);
+    matrix d = wide_matrix(n, width, width, 5), before = matrix_copy(&s), da = matrix_copy(&d);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = seen + r * more; c < width; c++) row_of(&s, r)[c] = row_of(&d, r)[c] = NAN;
+    k->pointwise_fwd(n, seen, more, width, s.ld, 0.25f, s.at, kept.at);
+    k->pointwise_bwd(n, seen, more, width, s.ld, width, 0.25f, kept.at, p.at, d.at);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < width; c++) {
+            int sees = c < seen + r * more;
+            double x = sees ? row_of(&before, r)[c] : 0;
+            HOLDS(near(row_of(&s, r)[c], x * plain_sigmoid(x) / 4) && same_bits(row_of(&p, r)[c], row_of(&s, r)[c]));
+            HOLDS(near_by(row_of(&d, r)[c], sees ? row_of(&da, r)[c] * plain_silu_slope(x) / 4 : 0, row_of(&da, r)[c] * (1 + fabs(x))));
+            HOLDS(row_of(&kept, r)[c] == (float)x);
+        }
+    matrix *all[] = {&s, &kept, &p, &d, &before, &da};
+    for (size_t i = 0; i < 6; i++) {
+        if (i < 4) matrix_note(all[i]);
+        matrix_close(all[i]);
+    }
+}
+
+static void pointwise_body(const sq_kernels *k)
+{
+    EACH(size_t, width, some_widths)
+    {
+        pointwise_case(k, 1, 1, 1, *width);
+        pointwise_case(k, 9, *width - 8, 1, *width);
+        pointwise_case(k, 7, *width - 3, 0, *width);
+    }
+}
+
+START_TEST(pointwise_attention_is_zero_where_a_row_does_not_see)
+{
+    each_variant(pointwise_body);
+}
+END_TEST
+
 START_TEST(the_best_table_is_one_of_the_variants)
 {
     const sq_kernels *best = sq_kernels_best(), *last = NULL;
@@ -831,6 +924,8 @@ int main(void)
     tcase_add_test(c, shifted_exp_sums_what_it_writes_and_zeroes_to_sixteen);
     tcase_add_test(c, gelu_and_its_slope_agree_with_the_normal_distribution);
     tcase_add_test(c, gates_multiply_and_their_slopes_add_what_was_kept);
+    tcase_add_test(c, silu_and_gated_units_agree_with_double);
+    tcase_add_test(c, pointwise_attention_is_zero_where_a_row_does_not_see);
     tcase_add_test(c, adam_agrees_with_double);
     tcase_add_test(c, adam_without_a_gradient_is_adam_with_zeros_bit_for_bit);
     tcase_add_test(c, adam_of_an_element_does_not_depend_on_where_the_array_is_cut);

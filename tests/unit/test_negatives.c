@@ -156,7 +156,7 @@ static counts count_entries(const sq_trainer *t)
             ck_assert_int_eq(slots[0], p->targets[i]);
             for (int j = 1; j <= NEGATIVES; j++) {
                 int seen = 0;
-                for (int64_t k = p->seen_starts[s]; k < p->seen_starts[s + 1]; k++) seen |= p->seen[k] == slots[j];
+                for (int64_t k = p->seen_starts[s]; k < p->seen_ends[s]; k++) seen |= p->seen[k] == slots[j];
                 ck_assert_int_lt(slots[j], ITEMS);
                 n.entries++;
                 n.empty += slots[j] < 0;

@@ -4,6 +4,8 @@
 typedef struct shape {
     int64_t wiring, dim, heads, attention_output, activation, mask;
     int64_t bert; /* norm on the embedding, residual dropout, a head and no final norm */
+    int64_t relative, clip, position;
+    int64_t block; /* 1: HSTU, 2: gated residuals */
 } shape;
 
 #define CAUSAL SQ_MASK_CAUSAL
@@ -11,19 +13,25 @@ typedef struct shape {
 
 /* Heads of whole and of odd width; dimensions that are and are not multiples of 16. */
 static const shape shapes[] = {
-    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0},
-    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0},
-    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0},
-    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0},
-    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1},
-    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, 0, 0},
+    {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 1, SQ_RELATIVE_T5, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_ROTARY, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, 0, 1},
+    {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_SWIGLU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, 0, 2},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 #define RUNS (3 * SHAPES) /* with each table of kernels */
@@ -37,6 +45,11 @@ static sq_options options_of(const shape *h)
     o.heads = h->heads;
     o.attention_output = h->attention_output;
     o.activation = h->activation;
+    if (h->block == 1) o.attention = SQ_ATTENTION_HSTU;
+    o.residual_gate = h->block == 2;
+    o.relative = h->relative;
+    o.relative_clip = h->clip;
+    o.position = h->position;
     o.mask = h->mask;
     o.objective = h->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     o.embedding_norm = h->bert;
@@ -133,7 +146,7 @@ START_TEST(the_future_never_changes_an_earlier_vector)
 {
     sq_options o = options_of(&shapes[_i % SHAPES]);
     if (o.mask == SQ_MASK_BIDIRECTIONAL) return;
-    o.position = _i / SHAPES ? SQ_POSITION_START : SQ_POSITION_NONE;
+    if (o.position != SQ_POSITION_REVERSED) o.position = _i / SHAPES ? SQ_POSITION_START : SQ_POSITION_NONE;
     small_model s = small_open(&o, 0, ITEMS);
     small_weights(&s);
     small_batch b, other;

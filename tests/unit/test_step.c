@@ -228,7 +228,7 @@ static size_t candidates_of(const oracle *o, int64_t i, int64_t sequence, int32_
         int shared = t->options.negative_sharing == SQ_SHARE_BATCH, seen = 0;
         int32_t slot =
             t->entries.slots[shared ? 2 * p->tokens + j : p->tokens + i * (1 + t->options.negatives) + 1 + j];
-        for (int64_t k = p->seen_starts[sequence]; k < p->seen_starts[sequence + 1]; k++) seen |= slot == p->seen[k];
+        for (int64_t k = p->seen_starts[sequence]; k < p->seen_ends[sequence]; k++) seen |= slot == p->seen[k];
         if (slot < 0 || (shared && t->options.seen == SQ_SEEN_EXCLUDE_HISTORY && seen)) continue;
         if (slot == out[0] && (t->options.loss != SQ_LOSS_BCE || t->options.seen != SQ_SEEN_KEEP)) continue;
         out[n++] = slot;
@@ -664,7 +664,7 @@ START_TEST(a_step_whose_memory_fails_changes_nothing_and_leaks_nothing)
         sq_plan_clear(&s.trainer->plan);
         for (int64_t q = 0; q < b.sequences && (q == 0 || status == SEQREC_OK); q++)
             status = sq_plan_add(&s.trainer->plan, &s.context->memory,
-                                 &(sq_plan_sequence){b.slots + b.offsets[q], NULL, 30}, 24, 1, &refused);
+                                 &(sq_plan_sequence){b.slots + b.offsets[q], NULL, 30, 0}, 24, 1, &refused);
         if (status == SEQREC_OK) status = sq_plan_finish(&s.trainer->plan, &s.context->memory, 40, &refused);
         if (status == SEQREC_OK) status = sq_trainer_run(s.trainer, NULL, &refused);
         counted.fail_at = 0;

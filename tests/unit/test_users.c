@@ -76,7 +76,7 @@ static void plan(sq_trainer *t, const small_batch *b, uint64_t number)
     for (int64_t s = 0; s < b->sequences; s++) {
         t->plan.user = user_of(number, s);
         EXPECT_OK(sq_plan_add(&t->plan, &t->context->memory,
-                              &(sq_plan_sequence){b->slots + b->offsets[s], NULL, b->offsets[s + 1] - b->offsets[s]},
+                              &(sq_plan_sequence){b->slots + b->offsets[s], NULL, b->offsets[s + 1] - b->offsets[s], 0},
                               t->options.max_length, 1, error));
     }
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
@@ -518,7 +518,7 @@ START_TEST(an_item_of_a_shared_sequence_may_still_not_be_its_negative)
     const sq_plan *p = &s.trainer->plan;
     for (int64_t q = 0; q < p->sequences; q++)
         for (int64_t i = p->starts[q] * 4; i < p->starts[q + 1] * 4; i++)
-            for (int64_t k = p->seen_starts[q]; i % 4 && k < p->seen_starts[q + 1]; k++)
+            for (int64_t k = p->seen_starts[q]; i % 4 && k < p->seen_ends[q]; k++)
                 ck_assert_int_ne(s.trainer->entries.slots[p->tokens + i], p->seen[k]);
     small_close(&s);
 }

@@ -1,0 +1,148 @@
+/* model: attention of one block over the packed sequences, with its gates and relative terms. */
+#include "model/blockpass.h"
+#include <string.h>
+
+/* Turns queries and keys of x [tokens][3 * hp], or their gradients back again, by the places of their events. */
+static void rotate(const sq_block_pass *a, float sign, float *x)
+{
+    size_t half = (size_t)a->l->dh / 2, ld = 3 * a->hp, dhp = (size_t)a->l->dhp;
+    const sq_relations *r = &a->work->relations;
+    if (a->l->relative != SQ_RELATIVE_ROTARY) return;
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
+        for (size_t h = 0; h < 2 * (size_t)a->l->heads; h++)
+            a->k->rotate(n, half, ld, half, r->cosines, r->sines, sign, x + start * ld + h * dhp);
+    }
+}
+
+static sq_head head_of(const sq_block_pass *a, int32_t sequence, int32_t head)
+{
+    int32_t start = a->batch->starts[sequence];
+    const float *q = a->s->qkv + (size_t)start * 3 * a->hp + (size_t)head * (size_t)a->l->dhp;
+    sq_head h = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
+                 .width = (size_t)a->l->dh,
+                 .padded = (size_t)a->l->dhp,
+                 .ld = 3 * a->hp,
+                 .bidirectional = a->l->bidirectional,
+                 .q = q,
+                 .k = q + a->hp,
+                 .v = q + 2 * a->hp,
+                 .pointwise = a->l->pointwise,
+                 .dropout = sq_block_mask(a->net->attention, a->block, 0),
+                 .mask_row = (uint64_t)a->batch->first + (uint64_t)start};
+    h.dropout.key += (uint64_t)(uint32_t)head * 0xd1342543de82ef95u;
+    return h;
+}
+
+static sq_content_gates content_gates_of(const sq_block_pass *a, int32_t sequence)
+{
+    int32_t start = a->batch->starts[sequence];
+    sq_content_gates g = {.length = (size_t)(a->batch->starts[sequence + 1] - start),
+                          .rank = (size_t)a->l->rank,
+                          .padded = (size_t)a->l->rp,
+                          .sides = a->s->sides + (size_t)start * 2 * (size_t)a->l->rp,
+                          .bias = *sq_param(a, a->offset->gate_open),
+                          .drawn = a->net->draws_gates,
+                          .key = sq_block_mask((sq_dropout){.key = a->net->gate_key}, a->block, 3).key,
+                          .row = (uint64_t)a->batch->first + (uint64_t)start};
+    return g;
+}
+
+/* The gates of tokens `from` on of a sequence, in `to`; NULL when the model has none. grads: for the backward pass, or NULL. */
+static const sq_gates *gates_of(const sq_block_pass *a, int32_t sequence, size_t from, float *grads, sq_gates *to)
+{
+    int32_t length = a->batch->starts[sequence + 1] - a->batch->starts[sequence];
+    if (a->l->rp) {
+        sq_content_gates g = content_gates_of(a, sequence);
+        *to = grads ? sq_content_gates_again(a->k, &g, &a->work->gates)
+                    : sq_content_gates_fwd(a->k, &g, from, &a->work->gates);
+        return to;
+    }
+    if (!a->net->gates) return NULL;
+    *to =
+        sq_gate_table_view(a->net->gates, a->l, a->net->options, a->block, length, a->net->learns_gates ? grads : NULL);
+    return to;
+}
+
+/* Of a head, or NULL; grads: for the backward pass, or NULL. */
+static const sq_relation *relation_of(const sq_block_pass *a, int32_t head, float *grads, sq_relation *to)
+{
+    if (!a->l->columns) return NULL;
+    *to = sq_relation_of_head(a->l, a->net->weights, a->block, head, &a->work->relations, grads);
+    return to;
+}
+
+void sq_block_attend(const sq_block_pass *a, size_t from)
+{
+    float *kept = a->s->kept;
+    sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, NULL,
+                      &a->work->relations);
+    rotate(a, 1, a->s->qkv);
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        sq_gates values;
+        const sq_gates *gates = gates_of(a, i, from, NULL, &values);
+        size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
+        for (int32_t h = 0; h < a->l->heads; h++) {
+            sq_head head = head_of(a, i, h);
+            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            sq_relation relation;
+            head.gates = gates;
+            head.relation = relation_of(a, h, NULL, &relation);
+            sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
+            kept = floats ? kept + floats / (size_t)a->l->heads : kept;
+        }
+    }
+}
+
+/* The heads of a sequence have left the gradient of its gates in the scratch. */
+static void content_gates_bwd(const sq_block_pass *a, int32_t sequence, float *grads)
+{
+    sq_content_gates g = content_gates_of(a, sequence);
+    float *dsides = a->work->dsides + (size_t)a->batch->starts[sequence] * 2 * g.padded;
+    sq_content_gates_bwd(a->k, &g, a->net->gate_l0, &a->work->gates, dsides, grads + a->offset->gate_open);
+}
+
+void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
+{
+    const float *kept = a->s->kept;
+    sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, grads,
+                      &a->work->relations);
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        sq_gates values;
+        const sq_gates *gates = gates_of(a, i, 0, grads, &values);
+        size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
+        for (int32_t h = 0; h < a->l->heads; h++) {
+            sq_head head = head_of(a, i, h);
+            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            float *dq = a->work->dqkv + (head.q - a->s->qkv);
+            sq_relation relation;
+            head.gates = gates;
+            head.relation = relation_of(a, h, grads, &relation);
+            sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
+                        dq + a->hp, dq + 2 * a->hp, &a->work->head);
+            kept = floats ? kept + floats / (size_t)a->l->heads : kept;
+        }
+        if (a->l->rp) content_gates_bwd(a, i, grads);
+    }
+    sq_relations_close(a->l, a->net->options, a->block, &a->work->relations, grads);
+    rotate(a, -1, a->work->dqkv);
+}
+
+/* Between [heads][dhp] and [d] when there is no output projection. */
+void sq_join_heads(const sq_block_pass *a, size_t row, size_t rows, const float *from, float *to)
+{
+    for (size_t t = row; t < row + rows; t++) {
+        memset(to + t * a->dp, 0, a->dp * sizeof *to);
+        for (int32_t h = 0; h < a->l->heads; h++)
+            memcpy(to + t * a->dp + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
+    }
+}
+
+void sq_part_heads(const sq_block_pass *a, const float *from, float *to)
+{
+    for (size_t t = 0; t < a->n; t++) {
+        memset(to + t * a->hp, 0, a->hp * sizeof *to);
+        for (int32_t h = 0; h < a->l->heads; h++)
+            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->dp + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
+    }
+}

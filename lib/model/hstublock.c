@@ -1,0 +1,64 @@
+/* model: HSTU's layer (Zhai et al. 2024): [U, V, Q, K] = silu(norm(x) W), y = W_o dropout(U * norm(attention)) + b_o + x. Attention is
+ * pointwise, norms have no parameters, and there are no feed-forward layers. */
+#include "model/blockpass.h"
+#include <string.h>
+
+/* Rows row .. n - 1 of y = norm(x). */
+static void norm(const sq_block_pass *a, size_t row, const float *x, float *y, float *mean, float *rstd)
+{
+    a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + row * a->dp, sq_param(a, a->l->ones),
+                   sq_param(a, a->l->zeros), y + row * a->dp, mean + row, rstd + row);
+}
+
+/* s->units = pre-activations of q, k, v; s->gated units of u in s->unit. */
+static void project(const sq_block_pass *a)
+{
+    size_t ld = 3 * a->hp;
+    sq_linear(a, a->n, a->s->norm1, a->dp, a->d, sq_param(a, a->offset->qkv), ld, NULL, a->s->units, ld, ld);
+    sq_linear(a, a->n, a->s->norm1, a->dp, a->d, sq_param(a, a->offset->unit), a->dp, NULL, a->s->unit, a->dp, a->dp);
+    a->k->silu_fwd(a->n, ld, ld, a->s->units, a->s->qkv);
+}
+
+static sq_dropout output_mask(const sq_block_pass *a) { return sq_block_mask(a->net->ffn, a->block, 1); }
+
+void sq_hstu_fwd(const sq_block_pass *a, size_t from)
+{
+    size_t rows = a->n - from, skip = from * a->dp;
+    sq_dropout dropped = output_mask(a);
+    norm(a, 0, a->x, a->s->norm1, a->s->mean1, a->s->rstd1);
+    project(a);
+    sq_block_attend(a, from);
+    sq_join_heads(a, from, rows, a->s->heads, a->s->middle);
+    norm(a, from, a->s->middle, a->s->norm2, a->s->mean2, a->s->rstd2);
+    a->k->swiglu_fwd(rows, a->dp, a->dp, a->s->unit + skip, a->s->norm2 + skip, a->s->product + skip);
+    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + from, a->s->product + skip);
+    sq_linear(a, rows, a->s->product + skip, a->dp, a->d, sq_param(a, a->offset->output), a->dp,
+              sq_param(a, a->offset->output_bias), a->next + skip, a->dp, a->dp);
+    a->k->add(rows * a->dp, a->x + skip, a->next + skip);
+}
+
+/* Gradient of x's norm, dx (=), from dqkv and du. */
+static void project_bwd(const sq_block_pass *a, const float *du, float *dx, float *grads)
+{
+    size_t ld = 3 * a->hp;
+    a->k->silu_bwd(a->n, ld, ld, a->s->units, a->work->dqkv);
+    sq_linear_bwd(a, a->s->norm1, a->dp, a->d, a->work->dqkv, ld, ld, grads + a->offset->qkv, ld, NULL);
+    sq_linear_bwd(a, a->s->norm1, a->dp, a->d, du, a->dp, a->dp, grads + a->offset->unit, a->dp, NULL);
+    sq_gemm(a->k, a->n, a->dp, a->d, du, a->dp, 1, a->net->transposed + a->offset->unit, a->dp, dx, a->dp, 0);
+    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
+}
+
+void sq_hstu_bwd(const sq_block_pass *a, float *dx, float *grads)
+{
+    float *t = a->work->t1, *du = a->work->t2, *gain = grads + a->l->ones, *bias = grads + a->l->zeros;
+    sq_dropout dropped = output_mask(a);
+    sq_linear_bwd(a, a->s->product, a->dp, a->d, dx, a->dp, a->dp, grads + a->offset->output, a->dp, grads + a->offset->output_bias);
+    sq_gemm(a->k, a->n, a->dp, a->d, dx, a->dp, 1, a->net->transposed + a->offset->output, a->dp, t, a->dp, 0);
+    a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, t);
+    a->k->swiglu_bwd(a->n, a->dp, a->dp, a->s->unit, a->s->norm2, t, du, t);
+    a->k->norm_bwd(a->n, a->d, a->dp, a->s->middle, sq_param(a, a->l->ones), a->s->mean2, a->s->rstd2, t, t, 0, gain, bias);
+    sq_part_heads(a, t, a->work->dheads);
+    sq_block_attend_bwd(a, grads);
+    project_bwd(a, du, t, grads);
+    a->k->norm_bwd(a->n, a->d, a->dp, a->x, sq_param(a, a->l->ones), a->s->mean1, a->s->rstd1, t, dx, 1, gain, bias);
+}

@@ -1,0 +1,141 @@
+/* model: relative terms of a block's heads. */
+#include "model/relationtable.h"
+#include "position/relative.h"
+#include <math.h>
+#include <string.h>
+
+static size_t padded_columns(const sq_layout *l) { return ((size_t)l->columns + 15) / 16 * 16; }
+
+/* Tables of keys and values that differ between the heads. */
+static size_t table_heads(const sq_layout *l) { return l->relative == SQ_RELATIVE_REVERSED ? (size_t)l->heads : 1; }
+
+static int has_bias(const sq_layout *l)
+{
+    return l->relative == SQ_RELATIVE_BIAS || l->relative == SQ_RELATIVE_T5 || l->relative == SQ_RELATIVE_ALIBI;
+}
+
+static int has_tables(const sq_layout *l)
+{
+    return l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_REVERSED;
+}
+
+static void fill_angles(const sq_layout *l, const sq_options *o, int32_t longest, sq_relations *r)
+{
+    int32_t half = l->dh / 2;
+    for (int32_t t = 0; t < longest; t++)
+        for (int32_t e = 0; e < half; e++) {
+            double angle = sq_rotary_angle(t, e, half, o->rotary_base);
+            r->cosines[(size_t)t * (size_t)half + (size_t)e] = (float)cos(angle);
+            r->sines[(size_t)t * (size_t)half + (size_t)e] = (float)sin(angle);
+        }
+}
+
+void sq_relations_take(sq_arena *arena, const sq_layout *l, const sq_options *o, int32_t longest, int32_t training,
+                       sq_relations *out)
+{
+    size_t padded = padded_columns(l), heads = (size_t)l->heads, table = table_heads(l) * (size_t)l->dhp * padded;
+    *out = (sq_relations){0};
+    if (has_bias(l)) out->bias = SQ_TAKE(arena, float, heads * padded);
+    if (has_bias(l) && training) out->dbias = SQ_TAKE(arena, float, heads * padded);
+    if (has_tables(l)) out->keys_t = SQ_TAKE(arena, float, table);
+    if (has_tables(l) && training) out->values_t = SQ_TAKE(arena, float, table);
+    if (l->relative != SQ_RELATIVE_ROTARY) return;
+    out->cosines = SQ_TAKE(arena, float, (size_t)longest * (size_t)l->dh / 2);
+    out->sines = SQ_TAKE(arena, float, (size_t)longest * (size_t)l->dh / 2);
+    if (arena->base) fill_angles(l, o, longest, out);
+}
+
+/* ---- biases --------------------------------------------------------------------------------------------------------- */
+
+static int32_t bucket_of(const sq_layout *l, const sq_options *o, int64_t x)
+{
+    return sq_t5_bucket(x - l->past, (int32_t)o->relative_buckets, o->relative_distance, l->bidirectional);
+}
+
+/* Place of the parameter of a bias: by distance, shared by heads (HSTU), or by bucket and head (T5). */
+static size_t bias_place(const sq_layout *l, const sq_options *o, const sq_block_at *at, int32_t head, int64_t x)
+{
+    if (l->relative == SQ_RELATIVE_BIAS) return at->relative_bias + (size_t)x;
+    return at->relative_bias + (size_t)bucket_of(l, o, x) * (size_t)l->bias_ld + (size_t)head;
+}
+
+static float bias_of(const sq_layout *l, const sq_options *o, const sq_block_at *at, const float *weights, int32_t head, int64_t x)
+{
+    int64_t offset = x - l->past;
+    if (l->relative != SQ_RELATIVE_ALIBI) return weights[bias_place(l, o, at, head, x)];
+    return (float)(-sq_alibi_slope(head, l->heads) * (double)(offset < 0 ? -offset : offset));
+}
+
+/* Biases are added behind the division by sqrt(width), which pointwise attention does not have; terms before it. */
+static float bias_factor(const sq_layout *l) { return l->pointwise > 0 ? 1 : sqrtf((float)l->dh); }
+
+static void open_biases(const sq_layout *l, const sq_options *o, const sq_block_at *at, const float *weights, sq_relations *r)
+{
+    size_t padded = padded_columns(l);
+    for (int32_t h = 0; h < l->heads; h++)
+        for (int64_t x = (int64_t)r->first; x < (int64_t)padded; x++)
+            r->bias[(size_t)h * padded + (size_t)x] = x < l->columns ? bias_factor(l) * bias_of(l, o, at, weights, h, x) : 0;
+}
+
+/* ---- a pass through a block ----------------------------------------------------------------------------------------- */
+
+/* Of head h: where its rows begin, in a block of parameters or gradients. */
+static size_t keys_at(const sq_layout *l, const sq_block_at *at, int32_t head)
+{
+    return at->relative_keys + (l->relative == SQ_RELATIVE_REVERSED ? (size_t)head * (size_t)l->dhp : 0);
+}
+
+static size_t values_at(const sq_layout *l, const sq_block_at *at, int32_t head)
+{
+    return at->relative_values + (l->relative == SQ_RELATIVE_REVERSED ? (size_t)head * (size_t)l->dhp : 0);
+}
+
+static void transpose_tables(const sq_kernels *k, const sq_layout *l, const sq_block_at *at, const float *weights, int backward,
+                             sq_relations *r)
+{
+    size_t padded = padded_columns(l), columns = (size_t)l->columns - r->first, width = (size_t)l->dhp;
+    size_t ld = (size_t)l->relative_ld, skip = r->first * ld;
+    for (size_t h = 0; h < table_heads(l); h++) {
+        size_t to = h * width * padded + r->first;
+        k->transpose(columns, width, weights + keys_at(l, at, (int32_t)h) + skip, ld, r->keys_t + to, padded);
+        if (backward) k->transpose(columns, width, weights + values_at(l, at, (int32_t)h) + skip, ld, r->values_t + to, padded);
+    }
+}
+
+void sq_relations_open(const sq_kernels *k, const sq_layout *l, const sq_options *o, const float *weights,
+                       int32_t block, int32_t longest, const float *grads, sq_relations *r)
+{
+    const sq_block_at *at = &l->block[block];
+    r->first = l->past >= longest ? (size_t)(l->past - longest + 1) / 16 * 16 : 0;
+    if (has_bias(l)) open_biases(l, o, at, weights, r);
+    if (has_bias(l) && grads) memset(r->dbias, 0, (size_t)l->heads * padded_columns(l) * sizeof *r->dbias);
+    if (has_tables(l)) transpose_tables(k, l, at, weights, grads != NULL, r);
+}
+
+sq_relation sq_relation_of_head(const sq_layout *l, const float *weights, int32_t block, int32_t head, const sq_relations *r,
+                                float *grads)
+{
+    const sq_block_at *at = &l->block[block];
+    size_t padded = padded_columns(l), own = table_heads(l) > 1 ? (size_t)head * (size_t)l->dhp * padded : 0;
+    sq_relation n = {.past = (size_t)l->past, .columns = (size_t)l->columns, .ld = (size_t)l->relative_ld, .ld_t = padded};
+    if (has_bias(l)) n.bias = r->bias + (size_t)head * padded;
+    if (has_bias(l) && grads && l->relative != SQ_RELATIVE_ALIBI) n.dbias = r->dbias + (size_t)head * padded;
+    if (!has_tables(l)) return n;
+    n.keys = weights + keys_at(l, at, head);
+    n.values = weights + values_at(l, at, head);
+    n.keys_t = r->keys_t + own;
+    if (!grads) return n;
+    n.values_t = r->values_t + own;
+    n.dkeys = grads + keys_at(l, at, head);
+    n.dvalues = grads + values_at(l, at, head);
+    return n;
+}
+
+void sq_relations_close(const sq_layout *l, const sq_options *o, int32_t block, const sq_relations *r, float *grads)
+{
+    if (l->relative != SQ_RELATIVE_BIAS && l->relative != SQ_RELATIVE_T5) return;
+    for (int32_t h = 0; h < l->heads; h++)
+        for (int64_t x = (int64_t)r->first; x < l->columns; x++)
+            grads[bias_place(l, o, &l->block[block], h, x)] +=
+                bias_factor(l) * r->dbias[(size_t)h * padded_columns(l) + (size_t)x];
+}
