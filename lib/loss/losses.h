@@ -36,6 +36,7 @@ typedef struct sq_loss_kind {
                              targets as the rule says */
     int32_t several;      /* 1: takes several targets */
     int32_t lazy;         /* item_updates = auto is lazy */
+    int32_t batch;        /* 1: batch scope: the user vectors of the whole batch say who the candidates are (sq_bucket) */
 } sq_loss_kind;
 /* NULL past the last. */
 const sq_loss_kind *sq_loss_kind_at(int64_t index);
@@ -73,6 +74,27 @@ typedef struct sq_shared {
     float *logits; /* scratch [n][k] */
 } sq_shared;
 double sq_shared_negatives(const sq_sampled *o, const sq_shared *shared);
+
+/* A bucket of a loss of batch scope: n of the batch's user vectors against the same k items and a target each. */
+typedef struct sq_bucket {
+    const sq_loss_rule *rule;
+    sq_score_loss loss;
+    size_t n, k, width;
+    const int32_t *outputs;   /* [n] which user vectors, each once */
+    const int32_t *items;     /* [k] what target[] names */
+    const float *rows;        /* [round16(k)][width] their vectors, zero behind k */
+    const float *transposed;  /* [width][round16(k)] */
+    const float *u;           /* [batch][width] */
+    const int32_t *target;    /* [batch] left out of the items */
+    const float *score;       /* [batch] its score */
+    float *scratch;           /* sq_bucket_scratch floats */
+} sq_bucket;
+size_t sq_bucket_scratch(size_t k, size_t width);
+/* loss [n], without weights. */
+void sq_bucket_losses(const sq_bucket *o, double *loss);
+/* With weight [batch]: slope [batch] = dL / dscore and du [batch][width] of these outputs, du without the target's share;
+ * drows [k][width]. */
+void sq_bucket_gradients(const sq_bucket *o, const float *weight, float *slope, float *du, float *drows);
 
 /* Full softmax cross-entropy over V items, tiled: logits exist for one tile of tokens and, for large V, a block of items. */
 typedef struct sq_softmax {

@@ -9,6 +9,7 @@ static const sq_loss_kind kinds[] = {
     {.name = "bpr", .scores = sq_bpr},
     {.name = "bpr_max", .scores = sq_bpr_max, .lazy = 1},
     {.name = "top1_max", .scores = sq_top1_max, .lazy = 1},
+    {.name = "sce", .scores = sq_sampled_softmax, .softmax = 1, .lazy = 1, .batch = 1},
 };
 
 const sq_loss_kind *sq_loss_kind_at(int64_t index)

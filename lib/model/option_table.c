@@ -89,9 +89,10 @@ const sq_option sq_option_table[] = {
             "Every so many-th event is a target of objective = prefix, from one of the newest on, drawn anew each epoch."),
     REAL(T, random_end, "0", 0, 1,
          "Share of the training sequences that end, for one epoch, at an event drawn at random: late positions meet many ends."),
-    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max",
+    CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max|sce",
            "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
-           "sampled negatives; gSASRec's calibrated binary cross-entropy; or a pairwise ranking loss over the negatives."),
+           "sampled negatives; gSASRec's calibrated binary cross-entropy; a pairwise ranking loss over the negatives; or "
+           "scalable cross-entropy, over the target and the items of buckets that outputs and items near to them share."),
     REAL(T, calibration, "0.75", 0, 1, "Calibration t of loss = gbce; 0 is plain bce."),
     REAL(T, label_smoothing, "0", 0, 0.999, "Share of the target's probability spread over all candidates of a softmax loss."),
     REAL(T, score_penalty, "1", 0, 1e6, "Weight of the squared negative scores in loss = bpr_max."),
@@ -116,6 +117,13 @@ const sq_option sq_option_table[] = {
     CHOICE(T, logq, "none", "none|classic|corrected",
            "Subtract the log of a candidate's expected draws from its score in a sampled softmax: of all candidates, or of "
            "the negatives only, since the target is not drawn."),
+    INTEGER(T, sce_buckets, "0", 0, 16384,
+            "Buckets of a step with loss = sce; 0 = twice the square root of the batch's targets."),
+    INTEGER(T, sce_bucket_outputs, "0", 0, 1048576,
+            "Outputs that each bucket of loss = sce takes; 0 = twice the square root of the batch's targets."),
+    INTEGER(T, sce_bucket_items, "256", 1, 65536, "Items that each bucket of loss = sce takes, up to the whole catalogue."),
+    BOOLEAN(T, sce_mix, "true",
+            "Buckets of loss = sce lie in directions that are random mixtures of the batch's outputs, not any random ones."),
     REAL(T, dropout, "0.2", 0, 0.99, "Dropout probability where no place has its own."),
     REAL(T, dropout_embedding, "-1", -1, 0.99, "Dropout on the input embedding; -1 = dropout."),
     REAL(T, dropout_attention, "-1", -1, 0.99, "Dropout on attention probabilities; -1 = dropout."),

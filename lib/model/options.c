@@ -173,6 +173,8 @@ static int32_t check_loss(const sq_options *o, seqrec_error *error)
              "logq = classic needs the probabilities of targets, which sampler = %s does not have", sampler->name);
     SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->hard_pool == 0, error, SEQREC_E_ARGUMENT,
              "logq needs the probabilities of the negatives, which hard_pool = %lld does not leave known", (long long)o->hard_pool);
+    SQ_CHECK(o->hard_pool == 0 || !loss->batch, error, SEQREC_E_ARGUMENT,
+             "hard_pool = %lld chooses among drawn negatives, and loss = %s draws none", (long long)o->hard_pool, loss->name);
     SQ_CHECK(o->hard_pool == 0 || (o->hard_pool >= o->negatives && o->negative_sharing == SQ_SHARE_POSITION), error,
              SEQREC_E_ARGUMENT, "hard_pool = %lld must be 0, or at least negatives = %lld with negative_sharing = position",
              (long long)o->hard_pool, (long long)o->negatives);

@@ -31,7 +31,8 @@ enum { /* rows of losstable.c */
     SQ_LOSS_GBCE,
     SQ_LOSS_BPR,
     SQ_LOSS_BPR_MAX,
-    SQ_LOSS_TOP1_MAX
+    SQ_LOSS_TOP1_MAX,
+    SQ_LOSS_SCE
 };
 enum { /* rows of sampler.c */
     SQ_SAMPLER_UNIFORM,
@@ -85,6 +86,7 @@ typedef struct sq_options {
     int64_t negatives, negative_sharing, sampler, seen;
     double sampler_alpha, mixed_share;
     int64_t hard_pool, logq;
+    int64_t sce_buckets, sce_bucket_outputs, sce_bucket_items, sce_mix;
     double dropout, dropout_embedding, dropout_attention, dropout_ffn, dropout_residual;
     int64_t optimizer, bias_correction, decayed, item_updates;
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;

@@ -59,36 +59,6 @@ static const float *chosen(const sq_trainer *t, const sq_micro *m, sq_step_scrat
     return s->chosen;
 }
 
-/* Loss and its way back to the states: s->dstates. */
-static double learn(sq_trainer *t, const sq_network *net, const sq_micro *m, int32_t slot, sq_step_scratch *s, float *grads)
-{
-    const int64_t *tokens = t->plan.target_tokens + m->first_target;
-    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
-    const float *x = chosen(t, m, s);
-    float *dx = m->targets == m->tokens ? s->dstates : s->states;
-    sq_network_read(net, n, x, &s->work, t->u + (size_t)m->first_target * dp);
-    double loss = sq_step_loss(t, m, slot, s);
-    sq_network_read_bwd(net, n, x, &s->work, s->du, dx, grads);
-    if (dx == s->dstates) return loss;
-    memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
-    for (size_t i = 0; i < n; i++)
-        memcpy(s->dstates + (size_t)(tokens[i] - m->first_token) * dp, dx + i * dp, dp * sizeof *dx);
-    return loss;
-}
-
-/* The same where the network's output is more than the user vectors: a prefix, or a user's part behind the item's. */
-static double learn_split(sq_trainer *t, const sq_network *net, const sq_micro *m, const sq_micro_batch *batch,
-                          const sq_embedding *e, int32_t slot, sq_step_scratch *s, float *grads)
-{
-    size_t n = (size_t)batch->tokens;
-    sq_network_read(net, n, s->states, &s->work, s->out);
-    sq_step_split(t, m, e, s, t->u + (size_t)m->first_target * (size_t)t->model->layout.vp);
-    double loss = sq_step_loss(t, m, slot, s);
-    sq_step_join(t, m, e, s);
-    sq_network_read_bwd(net, n, s->states, &s->work, s->dout, s->dstates, grads);
-    return loss;
-}
-
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
 {
     size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, targets = (size_t)m->targets;
@@ -98,6 +68,7 @@ static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
                   !(t->kernels->max_abs(n, t->dx + (size_t)m->first_token * vp) < LARGEST);
     bad |= up && !(t->kernels->max_abs((size_t)m->sequences * up, t->duser + (size_t)m->first_sequence * up) < LARGEST);
     for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[first * t->candidates + i]) < LARGEST);
+    for (size_t i = 0; i < targets && sq_trainer_at_batch(t); i++) bad |= !(fabsf(t->buckets.score[first + i]) < LARGEST);
     return bad;
 }
 
@@ -106,47 +77,86 @@ typedef struct pass {
     sq_network net;
     sq_micro_batch batch;
     sq_embedding embedding;
+    const float *read; /* [targets][dp] what user vectors are read from; unused where the network's output is more than they */
     float *grads;
 } pass;
 
-/* Forward, the loss, and its way back to the states; the scratch has what the rest of the way needs. */
-static void run_loss(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s, pass *p)
+/* Where the loss leaves du, and what the network's output and its gradient are where they are the user vectors'. */
+static void place(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+{
+    size_t vp = (size_t)t->model->layout.vp, first = (size_t)m->first_target * vp;
+    if (s->direct) s->states = t->u + first;
+    if (s->direct) s->du = t->dx + (size_t)m->first_token * vp;
+    if (sq_trainer_at_batch(t)) s->du = t->buckets.du + first;
+    if (s->direct) s->dstates = s->du;
+}
+
+/* Forward, up to the user vectors in t->u as scores take them; the scratch has what the way back needs. Where the network's output is
+ * more than the user vectors (a prefix, or a user's part behind the item's), they are split off it. */
+static void run_forward(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s, pass *p)
 {
     const sq_micro *m = &t->plan.micro[index];
+    float *u = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
     p->net = network_of(t);
     p->grads = t->grads + (size_t)slot * t->model->layout.floats;
     p->embedding = sq_embedding_of(t->model, t->weights);
     p->embedding.dropout = p->net.embedding;
     p->batch = sq_step_embed(t, m, &p->embedding, s);
-    if (s->direct) {
-        s->states = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
-        s->du = s->dstates = t->dx + (size_t)m->first_token * (size_t)t->model->layout.vp;
-    }
+    place(t, m, s);
     sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
-    t->losses[index] = s->out ? learn_split(t, &p->net, m, &p->batch, &p->embedding, slot, s, p->grads)
-                              : learn(t, &p->net, m, slot, s, p->grads);
+    if (s->out) {
+        sq_network_read(&p->net, (size_t)p->batch.tokens, s->states, &s->work, s->out);
+        sq_step_split(t, m, &p->embedding, s, u);
+    } else {
+        p->read = chosen(t, m, s);
+        sq_network_read(&p->net, (size_t)m->targets, p->read, &s->work, u);
+    }
+    sq_step_normalise(t, m, s);
+}
+
+/* From s->du to the gradient of the states, s->dstates. */
+static void read_back(sq_trainer *t, const sq_micro *m, sq_step_scratch *s, pass *p)
+{
+    const int64_t *tokens = t->plan.target_tokens + m->first_target;
+    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
+    float *dx = m->targets == m->tokens ? s->dstates : s->states;
+    if (s->out) {
+        sq_step_join(t, m, &p->embedding, s);
+        sq_network_read_bwd(&p->net, (size_t)p->batch.tokens, s->states, &s->work, s->dout, s->dstates, p->grads);
+        return;
+    }
+    sq_network_read_bwd(&p->net, n, p->read, &s->work, s->du, dx, p->grads);
+    if (dx == s->dstates) return;
+    memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
+    for (size_t i = 0; i < n; i++)
+        memcpy(s->dstates + (size_t)(tokens[i] - m->first_token) * dp, dx + i * dp, dp * sizeof *dx);
 }
 
 static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s)
 {
     const sq_micro *m = &t->plan.micro[index];
     pass p;
-    run_loss(t, index, slot, s, &p);
+    run_forward(t, index, slot, s, &p);
+    if (!sq_trainer_at_batch(t)) t->losses[index] = sq_step_loss(t, m, slot, s);
+    sq_step_normalise_bwd(t, m, slot, s);
+    read_back(t, m, s, &p);
     sq_network_bwd(&p.net, &p.batch, &s->work, s->dstates, p.grads);
     sq_step_embed_bwd(t, m, &p.embedding, s, p.grads);
     t->unfit[index] = not_fit(t, m);
 }
 
-/* The losses alone, of gates that are not learned from; what else it writes, run_slot writes anew. */
-static void weigh_slot(void *arg, int32_t slot, int32_t worker)
+/* The user vectors and, at token scope, the losses alone; what else it writes, run_slot writes anew. */
+static void forward_slot(void *arg, int32_t slot, int32_t worker)
 {
     sq_trainer *t = arg;
     sq_step_scratch scratch;
     pass p;
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
-    for (int64_t i = t->plan.slot_starts[slot]; i < t->plan.slot_starts[slot + 1]; i++)
-        run_loss(t, i, slot, &scratch, &p);
+    for (int64_t i = t->plan.slot_starts[slot]; i < t->plan.slot_starts[slot + 1]; i++) {
+        run_forward(t, i, slot, &scratch, &p);
+        if (!sq_trainer_at_batch(t)) t->losses[i] = sq_step_loss(t, &t->plan.micro[i], slot, &scratch);
+    }
 }
 
 static void run_slot(void *arg, int32_t slot, int32_t worker)
@@ -287,8 +297,10 @@ static int32_t reserve_workers(sq_trainer *t, seqrec_error *error)
     sq_arena measure = {0};
     sq_step_scratch scratch = {0};
     sq_step_scratch_take(&measure, t, &scratch);
+    sq_rewind(&measure, 0);
+    if (sq_trainer_at_batch(t)) sq_step_buckets_take(&measure, t);
     for (int32_t w = 0; w < t->workers; w++) {
-        SQ_TRY(sq_arena_reserve(&t->arenas[w], &t->context->memory, measure.used, error));
+        SQ_TRY(sq_arena_reserve(&t->arenas[w], &t->context->memory, measure.peak, error));
         t->arenas[w].used = 0;
         sq_step_scratch_take(&t->arenas[w], t, &scratch);
         memset(scratch.bits, 0, ((size_t)sq_trainer_slots(t) / 64 + 1) * sizeof *scratch.bits);
@@ -354,7 +366,7 @@ static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
 {
     const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
     int needed = kind->counts || (kind->from_batch && t->options.logq != SQ_LOGQ_NONE);
-    if (sq_trainer_is_full(t)) return SEQREC_OK;
+    if (!sq_trainer_samples(t)) return SEQREC_OK;
     SQ_CHECK(!needed || has_weights(t), error, SEQREC_E_STATE,
              "sampler = %s needs %s: %s call seqrec_trainer_set_popularity", kind->name,
              kind->trained ? "training counts" : "weights", kind->trained ? "fit to a dataset or" : "first");
@@ -375,6 +387,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(sq_trained_own_rows(&t->items, error));
     SQ_TRY(sq_trained_own_rows(&t->users, error));
     SQ_TRY(reserve(t, error));
+    SQ_TRY(sq_step_buckets_reserve(t, error));
     sq_step_share(t);
     t->candidates = sq_trainer_candidates(t);
     SQ_TRY(reserve_workers(t, error));
@@ -386,10 +399,15 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);
     if (sq_trainer_gates_twice(t)) {
         sq_step_gates(t, 1);
-        sq_parallel(t->context->pool, SQ_GRADIENT_SLOTS, weigh_slot, t);
+        sq_parallel(t->context->pool, SQ_GRADIENT_SLOTS, forward_slot, t);
+        if (sq_trainer_at_batch(t)) sq_step_buckets(t, 0);
         other = total_loss(t);
     }
     sq_step_gates(t, 0);
+    if (sq_trainer_at_batch(t)) {
+        sq_parallel(t->context->pool, SQ_GRADIENT_SLOTS, forward_slot, t);
+        sq_step_buckets(t, 1);
+    }
     sq_parallel(t->context->pool, SQ_GRADIENT_SLOTS, run_slot, t);
     SQ_TRY(check(t, other, &loss, &norm, error));
     commit(t, norm);

@@ -7,6 +7,7 @@ static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.neg
 
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
+    if (sq_trainer_at_batch(t)) return 0;
     if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->items.live_count, (size_t)t->model->layout.vp);
     if (sq_trainer_shares(t)) return tokens * shared_width(t);
     return sq_sampled_scratch((size_t)t->options.targets, (size_t)sq_trainer_draws(t));
@@ -36,30 +37,37 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
 
 /* ---- cosine: u becomes u / (|u| temperature) ---------------------------------------------------------------------- */
 
-static void normalise_users(const sq_trainer *t, size_t n, float *u, float *unit)
+static float *vectors_of(const sq_trainer *t, const sq_micro *m)
+{
+    return t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
+}
+
+void sq_step_normalise(sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights);
-    for (size_t i = 0; i < n; i++) {
+    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), *u = vectors_of(t, m);
+    if (t->options.score != SQ_SCORE_COSINE) return;
+    for (size_t i = 0; i < (size_t)m->targets; i++) {
         float norm = sqrtf(t->kernels->dot(dp, u + i * dp, u + i * dp));
-        unit[i] = norm > 0 ? 1.0f / (norm * temperature) : 0;
-        t->kernels->scale(dp, unit[i], u + i * dp, u + i * dp);
+        s->unit[i] = norm > 0 ? 1.0f / (norm * temperature) : 0;
+        t->kernels->scale(dp, s->unit[i], u + i * dp, u + i * dp);
     }
 }
 
-/* du of the normalised vector becomes that of the vector: unit * (du - v <v, du>), v = u of length one. Returns the gradient of
- * log(1 / temperature): sum <u, du>. */
-static float normalise_users_bwd(const sq_trainer *t, size_t n, const float *u, const float *unit, float *du)
+/* unit * (du - v <v, du>), v = u of length one; the gradient of log(1 / temperature) is sum <u, du>. */
+void sq_step_normalise_bwd(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        float along = t->kernels->dot(dp, u + i * dp, du + i * dp);
+    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), *u = vectors_of(t, m), sum = 0;
+    if (t->options.score != SQ_SCORE_COSINE) return;
+    for (size_t i = 0; i < (size_t)m->targets; i++) {
+        float along = t->kernels->dot(dp, u + i * dp, s->du + i * dp);
         sum += along;
-        t->kernels->axpy(dp, -along * (temperature * temperature), u + i * dp, du + i * dp);
-        t->kernels->scale(dp, unit[i], du + i * dp, du + i * dp);
+        t->kernels->axpy(dp, -along * (temperature * temperature), u + i * dp, s->du + i * dp);
+        t->kernels->scale(dp, s->unit[i], s->du + i * dp, s->du + i * dp);
     }
-    return sum;
+    if (t->options.temperature_learned && temperature > (float)t->options.temperature_lowest)
+        t->grads[(size_t)slot * t->model->layout.floats + t->model->layout.log_scale] += sum;
 }
 
 /* ---- the losses --------------------------------------------------------------------------------------------------- */
@@ -161,7 +169,7 @@ static double calibrated(const sq_trainer *t)
     return t->options.calibration * (alpha - 1) + 1;
 }
 
-static sq_loss_rule rule_of(const sq_trainer *t)
+sq_loss_rule sq_step_rule(const sq_trainer *t)
 {
     const sq_options *o = &t->options;
     sq_loss_rule rule = {.kernels = t->kernels, .beta = calibrated(t), .corrects = (int32_t)o->logq};
@@ -173,7 +181,7 @@ static sq_loss_rule rule_of(const sq_trainer *t)
 
 static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
-    sq_loss_rule rule = rule_of(t);
+    sq_loss_rule rule = sq_step_rule(t);
     candidate_rows(t, m, s);
     sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->targets};
     o.m = (size_t)t->options.targets;
@@ -198,16 +206,8 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
-    float *u = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp;
-    int cosine = t->options.score == SQ_SCORE_COSINE;
-    if (cosine) normalise_users(t, (size_t)m->targets, u, s->unit);
-    double loss = sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
-    if (!cosine) return loss;
-    float slope = normalise_users_bwd(t, (size_t)m->targets, u, s->unit, s->du);
-    float temperature = sq_temperature(&t->model->layout, &t->options, t->weights);
-    if (t->options.temperature_learned && temperature > (float)t->options.temperature_lowest)
-        t->grads[(size_t)slot * t->model->layout.floats + t->model->layout.log_scale] += slope;
-    return loss;
+    float *u = vectors_of(t, m);
+    return sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
 }
 
 /* ---- output vectors in one piece ------------------------------------------------------------------------------------ */

@@ -73,7 +73,7 @@ static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *o
 
 static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *out)
 {
-    int64_t draws = sq_trainer_draws(o->t);
+    int64_t draws = sq_trainer_own_draws(o->t);
     int host = sq_sampler_kind_at(o->t->options.sampler)->host;
     for (int64_t j = 0; j < draws; j++)
         out[j] = host ? brought(o, i * draws + j) : draw(o, key, (uint64_t)(i * draws + j));
@@ -95,7 +95,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
             int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
             token o = {t, out, (size_t)t->options.targets, scratch.bits};
             list_targets(t, i, p->target_starts[s + 1], out);
-            if (!sq_trainer_shares(t)) draw_token(&o, key, i, out + o.m);
+            draw_token(&o, key, i, out + o.m);
         }
         if (exclude) mark(p, s, scratch.bits, 0);
     }
@@ -129,16 +129,18 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
     int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
     t->candidates = sq_trainer_candidates(t);
-    size_t most = (size_t)t->plan.most_targets * t->candidates;
+    size_t most = (size_t)t->plan.most_targets * t->candidates, items = sq_trainer_at_batch(t) ? t->buckets.items.most : 0;
+    size_t entries = (size_t)n + most + (size_t)shared + t->buckets.most_count * items;
     SQ_TRY(check_targets(t, error));
-    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, (size_t)n + most + (size_t)shared, error));
+    SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, entries, error));
     SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, most, sizeof *t->coefficient,
                    error));
-    if (t->candidates && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
+    if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;
-    t->entries.count = (size_t)n + (size_t)targets * t->candidates + (size_t)shared;
+    t->entries.count = (size_t)n + (size_t)targets * t->candidates + (size_t)shared + t->buckets.count * items;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);
+    if (sq_trainer_at_batch(t)) return SEQREC_OK; /* sq_step_buckets has the rest */
     if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
     if (shared) draw_shared(t);
     sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));

@@ -60,20 +60,23 @@ static void replay_part(void *arg, int32_t part, int32_t worker)
         if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(job, (int32_t)e->keys[i]);
 }
 
-void sq_step_replay(sq_trainer *t)
-{
-    replay_job items = {t, &t->items, &t->entries}, users = {t, &t->users, &t->user_entries};
-    if (!sq_trainer_exact(t)) return;
-    if (!sq_trainer_is_full(t)) sq_parallel(t->context->pool, t->entries.parts, replay_part, &items);
-    if (sq_trainer_personal(t)) sq_parallel(t->context->pool, t->user_entries.parts, replay_part, &users);
-}
-
 static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
 {
     const replay_job *job = arg;
     (void)worker;
     for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
         if (job->table->catalogue->slots[chunk]->live[r]) replay_row(job, chunk * SQ_CHUNK_ROWS + r);
+}
+
+void sq_step_replay(sq_trainer *t)
+{
+    replay_job items = {t, &t->items, &t->entries}, users = {t, &t->users, &t->user_entries};
+    if (!sq_trainer_exact(t)) return;
+    if (sq_trainer_at_batch(t))
+        sq_parallel(t->context->pool, t->items.chunks, replay_chunk, &items); /* it looks at all of them */
+    else if (!sq_trainer_is_full(t))
+        sq_parallel(t->context->pool, t->entries.parts, replay_part, &items);
+    if (sq_trainer_personal(t)) sq_parallel(t->context->pool, t->user_entries.parts, replay_part, &users);
 }
 
 static int32_t catch_up(sq_trainer *t, sq_trained *table, seqrec_error *error)
@@ -113,10 +116,14 @@ static void push(const sq_trainer *t, pending *p, float factor, const float *row
     p->row[p->n++] = row;
 }
 
-/* sum over the gradient slots of row j of the shared table. */
+/* sum over the gradient slots of row j of the shared table; of the buckets' items there is one row each. */
 static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
 {
     size_t dp = (size_t)t->model->layout.vp;
+    if (sq_trainer_at_batch(t)) {
+        push(t, p, 1, t->buckets.drows + row * dp, sum);
+        return;
+    }
     for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
         if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1])
             push(t, p, 1, t->dtable + (s * t->table_rows + row) * dp, sum);

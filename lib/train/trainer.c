@@ -231,6 +231,7 @@ void sq_trainer_free(sq_trainer *t)
     sq_snapshot_release(model, t->fit.best);
     sq_snapshot_release(model, t->fit.average);
     for (int32_t w = 0; t->arenas && w < t->workers; w++) sq_arena_free(&t->arenas[w], memory);
+    sq_arena_free(&t->buckets.arena, memory);
     sq_gate_table_free(memory, &t->gates);
     sq_plan_free(&t->plan, memory);
     sq_waiting_free(&t->waiting, memory);

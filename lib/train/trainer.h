@@ -6,6 +6,7 @@
 #include "optim/rowentries.h"
 #include "optim/schedule.h"
 #include "sampler/sampler.h"
+#include "train/buckets.h"
 #include "train/plan.h"
 #include "train/trainedtable.h"
 #include "train/waiting.h"
@@ -64,6 +65,7 @@ struct seqrec_trainer {
     size_t candidates; /* entries per target behind the inputs: targets and the draws of its own; 0 in a full softmax */
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
     float *coefficient; /* [targets][candidates] */
+    sq_buckets buckets; /* loss = sce */
     size_t u_capacity, dx_capacity, coefficient_capacity;
     sq_row_entries user_entries; /* entry s: the user of sequence s */
     float *duser;                /* [sequences][up] gradient of their vectors */
@@ -113,19 +115,27 @@ static inline int32_t sq_trainer_exact(const sq_trainer *t)
 static inline int64_t sq_trainer_slots(const sq_trainer *t) { return sq_trained_slots(&t->items); }
 
 static inline int32_t sq_trainer_is_full(const sq_trainer *t) { return sq_loss_kind_at(t->options.loss)->scores == NULL; }
+/* Whether the loss needs the user vectors of the whole batch before it has a value. */
+static inline int32_t sq_trainer_at_batch(const sq_trainer *t) { return sq_loss_kind_at(t->options.loss)->batch; }
+/* Whether negatives are drawn. */
+static inline int32_t sq_trainer_samples(const sq_trainer *t) { return !sq_trainer_is_full(t) && !sq_trainer_at_batch(t); }
 static inline int32_t sq_trainer_shares(const sq_trainer *t)
 {
-    return !sq_trainer_is_full(t) && t->options.negative_sharing == SQ_SHARE_BATCH;
+    return sq_trainer_samples(t) && t->options.negative_sharing == SQ_SHARE_BATCH;
 }
 /* Draws for one target, or for the batch when it shares them. */
 static inline int64_t sq_trainer_draws(const sq_trainer *t)
 {
     return t->options.hard_pool ? t->options.hard_pool : t->options.negatives;
 }
+/* Those of a target's own. */
+static inline int64_t sq_trainer_own_draws(const sq_trainer *t)
+{
+    return sq_trainer_samples(t) && !sq_trainer_shares(t) ? sq_trainer_draws(t) : 0;
+}
 static inline size_t sq_trainer_candidates(const sq_trainer *t)
 {
-    if (sq_trainer_is_full(t)) return 0;
-    return (size_t)(t->options.targets + (sq_trainer_shares(t) ? 0 : sq_trainer_draws(t)));
+    return sq_trainer_is_full(t) ? 0 : (size_t)(t->options.targets + sq_trainer_own_draws(t));
 }
 
 /* steprows.c: the item rows' share of a step. */
@@ -164,13 +174,26 @@ static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t 
     if (slot < 0) return 0;
     return t->log_expected ? t->log_expected[slot] : t->host_log[token * sq_trainer_draws(t) + draw];
 }
+/* stepbuckets.c: losses of batch scope. Memory for the plan; then, with the user vectors of all targets in u, the losses of the
+ * micro-batches and, if it learns, buckets.du, coefficient, and the entries behind the inputs, which it sorts. */
+int32_t sq_step_buckets_reserve(sq_trainer *trainer, seqrec_error *error);
+void sq_step_buckets_take(sq_arena *arena, const sq_trainer *trainer); /* a worker's memory */
+void sq_step_buckets(sq_trainer *trainer, int32_t learns);
+/* bucketdirections.c, bucketselect.c: directions of this step, and what they choose. */
+void sq_step_bucket_directions(sq_trainer *trainer);
+void sq_step_bucket_select(sq_trainer *trainer);
+void sq_step_bucket_select_take(sq_arena *arena, const sq_trainer *trainer);
+/* Length of a part's heap for `most` of n vectors. */
+size_t sq_step_bucket_heap(const sq_trainer *trainer, size_t n, size_t most);
+
 /* steploss.c: loss and gradient of one micro-batch; u, du in the trainer's and the worker's memory. */
 typedef struct sq_step_scratch {
     sq_workspace work;
-    int32_t direct;          /* 1: the network's output is the user vectors: states lie in the trainer's u, gradients in its dx */
+    int32_t direct;          /* 1: the network's output is the user vectors: states lie in the trainer's u, gradients where du does,
+                                in its dx or, with a loss of batch scope, in buckets.du */
     float *states, *dstates; /* [tokens of the network][dp]: its output before the readout */
     float *chosen;       /* [targets][dp]: those of its rows that have a target */
-    float *du;           /* [targets][vp], from the loss */
+    float *du;           /* [targets][vp], from the loss; batch scope: a part of buckets.du */
     float *out, *dout;   /* [tokens of the network][dp] behind the readout; NULL where it goes to u and comes from du */
     float *bias, *dbias; /* [targets] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
@@ -185,7 +208,13 @@ typedef struct sq_step_scratch {
     uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
+sq_loss_rule sq_step_rule(const sq_trainer *trainer);
+/* In the order of their use. Cosine scores: u becomes what scores take; */
+void sq_step_normalise(sq_trainer *trainer, const sq_micro *micro, sq_step_scratch *scratch);
+/* the loss, and du by that (token scope); */
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
+/* du by the user vectors as they were. */
+void sq_step_normalise_bwd(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
 /* stepinput.c, in the order of their use; e is the embedding of the step. */
 void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* from out->out on */
 sq_micro_batch sq_step_embed(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch);

@@ -73,7 +73,8 @@ static int64_t trained_tokens(int64_t events, int64_t window)
  *   a token and block: 3 d^2 (Q, K, V) + d^2 (output projection) + 2 d f (feed-forward, f = d) multiply-adds, or as the row
  *   says (without projection 5 d^2, with f = 4 d 12 d^2),
  *   a pair (position, position it sees) and block: 2 d (score and weighted sum),
- *   a token with a target in the loss: V d for the full softmax, (1 + k) d for one target and k negatives;
+ *   a token with a target in the loss: V d for the full softmax, (1 + k) d for one target and k negatives (sce: those of one
+ *   bucket, without what chooses them);
  * two operations a multiply-add; the backward pass twice the forward pass. */
 static double useful_operations(const train_row *row, const seqrec_dataset *events, int64_t *tokens)
 {
@@ -182,6 +183,7 @@ static const train_row train_rows[] = {
     {"sampled-same-d64-p0.2", "sasrec", "sampled_softmax", "batch", 64, 256, 0.2, 1, 0, 0},
     {"gbce-d128-p0.5", "gsasrec", "gbce", "position", 128, 256, 0.5, 1, 5, 0},
     {"cloze-d64-p0.2", "bert4rec", "softmax", "position", 64, 0, 0.2, 1, 12, 1},
+    {"sce-d64-p0.2", "sasrec", "sce", "position", 64, 256, 0.2, 1, 0, 0},
 };
 
 static void train_all(void)

@@ -135,7 +135,7 @@ static void state_after(const char *name, const char *const *options, const floa
 
 START_TEST(equal_weights_change_nothing_and_others_do)
 {
-    static const char *const losses[] = {"bce", "softmax", "sampled_softmax"};
+    static const char *const losses[] = {"bce", "softmax", "sampled_softmax", "sce"};
     float ones[SEQUENCES * EVENTS], others[SEQUENCES * EVENTS];
     for (int i = 0; i < SEQUENCES * EVENTS; i++) ones[i] = 1, others[i] = (float)(i % 4);
     world_options options = {"loss", losses[_i]};
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(waiting_batches_make_the_step_of_one_large_batch)
 {
     host_batch b;
-    const char *const options[] = {"loss", "softmax", NULL};
+    const char *const options[] = {"loss", _i ? "sce" : "softmax", NULL};
     train_world whole = open_with_items(options), parts = open_with_items(options);
     step(&whole, walk(&b));
     set(&parts, "accumulate", "4");
@@ -258,6 +258,9 @@ START_TEST(options_that_do_not_go_together_are_refused_with_the_rule)
         {{"loss", "bce", "logq", "classic"}, "logq corrects loss = sampled_softmax, not bce"},
         {{"loss", "sampled_softmax", "logq", "classic", "sampler", "host"}, "probabilities of targets"},
         {{"loss", "sampled_softmax", "logq", "corrected", "hard_pool", "9"}, "does not leave known"},
+        {{"loss", "sce", "hard_pool", "9"}, "hard_pool = 9 chooses among drawn negatives, and loss = sce draws none"},
+        {{"loss", "sce", "targets", "2"}, "targets = 2: loss = sce takes one"},
+        {{"loss", "sce", "logq", "corrected"}, "logq corrects loss = sampled_softmax, not sce"},
         {{"loss", "gbce", "hard_pool", "2", "negatives", "3"}, "at least negatives = 3"},
         {{"loss", "gbce", "hard_pool", "20", "negative_sharing", "batch"}, "negative_sharing = position"},
     };
@@ -275,6 +278,10 @@ START_TEST(options_that_do_not_go_together_are_refused_with_the_rule)
     world_set(&w, (world_options){"score", "cosine", "temperature_lowest", "0.5"});
     REFUSED(SEQREC_E_ARGUMENT, "is above temperature", seqrec_model_create(w.context, w.config, &model, &api.error));
     REFUSED(SEQREC_E_RANGE, "calibration", seqrec_config_set(w.config, "calibration", "1.5", &api.error));
+    REFUSED(SEQREC_E_RANGE, "16384", seqrec_config_set(w.config, "sce_buckets", "16385", &api.error));
+    REFUSED(SEQREC_E_RANGE, "1048576", seqrec_config_set(w.config, "sce_bucket_outputs", "-1", &api.error));
+    REFUSED(SEQREC_E_RANGE, "1 .. 65536", seqrec_config_set(w.config, "sce_bucket_items", "0", &api.error));
+    REFUSED(SEQREC_E_FORMAT, "sce_mix", seqrec_config_set(w.config, "sce_mix", "maybe", &api.error));
     world_close(&w);
 }
 END_TEST
@@ -328,10 +335,10 @@ int main(void)
     tcase_add_test(tests, the_host_s_negatives_are_those_that_train);
     tcase_add_test(tests, what_the_host_brings_is_checked_before_the_step);
     tcase_add_test(tests, a_fixed_list_draws_from_itself_alone);
-    tcase_add_loop_test(tests, equal_weights_change_nothing_and_others_do, 0, 3);
+    tcase_add_loop_test(tests, equal_weights_change_nothing_and_others_do, 0, 4);
     tcase_add_test(tests, the_loss_is_the_weighted_mean);
     tcase_add_test(tests, weights_that_are_none_are_refused_and_nothing_changes);
-    tcase_add_test(tests, waiting_batches_make_the_step_of_one_large_batch);
+    tcase_add_loop_test(tests, waiting_batches_make_the_step_of_one_large_batch, 0, 2);
     tcase_add_test(tests, a_batch_that_is_refused_leaves_those_that_wait);
     tcase_add_test(tests, options_that_do_not_go_together_are_refused_with_the_rule);
     tcase_add_test(tests, logq_of_a_batch_sampler_needs_counts);

@@ -12,6 +12,8 @@ static const char *const *const ways[] = {
     (world_options){"loss", "sampled_softmax", "sampler", "popularity", "item_updates", "exact"},
     (world_options){"loss", "softmax", "item_updates", "exact", "clip_norm", "1"},
     (world_options){"loss", "softmax", "item_updates", "lazy", "tied_output", "false", "average_epochs", "2"},
+    (world_options){"loss", "sce", "item_updates", "exact", "sce_bucket_items", "9", "score", "cosine", "clip_norm", "1"},
+    (world_options){"loss", "sce", "item_updates", "lazy", "sce_bucket_items", "20", "sce_mix", "false"},
 };
 enum { WAYS = sizeof ways / sizeof *ways, MOST_THREADS = 4 };
 

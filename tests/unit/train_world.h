@@ -239,6 +239,12 @@ static const char *const *const recipes[] = {
     (world_options){"gates", "position", "gate_estimator", "hard_concrete", "average_epochs", "2", "position", "start"},
     (world_options){"gates", "content", "gate_estimator", "hard_concrete", "loss", "softmax"},
     (world_options){"loss", "gbce", "targets", "2", "gates", "position", "user_embedding", "concatenated"},
+    (world_options){"loss", "sce", "sce_bucket_items", "12", "position_decay", "0.9", "label_smoothing", "0.1"},
+    (world_options){"loss", "sce", "sce_bucket_items", "9", "item_updates", "exact", "sce_mix", "false", "score", "cosine",
+                    "temperature_learned", "true", "tied_output", "false", "average_epochs", "2"},
+    (world_options){"loss", "sce", "user_embedding", "concatenated", "user_dim", "6", "sce_buckets", "3", "sse_item", "0.1"},
+    (world_options){"loss", "sce", "mask", "bidirectional", "objective", "cloze", "head", "transform", "clip_norm", "1"},
+    (world_options){"loss", "sce", "gates", "position", "user_embedding", "added", "sce_bucket_items", "5", "negatives", "1"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 

@@ -65,10 +65,10 @@ static inline void same_state(const trainer_state *a, const trainer_state *b)
 }
 
 /* One of the kinds of training that differ in how they compute: `index` in 0 .. TRAINING_KINDS - 1. */
-#define TRAINING_KINDS 48
+#define TRAINING_KINDS 64
 static inline void training_kind(int index, sq_options *o)
 {
-    static const int64_t losses[] = {SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX};
+    static const int64_t losses[] = {SQ_LOSS_BCE, SQ_LOSS_SOFTMAX, SQ_LOSS_SAMPLED_SOFTMAX, SQ_LOSS_SCE};
     o->tied_output = index & 1;
     o->score = index & 2 ? SQ_SCORE_COSINE : SQ_SCORE_DOT;
     o->temperature = 0.3;
@@ -76,5 +76,7 @@ static inline void training_kind(int index, sq_options *o)
     o->item_updates = index & 8 ? SQ_ROWS_LAZY : SQ_ROWS_EXACT;
     o->loss = losses[index / 16];
     o->negatives = 7;
+    o->sce_bucket_items = 24;
+    o->sce_mix = index & 4 ? 1 : 0;
 }
 #endif
