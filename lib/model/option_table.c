@@ -38,6 +38,9 @@ const sq_option sq_option_table[] = {
     CHOICE(M, head, "none", "none|transform",
            "What makes the user vector of the network's output: nothing, or BERT's dense layer, GELU and layer norm."),
     BOOLEAN(M, tied_output, "true", "Score with the input item vectors; false gives every item a second, output vector."),
+    BOOLEAN(M, item_bias, "false",
+            "A learned number for each item that is added to all its scores (BERT4Rec); the last float of its vector, 0 at first. "
+            "With score = dot only."),
     CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
     REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores; where it is learned, its start."),
     BOOLEAN(M, temperature_learned, "false", "Learn the temperature of score = cosine, as the logarithm of its inverse."),
@@ -219,7 +222,7 @@ static void sse_pt(sq_options *o)
 
 /* BERT4Rec's network and masking as published for MovieLens-1M at width 64 (Sun et al. 2019 and its program: two heads, inner
  * width 4 d, a share of .2 masked, one masking in eleven of the last event alone, dropout .2, start from a truncated normal), with
- * the loss over the whole catalogue and without a bias per item. The optimiser is not theirs (Adam without bias correction at
+ * the loss and the bias per item over the whole catalogue. The optimiser is not theirs (Adam without bias correction at
  * 1e-4, 100 steps of warm-up, then a line to 0 over 400,000 steps; options schedule, bias_correction, decayed and clip_norm have
  * it) but that of "Turning dross into gold loss" (2023): Adam at 1e-3, batch 128, 200 epochs, which comes as far in a fortieth
  * of the steps and, without a warm-up, takes any number of epochs. */
@@ -235,6 +238,7 @@ static void bert4rec(sq_options *o)
     o->embedding_norm = 1;
     o->final_norm = 0;
     o->head = SQ_HEAD_TRANSFORM;
+    o->item_bias = 1;
     o->norm_epsilon = 1e-12;
     o->init = SQ_INIT_TRUNCATED_NORMAL;
     o->objective = SQ_OBJECTIVE_CLOZE;

@@ -179,6 +179,13 @@ static int32_t check_loss(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_score(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(o->score == SQ_SCORE_DOT || !o->item_bias, error, SEQREC_E_ARGUMENT,
+             "item_bias needs score = dot: a bias would be part of the length that score = cosine divides by");
+    return check_temperature(o, error);
+}
+
 static int32_t check_users(const sq_options *o, seqrec_error *error)
 {
     SQ_CHECK(o->user_dim == 0 || o->user_embedding == SQ_USER_CONCATENATED, error, SEQREC_E_ARGUMENT,
@@ -233,6 +240,6 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
-    SQ_TRY(check_temperature(options, error));
+    SQ_TRY(check_score(options, error));
     return check_loss(options, error);
 }

@@ -50,7 +50,7 @@ enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
 typedef struct sq_options {
     /* model */
     int64_t dim, blocks, heads, ffn_dim, max_length;
-    int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
+    int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, item_bias, score;
     double temperature, temperature_lowest;
     int64_t temperature_learned;
     double norm_epsilon;

@@ -137,8 +137,10 @@ static void widths(sq_layout *l, const sq_options *o)
 {
     l->d = (int32_t)sq_options_width(o);
     l->dp = round16(l->d);
-    l->vd = (int32_t)o->dim;
-    l->vp = round16(o->dim);
+    l->part = (int32_t)o->dim;
+    l->bias = (int32_t)o->item_bias;
+    l->vd = l->part + l->bias;
+    l->vp = round16(l->vd);
     l->ud = (int32_t)sq_options_user_dim(o);
     l->up = round16(l->ud);
     l->heads = (int32_t)o->heads;
@@ -232,6 +234,14 @@ void sq_layout_free(const sq_memory *memory, sq_layout *layout)
     sq_free(memory, layout->parameters);
     sq_free(memory, layout->is_matrix);
     memset(layout, 0, sizeof *layout);
+}
+
+void sq_layout_item_part(const sq_layout *l, const float *out, float *u)
+{
+    size_t part = (size_t)l->part;
+    memcpy(u, out, part * sizeof *u);
+    memset(u + part, 0, ((size_t)l->vp - part) * sizeof *u);
+    if (l->bias) u[part] = 1;
 }
 
 static uint64_t name_key(const char *name)

@@ -33,7 +33,9 @@ typedef struct sq_block_at {
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
     int32_t d, dp;           /* model width */
-    int32_t vd, vp;          /* an item's vector: d, or without a concatenated user's */
+    int32_t part;            /* floats of d that score items: all, or those before a concatenated user's */
+    int32_t bias;            /* 1: an item's vector ends with a bias, which meets a 1 */
+    int32_t vd, vp;          /* an item's vector: part + bias */
     int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
@@ -60,6 +62,10 @@ static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_
     int64_t col = c / p->col_group * p->col_group_ld + c % p->col_group;
     return p->offset + (size_t)row * p->ld + (size_t)col;
 }
+
+/* The user vector u [vp] of the network's output out: what an item's vector is multiplied by. A concatenated user's part of the
+ * score is the same for every item and left out. */
+void sq_layout_item_part(const sq_layout *layout, const float *out, float *u);
 
 /* A normal value of this deviation, with init = truncated_normal drawn again while it is beyond two deviations. */
 double sq_start_value(int64_t init, double deviation, uint64_t key, uint64_t counter);

@@ -59,33 +59,24 @@ static const float *chosen(const sq_trainer *t, const sq_micro *m, sq_step_scrat
     return s->chosen;
 }
 
-/* Loss and its way back to the states: s->dstates. */
-static double learn(sq_trainer *t, const sq_network *net, const sq_micro *m, int32_t slot, sq_step_scratch *s, float *grads)
+/* Loss and its way back to the states: s->dstates. The network's output is the user vectors, or s->out when it is more than they
+ * are or less: with a prefix, a user's part behind the item's, biases of items. */
+static double learn(sq_trainer *t, const sq_network *net, const sq_micro *m, const sq_micro_batch *batch, const sq_embedding *e,
+                    int32_t slot, sq_step_scratch *s, float *grads)
 {
     const int64_t *tokens = t->plan.target_tokens + m->first_target;
-    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
     const float *x = chosen(t, m, s);
-    float *dx = m->targets == m->tokens ? s->dstates : s->states;
-    sq_network_read(net, n, x, &s->work, t->u + (size_t)m->first_target * dp);
+    size_t dp = (size_t)t->model->layout.dp, n = x == s->states ? (size_t)batch->tokens : (size_t)m->targets;
+    float *u = t->u + (size_t)m->first_target * (size_t)t->model->layout.vp, *dx = x == s->states ? s->dstates : s->states;
+    sq_network_read(net, n, x, &s->work, s->out ? s->out : u);
+    if (s->out) sq_step_split(t, m, e, s, u);
     double loss = sq_step_loss(t, m, slot, s);
-    sq_network_read_bwd(net, n, x, &s->work, s->du, dx, grads);
+    if (s->out) sq_step_join(t, m, e, s);
+    sq_network_read_bwd(net, n, x, &s->work, s->out ? s->dout : s->du, dx, grads);
     if (dx == s->dstates) return loss;
     memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
     for (size_t i = 0; i < n; i++)
         memcpy(s->dstates + (size_t)(tokens[i] - m->first_token) * dp, dx + i * dp, dp * sizeof *dx);
-    return loss;
-}
-
-/* The same where the network's output is more than the user vectors: a prefix, or a user's part behind the item's. */
-static double learn_split(sq_trainer *t, const sq_network *net, const sq_micro *m, const sq_micro_batch *batch,
-                          const sq_embedding *e, int32_t slot, sq_step_scratch *s, float *grads)
-{
-    size_t n = (size_t)batch->tokens;
-    sq_network_read(net, n, s->states, &s->work, s->out);
-    sq_step_split(t, m, e, s, t->u + (size_t)m->first_target * (size_t)t->model->layout.vp);
-    double loss = sq_step_loss(t, m, slot, s);
-    sq_step_join(t, m, e, s);
-    sq_network_read_bwd(net, n, s->states, &s->work, s->dout, s->dstates, grads);
     return loss;
 }
 
@@ -123,8 +114,7 @@ static void run_loss(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch
         s->du = s->dstates = t->dx + (size_t)m->first_token * (size_t)t->model->layout.vp;
     }
     sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
-    t->losses[index] = s->out ? learn_split(t, &p->net, m, &p->batch, &p->embedding, slot, s, p->grads)
-                              : learn(t, &p->net, m, slot, s, p->grads);
+    t->losses[index] = learn(t, &p->net, m, &p->batch, &p->embedding, slot, s, p->grads);
 }
 
 static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s)

@@ -25,6 +25,7 @@ class Options:
     output_projection: bool = True  # behind the heads; the 2018 model has none
     scale_embeddings: bool = True  # item vectors times sqrt(dim) on their way in
     tied_output: bool = True
+    item_bias: bool = False  # the last number of an item's vector is added to its scores
     score: str = "dot"  # or "cosine"
     temperature: float = 1.0  # divides cosines
     position: str = "start"
@@ -66,9 +67,9 @@ class Table(nn.Module):
 
     def __init__(self, options):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(options.items, options.dim) * 0.02)
+        self.weight = nn.Parameter(torch.randn(options.items, options.dim + options.item_bias) * 0.02)
         if not options.tied_output:
-            self.output = nn.Parameter(torch.randn(options.items, options.dim) * 0.02)
+            self.output = nn.Parameter(torch.randn(options.items, options.dim + options.item_bias) * 0.02)
 
     def targets(self):
         return getattr(self, "output", self.weight)
@@ -141,7 +142,7 @@ class SASRec(nn.Module):
         """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window; `user` is
         the row of the sequence's user. A concatenated user's part of the score is left out: it is the same for all items."""
         rows = torch.as_tensor(rows, dtype=torch.long)[-self.options.max_length:]
-        x = self.items.weight[rows.clamp(min=0)]
+        x = self.items.weight[rows.clamp(min=0), :self.options.dim]
         if self.options.mask == "bidirectional":
             x = torch.where((rows == MASK).unsqueeze(-1), self.mask.weight, x)
         if self.options.scale_embeddings:
@@ -177,6 +178,8 @@ class SASRec(nn.Module):
     def scores(self, users, rows=None):
         """Scores [..., items] of user vectors, for all items or for the rows of a tensor shaped [..., k]."""
         targets = self.items.targets()
+        if self.options.item_bias:
+            users = torch.cat([users, torch.ones(users.shape[:-1] + (1,))], dim=-1)
         if self.options.score == "cosine":
             users = nn.functional.normalize(users, dim=-1) / self.options.temperature
             targets = nn.functional.normalize(targets, dim=-1)

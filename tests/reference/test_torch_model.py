@@ -25,7 +25,8 @@ ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
 # The library's option: the attribute of Options.
 NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim", "max_length": "max_length",
          "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
-         "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output", "score": "score",
+         "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output",
+         "item_bias": "item_bias", "score": "score",
          "temperature": "temperature", "norm_epsilon": "norm_eps", "mask": "mask", "embedding_norm": "embedding_norm",
          "final_norm": "final_norm", "head": "head", "user_embedding": "user_embedding", "user_dim": "user_dim"}
 # Preset and options of each model compared; every value of every model option occurs.
@@ -43,7 +44,10 @@ VARIANTS = [
     ("bert4rec", {}),
     ("bert4rec", {"dim": 18, "max_length": 9, "position": "end", "wiring": "pre_norm", "final_norm": True,
                   "embedding_norm": False, "scale_embeddings": True, "norm_epsilon": 1e-8}),
-    ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none"}),
+    ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none",
+                  "item_bias": False}),
+    ("sasrec", {"dim": 20, "item_bias": True}),
+    ("sasrec-softmax", {"dim": 16, "item_bias": True, "tied_output": False}),
 ]
 # The same with users.
 USER_IDS = [5, -3, 10 ** 12, 7]
@@ -53,6 +57,9 @@ USER_VARIANTS = [
     ("sse-pt", {"dim": 16, "wiring": "post_norm", "position": "start", "scale_embeddings": False}),
     ("sasrec", {"user_embedding": "prefix", "dim": 50, "max_length": 9, "score": "cosine", "temperature": 0.1}),
     ("sasrec-softmax", {"user_embedding": "prefix", "tied_output": False}),
+    ("sse-pt", {"dim": 17, "user_dim": 15, "heads": 2, "item_bias": True}),
+    ("sasrec", {"user_embedding": "added", "dim": 16, "item_bias": True, "tied_output": False}),
+    ("sasrec", {"user_embedding": "prefix", "dim": 20, "item_bias": True}),
 ]
 
 
