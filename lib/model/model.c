@@ -34,9 +34,11 @@ void sq_weights_release(const sq_memory *memory, sq_weights *weights)
 
 int32_t sq_weights_settle(const seqrec_model *m, sq_weights *weights, seqrec_error *error)
 {
-    if (weights->gates.z) return SEQREC_OK;
+    if (weights->settled) return SEQREC_OK;
     SQ_TRY(sq_gate_table_create(&m->context->memory, &m->layout, &weights->gates, error));
     sq_gate_table_settle(m->kernels, &m->layout, &m->options, weights->at, &weights->gates);
+    sq_network_taps(m->kernels, &m->layout, weights->at);
+    weights->settled = 1;
     return SEQREC_OK;
 }
 

@@ -13,6 +13,7 @@ typedef struct sq_weights {
     _Atomic int32_t references;
     float *at;           /* [layout.floats] */
     sq_gate_table gates; /* what reads use of position gates; made by sq_weights_settle */
+    int32_t settled;     /* 1: that was done */
 } sq_weights;
 
 /* Everything a read needs; reference counted. */

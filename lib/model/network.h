@@ -1,9 +1,10 @@
-/* model: the self-attention blocks over one micro-batch of packed sequences, forward and backward. */
+/* model: the blocks, of self-attention or of spectral filters, over one micro-batch of packed sequences, forward and backward. */
 #ifndef SQ_NETWORK_H
 #define SQ_NETWORK_H
 #include "attention/attention.h"
 #include "attention/contentgates.h"
 #include "layer/embedding.h"
+#include "layer/filter.h"
 #include "model/gatetable.h"
 #include "model/readout.h"
 
@@ -12,7 +13,7 @@ typedef struct sq_network {
     const sq_kernels *kernels;
     const sq_layout *layout;
     const sq_options *options;
-    const float *weights;    /* parameter block */
+    const float *weights;    /* parameter block, with its taps */
     const float *transposed; /* the matrices transposed, at the same offsets; for the backward pass */
     /* Of block 0; block b and place p derive their keys from these. The outputs: what is added to a residual. */
     sq_dropout embedding, attention, attention_output, ffn, ffn_output;
@@ -83,6 +84,10 @@ void sq_network_read_bwd(const sq_network *network, size_t n, const float *x, sq
 
 /* Floats of the kept probabilities of a sequence in one block; 0 when it is too long to keep. */
 size_t sq_kept_floats(const sq_layout *layout, int32_t length);
+/* Makes the taps of all filters in a parameter block; nothing without mixer = spectral. */
+void sq_network_taps(const sq_kernels *kernels, const sq_layout *layout, float *weights);
+/* Moves the gradient of taps, which backward passes have summed, to that of spectra. */
+void sq_network_taps_bwd(const sq_kernels *kernels, const sq_layout *layout, float *grads);
 /* Fills `to` (a parameter block) with the transposed matrices. */
 void sq_network_transpose(const sq_kernels *kernels, const sq_layout *layout, const sq_options *options,
                           const float *weights, float *to);

@@ -1,6 +1,7 @@
 /* model: one row per option, and the presets. */
 #include "model/options.h"
 #include "base/text.h"
+#include "layer/filter.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
  * uniform negative). */
 const sq_option sq_option_table[] = {
     INTEGER(M, dim, "50", 1, 4096, "Width of the model and length of an item vector (d)."),
-    INTEGER(M, blocks, "2", 0, 64, "Number of self-attention blocks."),
+    INTEGER(M, blocks, "2", 0, 64, "Number of blocks, each of attention (or a filter, see mixer) and a feed-forward layer."),
     INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
     INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
     INTEGER(M, max_length, "200", 1, 65536,
@@ -62,6 +63,12 @@ const sq_option sq_option_table[] = {
            "How gates are learned, and so what their parameters mean: binary by augment-REINFORCE-merge (two forward passes) "
            "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
     INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
+    CHOICE(M, mixer, "attention", "attention|spectral",
+           "What mixes the events of a block: self-attention, or a learned filter along the sequence for each channel, given by "
+           "its spectrum (FMLP-Rec), which has neither heads nor projections."),
+    INTEGER(M, spectral_window, "0", 0, SQ_FILTER_WINDOW,
+            "Events that the filter of mixer = spectral covers: an event and those before it, with mask = bidirectional "
+            "half of them to either side; 0 = max_length."),
 
     CHOICE(T, objective, "next", "next|cloze",
            "What is learned: each event from those before it (mask = causal), or masked events from all around them "
@@ -103,7 +110,7 @@ const sq_option sq_option_table[] = {
     REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers; -1 = dropout."),
     REAL(T, dropout_residual, "-1", -1, 0.99,
          "Dropout on the output of attention and of the feed-forward layer before they are added to what they began from; "
-         "-1 = on the latter only, as dropout_ffn."),
+         "-1 = on the latter only, as dropout_ffn. On that of mixer = spectral -1 = dropout."),
     CHOICE(T, optimizer, "adam", "adam|adamw", "Adam with L2 decay in the gradient, or with decoupled decay."),
     BOOLEAN(T, bias_correction, "true", "Adam's correction of the moments for their start at zero."),
     CHOICE(T, decayed, "all", "all|matrices",

@@ -2,6 +2,7 @@
 #include "model/options.h"
 #include "attention/gates.h"
 #include "base/text.h"
+#include "layer/filter.h"
 #include "loss/losses.h"
 #include "sampler/sampler.h"
 #include <stdio.h>
@@ -215,6 +216,31 @@ static int32_t check_gates(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* A filter has no queries, keys and probabilities, and reaches as far as its window. */
+static int32_t check_mixer(const sq_options *o, seqrec_error *error)
+{
+    const int64_t window = sq_options_window(o);
+    if (window == 0) {
+        SQ_CHECK(o->spectral_window == 0, error, SEQREC_E_ARGUMENT,
+                 "spectral_window = %lld is that of mixer = spectral, not of attention", (long long)o->spectral_window);
+        return SEQREC_OK;
+    }
+    SQ_CHECK(window <= SQ_FILTER_WINDOW, error, SEQREC_E_ARGUMENT,
+             "spectral_window = 0 stands for max_length = %lld; a filter covers at most %d events", (long long)window,
+             SQ_FILTER_WINDOW);
+    SQ_CHECK(o->wiring != SQ_WIRING_ORIGINAL, error, SEQREC_E_ARGUMENT,
+             "wiring = original normalises queries, which mixer = spectral does not have");
+    SQ_CHECK(o->heads == 1, error, SEQREC_E_ARGUMENT, "heads = %lld: mixer = spectral has none", (long long)o->heads);
+    SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "gates are those of attention, which mixer = spectral takes the place of");
+    SQ_CHECK(o->dropout_attention < 0, error, SEQREC_E_ARGUMENT,
+             "dropout_attention = %g: mixer = spectral has no probabilities; dropout_residual is that of its output",
+             o->dropout_attention);
+    SQ_CHECK(o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "user_embedding = prefix and mixer = spectral: events beyond the window would not see their user");
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     const int64_t width = sq_options_width(options);
@@ -240,6 +266,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
+    SQ_TRY(check_mixer(options, error));
     SQ_TRY(check_score(options, error));
     return check_loss(options, error);
 }

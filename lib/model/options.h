@@ -5,6 +5,7 @@
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU };
+enum { SQ_MIXER_ATTENTION, SQ_MIXER_SPECTRAL };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE };
@@ -59,6 +60,7 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
+    int64_t mixer, spectral_window;
     /* training */
     int64_t objective, maskings;
     double mask_probability, mask_last_share;
@@ -122,6 +124,12 @@ static inline int64_t sq_options_user_dim(const sq_options *options)
 static inline int64_t sq_options_width(const sq_options *options)
 {
     return options->dim + (options->user_embedding == SQ_USER_CONCATENATED ? sq_options_user_dim(options) : 0);
+}
+/* Events of a spectral filter's window; 0: blocks attend. */
+static inline int64_t sq_options_window(const sq_options *options)
+{
+    if (options->mixer != SQ_MIXER_SPECTRAL) return 0;
+    return options->spectral_window > 0 ? options->spectral_window : options->max_length;
 }
 /* Rules between options, e.g. heads must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);

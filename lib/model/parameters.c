@@ -1,6 +1,7 @@
 /* model: building the parameter layout, starting values, and the order of files. */
 #include "model/parameters.h"
 #include "base/rng.h"
+#include "layer/filter.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,23 @@ static void query_key_value(builder *b, const sq_options *o, sq_block_at *at)
     }
 }
 
+/* The filter's taps are no parameters: passes read them here, and leave their gradient here in a block of gradients. */
+static void spectrum(builder *b, sq_block_at *at)
+{
+    static const char *const names[2] = {"filter.real", "filter.imaginary"};
+    sq_layout *l = b->layout;
+    int64_t frequencies = (int64_t)sq_filter_frequencies((size_t)l->window);
+    at->spectrum = reserve(b, 2 * (size_t)frequencies * (size_t)l->dp);
+    at->taps = reserve(b, (size_t)l->window * (size_t)l->dp);
+    for (size_t i = 0; i < 2; i++) {
+        sq_parameter *p = append(b, names[i], 2, frequencies, l->d);
+        p->table = 1;
+        p->ld = (size_t)l->dp;
+        p->offset = at->spectrum + i * (size_t)frequencies * p->ld;
+        p->fan_in = 1;
+    }
+}
+
 static void attention_output(builder *b, sq_block_at *at)
 {
     sq_layout *l = b->layout;
@@ -155,6 +173,8 @@ static void widths(sq_layout *l, const sq_options *o)
     if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
     l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    l->window = (int32_t)sq_options_window(o);
+    l->ahead = l->bidirectional ? l->window / 2 : 0;
     l->final_norm = (int32_t)o->final_norm;
     l->transform = o->head == SQ_HEAD_TRANSFORM;
 }
@@ -179,9 +199,10 @@ static void build(sq_layout *l, const sq_options *o)
     if (o->embedding_norm) norm(&b, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
     for (b.block = 0; b.block < l->blocks; b.block++) {
         sq_block_at *at = &l->block[b.block];
-        norm(&b, "attention_norm", &at->norm1_gain, &at->norm1_bias);
-        query_key_value(&b, o, at);
-        if (o->attention_output) attention_output(&b, at);
+        norm(&b, l->window ? "filter_norm" : "attention_norm", &at->norm1_gain, &at->norm1_bias);
+        if (l->window) spectrum(&b, at);
+        if (!l->window) query_key_value(&b, o, at);
+        if (!l->window && o->attention_output) attention_output(&b, at);
         norm(&b, "ffn_norm", &at->norm2_gain, &at->norm2_bias);
         linear(&b, "ffn_in", l->d, l->f, &at->ffn_in, &at->ffn_in_bias);
         linear(&b, "ffn_out", l->f, l->d, &at->ffn_out, &at->ffn_out_bias);
@@ -265,7 +286,7 @@ static void initialise_one(const sq_parameter *p, const sq_options *o, float *va
 {
     uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_INIT, name_key(p->name));
     double deviation = o->init_std;
-    if (o->init == SQ_INIT_XAVIER && p->rank == 2) deviation = sqrt(2.0 / (double)(p->fan_in + p->fan_out));
+    if (o->init == SQ_INIT_XAVIER && p->rank == 2 && p->fan_out > 0) deviation = sqrt(2.0 / (double)(p->fan_in + p->fan_out));
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t c = 0; c < p->cols; c++)
             values[sq_parameter_index(p, r, c)] =

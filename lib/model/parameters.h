@@ -13,7 +13,7 @@ typedef struct sq_parameter {
     int64_t rows, cols;
     int64_t row_group, row_group_ld, col_group, col_group_ld;
     size_t offset, ld;
-    int32_t fan_in, fan_out; /* of what starts at random; 0 = starts at `start` */
+    int32_t fan_in, fan_out; /* of what starts at random; fan_in 0 = starts at `start`, fan_out 0 = deviation init_std whatever init */
     float start;
 } sq_parameter;
 
@@ -21,6 +21,7 @@ typedef struct sq_parameter {
 typedef struct sq_block_at {
     size_t norm1_gain, norm1_bias, qkv, qkv_bias, output, output_bias, norm2_gain, norm2_bias, ffn_in, ffn_in_bias,
         ffn_out, ffn_out_bias;
+    size_t spectrum, taps;        /* mixer = spectral: [2 * frequencies][dp], and [window][dp] made of it, no parameters */
     size_t gates;                 /* gates = position: [length][lp] */
     size_t gate_sides, gate_open; /* gates = content: [dp][2 * rp], and their common logit */
 } sq_block_at;
@@ -44,6 +45,7 @@ typedef struct sq_layout {
     int32_t lp;              /* gates = position: row of gates, else 0 */
     int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
     int32_t bidirectional;   /* attention sees the whole sequence */
+    int32_t window, ahead;   /* mixer = spectral: taps of a filter, else 0; those of events to come */
     int32_t final_norm, transform; /* 1: there is one */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
         head_norm_bias, user_default, log_scale, floats;

@@ -42,7 +42,7 @@ static sq_network network_of(const sq_trainer *t)
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
     n.ffn = n.ffn_output = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
-    n.attention_output = dropout_of(0, 0, 0);
+    n.attention_output = dropout_of(o->mixer == SQ_MIXER_SPECTRAL ? o->dropout : 0, 0, sq_mix64(key ^ 4));
     if (o->dropout_residual >= 0)
         n.attention_output = n.ffn_output = dropout_of(o->dropout_residual, 0, sq_mix64(key ^ 4));
     return n;
@@ -279,6 +279,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
     SQ_CHECK(isfinite(*loss) && !unfit, error, SEQREC_E_NUMERIC,
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
+    sq_network_taps_bwd(t->kernels, &t->model->layout, summed(t));
     if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
@@ -348,6 +349,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(sq_step_users(t, error));
     sq_step_replay(t);
     SQ_TRY(sq_step_table(t, error));
+    sq_network_taps(t->kernels, &t->model->layout, t->weights);
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);
     if (sq_trainer_gates_twice(t)) {
         sq_step_gates(t, 1);

@@ -35,6 +35,9 @@ class Options:
     final_norm: bool = True
     head: str = "none"  # or "transform": BERT's dense layer, GELU and norm before scoring
 
+    mixer: str = "attention"  # or "spectral": a learned filter for each channel in the place of attention
+    spectral_window: int = 0  # events it covers; 0: max_length
+
     users: int = 0  # rows of the user table
     user_embedding: str = "none"  # or "added", "concatenated" (SSE-PT), "prefix"
     user_dim: int = 0  # of a concatenated vector; 0: as dim
@@ -75,16 +78,37 @@ class Table(nn.Module):
         return getattr(self, "output", self.weight)
 
 
+class Filter(nn.Module):
+    """irfft(W) as a filter: over an event and those before it, or both ways over half of the window to either side."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.window = options.spectral_window or options.max_length
+        self.ahead = self.window // 2 if options.mask == "bidirectional" else 0
+        shape = self.window // 2 + 1, options.width()
+        self.real, self.imaginary = nn.Parameter(torch.randn(shape) * 0.02), nn.Parameter(torch.randn(shape) * 0.02)
+
+    def forward(self, x):
+        taps = torch.fft.irfft(torch.complex(self.real, self.imaginary), n=self.window, dim=0).roll(self.ahead, 0)
+        n = len(x)
+        lags = torch.arange(n).unsqueeze(1) - torch.arange(n) + self.ahead  # [row, event]
+        seen = (lags >= 0) & (lags < self.window)
+        return torch.einsum("tsd,sd->td", taps[lags.clamp(0, self.window - 1)] * seen.unsqueeze(-1), x)
+
+
 class Block(nn.Module):
     def __init__(self, options):
         super().__init__()
         dim = options.width()
         inner = options.ffn_dim or dim
         self.options = options
-        self.attention_norm = nn.LayerNorm(dim, eps=options.norm_eps)
-        self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
-        if options.output_projection:
-            self.output = nn.Linear(dim, dim)
+        if options.mixer == "spectral":
+            self.filter, self.filter_norm = Filter(options), nn.LayerNorm(dim, eps=options.norm_eps)
+        else:
+            self.attention_norm = nn.LayerNorm(dim, eps=options.norm_eps)
+            self.query, self.key, self.value = nn.Linear(dim, dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
+            if options.output_projection:
+                self.output = nn.Linear(dim, dim)
         self.ffn_norm = nn.LayerNorm(dim, eps=options.norm_eps)
         self.ffn_in, self.ffn_out = nn.Linear(dim, inner), nn.Linear(inner, dim)
 
@@ -100,17 +124,22 @@ class Block(nn.Module):
         mixed = mixed.transpose(0, 1).reshape(n, dim)
         return self.output(mixed) if self.options.output_projection else mixed
 
+    def mix(self, x):
+        return self.filter(x) if self.options.mixer == "spectral" else self.attention(x, x)
+
+    def mix_norm(self, x):
+        return self.filter_norm(x) if self.options.mixer == "spectral" else self.attention_norm(x)
+
     def feed_forward(self, x):
         act = torch.relu if self.options.activation == "relu" else nn.functional.gelu
         return self.ffn_out(act(self.ffn_in(x)))
 
     def forward(self, x):
         if self.options.wiring == "post_norm":
-            x = self.attention_norm(x + self.attention(x, x))
+            x = self.mix_norm(x + self.mix(x))
             return self.ffn_norm(x + self.feed_forward(x))
         if self.options.wiring == "pre_norm":
-            y = self.attention_norm(x)
-            x = x + self.attention(y, y)
+            x = x + self.mix(self.mix_norm(x))
             return x + self.feed_forward(self.ffn_norm(x))
         # 2018: only the query is normalised, and both residuals start from the normalised tensor.
         y = self.attention_norm(x)

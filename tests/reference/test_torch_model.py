@@ -28,7 +28,8 @@ NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim
          "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output",
          "item_bias": "item_bias", "score": "score",
          "temperature": "temperature", "norm_epsilon": "norm_eps", "mask": "mask", "embedding_norm": "embedding_norm",
-         "final_norm": "final_norm", "head": "head", "user_embedding": "user_embedding", "user_dim": "user_dim"}
+         "final_norm": "final_norm", "head": "head", "user_embedding": "user_embedding", "user_dim": "user_dim",
+         "mixer": "mixer", "spectral_window": "spectral_window"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -47,6 +48,9 @@ VARIANTS = [
     ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none",
                   "item_bias": False}),
     ("sasrec", {"dim": 20, "item_bias": True}),
+    ("sasrec", {"dim": 20, "mixer": "spectral", "spectral_window": 12}),
+    ("sasrec", {"dim": 50, "mixer": "spectral", "wiring": "pre_norm", "max_length": 21, "position": "none"}),
+    ("bert4rec", {"heads": 1, "mixer": "spectral", "spectral_window": 9}),
     ("sasrec-softmax", {"dim": 16, "item_bias": True, "tied_output": False}),
 ]
 # The same with users.
@@ -60,6 +64,7 @@ USER_VARIANTS = [
     ("sse-pt", {"dim": 17, "user_dim": 15, "heads": 2, "item_bias": True}),
     ("sasrec", {"user_embedding": "added", "dim": 16, "item_bias": True, "tied_output": False}),
     ("sasrec", {"user_embedding": "prefix", "dim": 20, "item_bias": True}),
+    ("sasrec", {"user_embedding": "added", "dim": 20, "mixer": "spectral", "spectral_window": 5}),
 ]
 
 

@@ -94,6 +94,7 @@ static inline void pass_backward(network_pass *p)
     memcpy(p->dx, dstates, (size_t)p->batch.tokens * (size_t)l->dp * sizeof *dstates);
     free(dstates);
     sq_network_bwd(&p->net, &p->batch, &p->work, p->dx, p->grads);
+    sq_network_taps_bwd(p->net.kernels, l, p->grads);
     sq_embedding_grads grads = sq_embedding_grads_of(p->model, p->grads);
     for (int32_t s = 0; s < p->batch.sequences; s++) {
         sq_embedding_saved saved = sq_embedding_saved_at(&p->embedding, &p->work.embedded, p->starts[s]);

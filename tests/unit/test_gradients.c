@@ -353,6 +353,7 @@ typedef struct wiring {
     int64_t mask, embedding_norm, without_final_norm, head, residual;
     int64_t gates;
     double jacobian;
+    int64_t window; /* of a spectral filter */
 } wiring;
 
 typedef struct network {
@@ -381,6 +382,8 @@ static void open_network(problem *p)
     o.final_norm = !w->without_final_norm;
     o.head = w->head;
     o.dropout_residual = w->residual ? 0.2 : -1;
+    if (w->window) o.mixer = SQ_MIXER_SPECTRAL;
+    o.spectral_window = w->window;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -419,6 +422,7 @@ static double value_network(problem *p)
     network *n = p->state;
     const sq_layout *l = &n->model.model->layout;
     double jacobian = ((const wiring *)p->row)->jacobian;
+    sq_network_taps(p->k, l, p->in[1].x);
     double value = weighted((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, pass_forward(n->pass));
     if (jacobian > 0) pass_backward(n->pass); /* which computes the term */
     return value + jacobian * n->pass->work.stretch;
@@ -619,14 +623,14 @@ static void gradient_softmax(problem *p)
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const attention plain = {0, 0}, dropped = {0.3, 0}, both_ways = {0, 1}, both_ways_dropped = {0.3, 1};
-#define OLD 0, 0, 0, 0, 0, 0, 0
+#define OLD 0, 0, 0, 0, 0, 0, 0, 0
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
                     original_output = {SQ_WIRING_ORIGINAL, 1, 1, OLD};
-static const wiring bert = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0},
-                    bert_pre_norm = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, SQ_HEAD_NONE, 1, 0, 0},
-                    original_residual = {SQ_WIRING_ORIGINAL, 2, 0, SQ_MASK_CAUSAL, 0, 1, SQ_HEAD_TRANSFORM, 1, 0, 0};
-#define GATED(gates, jacobian) 0, 0, 0, 0, 0, gates, jacobian
+static const wiring bert = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0},
+                    bert_pre_norm = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, SQ_HEAD_NONE, 1, 0, 0, 0},
+                    original_residual = {SQ_WIRING_ORIGINAL, 2, 0, SQ_MASK_CAUSAL, 0, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0};
+#define GATED(gates, jacobian) 0, 0, 0, 0, 0, gates, jacobian, 0
 static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CONTENT, 0)},
                     pre_content = {SQ_WIRING_PRE_NORM, 3, 1, GATED(SQ_GATES_CONTENT, 0)},
                     original_content = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0)},
@@ -634,7 +638,12 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     pre_jacobian = {SQ_WIRING_PRE_NORM, 3, 1, GATED(SQ_GATES_NONE, 0.02)},
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
-                                     SQ_GATES_NONE, 0.02};
+                                     SQ_GATES_NONE, 0.02, 0};
+static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 7},
+                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 64},
+                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 9},
+                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 20},
+                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 12};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
                      softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
@@ -695,6 +704,13 @@ static const struct pair {
     {"bert network", &bert, open_network, value_network, gradient_network, close_network, 0},
     {"pre-norm bert network", &bert_pre_norm, open_network, value_network, gradient_network, close_network, 0},
     {"original network with a head", &original_residual, open_network, value_network, gradient_network, close_network, 0},
+    {"post-norm network of filters", &post_filter, open_network, value_network, gradient_network, close_network, 0},
+    {"pre-norm network of filters", &pre_filter, open_network, value_network, gradient_network, close_network, 0},
+    {"bert network of filters", &bert_filter, open_network, value_network, gradient_network, close_network, 0},
+    {"pre-norm network of filters both ways", &pre_filter_both_ways, open_network, value_network, gradient_network,
+     close_network, 0},
+    {"network of filters, Jacobian term", &filter_jacobian, open_network, value_network, gradient_network, close_network,
+     0},
     SAMPLED("bce", bce_dot),
     SAMPLED("bce, cosine", bce_cosine),
     SAMPLED("bce, several targets", bce_several),
