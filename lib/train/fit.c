@@ -295,7 +295,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 static const struct {
     const char *name;
     int32_t has_cutoff, falls; /* falls: 1, lower is better */
-} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}};
+} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}, {"nll", 0, 1}};
 
 static void metric_name(const sq_options *o, char out[32])
 {
@@ -305,11 +305,11 @@ static void metric_name(const sq_options *o, char out[32])
         snprintf(out, 32, "%s", metrics[o->metric_kind].name);
 }
 
-/* Whether `metric` is better than the best so far (NaN: none yet); NaN never is. */
+/* Whether `metric` is better than the best so far (NaN: none yet); what is not finite never is. */
 static int32_t improves(const job *j, double metric)
 {
     double best = j->t->fit.best_metric;
-    if (isnan(metric) || isnan(best)) return !isnan(metric);
+    if (!isfinite(metric) || isnan(best)) return isfinite(metric);
     return metrics[j->t->options.metric_kind].falls ? metric < best : metric > best;
 }
 
@@ -361,6 +361,7 @@ static int32_t validate(job *j, sq_snapshot *average, seqrec_epoch_stats *e, seq
     } else if (status == SEQREC_OK) {
         f->stale++;
     }
+    e.beyond = j->t->options.metric_kind == SQ_METRIC_LOSS;
     sq_snapshot_release(j->t->model, now);
     return status;
 }

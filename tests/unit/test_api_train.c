@@ -241,7 +241,7 @@ static double valid_metric(const train_world *w, const char *name, int64_t cutof
     double value = NAN;
     seqrec_report *report = NULL;
     const seqrec_evaluation how = {
-        .struct_size = sizeof how, .split = "valid", .cutoffs = &cutoff, .cutoff_count = 1, .bootstrap = -1};
+        .struct_size = sizeof how, .split = "valid", .cutoffs = &cutoff, .cutoff_count = 1, .bootstrap = -1, .beyond = 1};
     EXPECT(SEQREC_OK, seqrec_evaluate(w->context, w->model, w->data, &how, &report, &api.error));
     EXPECT(SEQREC_OK, seqrec_report_get(report, "model", name, &value, NULL, NULL, &api.error));
     seqrec_report_release(report);
@@ -276,7 +276,8 @@ static const struct {
                {"hr", "5", "hr@5", "3", 0},
                {"mrr", "10", "mrr", "0", 0},
                {"coverage", "3", "coverage@3", "0", 0},
-               {"gini", "5", "gini@5", "2", 1}};
+               {"gini", "5", "gini@5", "2", 1},
+               {"loss", "10", "nll", "0", 1}};
 
 START_TEST(the_weights_of_the_best_epoch_are_published)
 {
