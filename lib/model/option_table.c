@@ -133,6 +133,9 @@ const sq_option sq_option_table[] = {
     REAL(T, gate_jacobian, "0", 0, 1e6,
          "Weight of the blocks' squared Jacobian norms (sum over blocks, mean over events and width) in the objective, with "
          "or without gates; above 0 a step takes twice as long."),
+    INTEGER(T, window_step, "0", 0, 65536,
+            "A fit trains on the latest window of each sequence (0), or also on those that end so many events earlier, and again "
+            "and again until the first begins with the sequence (BERT4Rec); at most max_length."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, accumulate, "1", 1, 65536, "Batches whose gradients make one step together."),

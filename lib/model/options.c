@@ -262,6 +262,9 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              options->sse_item);
     SQ_CHECK(!cloze || options->targets == 1, error, SEQREC_E_ARGUMENT,
              "targets = %lld: with objective = cloze a masked event is its own and only target", (long long)options->targets);
+    SQ_CHECK(options->window_step <= options->max_length, error, SEQREC_E_ARGUMENT,
+             "window_step = %lld is above max_length = %lld: events between the windows would not be trained on",
+             (long long)options->window_step, (long long)options->max_length);
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);

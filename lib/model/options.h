@@ -78,6 +78,7 @@ typedef struct sq_options {
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
     double gate_l0, gate_jacobian;
+    int64_t window_step;
     int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;

@@ -56,16 +56,16 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
                     seqrec_error *error)
 {
     const int32_t *slots = sequence->slots;
-    int64_t n = sequence->n, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
+    int64_t n = sequence->n - sequence->behind, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
     if (n < 2) return SEQREC_OK;
-    SQ_TRY(reserve(p, memory, t, t, n, error));
+    SQ_TRY(reserve(p, memory, t, t, sequence->n, error));
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
     memcpy(p->targets + p->target_count, slots + n - t, (size_t)t * sizeof *slots);
     for (int64_t i = 0; i < t; i++) {
         p->target_tokens[p->target_count + i] = p->tokens + i;
         p->weights[p->target_count + i] = weight_of(sequence, n - t + i, decay);
     }
-    enter(p, t, t, t, slots, n);
+    enter(p, t, t, t, slots, sequence->n);
     return SEQREC_OK;
 }
 
@@ -81,15 +81,15 @@ static int64_t masked_of(const sq_cloze *c, uint64_t counter, int64_t window, in
     return last ? 1 : most;
 }
 
-/* Takes each of the places from `first` on with the probability that fills what is missing (Knuth, algorithm 3.4.2 S). */
-static void mask_places(sq_plan *p, const sq_cloze *c, const sq_plan_sequence *s, uint64_t counter, int64_t window,
-                        int64_t first, int64_t count, double decay)
+/* Of the window behind `before` events: takes each of the places from `first` on with the probability that fills what is missing (Knuth, algorithm 3.4.2 S). */
+static void mask_places(sq_plan *p, const sq_cloze *c, const sq_plan_sequence *s, uint64_t counter, int64_t before,
+                        int64_t window, int64_t first, int64_t count, double decay)
 {
     int64_t to = p->target_count;
     for (int64_t i = first; count > 0; i++) {
         if (sq_random_below(c->key, counter + (uint64_t)i, (uint64_t)(window - i)) >= (uint64_t)count) continue;
         p->targets[to] = p->inputs[p->tokens + i];
-        p->weights[to] = weight_of(s, s->n - window + i, decay);
+        p->weights[to] = weight_of(s, before + i, decay);
         p->target_tokens[to++] = p->tokens + i;
         p->inputs[p->tokens + i] = -1;
         count--;
@@ -100,16 +100,16 @@ int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_seq
                           double decay, const sq_cloze *c, seqrec_error *error)
 {
     const int32_t *slots = sequence->slots;
-    int64_t n = sequence->n;
+    int64_t n = sequence->n - sequence->behind;
     int64_t window = n < max_length ? n : max_length, most = (int64_t)(c->probability * (double)window + 0.5), first;
     uint64_t counter = (uint64_t)p->sequences * DRAWS;
     if (n < 2) return SEQREC_OK;
     if (most < 1) most = 1;
-    SQ_TRY(reserve(p, memory, window, most, n, error));
+    SQ_TRY(reserve(p, memory, window, most, sequence->n, error));
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)window * sizeof *slots);
     int64_t count = masked_of(c, counter, window, most, &first);
-    mask_places(p, c, sequence, counter, window, first, count, decay);
-    enter(p, window, count, most, slots, n);
+    mask_places(p, c, sequence, counter, n - window, window, first, count, decay);
+    enter(p, window, count, most, slots, sequence->n);
     return SEQREC_OK;
 }
 

@@ -116,7 +116,7 @@ static inline void small_plan(sq_trainer *t, const small_batch *batch)
     for (int64_t s = 0; s < batch->sequences; s++)
         EXPECT_OK(sq_trainer_plan_add(t,
                                       &(sq_plan_sequence){batch->slots + batch->offsets[s], NULL,
-                                                          batch->offsets[s + 1] - batch->offsets[s]},
+                                                          batch->offsets[s + 1] - batch->offsets[s], 0},
                                       error));
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
 }

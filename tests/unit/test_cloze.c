@@ -51,7 +51,7 @@ static void plan_open(planned *p, const sq_cloze *c, int64_t n, int64_t max_leng
     EXPECT_OK(sq_memory_init(&p->memory, &p->host, error));
     for (int32_t i = 0; i < 64; i++) slots[i] = 100 + i;
     for (int64_t s = 0; s < SAMPLES; s++)
-        EXPECT_OK(sq_plan_add_cloze(&p->plan, &p->memory, &(sq_plan_sequence){slots, NULL, n}, max_length, 1, c, error));
+        EXPECT_OK(sq_plan_add_cloze(&p->plan, &p->memory, &(sq_plan_sequence){slots, NULL, n, 0}, max_length, 1, c, error));
     EXPECT_OK(sq_plan_finish(&p->plan, &p->memory, 32, error));
 }
 

@@ -76,7 +76,7 @@ static void plan(sq_trainer *t, const small_batch *b, uint64_t number)
     for (int64_t s = 0; s < b->sequences; s++) {
         t->plan.user = user_of(number, s);
         EXPECT_OK(sq_plan_add(&t->plan, &t->context->memory,
-                              &(sq_plan_sequence){b->slots + b->offsets[s], NULL, b->offsets[s + 1] - b->offsets[s]},
+                              &(sq_plan_sequence){b->slots + b->offsets[s], NULL, b->offsets[s + 1] - b->offsets[s], 0},
                               t->options.max_length, 1, error));
     }
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
