@@ -208,7 +208,8 @@ SEQREC_API int32_t seqrec_model_set_note(seqrec_model *model, const char *key, c
 /** @}
  * @name Items
  * The embedding table by item id, on a live model. Vectors have seqrec_items_width() floats: the item's vector of d floats,
- * and behind it, when option `tied_output` is false, its output vector of d floats.
+ * and behind it, when option `tied_output` is false, its output vector of d floats. With option `item_bias` each of the two has
+ * d + 1: the last of the one that is scored is the item's bias, which begins at 0.
  * @{ */
 
 /** Adds n items. vectors [n][width], or NULL to initialise them as training does, from (seed, id). All or nothing:
@@ -277,7 +278,7 @@ SEQREC_API int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *ba
                                const seqrec_filter *filter, int64_t *items, float *scores, int64_t *found,
                                seqrec_error *error);
 /** Writes the user vector of each sequence to out [B][d] (d = option `dim`): score = <vector, output vector of item>, and with
- * option score = cosine the same divided by the length of the output vector. R. */
+ * option score = cosine the same divided by the length of the output vector; with option `item_bias` plus the item's. R. */
 SEQREC_API int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter,
                                  float *out, seqrec_error *error);
 

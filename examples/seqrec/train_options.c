@@ -177,7 +177,7 @@ void name_metric(const seqrec_config *config, char *out, size_t bytes)
 {
     char kind[16];
     option_text(config, "metric_kind", kind, sizeof kind);
-    if (!strcmp(kind, "mrr"))
+    if (!strcmp(kind, "mrr") || !strcmp(kind, "loss"))
         snprintf(out, bytes, "%s", kind);
     else
         snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
@@ -187,5 +187,5 @@ int metric_falls(const seqrec_config *config)
 {
     char kind[16];
     option_text(config, "metric_kind", kind, sizeof kind);
-    return !strcmp(kind, "gini");
+    return !strcmp(kind, "gini") || !strcmp(kind, "loss");
 }

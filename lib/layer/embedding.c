@@ -18,6 +18,7 @@ static void event(const sq_embedding *e, const float *item, float *row)
         memcpy(row, item, e->width * sizeof *row);
     else
         e->kernels->scale(e->width, e->scale, item, row);
+    if (e->biased && e->place != SQ_EMBED_JOIN_USER && e->item_width < e->width) row[e->item_width] = 0;
     if (e->place == SQ_EMBED_ADD_USER) e->kernels->axpy(e->width, e->user_scale, e->user, row);
 }
 

@@ -23,7 +23,8 @@ typedef struct sq_embedding {
     int32_t place;         /* SQ_EMBED_* */
     const float *user;     /* U of the sequence at hand, [padded user_width]; NULL when plain */
     float user_scale;
-    size_t item_width;     /* floats of an item's vector: where a joined U begins */
+    size_t item_width;     /* floats of an item's vector that are input: where a joined U begins */
+    int32_t biased;        /* 1: behind them stands the item's bias, which is none */
     size_t user_width;
 } sq_embedding;
 

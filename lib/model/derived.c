@@ -1,5 +1,6 @@
 /* model: constants and tables that stand beside the parameters. */
 #include "model/derived.h"
+#include "layer/filter.h"
 #include "tensor/gemm.h"
 #include <string.h>
 
@@ -43,6 +44,23 @@ static void reversed_bwd(const sq_kernels *k, const sq_layout *l, const float *w
     }
 }
 
+/* ---- filters -------------------------------------------------------------------------------------------------------- */
+
+static void derive_taps(const sq_kernels *k, const sq_layout *l, float *w)
+{
+    for (int32_t b = 0; b < l->blocks; b++)
+        sq_filter_taps_fwd(k, (size_t)l->window, (size_t)l->ahead, (size_t)l->dp, w + l->block[b].spectrum, w + l->block[b].taps);
+}
+
+static void taps_bwd(const sq_kernels *k, const sq_layout *l, float *grads)
+{
+    for (int32_t b = 0; b < l->blocks; b++) {
+        float *dtaps = grads + l->block[b].taps;
+        sq_filter_taps_bwd(k, (size_t)l->window, (size_t)l->ahead, (size_t)l->dp, dtaps, grads + l->block[b].spectrum);
+        memset(dtaps, 0, (size_t)l->window * (size_t)l->dp * sizeof *dtaps);
+    }
+}
+
 /* ---- all ------------------------------------------------------------------------------------------------------------ */
 
 static int has_constants(const sq_layout *l) { return l->zeros > l->ones; }
@@ -52,6 +70,7 @@ void sq_derive(const sq_kernels *k, const sq_layout *l, float *w)
     for (int32_t i = 0; i < l->d && has_constants(l); i++) w[l->ones + (size_t)i] = 1;
     if (has_constants(l)) memset(w + l->zeros, 0, (size_t)l->dp * sizeof *w);
     if (l->relative == SQ_RELATIVE_REVERSED) derive_reversed(k, l, w);
+    if (l->window) derive_taps(k, l, w);
 }
 
 void sq_derive_bwd(const sq_kernels *k, const sq_layout *l, const float *w, const float *transposed, float *grads)
@@ -59,4 +78,5 @@ void sq_derive_bwd(const sq_kernels *k, const sq_layout *l, const float *w, cons
     if (has_constants(l)) memset(grads + l->ones, 0, (size_t)l->dp * sizeof *grads);
     if (has_constants(l)) memset(grads + l->zeros, 0, (size_t)l->dp * sizeof *grads);
     if (l->relative == SQ_RELATIVE_REVERSED) reversed_bwd(k, l, w, transposed, grads);
+    if (l->window) taps_bwd(k, l, grads);
 }

@@ -250,8 +250,8 @@ static double start_deviation(const seqrec_model *model, int64_t rows, int32_t c
 sq_item_start sq_item_start_of(const seqrec_model *model, int64_t items_after)
 {
     const sq_layout *l = &model->layout;
-    return (sq_item_start){(uint64_t)model->options.seed, SQ_STREAM_INIT, start_deviation(model, items_after, l->vd),
-                           model->options.tied_output ? 1 : 2, l->vd, l->vp, model->options.init};
+    return (sq_item_start){(uint64_t)model->options.seed, SQ_STREAM_INIT, start_deviation(model, items_after, l->part),
+                           model->options.tied_output ? 1 : 2, l->part, l->vp, model->options.init};
 }
 
 sq_item_start sq_user_start_of(const seqrec_model *model, int64_t users_after)
@@ -275,6 +275,8 @@ sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
     const sq_options *o = &model->options;
     sq_embedding e = {.kernels = model->kernels, .scale = 1, .d = (size_t)model->layout.d};
     e.width = (size_t)model->layout.dp;
+    e.item_width = (size_t)model->layout.part;
+    e.biased = model->layout.bias;
     if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
     if (o->position != SQ_POSITION_NONE) e.positions = weights + model->layout.position;
     e.rule = o->position == SQ_POSITION_START      ? sq_position_from_start
@@ -288,7 +290,6 @@ sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
     if (o->user_embedding == SQ_USER_NONE) return e;
     e.user = weights + model->layout.user_default;
     e.user_scale = o->scale_embeddings ? sqrtf((float)model->layout.ud) : 1;
-    e.item_width = (size_t)model->layout.vd;
     e.user_width = (size_t)model->layout.ud;
     return e;
 }

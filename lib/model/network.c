@@ -1,4 +1,4 @@
-/* model: the self-attention blocks, forward and backward, for the three wirings. */
+/* model: the blocks, forward and backward, for the three wirings. */
 #include "model/blockpass.h"
 #include "base/rng.h"
 #include <string.h>
@@ -10,7 +10,7 @@ typedef sq_block_pass at;
 
 size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 {
-    if ((int64_t)length * layout->heads > LONGEST_KEPT) return 0;
+    if ((int64_t)length * layout->heads > LONGEST_KEPT || layout->window) return 0;
     return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional);
 }
 
@@ -21,14 +21,14 @@ static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
 {
     int32_t limit = LONGEST_KEPT / l->heads;
     size_t length = (size_t)(longest < limit ? longest : limit);
-    if (length == 0) return 0;
+    if (length == 0 || l->window) return 0;
     size_t per_token = l->bidirectional ? length + 16 : (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
     return (size_t)l->heads * per_token * (size_t)tokens;
 }
 
 static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, sq_saved *s)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp;
+    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp;
     s->norm1 = SQ_TAKE(arena, float, n * dp);
     s->qkv = SQ_TAKE(arena, float, n * 3 * hp);
     s->heads = SQ_TAKE(arena, float, n * hp);
@@ -85,10 +85,11 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     }
     sq_readout_take(arena, l, training ? n : 1, training, &out->readout);
     if (training) {
+        size_t hp = l->window ? 0 : (size_t)l->hp;
         out->t1 = SQ_TAKE(arena, float, n * dp);
         out->t2 = SQ_TAKE(arena, float, n * dp);
-        out->dqkv = SQ_TAKE(arena, float, n * 3 * (size_t)l->hp);
-        out->dheads = SQ_TAKE(arena, float, n * (size_t)l->hp);
+        out->dqkv = SQ_TAKE(arena, float, n * 3 * hp);
+        out->dheads = SQ_TAKE(arena, float, n * hp);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
         out->dbefore = o->activation == SQ_ACTIVATION_SWIGLU ? SQ_TAKE(arena, float, n * 2 * (size_t)l->fp) : NULL;
         out->dz = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
@@ -100,7 +101,7 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->near_y = SQ_TAKE(arena, float, n * dp);
         out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
-    sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)l->columns, &out->head);
+    if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)l->columns, &out->head);
     sq_relations_take(arena, l, o, longest, training, &out->relations);
     if (!l->rp) return;
     sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
@@ -186,8 +187,6 @@ static void sides_bwd(const at *a, float *dx, float *grads)
     sq_gemm(a->k, a->n, a->dp, both, a->work->dsides, both, 1, a->net->transposed + w, a->dp, dx, a->dp, 1);
 }
 
-static sq_dropout output_mask(const at *a) { return sq_block_mask(a->net->attention_output, a->block, 3); }
-
 /* sum = residual + branch, or residual + sigmoid(stream W + b) * branch: the gate reads what the norm does not (LiGR). branch is
  * where sq_branch says; rows row .. row + rows - 1. */
 static void join_branch(const at *a, int32_t which, size_t row, size_t rows, const float *residual, float *sum)
@@ -218,27 +217,19 @@ static const float *branch_bwd(const at *a, int32_t which, const float *residual
     return a->work->dbranch;
 }
 
-/* middle = output projection of rows row .. row + rows - 1, after dropout, plus residual. */
-static void attention_out(const at *a, size_t row, size_t rows)
+/* y = output projection of rows row .. row + rows - 1. */
+static void attention_out(const at *a, size_t row, size_t rows, float *y)
 {
-    float *y = branch(a, 0, a->s->middle);
-    sq_dropout dropped = output_mask(a);
     if (a->net->options->attention_output)
         sq_linear(a, rows, a->s->heads + row * a->hp, a->hp, a->hp, sq_param(a, a->offset->output), a->dp,
                   sq_param(a, a->offset->output_bias), y + row * a->dp, a->dp, a->dp);
     else
         sq_join_heads(a, row, rows, a->s->heads, y);
-    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + row, y + row * a->dp);
-    join_branch(a, 0, row, rows, residual1(a), a->s->middle);
 }
 
+/* dheads from dy, the gradient of what the projection left. */
 static void attention_out_bwd(const at *a, const float *dy, float *grads)
 {
-    sq_dropout dropped = output_mask(a);
-    if (dropped.threshold > 0) {
-        dy = memcpy(a->work->t1, dy, a->n * a->dp * sizeof *dy);
-        a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, a->work->t1);
-    }
     if (!a->net->options->attention_output) {
         sq_part_heads(a, dy, a->work->dheads);
         return;
@@ -275,6 +266,85 @@ static void qkv_weights_bwd(const at *a, float *grads)
     sq_linear_bwd(a, key_input(a), a->dp, a->d, a->work->dqkv + a->hp, ld, 2 * a->hp, dw + a->hp, ld, db + a->hp);
 }
 
+/* ---- spectral filters in the place of attention ------------------------------------------------------------------- */
+
+static sq_filter filter_of(const at *a)
+{
+    return (sq_filter){.kernels = a->k,
+                       .window = (size_t)a->l->window,
+                       .ahead = (size_t)a->l->ahead,
+                       .width = a->dp,
+                       .taps = sq_param(a, a->offset->taps)};
+}
+
+/* y = the filtered rows `from` on of each sequence. */
+static void filter(const at *a, size_t from, float *y)
+{
+    sq_filter f = filter_of(a);
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
+        sq_filter_fwd(&f, n, from, key_input(a) + start * a->dp, y + start * a->dp);
+    }
+}
+
+/* dx (+)= gradient of what was filtered, from dy, which dx is not. */
+static void filter_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
+{
+    sq_filter f = filter_of(a);
+    if (!accumulate) memset(dx, 0, a->n * a->dp * sizeof *dx);
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start, skip = start * a->dp;
+        sq_filter_bwd(&f, n, key_input(a) + skip, dy + skip, dx + skip, grads + a->offset->taps);
+    }
+}
+
+/* ---- what mixes the events of a sequence ---------------------------------------------------------------------------- */
+
+static sq_dropout mixed_mask(const at *a) { return sq_block_mask(a->net->attention_output, a->block, 3); }
+
+/* middle = what attention or the filter makes of rows `from` on, after dropout, joined to the residual. */
+static void mix(const at *a, size_t from)
+{
+    size_t rows = a->n - from;
+    float *y = branch(a, 0, a->s->middle);
+    sq_dropout dropped = mixed_mask(a);
+    if (a->l->window) {
+        filter(a, from, y);
+    } else {
+        project_qkv(a);
+        project_sides(a);
+        sq_block_attend(a, from);
+        attention_out(a, from, rows, y);
+    }
+    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + from, y + from * a->dp);
+    join_branch(a, 0, from, rows, residual1(a), a->s->middle);
+}
+
+/* From dy, the gradient of the branch, to the heads; returns dy behind the dropout. */
+static const float *mixed_bwd(const at *a, const float *dy)
+{
+    sq_dropout dropped = mixed_mask(a);
+    if (dropped.threshold == 0 && !a->l->window) return dy;
+    memcpy(a->work->t1, dy, a->n * a->dp * sizeof *dy);
+    a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, a->work->t1);
+    return a->work->t1;
+}
+
+/* dx (+)= gradient of the one tensor that is mixed, from dy, the gradient of the branch. */
+static void mix_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
+{
+    dy = mixed_bwd(a, dy);
+    if (a->l->window) {
+        filter_bwd(a, dy, dx, accumulate, grads);
+        return;
+    }
+    attention_out_bwd(a, dy, grads);
+    sq_block_attend_bwd(a, grads);
+    qkv_weights_bwd(a, grads);
+    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, accumulate);
+    sides_bwd(a, dx, grads);
+}
+
 /* ---- one block -------------------------------------------------------------------------------------------------- */
 
 /* sum = feed-forward layers of rows row .. row + rows - 1, plus residual. */
@@ -293,10 +363,7 @@ static void block_fwd(const at *a, size_t from)
         return;
     }
     if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
-    project_qkv(a);
-    project_sides(a);
-    sq_block_attend(a, from);
-    attention_out(a, from, rows);
+    mix(a, from);
     if (a->wiring == SQ_WIRING_POST_NORM) {
         norm1(a, from, a->s->middle);
         feed_forward(a, from, rows, a->s->norm2);
@@ -326,11 +393,7 @@ static void post_norm_bwd(const at *a, float *dx, float *grads)
     norm2_bwd(a, a->s->norm2, dx, dx, 0, grads);
     sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
     norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
-    attention_out_bwd(a, dx, grads);
-    sq_block_attend_bwd(a, grads);
-    qkv_weights_bwd(a, grads);
-    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
-    sides_bwd(a, dx, grads);
+    mix_bwd(a, dx, dx, 1, grads);
 }
 
 static void pre_norm_bwd(const at *a, float *dx, float *grads)
@@ -338,11 +401,7 @@ static void pre_norm_bwd(const at *a, float *dx, float *grads)
     float *t = a->work->t2;
     sq_block_ffn_bwd(a, ffn_input(a), branch_bwd(a, 1, a->s->middle, dx, grads), t, 0, grads);
     norm2_bwd(a, a->s->middle, t, dx, 1, grads);
-    attention_out_bwd(a, branch_bwd(a, 0, a->x, dx, grads), grads);
-    sq_block_attend_bwd(a, grads);
-    qkv_weights_bwd(a, grads);
-    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, t, 0);
-    sides_bwd(a, t, grads);
+    mix_bwd(a, branch_bwd(a, 0, a->x, dx, grads), t, 0, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
@@ -352,7 +411,7 @@ static void original_bwd(const at *a, float *dx, float *grads)
     size_t heads = (size_t)a->l->heads;
     sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
     norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
-    attention_out_bwd(a, dx, grads);
+    attention_out_bwd(a, mixed_bwd(a, dx), grads);
     sq_block_attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     memcpy(t, dx, a->n * a->dp * sizeof *t);
@@ -487,8 +546,8 @@ static void transpose_block(const sq_kernels *k, const sq_layout *l, const sq_op
                             float *to)
 {
     size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp, inner = o->activation == SQ_ACTIVATION_SWIGLU ? 2 * fp : fp;
-    k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-    if (o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
+    if (!l->window) k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
+    if (!l->window && o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
     if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
     k->transpose(dp, inner, w + p->ffn_in, inner, to + p->ffn_in, dp);
     k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);

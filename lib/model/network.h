@@ -1,10 +1,11 @@
-/* model: the self-attention blocks over one micro-batch of packed sequences, forward and backward. */
+/* model: the blocks, of self-attention or of spectral filters, over one micro-batch of packed sequences, forward and backward. */
 #ifndef SQ_NETWORK_H
 #define SQ_NETWORK_H
 #include "attention/attention.h"
 #include "attention/contentgates.h"
 #include "layer/embedding.h"
 #include "model/derived.h"
+#include "layer/filter.h"
 #include "model/gatetable.h"
 #include "model/readout.h"
 #include "model/relationtable.h"
@@ -14,7 +15,7 @@ typedef struct sq_network {
     const sq_kernels *kernels;
     const sq_layout *layout;
     const sq_options *options;
-    const float *weights;    /* parameter block */
+    const float *weights;    /* parameter block, with its taps */
     const float *transposed; /* the matrices transposed, at the same offsets; for the backward pass */
     /* Of block 0; block b and place p derive their keys from these. The outputs: what is added to a residual. */
     sq_dropout embedding, attention, attention_output, ffn, ffn_output;

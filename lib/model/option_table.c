@@ -1,6 +1,7 @@
 /* model: one row per option, and the presets. */
 #include "model/options.h"
 #include "base/text.h"
+#include "layer/filter.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
  * uniform negative). */
 const sq_option sq_option_table[] = {
     INTEGER(M, dim, "50", 1, 4096, "Width of the model and length of an item vector (d)."),
-    INTEGER(M, blocks, "2", 0, 64, "Number of self-attention blocks."),
+    INTEGER(M, blocks, "2", 0, 64, "Number of blocks, each of attention (or a filter, see mixer) and a feed-forward layer."),
     INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
     INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
     INTEGER(M, max_length, "200", 1, 65536,
@@ -55,6 +56,9 @@ const sq_option sq_option_table[] = {
     CHOICE(M, head, "none", "none|transform",
            "What makes the user vector of the network's output: nothing, or BERT's dense layer, GELU and layer norm."),
     BOOLEAN(M, tied_output, "true", "Score with the input item vectors; false gives every item a second, output vector."),
+    BOOLEAN(M, item_bias, "false",
+            "A learned number for each item that is added to all its scores (BERT4Rec); the last float of its vector, 0 at first. "
+            "With score = dot only."),
     CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
     REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores; where it is learned, its start."),
     BOOLEAN(M, temperature_learned, "false", "Learn the temperature of score = cosine, as the logarithm of its inverse."),
@@ -76,6 +80,12 @@ const sq_option sq_option_table[] = {
            "How gates are learned, and so what their parameters mean: binary by augment-REINFORCE-merge (two forward passes) "
            "or augment-REINFORCE (one), or hard concrete by back-propagation, which gates = content needs."),
     INTEGER(M, gate_rank, "8", 1, 256, "Width of the two projections of gates = content."),
+    CHOICE(M, mixer, "attention", "attention|spectral",
+           "What mixes the events of a block: self-attention, or a learned filter along the sequence for each channel, given by "
+           "its spectrum (FMLP-Rec), which has neither heads nor projections."),
+    INTEGER(M, spectral_window, "0", 0, SQ_FILTER_WINDOW,
+            "Events that the filter of mixer = spectral covers: an event and those before it, with mask = bidirectional "
+            "half of them to either side; 0 = max_length."),
 
     CHOICE(T, objective, "next", "next|cloze|prefix",
            "What is learned: each event from those before it (mask = causal); masked events from all around them "
@@ -130,7 +140,7 @@ const sq_option sq_option_table[] = {
     REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers; -1 = dropout."),
     REAL(T, dropout_residual, "-1", -1, 0.99,
          "Dropout on the output of attention and of the feed-forward layer before they are added to what they began from; "
-         "-1 = on the latter only, as dropout_ffn."),
+         "-1 = on the latter only, as dropout_ffn. On that of mixer = spectral -1 = dropout."),
     CHOICE(T, optimizer, "adam", "adam|adamw", "Adam with L2 decay in the gradient, or with decoupled decay."),
     BOOLEAN(T, bias_correction, "true", "Adam's correction of the moments for their start at zero."),
     CHOICE(T, decayed, "all", "all|matrices",
@@ -153,6 +163,9 @@ const sq_option sq_option_table[] = {
     REAL(T, gate_jacobian, "0", 0, 1e6,
          "Weight of the blocks' squared Jacobian norms (sum over blocks, mean over events and width) in the objective, with "
          "or without gates; above 0 a step takes twice as long."),
+    INTEGER(T, window_step, "0", 0, 65536,
+            "A fit trains on the latest window of each sequence (0), or also on those that end so many events earlier, and again "
+            "and again until the first begins with the sequence (BERT4Rec); at most max_length."),
     INTEGER(T, epochs, "1000", 1, 1e9, "Most passes over the training data."),
     INTEGER(T, batch, "128", 1, 1048576, "Sequences per step."),
     INTEGER(T, accumulate, "1", 1, 65536, "Batches whose gradients make one step together."),
@@ -161,10 +174,11 @@ const sq_option sq_option_table[] = {
     INTEGER(T, average_epochs, "20", 0, 1e6,
             "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "
             "they are."),
-    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr|coverage|gini",
+    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr|coverage|gini|loss",
            "Validation metric (full ranking, history filtered) that early stopping and the kept weights go by: the highest "
-           "is the best, of gini the lowest. Another one begins the search for the best anew."),
-    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr has none."),
+           "is the best, of gini and loss (the mean of -log of the next item's probability in a softmax over the items) the "
+           "lowest. Another one begins the search for the best anew."),
+    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr and loss have none."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
     CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
     CHOICE(T, unknown_users, "error", "error|default",
@@ -249,7 +263,7 @@ static void sse_pt(sq_options *o)
 
 /* BERT4Rec's network and masking as published for MovieLens-1M at width 64 (Sun et al. 2019 and its program: two heads, inner
  * width 4 d, a share of .2 masked, one masking in eleven of the last event alone, dropout .2, start from a truncated normal), with
- * the loss over the whole catalogue and without a bias per item. The optimiser is not theirs (Adam without bias correction at
+ * the loss and the bias per item over the whole catalogue. The optimiser is not theirs (Adam without bias correction at
  * 1e-4, 100 steps of warm-up, then a line to 0 over 400,000 steps; options schedule, bias_correction, decayed and clip_norm have
  * it) but that of "Turning dross into gold loss" (2023): Adam at 1e-3, batch 128, 200 epochs, which comes as far in a fortieth
  * of the steps and, without a warm-up, takes any number of epochs. */
@@ -265,6 +279,7 @@ static void bert4rec(sq_options *o)
     o->embedding_norm = 1;
     o->final_norm = 0;
     o->head = SQ_HEAD_TRANSFORM;
+    o->item_bias = 1;
     o->norm_epsilon = 1e-12;
     o->init = SQ_INIT_TRUNCATED_NORMAL;
     o->objective = SQ_OBJECTIVE_CLOZE;

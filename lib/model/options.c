@@ -2,6 +2,7 @@
 #include "model/options.h"
 #include "attention/gates.h"
 #include "base/text.h"
+#include "layer/filter.h"
 #include "loss/losses.h"
 #include "sampler/sampler.h"
 #include <stdio.h>
@@ -181,6 +182,13 @@ static int32_t check_loss(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_score(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(o->score == SQ_SCORE_DOT || !o->item_bias, error, SEQREC_E_ARGUMENT,
+             "item_bias needs score = dot: a bias would be part of the length that score = cosine divides by");
+    return check_temperature(o, error);
+}
+
 static int32_t check_users(const sq_options *o, seqrec_error *error)
 {
     SQ_CHECK(o->user_dim == 0 || o->user_embedding == SQ_USER_CONCATENATED, error, SEQREC_E_ARGUMENT,
@@ -263,6 +271,34 @@ static int32_t check_prefix(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* A filter has no queries, keys and probabilities, and reaches as far as its window. */
+static int32_t check_mixer(const sq_options *o, seqrec_error *error)
+{
+    const int64_t window = sq_options_window(o);
+    if (window == 0) {
+        SQ_CHECK(o->spectral_window == 0, error, SEQREC_E_ARGUMENT,
+                 "spectral_window = %lld is that of mixer = spectral, not of attention", (long long)o->spectral_window);
+        return SEQREC_OK;
+    }
+    SQ_CHECK(window <= SQ_FILTER_WINDOW, error, SEQREC_E_ARGUMENT,
+             "spectral_window = 0 stands for max_length = %lld; a filter covers at most %d events", (long long)window,
+             SQ_FILTER_WINDOW);
+    SQ_CHECK(o->wiring != SQ_WIRING_ORIGINAL, error, SEQREC_E_ARGUMENT,
+             "wiring = original normalises queries, which mixer = spectral does not have");
+    SQ_CHECK(o->heads == 1, error, SEQREC_E_ARGUMENT, "heads = %lld: mixer = spectral has none", (long long)o->heads);
+    SQ_CHECK(o->attention == SQ_ATTENTION_SOFTMAX && o->relative == SQ_RELATIVE_NONE && o->position != SQ_POSITION_REVERSED, error,
+             SEQREC_E_ARGUMENT,
+             "attention = hstu, relative and position = reversed are ways of attention, which mixer = spectral takes the place of");
+    SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "gates are those of attention, which mixer = spectral takes the place of");
+    SQ_CHECK(o->dropout_attention < 0, error, SEQREC_E_ARGUMENT,
+             "dropout_attention = %g: mixer = spectral has no probabilities; dropout_residual is that of its output",
+             o->dropout_attention);
+    SQ_CHECK(o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "user_embedding = prefix and mixer = spectral: events beyond the window would not see their user");
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
     const int64_t width = sq_options_width(options);
@@ -284,13 +320,17 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              options->sse_item);
     SQ_CHECK(!cloze || options->targets == 1, error, SEQREC_E_ARGUMENT,
              "targets = %lld: with objective = cloze a masked event is its own and only target", (long long)options->targets);
+    SQ_CHECK(options->window_step <= options->max_length, error, SEQREC_E_ARGUMENT,
+             "window_step = %lld is above max_length = %lld: events between the windows would not be trained on",
+             (long long)options->window_step, (long long)options->max_length);
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
+    SQ_TRY(check_mixer(options, error));
     SQ_TRY(check_relative(options, error));
     SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));
-    SQ_TRY(check_temperature(options, error));
+    SQ_TRY(check_score(options, error));
     return check_loss(options, error);
 }

@@ -6,6 +6,7 @@
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU, SQ_ACTIVATION_SWIGLU };
 enum { SQ_ATTENTION_SOFTMAX, SQ_ATTENTION_HSTU };
+enum { SQ_MIXER_ATTENTION, SQ_MIXER_SPECTRAL };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
 enum { SQ_POSITION_END, SQ_POSITION_START, SQ_POSITION_NONE, SQ_POSITION_REVERSED };
@@ -51,6 +52,7 @@ enum { SQ_OPTIMIZER_ADAM, SQ_OPTIMIZER_ADAMW };
 enum { SQ_ROWS_AUTO, SQ_ROWS_EXACT, SQ_ROWS_LAZY };
 enum { SQ_SCHEDULE_CONSTANT, SQ_SCHEDULE_COSINE, SQ_SCHEDULE_LINEAR };
 enum { SQ_DECAYED_ALL, SQ_DECAYED_MATRICES };
+enum { SQ_METRIC_NDCG, SQ_METRIC_HR, SQ_METRIC_MRR, SQ_METRIC_COVERAGE, SQ_METRIC_GINI, SQ_METRIC_LOSS };
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
 enum { SQ_UNKNOWN_USER_ERROR, SQ_UNKNOWN_USER_DEFAULT };
 
@@ -61,7 +63,7 @@ enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
 typedef struct sq_options {
     /* model */
     int64_t dim, blocks, heads, ffn_dim, max_length;
-    int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, score;
+    int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, item_bias, score;
     double temperature, temperature_lowest;
     int64_t temperature_learned;
     double norm_epsilon;
@@ -73,6 +75,7 @@ typedef struct sq_options {
     int64_t attention, hstu_length, norm_affine, residual_gate;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
+    int64_t mixer, spectral_window;
     /* training */
     int64_t objective, maskings;
     double mask_probability, mask_last_share;
@@ -92,6 +95,7 @@ typedef struct sq_options {
     double learning_rate, beta1, beta2, epsilon, weight_decay, clip_norm;
     int64_t schedule, warmup_steps, schedule_steps;
     double gate_l0, gate_jacobian;
+    int64_t window_step;
     int64_t epochs, batch, accumulate, valid_every, patience, average_epochs;
     int64_t metric_cutoff, metric_kind;
     int64_t seed;
@@ -139,6 +143,12 @@ static inline int64_t sq_options_user_dim(const sq_options *options)
 static inline int64_t sq_options_width(const sq_options *options)
 {
     return options->dim + (options->user_embedding == SQ_USER_CONCATENATED ? sq_options_user_dim(options) : 0);
+}
+/* Events of a spectral filter's window; 0: blocks attend. */
+static inline int64_t sq_options_window(const sq_options *options)
+{
+    if (options->mixer != SQ_MIXER_SPECTRAL) return 0;
+    return options->spectral_window > 0 ? options->spectral_window : options->max_length;
 }
 /* Rules between options, e.g. heads must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);

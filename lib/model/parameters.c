@@ -1,6 +1,7 @@
 /* model: building the parameter layout, starting values, and the order of files. */
 #include "model/parameters.h"
 #include "base/rng.h"
+#include "layer/filter.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,23 @@ static void query_key_value(builder *b, const sq_options *o, sq_block_at *at)
     }
 }
 
+/* The filter's taps are no parameters: passes read them here, and leave their gradient here in a block of gradients. */
+static void spectrum(builder *b, sq_block_at *at)
+{
+    static const char *const names[2] = {"filter.real", "filter.imaginary"};
+    sq_layout *l = b->layout;
+    int64_t frequencies = (int64_t)sq_filter_frequencies((size_t)l->window);
+    at->spectrum = reserve(b, 2 * (size_t)frequencies * (size_t)l->dp);
+    at->taps = reserve(b, (size_t)l->window * (size_t)l->dp);
+    for (size_t i = 0; i < 2; i++) {
+        sq_parameter *p = append(b, names[i], 2, frequencies, l->d);
+        p->table = 1;
+        p->ld = (size_t)l->dp;
+        p->offset = at->spectrum + i * (size_t)frequencies * p->ld;
+        p->fan_in = 1;
+    }
+}
+
 static void attention_output(builder *b, sq_block_at *at)
 {
     sq_layout *l = b->layout;
@@ -238,9 +256,11 @@ static void block(builder *b, const sq_options *o, sq_block_at *at)
         relative_terms(b, o, at);
         return;
     }
-    norm(b, o, "attention_norm", &at->norm1_gain, &at->norm1_bias);
-    query_key_value(b, o, at);
-    if (o->attention_output) attention_output(b, at);
+    const int filters = b->layout->window > 0;
+    norm(b, o, filters ? "filter_norm" : "attention_norm", &at->norm1_gain, &at->norm1_bias);
+    if (filters) spectrum(b, at);
+    if (!filters) query_key_value(b, o, at);
+    if (!filters && o->attention_output) attention_output(b, at);
     norm(b, o, "ffn_norm", &at->norm2_gain, &at->norm2_bias);
     feed_forward(b, o, at);
     if (b->layout->residual_gate) residual_gates(b, at);
@@ -253,8 +273,10 @@ static void widths(sq_layout *l, const sq_options *o)
 {
     l->d = (int32_t)sq_options_width(o);
     l->dp = round16(l->d);
-    l->vd = (int32_t)o->dim;
-    l->vp = round16(o->dim);
+    l->part = (int32_t)o->dim;
+    l->bias = (int32_t)o->item_bias;
+    l->vd = l->part + l->bias;
+    l->vp = round16(l->vd);
     l->ud = (int32_t)sq_options_user_dim(o);
     l->up = round16(l->ud);
     l->heads = (int32_t)o->heads;
@@ -273,6 +295,8 @@ static void widths(sq_layout *l, const sq_options *o)
     l->residual_gate = (int32_t)o->residual_gate;
     if (o->attention == SQ_ATTENTION_HSTU)
         l->pointwise = 1.0f / (float)(o->hstu_length ? o->hstu_length : o->max_length);
+    l->window = (int32_t)sq_options_window(o);
+    l->ahead = l->bidirectional ? l->window / 2 : 0;
     l->final_norm = (int32_t)o->final_norm;
     l->transform = o->head == SQ_HEAD_TRANSFORM;
 }
@@ -348,6 +372,14 @@ void sq_layout_free(const sq_memory *memory, sq_layout *layout)
     memset(layout, 0, sizeof *layout);
 }
 
+void sq_layout_item_part(const sq_layout *l, const float *out, float *u)
+{
+    size_t part = (size_t)l->part;
+    memcpy(u, out, part * sizeof *u);
+    memset(u + part, 0, ((size_t)l->vp - part) * sizeof *u);
+    if (l->bias) u[part] = 1;
+}
+
 static uint64_t name_key(const char *name)
 {
     uint64_t h = 1469598103934665603u; /* FNV-1a: parameters draw from streams of their own whatever their order */
@@ -369,7 +401,7 @@ static void initialise_one(const sq_parameter *p, const sq_options *o, float *va
 {
     uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_INIT, name_key(p->name));
     double deviation = o->init_std;
-    if (o->init == SQ_INIT_XAVIER && p->rank == 2) deviation = sqrt(2.0 / (double)(p->fan_in + p->fan_out));
+    if (o->init == SQ_INIT_XAVIER && p->rank == 2 && p->fan_out > 0) deviation = sqrt(2.0 / (double)(p->fan_in + p->fan_out));
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t c = 0; c < p->cols; c++)
             values[sq_parameter_index(p, r, c)] =

@@ -13,7 +13,7 @@ typedef struct sq_parameter {
     int64_t rows, cols;
     int64_t row_group, row_group_ld, col_group, col_group_ld;
     size_t offset, ld;
-    int32_t fan_in, fan_out; /* of what starts at random; 0 = starts at `start` */
+    int32_t fan_in, fan_out; /* of what starts at random; fan_in 0 = starts at `start`, fan_out 0 = deviation init_std whatever init */
     float start;
 } sq_parameter;
 
@@ -21,6 +21,7 @@ typedef struct sq_parameter {
 typedef struct sq_block_at {
     size_t norm1_gain, norm1_bias, qkv, qkv_bias, output, output_bias, norm2_gain, norm2_bias, ffn_in, ffn_in_bias,
         ffn_out, ffn_out_bias;
+    size_t spectrum, taps;        /* mixer = spectral: [2 * frequencies][dp], and [window][dp] made of it, no parameters */
     size_t gates;                 /* gates = position: [length][lp] */
     size_t gate_sides, gate_open; /* gates = content: [dp][2 * rp], and their common logit */
     size_t relative_keys, relative_values; /* [columns][relative_ld] */
@@ -40,7 +41,9 @@ enum { SQ_RELATIVE_REVERSED = SQ_RELATIVE_CHOICES };
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
     int32_t d, dp;           /* model width */
-    int32_t vd, vp;          /* an item's vector: d, or without a concatenated user's */
+    int32_t part;            /* floats of d that score items: all, or those before a concatenated user's */
+    int32_t bias;            /* 1: an item's vector ends with a bias, which meets a 1 */
+    int32_t vd, vp;          /* an item's vector: part + bias */
     int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
@@ -53,6 +56,7 @@ typedef struct sq_layout {
     int32_t relative_ld, bias_ld;
     float pointwise;         /* attention = hstu: what its scores are multiplied by; else 0 */
     int32_t residual_gate;
+    int32_t window, ahead;   /* mixer = spectral: taps of a filter, else 0; those of events to come */
     int32_t final_norm, transform; /* 1: there is one */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
         head_norm_bias, user_default, log_scale, ones, zeros, floats;
@@ -71,6 +75,10 @@ static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_
     int64_t col = c / p->col_group * p->col_group_ld + c % p->col_group;
     return p->offset + (size_t)row * p->ld + (size_t)col;
 }
+
+/* The user vector u [vp] of the network's output out: what an item's vector is multiplied by. A concatenated user's part of the
+ * score is the same for every item and left out. */
+void sq_layout_item_part(const sq_layout *layout, const float *out, float *u);
 
 /* A normal value of this deviation, with init = truncated_normal drawn again while it is beyond two deviations. */
 double sq_start_value(int64_t init, double deviation, uint64_t key, uint64_t counter);

@@ -31,7 +31,7 @@ void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t 
     const sq_layout *l = &model->layout;
     const int32_t tokens = window + (model->options.user_embedding == SQ_USER_PREFIX);
     out->rows = SQ_TAKE(arena, const float *, (size_t)window);
-    out->joined = l->d > l->vd ? SQ_TAKE(arena, float, (size_t)l->dp) : NULL;
+    out->joined = l->d != l->vd || l->bias ? SQ_TAKE(arena, float, (size_t)l->dp) : NULL;
     sq_workspace_take(arena, l, &model->options, tokens, tokens, 0, &out->work);
 }
 
@@ -45,12 +45,6 @@ static void normalise(const sq_network *network, float *u)
     network->kernels->scale(width, factor, u, u);
 }
 
-/* The user's part of the score is the same for every item: the item's part is what ranks. */
-static void item_part(const sq_layout *layout, const float *joined, float *out)
-{
-    memcpy(out, joined, (size_t)layout->vd * sizeof *out);
-    memset(out + layout->vd, 0, (size_t)(layout->vp - layout->vd) * sizeof *out);
-}
 
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
                float *out)
@@ -69,6 +63,6 @@ void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
     sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
     sq_network_last(network, sq_embed_tokens(&embedding, window), &scratch->work, scratch->joined ? scratch->joined : out);
-    if (scratch->joined) item_part(network->layout, scratch->joined, out);
+    if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
     if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
 }

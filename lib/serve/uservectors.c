@@ -43,7 +43,7 @@ static void end(call *c, int32_t status)
 static void encode_run(void *arg, int64_t task, sq_seat *seat)
 {
     const call *c = arg;
-    const size_t d = (size_t)c->request.model->layout.vd;
+    const size_t d = (size_t)c->request.model->layout.part;
     for (int64_t b = task * c->run; b < last_of(c, task); b++) {
         sq_request_encode(&c->request, b, seat, seat->user);
         memcpy(c->out + (size_t)b * d, seat->user, d * sizeof *c->out);

@@ -142,6 +142,25 @@ static void column_sums(size_t n, size_t width, const float *x, size_t ld, float
     }
 }
 
+/* As in gather_axpy: 64 columns of y stay in registers over all rows. */
+static void column_dots(size_t n, size_t width, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *y)
+{
+    size_t i = 0;
+    for (; i + 64 <= width; i += 64) {
+        vec s[4 * PARTS];
+        for (int p = 0; p < 4 * PARTS; p++) s[p] = load(y + i + p * LANES);
+        for (ptrdiff_t r = 0; r < (ptrdiff_t)n; r++)
+            for (int p = 0; p < 4 * PARTS; p++)
+                s[p] = fused(load(a + r * lda + i + p * LANES), load(b + r * ldb + i + p * LANES), s[p]);
+        for (int p = 0; p < 4 * PARTS; p++) store(y + i + p * LANES, s[p]);
+    }
+    for (; i < width; i += LANES) {
+        vec s = load(y + i);
+        for (ptrdiff_t r = 0; r < (ptrdiff_t)n; r++) s = fused(load(a + r * lda + i), load(b + r * ldb + i), s);
+        store(y + i, s);
+    }
+}
+
 /* ---- layer norm ------------------------------------------------------------------------------------------------- */
 
 /* Mask of the true columns among i .. i+LANES-1 of d. */
@@ -673,6 +692,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .transpose = transpose,
     .fill_rows = fill_rows,
     .column_sums = column_sums,
+    .column_dots = column_dots,
     .norm_fwd = norm_fwd,
     .norm_bwd = norm_bwd,
     .dropout = dropout,

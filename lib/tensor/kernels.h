@@ -58,6 +58,9 @@ typedef struct sq_kernels {
     void (*fill_rows)(size_t n, size_t width, const float *row, float *to, size_t ld);
     /* sum[width] += column sums of x[n][width] */
     void (*column_sums)(size_t n, size_t width, const float *x, size_t ld, float *sum);
+    /* y[width] += sum_r a_r * b_r, column by column, in order of r; row r of a is at a + r * lda, of b at b + r * ldb: either may run
+     * backwards. */
+    void (*column_dots)(size_t n, size_t width, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *y);
 
     /* y = (x - mean) / sqrt(var + eps) * gain + bias over the first d columns; mean, rstd: [n], kept for bwd. y may be x. Where
      * var overflows (|x| from about 1e19) rstd is 0 and y the bias. */

@@ -11,6 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What is trained on together: a user's events before `end`, of which the plan takes the last. */
+typedef struct window {
+    int64_t user, end;
+} window;
+
 /* One call's view of the data. */
 typedef struct job {
     sq_trainer *t;
@@ -22,8 +27,9 @@ typedef struct job {
     int32_t *user_of;  /* [users] slot of each user; -1: the default vector */
     uint64_t users_mapped;
     int64_t *users;    /* [count] users with a target */
-    int64_t *order;    /* [samples] this epoch's order of them */
-    int64_t count, samples; /* objective = cloze has a user more than once in an epoch */
+    window *windows;   /* [window_count] of these users */
+    int64_t *order;    /* [samples] this epoch's order of the windows */
+    int64_t count, window_count, samples; /* objective = cloze has a window more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
     float *weights;    /* [longest] of its events as targets */
     double *seconds;   /* of this call's epochs */
@@ -102,8 +108,6 @@ static int32_t list_users(job *j, seqrec_error *error)
         if (train >= 2) j->users[j->count++] = u;
         validated += train > 0 && train < valid;
     }
-    j->samples = j->count * (j->t->options.objective == SQ_OBJECTIVE_CLOZE ? j->t->options.maskings : 1);
-    j->order = sq_alloc(memory, (size_t)j->samples, sizeof *j->order);
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
@@ -112,7 +116,7 @@ static int32_t list_users(job *j, seqrec_error *error)
         for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
     }
     int32_t status = SEQREC_OK;
-    if (!counts || !j->users || !j->order || !j->sequence || !j->weights)
+    if (!counts || !j->users || !j->sequence || !j->weights)
         status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     else if (j->count == 0)
         status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
@@ -123,6 +127,39 @@ static int32_t list_users(job *j, seqrec_error *error)
         status = sq_trainer_set_popularity(j->t, counts, error);
     sq_free(memory, counts);
     return status;
+}
+
+/* Events of a whole window, targets included. */
+static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective == SQ_OBJECTIVE_NEXT); }
+
+/* Windows of a user with n events: the latest, and with window_step those before it, the first from the first event on. */
+static int64_t windows_of(const sq_options *o, int64_t n)
+{
+    int64_t more = n - span_of(o);
+    return o->window_step == 0 || more <= 0 ? 1 : 1 + (more + o->window_step - 1) / o->window_step;
+}
+
+static int32_t list_windows(job *j, seqrec_error *error)
+{
+    const sq_options *o = &j->t->options;
+    int64_t train, valid;
+    for (int64_t i = 0; i < j->count; i++) {
+        sq_division_user(&j->division, j->data, j->users[i], &train, &valid);
+        j->window_count += windows_of(o, train);
+    }
+    j->samples = j->window_count * (o->objective == SQ_OBJECTIVE_CLOZE ? o->maskings : 1);
+    j->windows = sq_alloc(&j->t->context->memory, (size_t)j->window_count, sizeof *j->windows);
+    j->order = sq_alloc(&j->t->context->memory, (size_t)j->samples, sizeof *j->order);
+    SQ_CHECK(j->windows && j->order, error, SEQREC_E_MEMORY, "no memory for %lld windows", (long long)j->window_count);
+    window *to = j->windows;
+    for (int64_t i = 0; i < j->count; i++) {
+        sq_division_user(&j->division, j->data, j->users[i], &train, &valid);
+        for (int64_t k = 0; k < windows_of(o, train); k++, to++) {
+            int64_t end = train - k * o->window_step;
+            *to = (window){j->users[i], k > 0 && end < span_of(o) ? span_of(o) : end};
+        }
+    }
+    return SEQREC_OK;
 }
 
 /* A trainer stays with its data and division: resuming with others would be neither run. */
@@ -200,6 +237,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
+    SQ_TRY(list_windows(j, error));
     SQ_TRY(set_schedule(j, error));
     if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
     SQ_TRY(follow(j, error));
@@ -214,6 +252,7 @@ static void drop(job *j)
     sq_free(memory, j->slot_of);
     sq_free(memory, j->user_of);
     sq_free(memory, j->users);
+    sq_free(memory, j->windows);
     sq_free(memory, j->order);
     sq_free(memory, j->sequence);
     sq_free(memory, j->weights);
@@ -226,7 +265,7 @@ static void drop(job *j)
 static void shuffle(job *j)
 {
     uint64_t key = sq_random_key((uint64_t)j->t->options.seed, SQ_STREAM_SHUFFLE, (uint64_t)j->t->fit.epoch);
-    for (int64_t i = 0; i < j->samples; i++) j->order[i] = j->users[i % j->count];
+    for (int64_t i = 0; i < j->samples; i++) j->order[i] = i % j->window_count;
     for (int64_t i = j->samples - 1; i > 0; i--) {
         int64_t k = (int64_t)sq_random_below(key, (uint64_t)i, (uint64_t)i + 1), swap = j->order[i];
         j->order[i] = j->order[k];
@@ -250,10 +289,12 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
     sq_trainer *t = j->t;
     sq_plan_clear(&t->plan);
     for (int64_t i = first; i < last; i++) {
-        int64_t u = j->order[i], train, valid;
+        int64_t u = j->windows[j->order[i]].user, end = j->windows[j->order[i]].end, train, valid;
         sq_division_user(&j->division, j->data, u, &train, &valid);
         sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train)};
+        int64_t before = end < train ? slots_of(j, u, end, j->sequence) : 0;
         s.n = slots_of(j, u, train, j->sequence);
+        s.behind = end < train ? s.n - before : 0;
         if (j->user_of) t->plan.user = j->user_of[u];
         SQ_TRY(sq_trainer_plan_add(t, &s, error));
     }
@@ -295,7 +336,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 static const struct {
     const char *name;
     int32_t has_cutoff, falls; /* falls: 1, lower is better */
-} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}};
+} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}, {"nll", 0, 1}};
 
 static void metric_name(const sq_options *o, char out[32])
 {
@@ -305,11 +346,11 @@ static void metric_name(const sq_options *o, char out[32])
         snprintf(out, 32, "%s", metrics[o->metric_kind].name);
 }
 
-/* Whether `metric` is better than the best so far (NaN: none yet); NaN never is. */
+/* Whether `metric` is better than the best so far (NaN: none yet); what is not finite never is. */
 static int32_t improves(const job *j, double metric)
 {
     double best = j->t->fit.best_metric;
-    if (isnan(metric) || isnan(best)) return !isnan(metric);
+    if (!isfinite(metric) || isnan(best)) return isfinite(metric);
     return metrics[j->t->options.metric_kind].falls ? metric < best : metric > best;
 }
 
@@ -320,6 +361,7 @@ static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, se
     seqrec_report *report = NULL;
     e.cutoffs = &j->t->options.metric_cutoff;
     e.cutoff_count = 1;
+    e.beyond = j->t->options.metric_kind == SQ_METRIC_LOSS;
     metric_name(&j->t->options, name);
     SQ_TRY(sq_evaluate(j->t->context, j->data, &j->division, &e, scorer, &report, error));
     const sq_figure *figure = NULL;

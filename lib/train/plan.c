@@ -33,9 +33,9 @@ static int32_t reserve(sq_plan *p, const sq_memory *memory, int64_t tokens, int6
 /* Notes what the next sequence to be entered has seen. */
 static void note_seen(sq_plan *p, const sq_plan_sequence *s)
 {
-    memcpy(p->seen + p->seen_count, s->slots, (size_t)(s->n + s->behind) * sizeof *s->slots);
+    memcpy(p->seen + p->seen_count, s->slots, (size_t)s->n * sizeof *s->slots);
     p->seen_starts[p->sequences] = p->seen_count;
-    p->seen_ends[p->sequences] = p->seen_count += s->n + s->behind;
+    p->seen_ends[p->sequences] = p->seen_count += s->n;
 }
 
 /* Enters the sequence whose inputs and `targets` targets stand behind those of the others. */
@@ -62,9 +62,9 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
                     seqrec_error *error)
 {
     const int32_t *slots = sequence->slots;
-    int64_t n = sequence->n, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
+    int64_t n = sequence->n - sequence->behind, window = n < max_length + 1 ? n : max_length + 1, t = window - 1;
     if (n < 2) return SEQREC_OK;
-    SQ_TRY(reserve(p, memory, t, t, n + sequence->behind, error));
+    SQ_TRY(reserve(p, memory, t, t, sequence->n, error));
     note_seen(p, sequence);
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
     memcpy(p->targets + p->target_count, slots + n - t, (size_t)t * sizeof *slots);
@@ -91,13 +91,13 @@ static void add_prefix(sq_plan *p, const sq_plan_sequence *s, int64_t at, int64_
 int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *s, int64_t max_length, double decay,
                              int64_t stride, int64_t phase, seqrec_error *error)
 {
-    int64_t n = s->n, first = n - max_length > 1 ? n - max_length : 1, seen = n + s->behind;
+    int64_t n = s->n - s->behind, first = n - max_length > 1 ? n - max_length : 1, seen = s->n;
     if (n < 2) return SEQREC_OK;
     for (int64_t at = n - 1 - phase % (n - first < stride ? n - first : stride); at >= first; at -= stride, seen = 0) {
         int64_t tokens = at < max_length ? at : max_length;
         SQ_TRY(reserve(p, memory, tokens, 1, seen, error));
         if (seen) note_seen(p, s);
-        p->seen_starts[p->sequences] = p->seen_count - n - s->behind;
+        p->seen_starts[p->sequences] = p->seen_count - s->n;
         p->seen_ends[p->sequences] = p->seen_count;
         add_prefix(p, s, at, tokens, decay);
     }
@@ -116,15 +116,15 @@ static int64_t masked_of(const sq_cloze *c, uint64_t counter, int64_t window, in
     return last ? 1 : most;
 }
 
-/* Takes each of the places from `first` on with the probability that fills what is missing (Knuth, algorithm 3.4.2 S). */
-static void mask_places(sq_plan *p, const sq_cloze *c, const sq_plan_sequence *s, uint64_t counter, int64_t window,
-                        int64_t first, int64_t count, double decay)
+/* Of the window behind `before` events: takes each of the places from `first` on with the probability that fills what is missing (Knuth, algorithm 3.4.2 S). */
+static void mask_places(sq_plan *p, const sq_cloze *c, const sq_plan_sequence *s, uint64_t counter, int64_t before,
+                        int64_t window, int64_t first, int64_t count, double decay)
 {
     int64_t to = p->target_count;
     for (int64_t i = first; count > 0; i++) {
         if (sq_random_below(c->key, counter + (uint64_t)i, (uint64_t)(window - i)) >= (uint64_t)count) continue;
         p->targets[to] = p->inputs[p->tokens + i];
-        p->weights[to] = weight_of(s, s->n - window + i, decay);
+        p->weights[to] = weight_of(s, before + i, decay);
         p->target_tokens[to++] = p->tokens + i;
         p->inputs[p->tokens + i] = -1;
         count--;
@@ -135,16 +135,16 @@ int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_seq
                           double decay, const sq_cloze *c, seqrec_error *error)
 {
     const int32_t *slots = sequence->slots;
-    int64_t n = sequence->n;
+    int64_t n = sequence->n - sequence->behind;
     int64_t window = n < max_length ? n : max_length, most = (int64_t)(c->probability * (double)window + 0.5), first;
     uint64_t counter = (uint64_t)p->sequences * DRAWS;
     if (n < 2) return SEQREC_OK;
     if (most < 1) most = 1;
-    SQ_TRY(reserve(p, memory, window, most, n + sequence->behind, error));
+    SQ_TRY(reserve(p, memory, window, most, sequence->n, error));
     note_seen(p, sequence);
     memcpy(p->inputs + p->tokens, slots + n - window, (size_t)window * sizeof *slots);
     int64_t count = masked_of(c, counter, window, most, &first);
-    mask_places(p, c, sequence, counter, window, first, count, decay);
+    mask_places(p, c, sequence, counter, n - window, window, first, count, decay);
     enter(p, window, count, most);
     return SEQREC_OK;
 }

@@ -39,13 +39,13 @@ typedef struct sq_plan_sequence {
     const int32_t *slots; /* [n] */
     const float *weights; /* [n] of each event as a target, or NULL: 1 */
     int64_t n;
-    int64_t behind; /* further slots behind the n: no inputs or targets, but seen */
+    int64_t behind; /* events at the end that are neither inputs nor targets, only seen */
 } sq_plan_sequence;
-/* (Of all that add: slots behind the n count as seen.) Adds a sequence; its last max_length + 1 events become inputs and targets. The target of age a (0 = newest) gets its weight times
- * decay^a. Fewer than two events: not added. */
+/* Adds a sequence; the last max_length + 1 events before those behind become inputs and targets. The target of age a (0 = newest)
+ * gets its weight times decay^a. Fewer than two such events: not added. */
 int32_t sq_plan_add(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
                     seqrec_error *error);
-/* Adds each of the last max_length events, every stride-th from the newest but `phase` on, as the one target of a sequence of its own:
+/* Adds each of the last max_length events before those behind, every stride-th from the newest but `phase` on, as the one target of a sequence of its own:
  * the up to max_length events before it (the literal rule of section 4.1 of "Revisiting Self-Attentive Sequential Recommendation"). With
  * stride 1 targets and weights are those of sq_plan_add. At least one target is added. */
 int32_t sq_plan_add_prefixes(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
@@ -56,7 +56,7 @@ typedef struct sq_cloze {
     double probability; /* max(1, round(probability * window)) events are masked, every choice of them equally likely */
     double last_share;  /* probability that only the last one is */
 } sq_cloze;
-/* Adds the last max_length events; the masked ones become targets of their own places. Fewer than two: not added. */
+/* Adds the last max_length events before those behind; the masked ones become targets of their own places. Fewer than two: not added. */
 int32_t sq_plan_add_cloze(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
                           double decay, const sq_cloze *cloze, seqrec_error *error);
 /* Deals the sequences into micro-batches of about micro_tokens tokens. E_ARGUMENT when there are targets and all weigh nothing. */

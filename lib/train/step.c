@@ -42,7 +42,7 @@ static sq_network network_of(const sq_trainer *t)
     n.embedding = dropout_of(o->dropout_embedding, o->dropout, sq_mix64(key ^ 1));
     n.attention = dropout_of(o->dropout_attention, o->dropout, sq_mix64(key ^ 2));
     n.ffn = n.ffn_output = dropout_of(o->dropout_ffn, o->dropout, sq_mix64(key ^ 3));
-    n.attention_output = dropout_of(0, 0, 0);
+    n.attention_output = dropout_of(o->mixer == SQ_MIXER_SPECTRAL ? o->dropout : 0, 0, sq_mix64(key ^ 4));
     if (o->dropout_residual >= 0)
         n.attention_output = n.ffn_output = dropout_of(o->dropout_residual, 0, sq_mix64(key ^ 4));
     return n;
@@ -77,7 +77,7 @@ typedef struct pass {
     sq_network net;
     sq_micro_batch batch;
     sq_embedding embedding;
-    const float *read; /* [targets][dp] what user vectors are read from; unused where the network's output is more than they */
+    const float *read; /* [tokens or targets][dp] what user vectors are read from */
     float *grads;
 } pass;
 
@@ -91,8 +91,14 @@ static void place(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
     if (s->direct) s->dstates = s->du;
 }
 
+/* Rows that user vectors are read from: all of the network's, or those with a target. */
+static size_t read_rows(const sq_micro *m, const sq_step_scratch *s, const pass *p)
+{
+    return p->read == s->states ? (size_t)p->batch.tokens : (size_t)m->targets;
+}
+
 /* Forward, up to the user vectors in t->u as scores take them; the scratch has what the way back needs. Where the network's output is
- * more than the user vectors (a prefix, or a user's part behind the item's), they are split off it. */
+ * more or less than the user vectors (a prefix, a user's part behind the item's, biases of items), they are split off it. */
 static void run_forward(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratch *s, pass *p)
 {
     const sq_micro *m = &t->plan.micro[index];
@@ -104,13 +110,9 @@ static void run_forward(sq_trainer *t, int64_t index, int32_t slot, sq_step_scra
     p->batch = sq_step_embed(t, m, &p->embedding, s);
     place(t, m, s);
     sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
-    if (s->out) {
-        sq_network_read(&p->net, (size_t)p->batch.tokens, s->states, &s->work, s->out);
-        sq_step_split(t, m, &p->embedding, s, u);
-    } else {
-        p->read = chosen(t, m, s);
-        sq_network_read(&p->net, (size_t)m->targets, p->read, &s->work, u);
-    }
+    p->read = chosen(t, m, s);
+    sq_network_read(&p->net, read_rows(m, s, p), p->read, &s->work, s->out ? s->out : u);
+    if (s->out) sq_step_split(t, m, &p->embedding, s, u);
     sq_step_normalise(t, m, s);
 }
 
@@ -118,14 +120,10 @@ static void run_forward(sq_trainer *t, int64_t index, int32_t slot, sq_step_scra
 static void read_back(sq_trainer *t, const sq_micro *m, sq_step_scratch *s, pass *p)
 {
     const int64_t *tokens = t->plan.target_tokens + m->first_target;
-    size_t dp = (size_t)t->model->layout.dp, n = (size_t)m->targets;
-    float *dx = m->targets == m->tokens ? s->dstates : s->states;
-    if (s->out) {
-        sq_step_join(t, m, &p->embedding, s);
-        sq_network_read_bwd(&p->net, (size_t)p->batch.tokens, s->states, &s->work, s->dout, s->dstates, p->grads);
-        return;
-    }
-    sq_network_read_bwd(&p->net, n, p->read, &s->work, s->du, dx, p->grads);
+    size_t dp = (size_t)t->model->layout.dp, n = read_rows(m, s, p);
+    float *dx = p->read == s->states ? s->dstates : s->states;
+    if (s->out) sq_step_join(t, m, &p->embedding, s);
+    sq_network_read_bwd(&p->net, n, p->read, &s->work, s->out ? s->dout : s->du, dx, p->grads);
     if (dx == s->dstates) return;
     memset(s->dstates, 0, (size_t)m->tokens * dp * sizeof *s->dstates);
     for (size_t i = 0; i < n; i++)
@@ -249,9 +247,9 @@ static sq_plan_sequence cut(const sq_trainer *t, const sq_plan_sequence *s)
     uint64_t key = sq_random_key((uint64_t)t->options.seed, SQ_STREAM_CUT, (uint64_t)t->step);
     uint64_t counter = 3 * (uint64_t)t->plan.sequences;
     sq_plan_sequence c = *s;
-    if (s->n < 3 || sq_random_unit(key, counter) >= t->options.random_end) return c;
-    c.n = 2 + (int64_t)sq_random_below(key, counter + 1, (uint64_t)s->n - 1);
-    c.behind += s->n - c.n;
+    int64_t n = s->n - s->behind;
+    if (n < 3 || sq_random_unit(key, counter) >= t->options.random_end) return c;
+    c.behind = s->n - 2 - (int64_t)sq_random_below(key, counter + 1, (uint64_t)n - 1);
     return c;
 }
 

@@ -8,14 +8,15 @@ static int32_t prefixed(const sq_trainer *t) { return t->options.user_embedding 
 /* Whether the network's output is the user vectors as it is. */
 static int32_t is_plain(const sq_trainer *t)
 {
-    return t->options.user_embedding == SQ_USER_NONE || t->options.user_embedding == SQ_USER_ADDED;
+    const sq_options *o = &t->options;
+    return !o->item_bias && (o->user_embedding == SQ_USER_NONE || o->user_embedding == SQ_USER_ADDED);
 }
 
 void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
     const sq_layout *l = &t->model->layout;
     size_t n = (size_t)t->plan.most_tokens, tokens = prefixed(t) ? 2 * n : n; /* a sequence has at least one event */
-    size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->vd ? n : 0;
+    size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->part ? n : 0;
     out->direct = is_plain(t) && !l->transform && t->options.objective == SQ_OBJECTIVE_NEXT;
     out->states = out->direct ? NULL : SQ_TAKE(arena, float, states);
     out->dstates = out->direct ? NULL : SQ_TAKE(arena, float, states);
@@ -67,21 +68,29 @@ sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, 
 
 /* ---- output --------------------------------------------------------------------------------------------------------- */
 
-/* Score of SSE-PT: <h, [E[i]; user_scale * U]> = <u, E[i]> + bias, u = the first vd floats of h. */
+/* Targets of sequence i of the micro-batch, the first of them there. Their rows of the network's output follow each other:
+ * behind a token of its user, or chosen from its events. */
+static int32_t targets_of(const sq_trainer *t, const sq_micro *m, int32_t i, int32_t *first)
+{
+    const int64_t *starts = t->plan.target_starts + m->first_sequence;
+    *first = (int32_t)(starts[i] - m->first_target);
+    return (int32_t)(starts[i + 1] - starts[i]);
+}
+
+/* Score of SSE-PT: <h, [E[i]; user_scale * U]> = <u, E[i]> + bias, u = the first floats of h. */
 void sq_step_split(const sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *u)
 {
     const sq_layout *l = &t->model->layout;
-    size_t dp = (size_t)l->dp, vd = (size_t)l->vd, vp = (size_t)l->vp;
+    size_t dp = (size_t)l->dp, part = (size_t)l->part, vp = (size_t)l->vp;
     int32_t first;
     for (int32_t i = 0; i < m->sequences; i++) {
-        int32_t n = events_of(t, m, i, &first);
+        int32_t n = targets_of(t, m, i, &first);
         const float *user = s->bias ? user_of(t, m->first_sequence + i) : NULL;
         for (int32_t k = 0; k < n; k++) {
-            const float *h = s->out + (size_t)(s->starts[i] + sq_embed_first(e) + k) * dp;
-            float *to = u + (size_t)(first + k) * vp, sum = 0;
-            memcpy(to, h, vd * sizeof *to);
-            memset(to + vd, 0, (vp - vd) * sizeof *to);
-            for (size_t j = 0; user && j < e->user_width; j++) sum += h[vd + j] * user[j];
+            const float *h = s->out + (size_t)(first + k + prefixed(t) * (i + 1)) * dp;
+            float sum = 0;
+            sq_layout_item_part(l, h, u + (size_t)(first + k) * vp);
+            for (size_t j = 0; user && j < e->user_width; j++) sum += h[part + j] * user[j];
             if (user) s->bias[first + k] = e->user_scale * sum;
             if (user) s->dbias[first + k] = 0; /* a loss over the whole catalogue leaves it alone */
         }
@@ -93,18 +102,19 @@ static void join_sequence(const sq_trainer *t, const sq_micro *m, const sq_embed
                           float *duser)
 {
     const sq_layout *l = &t->model->layout;
-    size_t dp = (size_t)l->dp, vd = (size_t)l->vd, at = (size_t)s->starts[i];
+    size_t dp = (size_t)l->dp, part = (size_t)l->part;
     const float *user = s->bias ? user_of(t, m->first_sequence + i) : NULL;
-    int32_t first, n = events_of(t, m, i, &first);
-    memset(s->dout + at * dp, 0, (size_t)sq_embed_tokens(e, n) * dp * sizeof *s->dout);
-    at += (size_t)sq_embed_first(e);
+    int32_t first, n = targets_of(t, m, i, &first);
+    size_t at = (size_t)(first + prefixed(t) * i);
+    memset(s->dout + at * dp, 0, (size_t)(n + prefixed(t)) * dp * sizeof *s->dout);
+    at += (size_t)prefixed(t);
     for (int32_t k = 0; k < n; k++) {
-        const float *h = s->out + (at + (size_t)k) * dp + vd;
+        const float *h = s->out + (at + (size_t)k) * dp + part;
         float *to = s->dout + (at + (size_t)k) * dp;
-        memcpy(to, s->du + (size_t)(first + k) * (size_t)l->vp, vd * sizeof *to);
+        memcpy(to, s->du + (size_t)(first + k) * (size_t)l->vp, part * sizeof *to);
         float g = user ? s->dbias[first + k] * e->user_scale : 0;
         for (size_t j = 0; user && j < e->user_width; j++) {
-            to[vd + j] = g * user[j];
+            to[part + j] = g * user[j];
             duser[j] += g * h[j];
         }
     }
@@ -112,12 +122,10 @@ static void join_sequence(const sq_trainer *t, const sq_micro *m, const sq_embed
 
 void sq_step_join(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s)
 {
-    size_t up = (size_t)t->model->layout.up;
-    for (int32_t i = 0; i < m->sequences; i++) {
-        float *duser = t->duser + (size_t)(m->first_sequence + i) * up;
-        memset(duser, 0, up * sizeof *duser);
-        join_sequence(t, m, e, s, i, duser);
-    }
+    size_t up = (size_t)t->model->layout.up, sequences = (size_t)m->sequences;
+    float *duser = sq_trainer_personal(t) ? t->duser + (size_t)m->first_sequence * up : NULL;
+    if (duser) memset(duser, 0, sequences * up * sizeof *duser);
+    for (size_t i = 0; i < sequences; i++) join_sequence(t, m, e, s, (int32_t)i, duser ? duser + i * up : NULL);
 }
 
 /* ---- the way back through the input --------------------------------------------------------------------------------- */
@@ -126,14 +134,14 @@ void sq_step_join(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_st
 static void keep_items(const sq_trainer *t, const sq_embedding *e, int32_t n, const float *d, float *dx)
 {
     const sq_layout *l = &t->model->layout;
-    size_t vp = (size_t)l->vp, vd = (size_t)l->vd;
-    if (l->d == l->vd) {
+    size_t vp = (size_t)l->vp, part = (size_t)l->part;
+    if (l->d == l->vd && !l->bias) {
         if (dx != d) memcpy(dx, d, (size_t)n * vp * sizeof *dx);
         return;
     }
     for (size_t k = 0; k < (size_t)n; k++, dx += vp, d += e->width) {
-        memcpy(dx, d, vd * sizeof *dx);
-        memset(dx + vd, 0, (vp - vd) * sizeof *dx);
+        memcpy(dx, d, part * sizeof *dx);
+        memset(dx + part, 0, (vp - part) * sizeof *dx);
     }
 }
 

@@ -103,6 +103,7 @@ static seqrec_config *config_of(const train_row *row)
     seqrec_config *config = NULL;
     bench_must(seqrec_config_create(NULL, &config, &bench_failure));
     bench_must(seqrec_config_preset(config, row->preset, &bench_failure));
+    bench_must(seqrec_config_set(config, "item_bias", "false", &bench_failure)); /* bench_torch.py's models have none */
     bench_must(seqrec_config_set(config, "loss", row->loss, &bench_failure));
     bench_must(seqrec_config_set(config, "negative_sharing", row->sharing, &bench_failure));
     if (row->negatives) set_number(config, "negatives", row->negatives);

@@ -73,9 +73,11 @@ exits 0 "train by Gini"
 parses "train by Gini: the metric is named" "r['metric'] == 'gini@5' and 0 <= r['best_valid'] <= 1"
 run train --data events.csv $small --epochs 1 --valid-every 1 --metric mrr --out mrr.st --json
 parses "train by MRR" "r['metric'] == 'mrr'"
+run train --data events.csv $small --epochs 2 --valid-every 1 --metric loss --out nll.st --json
+parses "train by the loss" "r['metric'] == 'loss' and r['best_valid'] > 0"
 run train --data events.csv --metric novelty@5 --out x.st
 exits 2 "unknown metric"
-says "ndcg|hr|mrr|coverage|gini" "unknown metric: the others are listed"
+says "ndcg|hr|mrr|coverage|gini|loss" "unknown metric: the others are listed"
 run train --data events.csv --metric ndcg@0 --out x.st
 exits 2 "cut-off 0"
 

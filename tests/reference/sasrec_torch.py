@@ -25,6 +25,7 @@ class Options:
     output_projection: bool = True  # behind the heads; the 2018 model has none
     scale_embeddings: bool = True  # item vectors times sqrt(dim) on their way in
     tied_output: bool = True
+    item_bias: bool = False  # the last number of an item's vector is added to its scores
     score: str = "dot"  # or "cosine"
     temperature: float = 1.0  # divides cosines
     position: str = "start"
@@ -43,6 +44,8 @@ class Options:
     relative_buckets: int = 32
     relative_distance: int = 128
     rotary_base: float = 10000.0
+    mixer: str = "attention"  # or "spectral": a learned filter for each channel in the place of attention
+    spectral_window: int = 0  # events it covers; 0: max_length
 
     users: int = 0  # rows of the user table
     user_embedding: str = "none"  # or "added", "concatenated" (SSE-PT), "prefix"
@@ -76,12 +79,30 @@ class Table(nn.Module):
 
     def __init__(self, options):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(options.items, options.dim) * 0.02)
+        self.weight = nn.Parameter(torch.randn(options.items, options.dim + options.item_bias) * 0.02)
         if not options.tied_output:
-            self.output = nn.Parameter(torch.randn(options.items, options.dim) * 0.02)
+            self.output = nn.Parameter(torch.randn(options.items, options.dim + options.item_bias) * 0.02)
 
     def targets(self):
         return getattr(self, "output", self.weight)
+
+
+class Filter(nn.Module):
+    """irfft(W) as a filter: over an event and those before it, or both ways over half of the window to either side."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.window = options.spectral_window or options.max_length
+        self.ahead = self.window // 2 if options.mask == "bidirectional" else 0
+        shape = self.window // 2 + 1, options.width()
+        self.real, self.imaginary = nn.Parameter(torch.randn(shape) * 0.02), nn.Parameter(torch.randn(shape) * 0.02)
+
+    def forward(self, x):
+        taps = torch.fft.irfft(torch.complex(self.real, self.imaginary), n=self.window, dim=0).roll(self.ahead, 0)
+        n = len(x)
+        lags = torch.arange(n).unsqueeze(1) - torch.arange(n) + self.ahead  # [row, event]
+        seen = (lags >= 0) & (lags < self.window)
+        return torch.einsum("tsd,sd->td", taps[lags.clamp(0, self.window - 1)] * seen.unsqueeze(-1), x)
 
 
 class Weight(nn.Module):
@@ -220,9 +241,13 @@ class Block(Attention):
         dim = options.width()
         super().__init__(options, dim)
         inner, biased = options.ffn_dim or dim, options.activation != "swiglu"
-        self.attention_norm = norm(options, dim)
-        if options.output_projection:
-            self.output = nn.Linear(dim, dim)
+        if options.mixer == "spectral":
+            self.filter, self.filter_norm = Filter(options), norm(options, dim)
+            del self.query, self.key, self.value
+        else:
+            self.attention_norm = norm(options, dim)
+            if options.output_projection:
+                self.output = nn.Linear(dim, dim)
         self.ffn_norm = norm(options, dim)
         self.ffn_in, self.ffn_out = nn.Linear(dim, inner, bias=biased), nn.Linear(inner, dim, bias=biased)
         if not biased:
@@ -231,8 +256,13 @@ class Block(Attention):
             self.attention_residual_gate, self.ffn_residual_gate = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def attend(self, asking, known, positions):
+        if self.options.mixer == "spectral":
+            return self.filter(known)
         mixed = self.mixed(asking, known, positions)
         return self.output(mixed) if self.options.output_projection else mixed
+
+    def mix_norm(self, x):
+        return self.filter_norm(x) if self.options.mixer == "spectral" else self.attention_norm(x)
 
     def feed_forward(self, x):
         if self.options.activation == "swiglu":
@@ -242,11 +272,11 @@ class Block(Attention):
 
     def forward(self, x, positions=None):
         if self.options.wiring == "post_norm":
-            x = self.attention_norm(x + self.attend(x, x, positions))
+            x = self.mix_norm(x + self.attend(x, x, positions))
             return self.ffn_norm(x + self.feed_forward(x))
         if self.options.wiring == "pre_norm":
             gated = self.options.residual_gate
-            y = self.attention_norm(x)
+            y = self.mix_norm(x)
             x = x + self.attend(y, y, positions) * (torch.sigmoid(self.attention_residual_gate(x)) if gated else 1)
             return x + self.feed_forward(self.ffn_norm(x)) * (torch.sigmoid(self.ffn_residual_gate(x)) if gated else 1)
         # 2018: only the query is normalised, and both residuals start from the normalised tensor.
@@ -279,7 +309,7 @@ class SASRec(nn.Module):
         """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window; `user` is
         the row of the sequence's user. A concatenated user's part of the score is left out: it is the same for all items."""
         rows = torch.as_tensor(rows, dtype=torch.long)[-self.options.max_length:]
-        x = self.items.weight[rows.clamp(min=0)]
+        x = self.items.weight[rows.clamp(min=0), :self.options.dim]
         if self.options.mask == "bidirectional":
             x = torch.where((rows == MASK).unsqueeze(-1), self.mask.weight, x)
         if self.options.scale_embeddings:
@@ -317,6 +347,8 @@ class SASRec(nn.Module):
     def scores(self, users, rows=None):
         """Scores [..., items] of user vectors, for all items or for the rows of a tensor shaped [..., k]."""
         targets = self.items.targets()
+        if self.options.item_bias:
+            users = torch.cat([users, torch.ones(users.shape[:-1] + (1,))], dim=-1)
         if self.options.score == "cosine":
             users = nn.functional.normalize(users, dim=-1) / self.options.temperature
             targets = nn.functional.normalize(targets, dim=-1)

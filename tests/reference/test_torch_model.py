@@ -25,12 +25,14 @@ ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
 # The library's option: the attribute of Options.
 NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim", "max_length": "max_length",
          "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
-         "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output", "score": "score",
+         "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output",
+         "item_bias": "item_bias", "score": "score",
          "temperature": "temperature", "norm_epsilon": "norm_eps", "mask": "mask", "embedding_norm": "embedding_norm",
          "final_norm": "final_norm", "head": "head", "attention": "attention", "hstu_length": "hstu_length",
          "norm_affine": "norm_affine", "residual_gate": "residual_gate", "relative": "relative",
          "relative_clip": "relative_clip", "relative_buckets": "relative_buckets", "relative_distance": "relative_distance",
-         "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim"}
+         "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim",
+         "mixer": "mixer", "spectral_window": "spectral_window"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -59,7 +61,13 @@ VARIANTS = [
     ("bert4rec", {}),
     ("bert4rec", {"dim": 18, "max_length": 9, "position": "end", "wiring": "pre_norm", "final_norm": True,
                   "embedding_norm": False, "scale_embeddings": True, "norm_epsilon": 1e-8}),
-    ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none"}),
+    ("bert4rec", {"dim": 48, "heads": 3, "max_length": 20, "tied_output": False, "score": "cosine", "head": "none",
+                  "item_bias": False}),
+    ("sasrec", {"dim": 20, "item_bias": True}),
+    ("sasrec", {"dim": 20, "mixer": "spectral", "spectral_window": 12}),
+    ("sasrec", {"dim": 50, "mixer": "spectral", "wiring": "pre_norm", "max_length": 21, "position": "none"}),
+    ("bert4rec", {"heads": 1, "mixer": "spectral", "spectral_window": 9}),
+    ("sasrec-softmax", {"dim": 16, "item_bias": True, "tied_output": False}),
 ]
 # The same with users.
 USER_IDS = [5, -3, 10 ** 12, 7]
@@ -69,6 +77,10 @@ USER_VARIANTS = [
     ("sse-pt", {"dim": 16, "wiring": "post_norm", "position": "start", "scale_embeddings": False}),
     ("sasrec", {"user_embedding": "prefix", "dim": 50, "max_length": 9, "score": "cosine", "temperature": 0.1}),
     ("sasrec-softmax", {"user_embedding": "prefix", "tied_output": False}),
+    ("sse-pt", {"dim": 17, "user_dim": 15, "heads": 2, "item_bias": True}),
+    ("sasrec", {"user_embedding": "added", "dim": 16, "item_bias": True, "tied_output": False}),
+    ("sasrec", {"user_embedding": "prefix", "dim": 20, "item_bias": True}),
+    ("sasrec", {"user_embedding": "added", "dim": 20, "mixer": "spectral", "spectral_window": 5}),
 ]
 
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "api_fixture.h"
+#include "scratch_folder.h"
 
 enum { DIM = 3 };
 
@@ -102,6 +103,39 @@ START_TEST(another_seed_starts_another_vector)
     api.model = other;
     put((int64_t[]){5}, 1, NULL);
     ck_assert_mem_ne(vector_of(5), first, sizeof first);
+}
+END_TEST
+
+/* The fourth float of a vector of 3 dimensions, 0 at first; scores of a saved and loaded model too are products and biases. */
+START_TEST(a_bias_is_the_last_float_of_a_vector)
+{
+    float vector[DIM + 1], started[DIM + 1], u[DIM], scores[2];
+    const int64_t ids[] = {5, 6}, history[] = {5, 6, 5}, offsets[] = {0, 3};
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = history};
+    const seqrec_batch none = {.struct_size = sizeof none, .sequences = 1, .offsets = (int64_t[]){0, 0}, .items = history};
+    seqrec_model *model = NULL;
+    api_set("item_bias", "true");
+    EXPECT(SEQREC_OK, seqrec_model_create(api.context, api.config, &model, &api.error));
+    ck_assert_int_eq(seqrec_items_width(model), DIM + 1);
+    EXPECT(SEQREC_OK, seqrec_items_put(model, ids, 2, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_get(model, ids, 1, started, &api.error));
+    ck_assert(started[DIM] == 0);
+    started[DIM] = 2.5f;
+    EXPECT(SEQREC_OK, seqrec_items_update(model, ids, 1, started, &api.error));
+    scratch_create();
+    EXPECT(SEQREC_OK, seqrec_model_save(model, scratch_path("biased"), &api.error));
+    seqrec_model_release(model);
+    EXPECT(SEQREC_OK, seqrec_model_load(api.context, scratch_path("biased"), &model, &api.error));
+    scratch_remove();
+    EXPECT(SEQREC_OK, seqrec_items_get(model, ids, 1, vector, &api.error));
+    ck_assert_mem_eq(vector, started, sizeof vector);
+    EXPECT(SEQREC_OK, seqrec_encode(model, &batch, NULL, u, &api.error));
+    EXPECT(SEQREC_OK, seqrec_score(model, &batch, ids, NULL, 2, NULL, scores, &api.error));
+    float product = u[0] * vector[0] + u[1] * vector[1] + u[2] * vector[2];
+    ck_assert_msg(fabsf(scores[0] - product - 2.5f) < 1e-5f, "%g, not %g + 2.5", (double)scores[0], (double)product);
+    EXPECT(SEQREC_OK, seqrec_score(model, &none, ids, NULL, 2, NULL, scores, &api.error));
+    ck_assert(scores[0] == 0 && scores[1] == 0);
+    seqrec_model_release(model);
 }
 END_TEST
 
@@ -474,6 +508,7 @@ int main(void)
     tcase_add_test(empty, any_id_can_be_an_item);
     tcase_add_test(empty, a_started_vector_depends_on_seed_and_id_alone);
     tcase_add_test(empty, another_seed_starts_another_vector);
+    tcase_add_test(empty, a_bias_is_the_last_float_of_a_vector);
     tcase_add_test(empty, a_walk_visits_every_item_in_the_order_of_slots);
     tcase_add_test(empty, an_empty_table_has_nothing_to_visit);
     suite_add_tcase(suite, empty);

@@ -241,7 +241,7 @@ static double valid_metric(const train_world *w, const char *name, int64_t cutof
     double value = NAN;
     seqrec_report *report = NULL;
     const seqrec_evaluation how = {
-        .struct_size = sizeof how, .split = "valid", .cutoffs = &cutoff, .cutoff_count = 1, .bootstrap = -1};
+        .struct_size = sizeof how, .split = "valid", .cutoffs = &cutoff, .cutoff_count = 1, .bootstrap = -1, .beyond = 1};
     EXPECT(SEQREC_OK, seqrec_evaluate(w->context, w->model, w->data, &how, &report, &api.error));
     EXPECT(SEQREC_OK, seqrec_report_get(report, "model", name, &value, NULL, NULL, &api.error));
     seqrec_report_release(report);
@@ -276,7 +276,8 @@ static const struct {
                {"hr", "5", "hr@5", "3", 0},
                {"mrr", "10", "mrr", "0", 0},
                {"coverage", "3", "coverage@3", "0", 0},
-               {"gini", "5", "gini@5", "2", 1}};
+               {"gini", "5", "gini@5", "2", 1},
+               {"loss", "10", "nll", "0", 1}};
 
 START_TEST(the_weights_of_the_best_epoch_are_published)
 {
@@ -311,7 +312,76 @@ START_TEST(another_metric_begins_the_search_for_the_best_anew)
     ck_assert_int_eq(stats.best_epoch, 4);
     ck_assert_double_eq(valid_metric(&w, "gini@10", 10), stats.best_metric);
     ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_kind", "novelty", &api.error), SEQREC_E_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini"));
+    ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini|loss"));
+    world_close(&w);
+}
+END_TEST
+
+/* Targets of an epoch by the rule of BERT4Rec's program: windows of `span` events that begin at n - span, n - span - step, ...
+ * while that is above 0, and one at 0; a whole history that is no longer than that. Users have two events less to train on. */
+static int64_t targets_by_the_rule(const train_world *w, int64_t span, int64_t step)
+{
+    int64_t targets = 0, users = 48;
+    for (int64_t u = 0; u < users; u++) {
+        int64_t n = 0;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, NULL, NULL, NULL, &n, &api.error));
+        n -= 2;
+        if (n < 2) continue;
+        if (step == 0 || n <= span) {
+            targets += (n < span ? n : span) - 1;
+            continue;
+        }
+        for (int64_t begin = n - span; begin > 0; begin -= step) targets += span - 1;
+        targets += span - 1;
+    }
+    return targets;
+}
+
+static int32_t keep_targets(void *context, const seqrec_epoch_stats *stats)
+{
+    *(int64_t *)context = stats->targets;
+    return 0;
+}
+
+START_TEST(windows_in_steps_cover_whole_histories)
+{
+    static const char *const steps[] = {"0", "1", "2", "3", "4"};
+    int64_t targets[5], counted;
+    for (int i = 0; i < 5; i++) {
+        train_world w = world_open((world_options){"max_length", "4", "epochs", "1", "window_step", steps[i]}, 0);
+        const seqrec_fit how = {.struct_size = sizeof how, .epoch = keep_targets, .epoch_context = &counted};
+        world_fit(&w, &how);
+        targets[i] = counted;
+        ck_assert_int_eq(counted, targets_by_the_rule(&w, 5, i));
+        world_close(&w);
+    }
+    ck_assert_int_gt(targets[4], targets[0]);
+    ck_assert_int_gt(targets[1], targets[2]);
+}
+END_TEST
+
+/* Windows as long as the longest history: there is one of each. */
+START_TEST(windows_that_hold_all_events_need_no_steps)
+{
+    fit_whole((world_options){"max_length", "12", "window_step", "0"});
+    train_world w = world_open((world_options){"max_length", "12", "window_step", "5"}, 0);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    set(&w, "window_step", "0");
+    world_checkpoint(&w, "stepped.state");
+    world_close(&w);
+    ck_assert(world_same("whole.state", "stepped.state"));
+}
+END_TEST
+
+START_TEST(steps_that_leave_gaps_are_refused)
+{
+    seqrec_trainer *trainer = NULL;
+    train_world w = world_open((world_options){"max_length", "4", "window_step", "4"}, 0);
+    REFUSED(SEQREC_E_ARGUMENT, "window_step = 5 is above max_length = 4",
+            seqrec_trainer_set(w.trainer, "window_step", "5", &api.error));
+    EXPECT(SEQREC_OK, seqrec_config_set(w.config, "window_step", "9", &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "window_step = 9 is above max_length = 4",
+            seqrec_trainer_create(w.model, w.config, &trainer, &api.error));
     world_close(&w);
 }
 END_TEST
@@ -867,6 +937,9 @@ static void add_fits(Suite *suite)
     TCase *tests = tcase_create("fits");
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_loop_test(tests, any_number_of_threads_fits_the_same_bits, 0, RECIPES);
+    tcase_add_test(tests, windows_in_steps_cover_whole_histories);
+    tcase_add_test(tests, windows_that_hold_all_events_need_no_steps);
+    tcase_add_test(tests, steps_that_leave_gaps_are_refused);
     tcase_add_loop_test(tests, the_weights_of_the_best_epoch_are_published, 0, sizeof metrics / sizeof *metrics);
     tcase_add_test(tests, another_metric_begins_the_search_for_the_best_anew);
     tcase_add_test(tests, patience_ends_a_fit_that_no_longer_improves);

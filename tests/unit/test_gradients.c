@@ -358,6 +358,7 @@ typedef struct wiring {
     double jacobian;
     int64_t relative, clip, position;
     int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
+    int64_t window; /* of a spectral filter */
 } wiring;
 
 typedef struct network {
@@ -395,6 +396,8 @@ static void open_network(problem *p)
     o.final_norm = !w->without_final_norm;
     o.head = w->head;
     o.dropout_residual = w->residual ? 0.2 : -1;
+    if (w->window) o.mixer = SQ_MIXER_SPECTRAL;
+    o.spectral_window = w->window;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -634,7 +637,7 @@ static void gradient_softmax(problem *p)
 
 static const attention plain = {0, 0, 0}, dropped = {0.3, 0, 0}, both_ways = {0, 1, 0}, both_ways_dropped = {0.3, 1, 0},
                        pointwise = {0, 0, 0.05f}, pointwise_both = {0, 1, 0.05f};
-#define NO_TERMS 0, 0, 0, 0
+#define NO_TERMS 0, 0, 0, 0, 0
 #define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
@@ -651,8 +654,8 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
                                      SQ_GATES_NONE, 0.02, NO_TERMS};
-#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0
-#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind
+#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0
+#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0
 #define CAUSAL SQ_MASK_CAUSAL
 #define BOTH SQ_MASK_BIDIRECTIONAL
 static const wiring
@@ -677,6 +680,11 @@ static const wiring
     bare_post = {SQ_WIRING_POST_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     bare_original = {SQ_WIRING_ORIGINAL, 2, 0, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
+static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7},
+                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64},
+                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9},
+                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20},
+                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
                      softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
@@ -761,6 +769,13 @@ static const struct pair {
     NETWORK("gated residuals, SwiGLU, Jacobian term", ligr_jacobian),
     NETWORK("post-norm, norms without parameters", bare_post),
     NETWORK("original, norms without parameters", bare_original),
+    {"post-norm network of filters", &post_filter, open_network, value_network, gradient_network, close_network, 0},
+    {"pre-norm network of filters", &pre_filter, open_network, value_network, gradient_network, close_network, 0},
+    {"bert network of filters", &bert_filter, open_network, value_network, gradient_network, close_network, 0},
+    {"pre-norm network of filters both ways", &pre_filter_both_ways, open_network, value_network, gradient_network,
+     close_network, 0},
+    {"network of filters, Jacobian term", &filter_jacobian, open_network, value_network, gradient_network, close_network,
+     0},
     SAMPLED("bce", bce_dot),
     SAMPLED("bce, cosine", bce_cosine),
     SAMPLED("bce, several targets", bce_several),

@@ -284,6 +284,42 @@ START_TEST(rows_are_filled_and_columns_summed_in_order)
 }
 END_TEST
 
+/* b's rows in the order of a's, or the other way round. */
+static void column_dots_case(const sq_kernels *k, size_t n, size_t width, int backwards)
+{
+    matrix a = matrix_of(n, width, width + 16, 1), b = matrix_of(n, width, width, 2), y = matrix_of(1, width, width, 3);
+    matrix expected = matrix_copy(&y);
+    ptrdiff_t step = backwards ? -(ptrdiff_t)b.ld : (ptrdiff_t)b.ld;
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < width; i++) {
+            float x = row_of(&a, r)[i], z = row_of(&b, backwards ? n - 1 - r : r)[i];
+            expected.at[i] = k->fused ? fmaf(x, z, expected.at[i]) : x * z + expected.at[i];
+        }
+    k->column_dots(n, width, a.at, (ptrdiff_t)a.ld, n && backwards ? row_of(&b, n - 1) : b.at, step, y.at);
+    for (size_t i = 0; i < width; i++) HOLDS(same_bits(y.at[i], expected.at[i]));
+    matrix_note(&y);
+    matrix_close(&a);
+    matrix_close(&b);
+    matrix_close(&y);
+    matrix_close(&expected);
+}
+
+static void column_dots_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths)
+    {
+        column_dots_case(k, *n, *width, 0);
+        column_dots_case(k, *n, *width, 1);
+    }
+}
+
+START_TEST(columns_are_multiplied_and_summed_in_order_forwards_and_backwards)
+{
+    each_variant(column_dots_body);
+}
+END_TEST
+
 /* ---- layer norm ------------------------------------------------------------------------------------------------------- */
 
 static const size_t some_d[] = {1, 2, 15, 16, 17, 31, 50, 64, 100, 128};
@@ -915,6 +951,7 @@ int main(void)
     tcase_add_test(c, max_abs_is_infinite_when_anything_is_not_finite);
     tcase_add_test(c, transpose_zeroes_up_to_sixteen_and_no_further);
     tcase_add_test(c, rows_are_filled_and_columns_summed_in_order);
+    tcase_add_test(c, columns_are_multiplied_and_summed_in_order_forwards_and_backwards);
     tcase_add_test(c, norm_agrees_with_double_at_any_true_width);
     tcase_add_test(c, norm_of_hard_rows_leaves_other_rows_alone);
     tcase_add_test(c, norm_gradient_agrees_with_finite_differences);

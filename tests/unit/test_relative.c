@@ -334,7 +334,7 @@ START_TEST(prefixes_are_sequences_with_one_target_that_share_what_was_seen)
     small_train(&s, &o);
     sq_plan *p = &s.trainer->plan;
     sq_plan_clear(p);
-    sq_plan_sequence sequence = {events, NULL, 7, 1};
+    sq_plan_sequence sequence = {events, NULL, 8, 1};
     EXPECT_OK(sq_plan_add_prefixes(p, &s.context->memory, &sequence, 4, 0.5, 2, 1, error));
     EXPECT_OK(sq_plan_finish(p, &s.context->memory, 64, error));
     ck_assert_int_eq(p->sequences, 2); /* targets 10 and 8: of the last 4 every second, but for the newest */
@@ -469,6 +469,7 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     expect_refused("position=reversed user_embedding=prefix", "the user's token");
     expect_refused("relative=shaw gates=position", "values, which relative = shaw has");
     expect_refused("position=reversed gates=position", "values, which position = reversed has");
+    expect_refused("mixer=spectral relative=t5", "ways of attention");
     expect_refused("attention=hstu", "needs wiring = pre_norm");
     expect_refused("attention=hstu wiring=pre_norm gates=position", "which attention = hstu does not have");
     expect_refused("hstu_length=5", "needs attention = hstu");

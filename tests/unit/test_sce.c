@@ -18,6 +18,7 @@ static sq_options sce_options(int index)
     o.dropout_residual = o.dropout_ffn = -1;
     o.score = index & 1 ? SQ_SCORE_COSINE : SQ_SCORE_DOT;
     o.temperature = 0.3;
+    o.item_bias = o.item_bias && o.score == SQ_SCORE_DOT;
     o.temperature_learned = index & 1;
     o.tied_output = index & 2 ? 0 : 1;
     o.sce_mix = index & 4 ? 1 : 0;
@@ -46,7 +47,7 @@ static double weighted_step(sq_trainer *t, const small_batch *batch)
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t at = batch->offsets[s];
         EXPECT_OK(sq_trainer_plan_add(
-            t, &(sq_plan_sequence){batch->slots + at, weights + at, batch->offsets[s + 1] - at}, error));
+            t, &(sq_plan_sequence){batch->slots + at, weights + at, batch->offsets[s + 1] - at, 0}, error));
     }
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
     EXPECT_OK(sq_trainer_run(t, &stats, error));

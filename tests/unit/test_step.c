@@ -86,6 +86,34 @@ START_TEST(every_kind_of_training_lowers_the_loss)
 }
 END_TEST
 
+/* ---- what a sequence brings -------------------------------------------------------------------------------------------- */
+
+/* A window of 3 before the 2 events behind it; the newest of all ages the targets. */
+START_TEST(events_behind_a_window_are_seen_and_no_more)
+{
+    static const int32_t slots[] = {10, 11, 12, 13, 14, 15, 16}, cloze_inputs[] = {12, 13, -1};
+    const sq_plan_sequence sequence = {.slots = slots, .n = 7, .behind = 2};
+    const sq_cloze last = {.key = 5, .probability = 0.5, .last_share = 1};
+    sq_options o = step_options();
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    sq_plan *p = &s.trainer->plan;
+    sq_plan_clear(p);
+    EXPECT_OK(sq_plan_add(p, &s.context->memory, &sequence, 3, 0.5, error));
+    EXPECT_OK(sq_plan_add_cloze(p, &s.context->memory, &sequence, 3, 0.5, &last, error));
+    ck_assert_mem_eq(p->inputs, slots + 1, 3 * sizeof *slots);
+    ck_assert_mem_eq(p->targets, slots + 2, 3 * sizeof *slots);
+    ck_assert_mem_eq(p->inputs + 3, cloze_inputs, sizeof cloze_inputs);
+    ck_assert_int_eq(p->targets[3], 14);
+    ck_assert(p->weights[0] == 0.0625f && p->weights[2] == 0.25f && p->weights[3] == 0.25f);
+    for (int q = 0; q < 2; q++) ck_assert_mem_eq(p->seen + 7 * q, slots, sizeof slots);
+    ck_assert_int_eq(p->seen_starts[2], 14);
+    EXPECT_OK(sq_plan_add(p, &s.context->memory, &(sq_plan_sequence){.slots = slots, .n = 7, .behind = 6}, 3, 1, error));
+    ck_assert_int_eq(p->sequences, 2);
+    small_close(&s);
+}
+END_TEST
+
 /* ---- exact rows -------------------------------------------------------------------------------------------------- */
 
 /* Row gradients of the latest step by the definition, from its entries: [slots][stride]. Own negatives, scores by dot. */
@@ -718,6 +746,7 @@ int main(void)
     TCase *tests = tcase_create("step");
     tcase_add_loop_test(tests, twenty_steps_give_the_same_bits_at_any_number_of_threads, 0, TRAINING_KINDS);
     tcase_add_test(tests, another_seed_gives_other_weights);
+    tcase_add_test(tests, events_behind_a_window_are_seen_and_no_more);
     tcase_add_loop_test(tests, every_kind_of_training_lowers_the_loss, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, exact_rows_equal_dense_adam_bit_for_bit, 0, 32);
     tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 2);
