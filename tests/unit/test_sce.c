@@ -126,7 +126,7 @@ START_TEST(directions_are_normal_numbers_of_the_step_or_mixtures_of_the_outputs)
     sce_case c = case_open(&o);
     const sq_buckets *b = &c.t->buckets;
     uint64_t key = sq_random_key((uint64_t)o.seed, SQ_STREAM_BUCKETS, 0);
-    size_t d = (size_t)o.dim, n = (size_t)c.t->plan.target_count;
+    size_t d = (size_t)c.t->model->layout.vd, n = (size_t)c.t->plan.target_count;
     const float *drawn = o.sce_mix ? b->drawn : b->directions;
     ck_assert_uint_eq(b->count, 5);
     for (size_t k = 0; k < b->count; k++)

@@ -107,7 +107,7 @@ START_TEST(events_behind_a_window_are_seen_and_no_more)
     ck_assert_int_eq(p->targets[3], 14);
     ck_assert(p->weights[0] == 0.0625f && p->weights[2] == 0.25f && p->weights[3] == 0.25f);
     for (int q = 0; q < 2; q++) ck_assert_mem_eq(p->seen + 7 * q, slots, sizeof slots);
-    ck_assert_int_eq(p->seen_starts[2], 14);
+    ck_assert_int_eq(p->seen_ends[1], 14);
     EXPECT_OK(sq_plan_add(p, &s.context->memory, &(sq_plan_sequence){.slots = slots, .n = 7, .behind = 6}, 3, 1, error));
     ck_assert_int_eq(p->sequences, 2);
     small_close(&s);
