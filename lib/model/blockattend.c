@@ -6,12 +6,11 @@
 static void rotate(const sq_block_pass *a, float sign, float *x)
 {
     size_t half = (size_t)a->l->dh / 2, ld = 3 * a->hp, dhp = (size_t)a->l->dhp;
-    const sq_relations *r = &a->work->relations;
     if (a->l->relative != SQ_RELATIVE_ROTARY) return;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
         for (size_t h = 0; h < 2 * (size_t)a->l->heads; h++)
-            a->k->rotate(n, half, ld, half, r->cosines, r->sines, sign, x + start * ld + h * dhp);
+            a->k->rotate(n, half, ld, half, a->l->cosines, a->l->sines, sign, x + start * ld + h * dhp);
     }
 }
 

@@ -10,7 +10,7 @@ static void norm(const sq_block_pass *a, size_t row, const float *x, float *y, f
                    sq_param(a, a->l->zeros), y + row * a->dp, mean + row, rstd + row);
 }
 
-/* s->units = pre-activations of q, k, v; s->gated units of u in s->unit. */
+/* s->units and s->unit: q, k, v and u before SiLU. */
 static void project(const sq_block_pass *a)
 {
     size_t ld = 3 * a->hp;

@@ -102,7 +102,7 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
     if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)l->columns, &out->head);
-    sq_relations_take(arena, l, o, longest, training, &out->relations);
+    sq_relations_take(arena, l, training, &out->relations);
     if (!l->rp) return;
     sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
     out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);

@@ -90,7 +90,7 @@ const sq_option sq_option_table[] = {
     CHOICE(T, objective, "next", "next|cloze|prefix",
            "What is learned: each event from those before it (mask = causal); masked events from all around them "
            "(mask = bidirectional); or each event from those before it as a sequence of their own, so that positions are "
-           "what they are when that event is predicted (costs about half the window's length more)."),
+           "what they are when that event is predicted (time and memory of a batch grow with the square of its windows)."),
     REAL(T, mask_probability, "0.2", 1e-6, 0.999999,
          "Share of a sequence's window that objective = cloze masks: that many events, rounded, at least one."),
     REAL(T, mask_last_share, "0", 0, 1, "Share of the maskings that mask the last event alone, as inference has it."),
@@ -137,7 +137,7 @@ const sq_option sq_option_table[] = {
     REAL(T, dropout, "0.2", 0, 0.99, "Dropout probability where no place has its own."),
     REAL(T, dropout_embedding, "-1", -1, 0.99, "Dropout on the input embedding; -1 = dropout."),
     REAL(T, dropout_attention, "-1", -1, 0.99, "Dropout on attention probabilities; -1 = dropout."),
-    REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers; -1 = dropout."),
+    REAL(T, dropout_ffn, "-1", -1, 0.99, "Dropout on both feed-forward layers, and on the gated output of attention = hstu; -1 = dropout."),
     REAL(T, dropout_residual, "-1", -1, 0.99,
          "Dropout on the output of attention and of the feed-forward layer before they are added to what they began from; "
          "-1 = on the latter only, as dropout_ffn. On that of mixer = spectral -1 = dropout."),
@@ -304,15 +304,17 @@ static void esasrec(sq_options *o)
     o->activation = SQ_ACTIVATION_SWIGLU;
     o->ffn_dim = 256;
     o->position = SQ_POSITION_END;
+    o->scale_embeddings = 0;
+    o->final_norm = 0;
+    o->norm_epsilon = 1e-5;
     o->init = SQ_INIT_XAVIER;
-    o->dropout_ffn = 0;
     o->dropout_residual = 0.1;
     o->beta2 = 0.98;
 }
 
 /* HSTU's published program on ml-1m (Zhai et al. 2024), without its bias by time: width 50, two layers, one head, a bias by
  * distance, N = 211, cosine scores with temperature .05 and 128 uniform negatives, AdamW. Its position table starts at random
- * with deviation 1 / sqrt(dim), ours as everything else. */
+ * with deviation 1 / sqrt(dim) and its output matrix by Xavier's rule, ours as everything else. */
 static void hstu(sq_options *o)
 {
     o->attention = SQ_ATTENTION_HSTU;

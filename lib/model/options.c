@@ -225,6 +225,9 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
              "position = reversed counts back from the newest event that a query sees, which mask = bidirectional does not have");
     SQ_CHECK(!reversed || o->relative == SQ_RELATIVE_NONE, error, SEQREC_E_ARGUMENT,
              "position = reversed says all distances already: relative must be none");
+    SQ_CHECK(!reversed || (o->attention == SQ_ATTENTION_SOFTMAX && !o->embedding_norm), error, SEQREC_E_ARGUMENT,
+             "position = reversed adds to what keys and values are made of, before anything but a matrix: not with %s",
+             o->embedding_norm ? "embedding_norm" : "attention = hstu");
     SQ_CHECK(!reversed || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
              "position = reversed and user_embedding = prefix: the user's token has no distance to an event");
     SQ_CHECK((!reversed && o->relative != SQ_RELATIVE_SHAW) || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
@@ -251,6 +254,10 @@ static int32_t check_blocks(const sq_options *o, seqrec_error *error)
              "attention = hstu needs wiring = pre_norm without residual_gate: its layer has a norm in front and a gate of its own");
     SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates multiply probabilities, which attention = hstu does not have");
+    SQ_CHECK(o->dropout_attention < 0 && o->dropout_residual < 0, error, SEQREC_E_ARGUMENT,
+             "dropout_attention and dropout_residual have no place in attention = hstu: dropout_ffn is that of its gated output");
+    SQ_CHECK(o->attention_output && o->ffn_dim == 0 && o->activation == SQ_ACTIVATION_RELU, error, SEQREC_E_ARGUMENT,
+             "attention_output, ffn_dim and activation are not those of attention = hstu, which has an output layer and no other");
     return SEQREC_OK;
 }
 
@@ -309,7 +316,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(both_ways || !cloze, error, SEQREC_E_ARGUMENT,
              "objective = cloze needs mask = bidirectional, not causal: what follows a masked event must be seen");
     SQ_CHECK(cloze || !both_ways, error, SEQREC_E_ARGUMENT,
-             "mask = bidirectional needs objective = cloze, not next: an event would see the one it is to predict");
+             "mask = bidirectional needs objective = cloze: otherwise an event would see the one it is to predict");
     SQ_CHECK(options->max_length > 1 || !both_ways, error, SEQREC_E_ARGUMENT,
              "mask = bidirectional needs max_length of at least 2, not %lld: one place is that of [MASK]",
              (long long)options->max_length);

@@ -1,6 +1,7 @@
 /* model: building the parameter layout, starting values, and the order of files. */
 #include "model/parameters.h"
 #include "base/rng.h"
+#include "position/relative.h"
 #include "layer/filter.h"
 #include <math.h>
 #include <stdio.h>
@@ -343,6 +344,22 @@ static void mark_matrices(sq_layout *l)
     }
 }
 
+/* Angles of the places of a window, made once: they do not depend on weights. */
+static int32_t rotary_angles(const sq_memory *memory, const sq_options *o, sq_layout *l)
+{
+    int32_t half = l->dh / 2, tokens = l->length + (o->user_embedding == SQ_USER_PREFIX);
+    if (l->relative != SQ_RELATIVE_ROTARY) return 1;
+    l->cosines = sq_alloc(memory, (size_t)tokens * (size_t)half, sizeof *l->cosines);
+    l->sines = sq_alloc(memory, (size_t)tokens * (size_t)half, sizeof *l->sines);
+    for (int32_t e = 0; e < half && l->cosines && l->sines; e++)
+        for (int32_t t = 0; t < tokens; t++) {
+            double angle = sq_rotary_angle(t, e, half, o->rotary_base);
+            l->cosines[(size_t)t * (size_t)half + (size_t)e] = (float)cos(angle);
+            l->sines[(size_t)t * (size_t)half + (size_t)e] = (float)sin(angle);
+        }
+    return l->cosines && l->sines;
+}
+
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
 {
     memset(out, 0, sizeof *out);
@@ -350,7 +367,7 @@ int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_
     out->block = sq_alloc_zero(memory, (size_t)options->blocks + 1, sizeof *out->block);
     out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS,
                                     sizeof *out->parameters);
-    if (!out->block || !out->parameters) {
+    if (!out->block || !out->parameters || !rotary_angles(memory, options, out)) {
         sq_layout_free(memory, out);
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
     }
@@ -369,6 +386,8 @@ void sq_layout_free(const sq_memory *memory, sq_layout *layout)
     sq_free(memory, layout->block);
     sq_free(memory, layout->parameters);
     sq_free(memory, layout->is_matrix);
+    sq_free(memory, layout->cosines);
+    sq_free(memory, layout->sines);
     memset(layout, 0, sizeof *layout);
 }
 

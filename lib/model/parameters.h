@@ -54,6 +54,7 @@ typedef struct sq_layout {
     int32_t bidirectional;   /* attention sees the whole sequence */
     int32_t relative, past, columns; /* scheme, and its tables as in attention/relation.h; 0 columns: none by distance */
     int32_t relative_ld, bias_ld;
+    float *cosines, *sines;  /* relative = rotary: [tokens of a window][dh / 2] of the angles */
     float pointwise;         /* attention = hstu: what its scores are multiplied by; else 0 */
     int32_t residual_gate;
     int32_t window, ahead;   /* mixer = spectral: taps of a filter, else 0; those of events to come */

@@ -19,19 +19,7 @@ static int has_tables(const sq_layout *l)
     return l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_REVERSED;
 }
 
-static void fill_angles(const sq_layout *l, const sq_options *o, int32_t longest, sq_relations *r)
-{
-    int32_t half = l->dh / 2;
-    for (int32_t t = 0; t < longest; t++)
-        for (int32_t e = 0; e < half; e++) {
-            double angle = sq_rotary_angle(t, e, half, o->rotary_base);
-            r->cosines[(size_t)t * (size_t)half + (size_t)e] = (float)cos(angle);
-            r->sines[(size_t)t * (size_t)half + (size_t)e] = (float)sin(angle);
-        }
-}
-
-void sq_relations_take(sq_arena *arena, const sq_layout *l, const sq_options *o, int32_t longest, int32_t training,
-                       sq_relations *out)
+void sq_relations_take(sq_arena *arena, const sq_layout *l, int32_t training, sq_relations *out)
 {
     size_t padded = padded_columns(l), heads = (size_t)l->heads, table = table_heads(l) * (size_t)l->dhp * padded;
     *out = (sq_relations){0};
@@ -39,10 +27,6 @@ void sq_relations_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     if (has_bias(l) && training) out->dbias = SQ_TAKE(arena, float, heads * padded);
     if (has_tables(l)) out->keys_t = SQ_TAKE(arena, float, table);
     if (has_tables(l) && training) out->values_t = SQ_TAKE(arena, float, table);
-    if (l->relative != SQ_RELATIVE_ROTARY) return;
-    out->cosines = SQ_TAKE(arena, float, (size_t)longest * (size_t)l->dh / 2);
-    out->sines = SQ_TAKE(arena, float, (size_t)longest * (size_t)l->dh / 2);
-    if (arena->base) fill_angles(l, o, longest, out);
 }
 
 /* ---- biases --------------------------------------------------------------------------------------------------------- */

@@ -10,10 +10,8 @@ typedef struct sq_relations {
     size_t first;              /* columns before it belong to distances that no sequence of the pass has; they are not filled */
     float *bias, *dbias;       /* [heads][padded columns]; NULL: the scheme has none */
     float *keys_t, *values_t;  /* [heads, or 1 where they share][dhp][padded columns] */
-    float *cosines, *sines;    /* [longest][rotary pairs] */
 } sq_relations;
-void sq_relations_take(sq_arena *arena, const sq_layout *layout, const sq_options *options, int32_t longest, int32_t training,
-                       sq_relations *out);
+void sq_relations_take(sq_arena *arena, const sq_layout *layout, int32_t training, sq_relations *out);
 
 /* Of block `block`, before its attention over sequences up to `longest`; grads NULL: the forward pass. */
 void sq_relations_open(const sq_kernels *kernels, const sq_layout *layout, const sq_options *options, const float *weights,

@@ -130,7 +130,7 @@ static int32_t list_users(job *j, seqrec_error *error)
 }
 
 /* Events of a whole window, targets included. */
-static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective == SQ_OBJECTIVE_NEXT); }
+static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective != SQ_OBJECTIVE_CLOZE); }
 
 /* Windows of a user with n events: the latest, and with window_step those before it, the first from the first event on. */
 static int64_t windows_of(const sq_options *o, int64_t n)

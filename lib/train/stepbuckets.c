@@ -43,7 +43,7 @@ static void take(sq_arena *arena, sq_trainer *t, size_t n)
            other = sq_step_bucket_heap(t, (size_t)sq_trainer_slots(t), b->items.most);
     if (heap < other) heap = other;
     if (most < b->items.most) most = b->items.most;
-    if (b->count * most < vp) most = vp; /* `best` is also the factor's scratch */
+    size_t best = b->count * most < vp ? vp : b->count * most; /* also the factor's scratch */
     b->directions = SQ_TAKE(arena, float, b->padded *vp);
     b->across = SQ_TAKE(arena, float, b->padded *vp);
     b->factor = SQ_TAKE(arena, float, mixes *vp *vp);
@@ -53,7 +53,7 @@ static void take(sq_arena *arena, sq_trainer *t, size_t n)
     b->heap_scores = SQ_TAKE(arena, float, b->parts * b->count * heap);
     b->heap_at = SQ_TAKE(arena, int32_t, b->parts * b->count * heap);
     b->heap_found = SQ_TAKE(arena, int32_t, b->parts * b->count);
-    b->best = SQ_TAKE(arena, float, b->count *most);
+    b->best = SQ_TAKE(arena, float, best);
     b->losses = SQ_TAKE(arena, double, b->count * b->outputs.most);
     b->takes_part = SQ_TAKE(arena, uint8_t, n);
     b->bucket = SQ_TAKE(arena, int32_t, n);

@@ -216,7 +216,7 @@ double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq
 /* du by the user vectors as they were. */
 void sq_step_normalise_bwd(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
 /* stepinput.c, in the order of their use; e is the embedding of the step. */
-void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* from out->out on */
+void sq_step_input_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out); /* what lies between input and loss */
 sq_micro_batch sq_step_embed(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch);
 /* Where scratch->out is there: user vectors u [tokens][vp] and bias out of it, and dout out of du and dbias. */
 void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,

@@ -45,10 +45,13 @@ reference() { # NAME OPTIONS...
     [ -f "$reference" ] && return 0
     mkdir -p "$references"
     echo "again $reference"
-    bounded "$SEQREC" train --data "$source" "$@" --threads "$THREADS" --out "$reference.part" --quiet || {
+    [ ! -f "$reference.state" ] || set -- --resume "$reference.state"
+    bounded "$SEQREC" train --data "$source" "$@" --threads "$THREADS" --checkpoint "$reference.state" --out "$reference.part" \
+        --quiet || {
         time_is_up && stop_here
         exit 1
     }
+    rm -f "$reference.state"
     mv "$reference.part" "$reference"
 }
 

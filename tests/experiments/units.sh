@@ -35,7 +35,9 @@ stop_here() {
 # bounded COMMAND...: interrupts it when the time is up
 bounded() {
     if [ "$LIMIT" -gt 0 ]; then
-        timeout --foreground --preserve-status --signal INT "$(time_left)" "$@"
+        left=$(time_left)
+        [ "$left" -gt 0 ] || left=1
+        timeout --foreground --preserve-status --signal INT "$left" "$@"
     else
         "$@"
     fi

@@ -360,6 +360,21 @@ START_TEST(windows_in_steps_cover_whole_histories)
 }
 END_TEST
 
+START_TEST(prefixes_in_steps_have_the_targets_of_windows_in_steps)
+{
+    for (int i = 0; i < 3; i++) {
+        static const char *const steps[] = {"0", "2", "4"};
+        int64_t counted = 0;
+        train_world w = world_open(
+            (world_options){"max_length", "4", "epochs", "1", "objective", "prefix", "window_step", steps[i]}, 0);
+        const seqrec_fit how = {.struct_size = sizeof how, .epoch = keep_targets, .epoch_context = &counted};
+        world_fit(&w, &how);
+        ck_assert_int_eq(counted, targets_by_the_rule(&w, 5, steps[i][0] - '0'));
+        world_close(&w);
+    }
+}
+END_TEST
+
 /* Windows as long as the longest history: there is one of each. */
 START_TEST(windows_that_hold_all_events_need_no_steps)
 {
@@ -679,7 +694,7 @@ END_TEST
 static int32_t change_items(void *context, const seqrec_epoch_stats *stats)
 {
     const train_world *w = context;
-    const float given[2 * WORLD_WIDTH] = {1, 2, 3};
+    const float given[2 * (WORLD_WIDTH + 1)] = {1, 2, 3};
     if (stats->epoch != 1) return 0;
     EXPECT(SEQREC_OK, seqrec_items_remove(w->model, (int64_t[]){1, 2, 3}, 3, &api.error));
     EXPECT(SEQREC_OK, seqrec_items_put(w->model, (int64_t[]){500}, 1, given, &api.error));
@@ -688,7 +703,7 @@ static int32_t change_items(void *context, const seqrec_epoch_stats *stats)
 
 static void expect_changed_items(const seqrec_model *model, int64_t count)
 {
-    float vector[2 * WORLD_WIDTH];
+    float vector[2 * (WORLD_WIDTH + 1)]; /* with a bias */
     ck_assert_int_eq(seqrec_items_count(model), count);
     for (int64_t id = 1; id <= 3; id++) EXPECT(SEQREC_E_NOT_FOUND, seqrec_items_get(model, &id, 1, vector, &api.error));
     EXPECT(SEQREC_OK, seqrec_items_get(model, (int64_t[]){500}, 1, vector, &api.error));
@@ -938,6 +953,7 @@ static void add_fits(Suite *suite)
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_loop_test(tests, any_number_of_threads_fits_the_same_bits, 0, RECIPES);
     tcase_add_test(tests, windows_in_steps_cover_whole_histories);
+    tcase_add_test(tests, prefixes_in_steps_have_the_targets_of_windows_in_steps);
     tcase_add_test(tests, windows_that_hold_all_events_need_no_steps);
     tcase_add_test(tests, steps_that_leave_gaps_are_refused);
     tcase_add_loop_test(tests, the_weights_of_the_best_epoch_are_published, 0, sizeof metrics / sizeof *metrics);

@@ -381,7 +381,11 @@ static void open_network(problem *p)
     o.gates = w->gates;
     o.gate_estimator = SQ_GATES_BY_HARD_CONCRETE;
     o.gate_jacobian = w->jacobian;
-    if (w->block == 1) o.attention = SQ_ATTENTION_HSTU;
+    if (w->block == 1) {
+        o.attention = SQ_ATTENTION_HSTU;
+        o.activation = SQ_ACTIVATION_RELU;
+        o.ffn_dim = 0;
+    }
     o.residual_gate = w->block == 2;
     if (w->block == 2) o.activation = SQ_ACTIVATION_SWIGLU;
     o.norm_affine = w->block != 3;

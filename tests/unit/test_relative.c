@@ -429,7 +429,7 @@ START_TEST(sixteen_blocks_train)
     o.wiring = SQ_WIRING_PRE_NORM;
     o.blocks = 16;
     o.dim = 32;
-    o.ffn_dim = 32;
+    o.ffn_dim = _i == 2 ? 0 : 32;
     o.loss = SQ_LOSS_SOFTMAX;
     o.dropout = 0.1;
     small_model s = small_open(&o, 0, 90);
@@ -472,6 +472,9 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     expect_refused("mixer=spectral relative=t5", "ways of attention");
     expect_refused("attention=hstu", "needs wiring = pre_norm");
     expect_refused("attention=hstu wiring=pre_norm gates=position", "which attention = hstu does not have");
+    expect_refused("attention=hstu wiring=pre_norm dropout_residual=0.1", "dropout_ffn is that of its gated output");
+    expect_refused("attention=hstu wiring=pre_norm activation=gelu", "are not those of attention = hstu");
+    expect_refused("position=reversed embedding_norm=true", "not with embedding_norm");
     expect_refused("hstu_length=5", "needs attention = hstu");
     expect_refused("residual_gate=true", "needs wiring = pre_norm");
     expect_refused("prefix_stride=3", "needs objective = prefix");

@@ -481,9 +481,34 @@ START_TEST(memory_stays_far_below_outputs_by_items)
 }
 END_TEST
 
+/* 21 sequences could have 1,050 targets (64 buckets) and, with some of them masked at the end alone, have fewer: then the scratch of
+ * the mixture's factor, which may not be smaller than a vector, is what `best` is there for. */
+START_TEST(a_batch_with_fewer_targets_than_it_could_have_fits_in_what_was_reserved)
+{
+    sq_options o = small_options("bert4rec");
+    o.loss = SQ_LOSS_SCE;
+    o.item_bias = 0;
+    o.max_length = 100;
+    o.mask_probability = 0.5;
+    o.mask_last_share = 0.4;
+    o.sce_bucket_outputs = o.sce_bucket_items = 1;
+    small_model s = small_open(&o, 2, ITEMS);
+    small_train(&s, &o);
+    small_batch b;
+    small_draw(&b, 3, 21, 100, 100, ITEMS);
+    ck_assert(isfinite(small_step(s.trainer, &b)));
+    ck_assert_int_eq(s.trainer->plan.most_targets, 1050);
+    ck_assert_int_lt(s.trainer->plan.target_count, 1024);
+    ck_assert_uint_lt(s.trainer->buckets.count, 64);
+    ck_assert_uint_le(s.trainer->buckets.arena.used, s.trainer->buckets.arena.capacity);
+    small_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("sce");
+    tcase_add_test(tests, a_batch_with_fewer_targets_than_it_could_have_fits_in_what_was_reserved);
     tcase_add_loop_test(tests, directions_are_normal_numbers_of_the_step_or_mixtures_of_the_outputs, 0, CASES);
     tcase_add_loop_test(tests, each_bucket_takes_what_reaches_furthest_along_its_direction, 0, CASES);
     tcase_add_test(tests, equal_projections_go_to_the_lower_number);
