@@ -13,7 +13,7 @@ static void activate(const sq_block_pass *a, size_t row, size_t rows, float *hid
 {
     sq_dropout inner = sq_block_mask(a->net->ffn, a->block, 1);
     uint64_t first = (uint64_t)a->batch->first + row;
-    const float *before = a->s->before + (a->s->before ? row * inner_width(a) : 0);
+    const float *before = a->s->before ? a->s->before + row * inner_width(a) : NULL;
     if (!a->s->before) {
         a->k->relu_fwd(rows, a->fp, a->fp, &inner, first, hidden);
         return;
