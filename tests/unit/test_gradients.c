@@ -842,8 +842,8 @@ static void check_input(const struct pair *pair, problem *p, int32_t which)
     const input *in = &p->in[which];
     double square = 0;
     for (size_t j = 0; j < in->n; j++) {
-        ck_assert_msg(is_true(in, j) || in->g[j] == 0, "%s: padding %zu of input %d has a gradient", pair->name, j,
-                      (int)which);
+        if (!is_true(in, j) && in->g[j] != 0) /* Check writes to a pipe for every assertion that holds */
+            ck_abort_msg("%s: padding %zu of input %d has a gradient", pair->name, j, (int)which);
         square += (double)in->g[j] * (double)in->g[j];
     }
     ck_assert_msg(square > 0, "%s: input %d has no gradient", pair->name, (int)which);

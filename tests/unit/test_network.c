@@ -83,9 +83,9 @@ static int open_run(int run, small_model *s) { return open_long(run, 160, s); }
 
 static void expect_bits(const char *what, int64_t row, size_t n, const float *a, const float *b)
 {
-    for (size_t i = 0; i < n; i++)
-        ck_assert_msg(memcmp(a + i, b + i, sizeof *a) == 0, "%s, row %lld, element %zu: %.9g and %.9g", what,
-                      (long long)row, i, (double)a[i], (double)b[i]);
+    for (size_t i = 0; i < n; i++) /* Check writes to a pipe for every assertion that holds */
+        if (memcmp(a + i, b + i, sizeof *a) != 0)
+            ck_abort_msg("%s, row %lld, element %zu: %.9g and %.9g", what, (long long)row, i, (double)a[i], (double)b[i]);
 }
 
 /* ---- packing ----------------------------------------------------------------------------------------------------- */
@@ -142,7 +142,8 @@ START_TEST(padding_of_a_vector_is_zero)
     network_pass *p = pass_open(s.model, &b, 0.3, 0, 1);
     pass_forward(p);
     for (int32_t t = 0; t < p->batch.tokens; t++)
-        for (size_t i = d; i < dp; i++) ck_assert_msg(p->u[(size_t)t * dp + i] == 0, "token %d, column %zu", (int)t, i);
+        for (size_t i = d; i < dp; i++)
+            if (p->u[(size_t)t * dp + i] != 0) ck_abort_msg("token %d, column %zu", (int)t, i);
     pass_close(p);
     small_close(&s);
 }
