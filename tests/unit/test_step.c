@@ -671,7 +671,8 @@ START_TEST(a_truncated_normal_start_stays_within_two_deviations)
         const sq_parameter *p = &s.model->layout.parameters[i];
         for (int64_t r = 0; p->rank == 2 && r < p->rows; r++)
             for (int64_t c = 0; c < p->cols; c++)
-                ck_assert(fabsf(s.model->current->weights->at[sq_parameter_index(p, r, c)]) <= 0.1f);
+                if (!(fabsf(s.model->current->weights->at[sq_parameter_index(p, r, c)]) <= 0.1f))
+                    ck_abort_msg("%s, row %lld, column %lld", p->name, (long long)r, (long long)c);
     }
     small_close(&s);
 }
