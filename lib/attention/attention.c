@@ -3,27 +3,25 @@
 #include <math.h>
 #include <string.h>
 
-static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
-
 void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out)
 {
-    size_t ld = round16(longest);
+    size_t ld = sq_round16(longest);
     out->kt = SQ_TAKE(arena, float, padded * ld);
     out->vt = SQ_TAKE(arena, float, padded * ld);
     out->s = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->p = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->d = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->kept = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
-    out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * round16(columns));
+    out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * sq_round16(columns));
 }
 
 size_t sq_head_kept(size_t length, int32_t bidirectional)
 {
     size_t floats = 0;
-    if (bidirectional) return length * round16(length);
+    if (bidirectional) return length * sq_round16(length);
     for (size_t i = 0; i < length; i += SQ_ATTENTION_ROWS) {
         size_t rows = length - i < SQ_ATTENTION_ROWS ? length - i : SQ_ATTENTION_ROWS;
-        floats += rows * round16(i + rows);
+        floats += rows * sq_round16(i + rows);
     }
     return floats;
 }
@@ -40,7 +38,7 @@ static rows rows_at(const sq_head *head, size_t i)
     b.end = head->bidirectional ? head->length : i + b.rows;
     b.seen = head->bidirectional ? head->length : i + 1;
     b.more = !head->bidirectional;
-    b.width = round16(b.end);
+    b.width = sq_round16(b.end);
     return b;
 }
 
@@ -65,7 +63,7 @@ static void by_keys(const sq_kernels *k, const sq_head *h, const rows *b, const 
 {
     part parts[2];
     for (size_t n = parts_of(h, b, parts), p = 0; p < n; p++)
-        sq_gemm(k, parts[p].rows, round16(parts[p].end), h->width, x + parts[p].row * ldx, ldx, 1, kt, round16(h->length),
+        sq_gemm(k, parts[p].rows, sq_round16(parts[p].end), h->width, x + parts[p].row * ldx, ldx, 1, kt, sq_round16(h->length),
                 s + parts[p].row * b->width, b->width, 0);
 }
 
@@ -116,7 +114,7 @@ static sq_relation relation_of(const sq_head *h, const rows *b) { return sq_rela
 static void add_terms(const sq_kernels *k, const sq_head *h, const rows *b, const sq_relation *n, const float *x, size_t ldx,
                       const float *table_t, const float *bias, float *r, float *s)
 {
-    size_t padded = round16(n->columns);
+    size_t padded = sq_round16(n->columns);
     if (table_t && bias)
         sq_gemm_from(k, b->rows, padded, h->width, x, ldx, 1, table_t, n->ld_t, bias, r, padded);
     else if (table_t)
@@ -125,10 +123,10 @@ static void add_terms(const sq_kernels *k, const sq_head *h, const rows *b, cons
         k->spread(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, table_t ? padded : 0, table_t ? r : bias, s);
 }
 
-/* r [rows][round16(columns)] = sums of s by distance. */
+/* r [rows][sq_round16(columns)] = sums of s by distance. */
 static size_t collect(const sq_kernels *k, const rows *b, const sq_relation *n, const float *s, float *r)
 {
-    size_t padded = round16(n->columns);
+    size_t padded = sq_round16(n->columns);
     k->collect(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, padded, s, r);
     return padded;
 }
@@ -145,7 +143,7 @@ static void add_values(const sq_kernels *k, const sq_head *h, const rows *b, con
 static void terms_bwd(const sq_kernels *k, const sq_head *h, const rows *b, const sq_relation *n, const float *p, const float *d,
                       const float *dout, size_t ld_out, float *r, float *dq)
 {
-    size_t ldr = round16(n->columns);
+    size_t ldr = sq_round16(n->columns);
     if (n->values) {
         collect(k, b, n, p, r);
         sq_gemm(k, n->columns, h->padded, b->rows, r, 1, ldr, dout, ld_out, n->dvalues, n->ld, 1);
@@ -191,7 +189,7 @@ static void values(const sq_kernels *k, const sq_head *h, const rows *b, sq_head
 void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch)
 {
-    k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, round16(h->length));
+    k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, sq_round16(h->length));
     for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
         /* Closed gates do not change the sum under the others' probabilities: only where all are closed can scores be spared. */
@@ -212,7 +210,7 @@ static void clear(const sq_head *h, float *x)
 void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch)
 {
-    size_t ldt = round16(h->length);
+    size_t ldt = sq_round16(h->length);
     k->transpose(h->length, h->width, h->v, h->ld, scratch->vt, ldt);
     if (!kept) k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, ldt);
     clear(h, dk);

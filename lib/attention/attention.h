@@ -38,7 +38,8 @@ size_t sq_head_kept(size_t length, int32_t bidirectional);
  * kept: NULL, or [sq_head_kept(...)] with from = 0. */
 void sq_head_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch);
-/* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten, the relation's gradients added to; out and dout as of fwd; kept NULL: probabilities are redone. */
+/* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten, the relation's gradients added to; out and dout as of fwd; kept NULL:
+ * probabilities are redone. */
 void sq_head_bwd(const sq_kernels *kernels, const sq_head *head, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch);
 #endif

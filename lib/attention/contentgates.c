@@ -4,14 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-static size_t round16(size_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
 void sq_content_scratch_take(sq_arena *arena, size_t longest, size_t padded, int32_t training, sq_content_scratch *out)
 {
-    size_t ld = round16(longest), square = longest * ld;
+    size_t ld = sq_round16(longest), square = longest * ld;
     out->keys = SQ_TAKE(arena, float, padded *ld);
     out->z = SQ_TAKE(arena, float, square);
     out->phi = SQ_TAKE(arena, float, square);
@@ -30,7 +25,7 @@ static float inverse_root(const sq_content_gates *g)
 /* Gates of token t from the inner products in its row of phi, which become logits. */
 static void gate_row(const sq_kernels *k, const sq_content_gates *g, size_t t, sq_content_scratch *s, float *slope)
 {
-    size_t n = t + 1, ld = round16(g->length);
+    size_t n = t + 1, ld = sq_round16(g->length);
     float *phi = s->phi + t * ld, *z = s->z + t * ld;
     for (size_t j = 0; j < n; j++) phi[j] = g->bias + phi[j] * inverse_root(g);
     if (g->drawn) {
@@ -46,7 +41,7 @@ static void gate_row(const sq_kernels *k, const sq_content_gates *g, size_t t, s
 
 static void gate_rows(const sq_kernels *k, const sq_content_gates *g, size_t from, sq_content_scratch *s, float *slope)
 {
-    size_t ld = round16(g->length), both = 2 * g->padded;
+    size_t ld = sq_round16(g->length), both = 2 * g->padded;
     k->transpose(g->length, g->padded, g->sides + g->padded, both, s->keys, ld);
     sq_gemm(k, g->length - from, ld, g->rank, g->sides + from * both, both, 1, s->keys, ld, s->phi + from * ld, ld, 0);
     for (size_t t = from; t < g->length; t++) gate_row(k, g, t, s, slope ? slope + t * ld : NULL);
@@ -55,12 +50,12 @@ static void gate_rows(const sq_kernels *k, const sq_content_gates *g, size_t fro
 sq_gates sq_content_gates_fwd(const sq_kernels *k, const sq_content_gates *g, size_t from, sq_content_scratch *s)
 {
     gate_rows(k, g, from, s, NULL);
-    return (sq_gates){.z = s->z, .ld = round16(g->length), .open = s->open};
+    return (sq_gates){.z = s->z, .ld = sq_round16(g->length), .open = s->open};
 }
 
 sq_gates sq_content_gates_again(const sq_kernels *k, const sq_content_gates *g, sq_content_scratch *s)
 {
-    size_t ld = round16(g->length);
+    size_t ld = sq_round16(g->length);
     gate_rows(k, g, 0, s, s->slope);
     memset(s->dz, 0, g->length * ld * sizeof *s->dz);
     return (sq_gates){.z = s->z, .dz = s->dz, .ld = ld, .open = s->open};
@@ -69,7 +64,7 @@ sq_gates sq_content_gates_again(const sq_kernels *k, const sq_content_gates *g, 
 /* dz of token t becomes dphi / sqrt(rank); returns the sum of dphi. */
 static double slope_row(const sq_content_gates *g, float l0, size_t t, sq_content_scratch *s)
 {
-    size_t ld = round16(g->length), at = t * ld;
+    size_t ld = sq_round16(g->length), at = t * ld;
     double sum = 0;
     for (size_t j = 0; j <= t; j++) {
         double open = l0 > 0 ? sq_gate_logistic((double)(s->phi[at + j] + SQ_CONCRETE_SHIFT)) : 0;
@@ -84,7 +79,7 @@ static double slope_row(const sq_content_gates *g, float l0, size_t t, sq_conten
 void sq_content_gates_bwd(const sq_kernels *k, const sq_content_gates *g, float l0, sq_content_scratch *s,
                           float *dsides, float *dbias)
 {
-    size_t n = g->length, ld = round16(n), p = g->padded;
+    size_t n = g->length, ld = sq_round16(n), p = g->padded;
     double sum = 0;
     for (size_t t = 0; t < n; t++) sum += slope_row(g, l0, t, s);
     *dbias += (float)sum;

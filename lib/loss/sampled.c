@@ -3,9 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static size_t round16(size_t n) { return (n + 15) / 16 * 16; }
-
-size_t sq_sampled_scratch(size_t m, size_t k) { return round16(m) + 2 * round16(k); }
+size_t sq_sampled_scratch(size_t m, size_t k) { return sq_round16(m) + 2 * sq_round16(k); }
 
 /* Scores of a token's candidates, -Inf where a row is left out. */
 static void scores_of(const sq_sampled *o, size_t t, size_t first, size_t n, float *scores)
@@ -73,7 +71,7 @@ static void gradient_of(const sq_sampled *o, size_t t, float *g)
 
 double sq_sampled_loss(const sq_sampled *o)
 {
-    float *targets = o->scratch, *negatives = targets + round16(o->m), *best = negatives + round16(o->k);
+    float *targets = o->scratch, *negatives = targets + sq_round16(o->m), *best = negatives + sq_round16(o->k);
     double sum = 0;
     for (size_t t = 0; t < o->n; t++) {
         float *g = o->coefficient + t * (o->m + o->k);

@@ -188,7 +188,7 @@ static void sides_bwd(const at *a, float *dx, float *grads)
 }
 
 /* sum = residual + branch, or residual + sigmoid(stream W + b) * branch: the gate reads what the norm does not (LiGR). branch is
- * where sq_branch says; rows row .. row + rows - 1. */
+ * where branch() says; rows row .. row + rows - 1. */
 static void join_branch(const at *a, int32_t which, size_t row, size_t rows, const float *residual, float *sum)
 {
     size_t skip = row * a->dp;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static size_t padded_columns(const sq_layout *l) { return ((size_t)l->columns + 15) / 16 * 16; }
+static size_t padded_columns(const sq_layout *l) { return sq_round16((size_t)l->columns); }
 
 /* Tables of keys and values that differ between the heads. */
 static size_t table_heads(const sq_layout *l) { return l->relative == SQ_RELATIVE_REVERSED ? (size_t)l->heads : 1; }

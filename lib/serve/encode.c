@@ -45,7 +45,6 @@ static void normalise(const sq_network *network, float *u)
     network->kernels->scale(width, factor, u, u);
 }
 
-
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
                float *out)
 {

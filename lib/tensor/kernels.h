@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+static inline size_t sq_round16(size_t n) { return (n + 15) / 16 * 16; }
+
 /* A dropout mask: element e of row r is kept when 16 hashed bits of (key, r, e) are at or above `threshold`. Every table draws the
  * same bits. The row's length is part of r for the kernels on rows: masks of different `width` (rounded up to 32) are not cuts of
  * one another; those of attend_fwd do not depend on the width and repeat in the next row from key 65536 on. */

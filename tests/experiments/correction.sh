@@ -105,15 +105,7 @@ plan() {
 
 # One row for each data, loss, arm and length: means over the seeds that are there.
 table() {
-    awk '
-        function field(from, key,    text) {
-            if (!index($0, "\"" from "\":{")) return ""
-            text = substr($0, index($0, "\"" from "\":{"))
-            if (!index(text, "\"" key "\":")) return ""
-            text = substr(text, index(text, "\"" key "\":") + length(key) + 3)
-            sub(/[,}].*/, "", text)
-            return text
-        }
+    awk "$field"'
         {
             split($0, quoted, "\"")
             row = quoted[4]

@@ -38,13 +38,7 @@ study() { # NAME DATA OPTIONS...
 
 # One row for each data, model and share: means over the seeds that are there.
 table() {
-    awk '
-        function field(from, key,    text) {
-            text = substr($0, index($0, "\"" from "\":{"))
-            text = substr(text, index(text, "\"" key "\":") + length(key) + 3)
-            sub(/[,}].*/, "", text)
-            return text
-        }
+    awk "$field"'
         {
             split($0, quoted, "\"")
             row = quoted[4]
