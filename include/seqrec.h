@@ -168,12 +168,12 @@ typedef struct seqrec_batch {
     int64_t sequences;            /**< B >= 0 */
     const int64_t *offsets;       /**< [B+1], offsets[0] = 0, non-decreasing */
     const int64_t *items;         /**< [offsets[B]] item ids */
-    const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL */
+    const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL; models with option `time` need them, non-decreasing in a sequence */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
     const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL: of each event as a target of training */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
     const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
-    const int64_t *request_times; /**< [B] seconds, or NULL */
+    const int64_t *request_times; /**< [B] seconds, not before the newest event, or NULL: that event's; read by models with time = bias */
 } seqrec_batch;
 
 /** @}
@@ -598,6 +598,9 @@ typedef struct seqrec_evaluation {
     int32_t breakdown;    /**< 1: rows by popularity of the target, length of the history and cold targets too */
     int64_t cold_events;  /**< a target with at most so many training events is cold; default 0 */
     int64_t last_items;   /**< differ_last1 .. differ_lastN and its like; 0 = 3 */
+    int32_t hide_request_time; /**< 1: a model with option `time` is not told the time of the target (as HSTU's published program
+                                    tells it), but asked at the time of the newest event */
+    int32_t reserved;          /**< 0 */
 } seqrec_evaluation;
 
 /** The figures of one evaluation. */

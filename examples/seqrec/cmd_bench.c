@@ -23,6 +23,7 @@ typedef struct bench_run {
     seqrec_dataset_stats data;
     int64_t *items;         /* ids of the catalogue */
     const int64_t *history; /* the longest sequence, its last HISTORY events */
+    const int64_t *times;   /* of these, or NULL */
     int64_t history_count;
 } bench_run;
 
@@ -61,6 +62,7 @@ static int choose_history(bench_run *run)
         longest = count;
         run->history_count = count < HISTORY ? count : HISTORY;
         run->history = items + count - run->history_count;
+        run->times = times ? times + count - run->history_count : NULL;
     }
     return 0;
 }
@@ -120,7 +122,8 @@ static int time_calls(const bench_run *run, const seqrec_model *model, float *sc
     double score[CALLS], top[CALLS];
     int64_t offsets[2] = {0, run->history_count}, best[LIST], found = 0;
     int64_t length = run->data.items < LIST ? run->data.items : LIST;
-    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = run->history};
+    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = run->history,
+                          .timestamps = run->times};
     seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
     seqrec_error error = {0};
     for (int i = -10; i < CALLS; i++) { /* the first ten warm up */

@@ -15,7 +15,7 @@ static const command_text text = {
 
 typedef struct recommend_run {
     data_source source;
-    const char *model_path, *history_text, *user, *allow_text, *deny_text, *candidate_text;
+    const char *model_path, *history_text, *times_text, *request_text, *user, *allow_text, *deny_text, *candidate_text;
     int64_t k, threads;
     int keep_seen, as_json;
     progress bar;
@@ -24,7 +24,7 @@ typedef struct recommend_run {
     id_list history, times, allow, deny, candidates;
     int64_t *items;
     float *scores;
-    int64_t found, skipped;
+    int64_t found, skipped, request_time;
     int64_t who; /* the user's id in a model with users */
     int knows_user;
 } recommend_run;
@@ -34,6 +34,9 @@ static int parse(recommend_run *run, int argc, char **argv)
     const argument table[] = {
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
         {"history", ARGUMENT_TEXT, &run->history_text, "A,B,...", "items by id or name, or @FILE with one on each line",
+         0, 0},
+        {"times", ARGUMENT_TEXT, &run->times_text, "T,...", "models with time: seconds of each event of --history, or @FILE", 0, 0},
+        {"request-time", ARGUMENT_TEXT, &run->request_text, "T", "models with time: when they are asked (default: at the newest event)",
          0, 0},
         {"user", ARGUMENT_TEXT, &run->user, "U", "take the history of this user of --data, and the vector in a model with users", 0, 0},
         {"k", ARGUMENT_COUNT, &run->k, "N", "length of the list (default: 10; with --candidates: all)", 1, 1e9},
@@ -59,6 +62,10 @@ static int check_arguments(recommend_run *run)
     if (run->candidate_text && (run->allow_text || run->deny_text || run->keep_seen))
         return usage_error(text.name,
                            "--candidates excludes --allow, --deny and --keep-seen: it scores exactly what it names");
+    if (run->times_text && !run->history_text)
+        return usage_error(text.name, "--times are those of --history: a file of --data has its own");
+    if (run->request_text && !read_count(run->request_text, &run->request_time))
+        return usage_error(text.name, "--request-time %s: must be a whole number of seconds", run->request_text);
     return check_data_source(text.name, &run->source);
 }
 
@@ -108,10 +115,20 @@ static int take_history(recommend_run *run, const seqrec_dataset *dataset)
     return 0;
 }
 
+static int read_typed_history(recommend_run *run)
+{
+    int outcome = read_ids(run->model, text.name, "history", run->history_text, &run->history);
+    if (!outcome && run->times_text) outcome = read_numbers(text.name, "times", run->times_text, &run->times);
+    if (!outcome && run->times_text && run->times.count != run->history.count)
+        return usage_error(text.name, "--times: %lld of them, and --history has %lld events", (long long)run->times.count,
+                           (long long)run->history.count);
+    return outcome;
+}
+
 static int read_history(recommend_run *run)
 {
     seqrec_dataset *dataset = NULL;
-    if (run->history_text) return read_ids(run->model, text.name, "history", run->history_text, &run->history);
+    if (run->history_text) return read_typed_history(run);
     int outcome = read_data(text.name, run->context, &run->source, &run->bar, &dataset);
     if (!outcome) outcome = take_history(run, dataset);
     seqrec_dataset_release(dataset);
@@ -173,6 +190,7 @@ static int rank_items(recommend_run *run)
     int64_t k = run->k ? run->k : 10, count = seqrec_items_count(run->model);
     k = run->candidate_text ? run->candidates.count : k < count ? k : count > 0 ? count : 1;
     batch.timestamps = run->times.count ? run->times.ids : NULL;
+    batch.request_times = run->request_text ? &run->request_time : NULL;
     batch.users = run->knows_user ? &run->who : NULL;
     filter.allow = run->allow.count ? run->allow.ids : NULL;
     filter.allow_count = run->allow.count;

@@ -10,7 +10,7 @@ enum { EVALUATION_CUTOFFS = 32 };
 typedef struct evaluation_arguments {
     const char *protocol, *split, *division, *cutoff_text, *users_path;
     int64_t cutoffs[EVALUATION_CUTOFFS], cutoff_count, seed, bootstrap, last;
-    int beyond, allow_trained;
+    int beyond, allow_trained, hide_request_time;
     id_list users; /* owned */
 } evaluation_arguments;
 
@@ -23,6 +23,8 @@ typedef struct evaluation_arguments {
         {"cutoffs", ARGUMENT_TEXT, &(e).cutoff_text, "K,...", "list lengths (default: 1,5,10,20)", 0, 0},                \
         {"users", ARGUMENT_TEXT, &(e).users_path, "FILE", "rank for these users only, by id or name, one a line", 0, 0}, \
         {"beyond", ARGUMENT_FLAG, &(e).beyond, NULL, "calibration, novelty, diversity, personalization too", 0, 0},      \
+        {"hide-request-time", ARGUMENT_FLAG, &(e).hide_request_time, NULL,                                               \
+         "models with time: ask at the newest event's time, not at the target's", 0, 0},                                 \
         {"last", ARGUMENT_COUNT, &(e).last, "N", "--beyond: most last items in common (default: 3)", 1, 100},            \
         {"bootstrap",                                                                                                    \
          ARGUMENT_COUNT,                                                                                                 \

@@ -23,10 +23,12 @@ int append_id(id_list *list, int64_t id)
     return 1;
 }
 
+/* model NULL: words are numbers. */
 static int append_word(const seqrec_model *model, const char *option, const char *word, id_list *out)
 {
     int64_t id = 0;
-    if (seqrec_items_find(model, word, &id, NULL) != SEQREC_OK && !read_count(word, &id))
+    if (!model && !read_count(word, &id)) return fail("--%s: '%s' is not a whole number", option, word);
+    if (model && seqrec_items_find(model, word, &id, NULL) != SEQREC_OK && !read_count(word, &id))
         return fail("--%s: '%s' is neither the name of an item of the model nor a number", option, word);
     return append_id(out, id) ? 0 : EXIT_WORK;
 }
@@ -67,5 +69,12 @@ int read_ids(const seqrec_model *model, const char *command, const char *option,
 {
     int outcome = value[0] == '@' ? read_lines(model, option, value + 1, out) : read_commas(model, option, value, out);
     if (!outcome && !out->count) return usage_error(command, "--%s: needs at least one item", option);
+    return outcome;
+}
+
+int read_numbers(const char *command, const char *option, const char *value, id_list *out)
+{
+    int outcome = value[0] == '@' ? read_lines(NULL, option, value + 1, out) : read_commas(NULL, option, value, out);
+    if (!outcome && !out->count) return usage_error(command, "--%s: needs at least one number", option);
     return outcome;
 }

@@ -13,4 +13,6 @@ int append_id(id_list *list, int64_t id);
 /* Reads `value` of --option. A word is looked up among the model's names first, then read as a number.
  * Returns 0 or the exit code, with the reason told. */
 int read_ids(const seqrec_model *model, const char *command, const char *option, const char *value, id_list *out);
+/* Reads whole numbers with commas between, as read_ids reads items. */
+int read_numbers(const char *command, const char *option, const char *value, id_list *out);
 #endif

@@ -31,6 +31,7 @@ static int32_t begin(const seqrec_model *model, const seqrec_batch *batch, const
 {
     SQ_TRY(sq_model_usable(model, error));
     SQ_TRY(sq_batch_read(read_batch, batch, error));
+    SQ_TRY(sq_batch_times_check(model, read_batch, error));
     return read_filter(read_filter_to, filter, error);
 }
 

@@ -71,7 +71,7 @@ static int32_t check_items(const seqrec_trainer *t, const seqrec_batch *batch, s
     return SEQREC_OK;
 }
 
-/* Slots and weights of one sequence in the trainer's own memory; items the model does not have are passed over. */
+/* Slots, weights and times of one sequence in the trainer's own memory; items the model does not have are passed over. */
 static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, int64_t b,
                              sq_plan_sequence *out, seqrec_error *error)
 {
@@ -79,11 +79,13 @@ static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const
     size_t n = (size_t)(batch->offsets[b + 1] - batch->offsets[b]);
     SQ_TRY(sq_grow(memory, (void **)&t->sequence, &t->sequence_capacity, 0, n, sizeof *t->sequence, error));
     SQ_TRY(sq_grow(memory, (void **)&t->sequence_weights, &t->sequence_weights_capacity, 0, n, sizeof(float), error));
-    *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, 0, 0};
+    SQ_TRY(sq_grow(memory, (void **)&t->sequence_times, &t->sequence_times_capacity, 0, n, sizeof(int64_t), error));
+    *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, batch->timestamps ? t->sequence_times : NULL, 0, 0};
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
         int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
         if (slot < 0) continue;
         if (weights) t->sequence_weights[out->n] = weights[i];
+        if (out->times) t->sequence_times[out->n] = batch->timestamps[i];
         t->sequence[out->n++] = slot;
     }
     return SEQREC_OK;
@@ -131,6 +133,7 @@ static int32_t accumulate(seqrec_trainer *t, const seqrec_batch *batch, const fl
     stats->waiting = w->batches;
     if (w->batches < t->options.accumulate) return SEQREC_OK;
     seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items, .users = w->users};
+    all.timestamps = w->times;
     int32_t status = run(t, &all, w->weights, stats, error);
     sq_waiting_rewind(w, status == SEQREC_OK ? &(sq_waiting){0} : &before);
     stats->waiting = 0;
@@ -146,6 +149,7 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
     SQ_TRY(event_weights(trainer, &b, &weights, error));
+    SQ_TRY(sq_batch_times_check(trainer->model, &b, error));
     SQ_CHECK(b.users || !sq_trainer_personal(trainer) || b.sequences == 0, error, SEQREC_E_ARGUMENT,
              "batch.users is NULL: a model with users trains their vectors");
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));

@@ -108,7 +108,37 @@ static void activate_bwd(const sq_kernels *k, const sq_head *h, const rows *b, c
 
 /* ---- a relation's terms of a block ---------------------------------------------------------------------------------- */
 
-static sq_relation relation_of(const sq_head *h, const rows *b) { return sq_relation_within(h->relation, b->i + b->rows - 1); }
+/* What a block adds to: by distance, by time. */
+static size_t relations_of(const sq_head *h, const rows *b, sq_relation to[2])
+{
+    size_t n = 0;
+    if (h->relation) to[n++] = sq_relation_within(h->relation, b->i + b->rows - 1);
+    if (h->timed) {
+        to[n] = *h->timed;
+        to[n++].index += b->i * h->timed->ld_index;
+    }
+    return n;
+}
+
+/* s += r, row by row and pair by pair. */
+static void spread(const sq_kernels *k, const rows *b, const sq_relation *n, size_t ldr, const float *r, float *s)
+{
+    if (n->index)
+        k->pick(b->rows, b->seen, b->more, b->width, n->ld_index, n->index, ldr, r, s);
+    else
+        k->spread(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, ldr, r, s);
+}
+
+/* r [rows][sq_round16(columns)] = sums of s over the pairs of a column. */
+static size_t collect(const sq_kernels *k, const rows *b, const sq_relation *n, const float *s, float *r)
+{
+    size_t padded = sq_round16(n->columns);
+    if (n->index)
+        k->tally(b->rows, b->seen, b->more, b->width, n->ld_index, n->index, padded, s, r);
+    else
+        k->collect(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, padded, s, r);
+    return padded;
+}
 
 /* s += <x_i, table_x> + bias_x, x rows of the block; table_t [width][ld_t]; either may be NULL. */
 static void add_terms(const sq_kernels *k, const sq_head *h, const rows *b, const sq_relation *n, const float *x, size_t ldx,
@@ -119,16 +149,7 @@ static void add_terms(const sq_kernels *k, const sq_head *h, const rows *b, cons
         sq_gemm_from(k, b->rows, padded, h->width, x, ldx, 1, table_t, n->ld_t, bias, r, padded);
     else if (table_t)
         sq_gemm(k, b->rows, padded, h->width, x, ldx, 1, table_t, n->ld_t, r, padded, 0);
-    if (table_t || bias)
-        k->spread(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, table_t ? padded : 0, table_t ? r : bias, s);
-}
-
-/* r [rows][sq_round16(columns)] = sums of s by distance. */
-static size_t collect(const sq_kernels *k, const rows *b, const sq_relation *n, const float *s, float *r)
-{
-    size_t padded = sq_round16(n->columns);
-    k->collect(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, padded, s, r);
-    return padded;
+    if (table_t || bias) spread(k, b, n, table_t ? padded : 0, table_t ? r : bias, s);
 }
 
 /* out += sum_j s_ij values_x */
@@ -164,10 +185,9 @@ static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, 
     const float *q = h->q + b->i * h->ld;
     float *s = scratch->s;
     by_keys(k, h, b, q, h->ld, scratch->kt, s);
-    if (h->relation) {
-        sq_relation n = relation_of(h, b);
-        add_terms(k, h, b, &n, q, h->ld, n.keys_t, n.bias, scratch->r, s);
-    }
+    sq_relation n[2];
+    for (size_t i = 0, count = relations_of(h, b, n); i < count; i++)
+        add_terms(k, h, b, &n[i], q, h->ld, n[i].keys_t, n[i].bias, scratch->r, s);
     activate(k, h, b, s, kept);
 }
 
@@ -176,10 +196,10 @@ static void values(const sq_kernels *k, const sq_head *h, const rows *b, sq_head
 {
     float *s = scratch->s;
     if (!h->gates) {
+        sq_relation n[2];
         of_keys(k, h, b, s, h->v, out, ld_out);
-        if (!h->relation || !h->relation->values) return;
-        sq_relation n = relation_of(h, b);
-        add_values(k, h, b, &n, s, scratch->r, out, ld_out);
+        for (size_t i = 0, count = relations_of(h, b, n); i < count; i++)
+            if (n[i].values) add_values(k, h, b, &n[i], s, scratch->r, out, ld_out);
         return;
     }
     if (!sq_gates_closed(h->gates, b->i, b->rows)) sq_gates_fwd(k, h->gates, b->i, b->rows, b->width, s);
@@ -218,7 +238,8 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
     for (size_t i = 0; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
         const float *block = kept, *d_out = dout + i * ld_out;
-        sq_relation n = h->relation ? relation_of(h, &b) : (sq_relation){0};
+        sq_relation n[2];
+        size_t count = relations_of(h, &b, n);
         if (!kept) {
             probabilities(k, h, &b, scratch, scratch->kept);
             block = scratch->kept;
@@ -226,14 +247,16 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
         for (size_t r = 0; r < b.rows; r++)
             scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
         by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
-        if (n.values) add_terms(k, h, &b, &n, d_out, ld_out, n.values_t, NULL, scratch->r, scratch->d);
+        for (size_t r = 0; r < count; r++)
+            if (n[r].values) add_terms(k, h, &b, &n[r], d_out, ld_out, n[r].values_t, NULL, scratch->r, scratch->d);
         if (h->gates) sq_gates_bwd(k, h->gates, i, b.rows, b.width, h->dropout.scale, block, scratch->d);
         activate_bwd(k, h, &b, block, scratch->delta, scratch->p, scratch->d);
         if (h->gates) sq_gates_fwd(k, h->gates, i, b.rows, b.width, scratch->p);
         to_keys(k, h, &b, scratch->p, d_out, ld_out, dv);
         of_keys(k, h, &b, scratch->d, h->k, dq + i * h->ld, h->ld);
         to_keys(k, h, &b, scratch->d, h->q + i * h->ld, h->ld, dk);
-        if (h->relation) terms_bwd(k, h, &b, &n, scratch->p, scratch->d, d_out, ld_out, scratch->r, dq + i * h->ld);
+        for (size_t r = 0; r < count; r++)
+            terms_bwd(k, h, &b, &n[r], scratch->p, scratch->d, d_out, ld_out, scratch->r, dq + i * h->ld);
         if (kept) kept += b.rows * b.width;
     }
 }

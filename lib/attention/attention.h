@@ -16,7 +16,8 @@ typedef struct sq_head {
     sq_dropout dropout; /* on the probabilities */
     uint64_t mask_row;  /* row of the mask that token 0 uses */
     const sq_gates *gates; /* of the sequence, or NULL: all open */
-    const sq_relation *relation; /* NULL: none; one with values goes without gates */
+    const sq_relation *relation; /* by distance; NULL: none; one with values goes without gates */
+    const sq_relation *timed;    /* by time, the same */
 } sq_head;
 
 /* Working memory of one thread for sequences of up to `longest` tokens. */
@@ -26,7 +27,7 @@ typedef struct sq_head_scratch {
     float delta[SQ_ATTENTION_ROWS];
     float *r; /* [SQ_ATTENTION_ROWS][round16(columns)], with a relation */
 } sq_head_scratch;
-/* columns: of the relation, or 0. */
+/* columns: of the longer relation, or 0. */
 void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out);
 
 /* Floats that fwd writes to `kept` for bwd: about length^2 / 2, bidirectional length^2. */

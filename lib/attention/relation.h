@@ -1,14 +1,18 @@
-/* attention: terms of scores and values that depend on how far apart query and key are. */
+/* attention: terms of scores and values that depend on how far apart query and key are, in events or in time. */
 #ifndef SQ_RELATION_H
 #define SQ_RELATION_H
+#include <stdint.h>
 #include "tensor/gemm.h"
 
 /* Relative terms of one head: the pair of query i and key j has row x = j - i + past of each table, cut to 0 .. columns - 1
- * (Shaw, Uszkoreit, Vaswani 2018, whose w_clip(j - i, -k, k) these are; T5, ALiBi and HSTU have the bias alone):
+ * (Shaw, Uszkoreit, Vaswani 2018, whose w_clip(j - i, -k, k) these are; T5, ALiBi and HSTU have the bias alone), or with an index
+ * x = index[i * ld_index + j] (of time: TiSASRec, HSTU):
  *     score_ij = (<q_i, k_j + keys_x> + bias_x) / sqrt(width),  out_i = sum_j a_ij (v_j + values_x)
  * Any of the three may be NULL. Rows of keys and values are `ld` apart, as wide as the head's; a bias is read up to round16. */
 typedef struct sq_relation {
     size_t past, columns, ld;
+    const uint16_t *index;              /* [length][ld_index] for the keys that a query sees, or NULL: by distance */
+    size_t ld_index;
     const float *bias;                  /* [columns] */
     const float *keys, *values;         /* [columns][ld] */
     const float *keys_t, *values_t;     /* [width][ld_t], for whoever multiplies by them */
@@ -16,7 +20,8 @@ typedef struct sq_relation {
     float *dbias, *dkeys, *dvalues;     /* gradients, += , laid out as what they are of; dbias up to round16(columns) */
 } sq_relation;
 
-/* The columns that queries up to `last` of a sequence can need: those of larger distances are cut off, 16 at a time. */
+/* The columns that queries up to `last` of a sequence can need: those of larger distances are cut off, 16 at a time. Without an
+ * index. */
 static inline sq_relation sq_relation_within(const sq_relation *relation, size_t last)
 {
     sq_relation r = *relation;

@@ -68,6 +68,8 @@ static int32_t read_extras(sq_job *j, seqrec_error *error)
              INT32_MAX);
     SQ_CHECK((o->users == NULL) == (o->user_count == 0), error, SEQREC_E_ARGUMENT,
              "users is %s but user_count is %" PRId64, o->users == NULL ? "NULL" : "given", o->user_count);
+    SQ_CHECK(o->hide_request_time == 0 || o->hide_request_time == 1, error, SEQREC_E_RANGE,
+             "hide_request_time = %d is neither 0 nor 1", (int)o->hide_request_time);
     SQ_CHECK(o->cold_events >= 0, error, SEQREC_E_RANGE, "cold_events = %" PRId64 " is negative", o->cold_events);
     SQ_CHECK(o->last_items >= 0 && o->last_items <= SQ_PERSONAL_MOST, error, SEQREC_E_RANGE,
              "last_items = %" PRId64 " is not in 0..%d", o->last_items, SQ_PERSONAL_MOST);
@@ -164,6 +166,7 @@ static int32_t prepare_pass(sq_job *j, const sq_job_plan *plan, seqrec_error *er
     pass->protocol = j->protocol;
     pass->cases = &j->cases;
     pass->candidates = sampled ? &j->candidates : NULL;
+    pass->hide_request_time = j->options->hide_request_time;
     pass->progress = j->options->progress;
     pass->progress_context = j->options->progress_context;
     pass->total = plan->passes * j->cases.count;

@@ -12,6 +12,7 @@
 typedef struct bench {
     sq_encode_scratch encode;
     int32_t *slots; /* [longest history] */
+    int64_t *times; /* [longest history] of a model that is timed */
     float *users;   /* [USERS][padded d] */
 } bench;
 
@@ -44,10 +45,13 @@ static int32_t score(void *context, int32_t worker, const sq_histories *historie
         int64_t known = 0;
         for (int64_t e = histories->offsets[q]; e < histories->offsets[q + 1]; e++) {
             const int32_t slot = s->slot_of[histories->items[e]];
-            if (slot >= 0) b->slots[known++] = slot;
+            if (slot < 0) continue;
+            if (s->model->layout.timed) b->times[known] = histories->times[e];
+            b->slots[known++] = slot;
         }
-        const int32_t user = s->user_of[histories->users[q]];
-        sq_encode(&s->encoder, b->slots, known, user, &b->encode, b->users + q * s->scoring.width);
+        const sq_history history = {.slots = b->slots, .times = b->times, .n = known, .user = s->user_of[histories->users[q]],
+                                    .ask = histories->asks != NULL ? histories->asks[q] : 0};
+        sq_encode(&s->encoder, &history, &b->encode, b->users + q * s->scoring.width);
     }
     sq_score_rows(&s->scoring, b->users, users, s->rows, s->inverse_norms, items, scores, items);
     for (size_t q = 0; q < users; q++)
@@ -80,6 +84,7 @@ static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
         bench measured, *b = arena->base == NULL ? &measured : &s->benches[i];
         sq_encode_scratch_take(arena, s->model, sq_encode_window(s->model, longest), &b->encode);
         b->slots = SQ_TAKE(arena, int32_t, (size_t)longest);
+        b->times = SQ_TAKE(arena, int64_t, s->model->layout.timed ? (size_t)longest : 0);
         b->users = SQ_TAKE(arena, float, floats);
     }
 }
@@ -99,6 +104,9 @@ static void map_items(model_scorer *s)
 static int32_t furnish(model_scorer *s, seqrec_error *error)
 {
     const int64_t longest = longest_history(s->dataset);
+    SQ_CHECK(!s->model->layout.timed || s->dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
+             "the model has time = %s, and this dataset has no times of its events",
+             s->model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
     sq_arena measured = {0};
     carve(s, &measured, longest);
     SQ_TRY(sq_weights_settle(s->model, s->snapshot->weights, error));

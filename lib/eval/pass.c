@@ -18,7 +18,7 @@ typedef struct bench {
     float *direction; /* [width] sum of the list's unit vectors */
     int64_t *users, *offsets;
     int32_t *items;
-    int64_t *times;
+    int64_t *times, *asks;
     sq_candidate_scratch draw;
 } bench;
 
@@ -80,15 +80,17 @@ static int32_t furnish(bench *b, const run *r)
     b->offsets = sq_alloc(memory, block + 1, sizeof(int64_t));
     b->items = sq_alloc(memory, longest, sizeof(int32_t));
     b->times = sq_alloc(memory, r->pass->dataset->timestamps != NULL ? longest : 0, sizeof(int64_t));
+    b->asks = sq_alloc(memory, block, sizeof(int64_t));
     b->draw.mark = sq_alloc_zero(memory, r->pass->candidates != NULL ? items : 0, sizeof(uint32_t));
     b->draw.pool = b->keys;
     return b->scores != NULL && b->keys != NULL && b->top != NULL && b->users != NULL && b->offsets != NULL &&
-           b->items != NULL && b->times != NULL && b->draw.mark != NULL && b->weights != NULL && b->direction != NULL;
+           b->items != NULL && b->times != NULL && b->asks != NULL && b->draw.mark != NULL && b->weights != NULL && b->direction != NULL;
 }
 
 static void clear(bench *b, const sq_memory *memory)
 {
     sq_free(memory, b->draw.mark);
+    sq_free(memory, b->asks);
     sq_free(memory, b->times);
     sq_free(memory, b->items);
     sq_free(memory, b->offsets);
@@ -110,13 +112,19 @@ static sq_histories gather(const run *r, bench *b, int64_t from, int64_t end)
         const int64_t at = b->offsets[c - from];
         memcpy(b->items + at, sq_case_items(pass->cases, one), (size_t)one->history * sizeof(int32_t));
         if (timestamps != NULL) {
-            memcpy(b->times + at, timestamps + pass->dataset->offsets[one->user],
-                   (size_t)one->history * sizeof(int64_t));
+            const int64_t *times = timestamps + pass->dataset->offsets[one->user];
+            memcpy(b->times + at, times, (size_t)one->history * sizeof(int64_t));
+            b->asks[c - from] = times[one->history - pass->hide_request_time];
         }
         b->users[c - from] = one->user;
         b->offsets[c - from + 1] = at + one->history;
     }
-    return (sq_histories){end - from, b->users, b->offsets, b->items, timestamps != NULL ? b->times : NULL};
+    return (sq_histories){end - from,
+                          b->users,
+                          b->offsets,
+                          b->items,
+                          timestamps != NULL ? b->times : NULL,
+                          timestamps != NULL ? b->asks : NULL};
 }
 
 static void keep_list(const run *r, bench *b, int64_t at)

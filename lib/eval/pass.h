@@ -26,6 +26,7 @@ typedef struct sq_pass {
     const sq_protocol *protocol;
     const sq_cases *cases;
     const sq_candidates *candidates; /* of sampled protocols */
+    int32_t hide_request_time; /* 1: asked at the newest event's time, not at the target's */
     seqrec_progress_fn progress;     /* may be NULL; counts cases over all passes */
     void *progress_context;
     int64_t done, total;

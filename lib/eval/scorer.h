@@ -11,6 +11,7 @@ typedef struct sq_histories {
     const int64_t *offsets; /* [count + 1] into items */
     const int32_t *items;   /* dense indices, oldest first */
     const int64_t *times;   /* same layout, or NULL */
+    const int64_t *asks;    /* [count] when each is asked, or NULL */
 } sq_histories;
 
 /* The vectors of a model's items. */

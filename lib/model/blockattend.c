@@ -1,5 +1,6 @@
-/* model: attention of one block over the packed sequences, with its gates and relative terms. */
+/* model: attention of one block over the packed sequences, with its gates, positions and relative terms. */
 #include "model/blockpass.h"
+#include "position/absolute.h"
 #include <string.h>
 
 /* Turns queries and keys of x [tokens][3 * hp], or their gradients back again, by the places of their events. */
@@ -11,6 +12,31 @@ static void rotate(const sq_block_pass *a, float sign, float *x)
         size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
         for (size_t h = 0; h < 2 * (size_t)a->l->heads; h++)
             a->k->rotate(n, half, ld, half, a->l->cosines, a->l->sines, sign, x + start * ld + h * dhp);
+    }
+}
+
+/* The position of token t of n. */
+static size_t position_of(const sq_block_pass *a, size_t t, size_t n)
+{
+    sq_position_rule rule = a->net->options->position == SQ_POSITION_START ? sq_position_from_start : sq_position_from_end;
+    return (size_t)rule((int32_t)t, (int32_t)n);
+}
+
+/* position_place = attention: keys and values get their positions' vectors; or these the gradients of x [tokens][3 * hp]. */
+static void add_positions(const sq_block_pass *a, float *x, float *grads)
+{
+    if (a->net->options->position_place != SQ_PLACE_ATTENTION) return;
+    const size_t tables[2] = {a->l->position_keys, a->l->position_values};
+    for (int32_t i = 0; i < a->batch->sequences; i++) {
+        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
+        for (size_t t = 0; t < 2 * n; t++) {
+            float *row = x + (start + t / 2) * 3 * a->hp + (1 + t % 2) * a->hp;
+            size_t at = tables[t % 2] + position_of(a, t / 2, n) * a->hp;
+            if (grads)
+                a->k->add(a->hp, row, grads + at);
+            else
+                a->k->add(a->hp, sq_param(a, at), row);
+        }
     }
 }
 
@@ -63,12 +89,19 @@ static const sq_gates *gates_of(const sq_block_pass *a, int32_t sequence, size_t
     return to;
 }
 
-/* Of a head, or NULL; grads: for the backward pass, or NULL. */
-static const sq_relation *relation_of(const sq_block_pass *a, int32_t head, float *grads, sq_relation *to)
+/* What a head adds by distance and by time; grads: for the backward pass, or NULL. */
+static void relate(const sq_block_pass *a, int32_t sequence, int32_t head, float *grads, sq_relation to[2], sq_head *h)
 {
-    if (!a->l->columns) return NULL;
-    *to = sq_relation_of_head(a->l, a->net->weights, a->block, head, &a->work->relations, grads);
-    return to;
+    size_t ld = sq_round16((size_t)a->work->longest);
+    if (a->l->columns) {
+        to[0] = sq_relation_of_head(a->l, a->net->weights, a->block, head, &a->work->relations, grads);
+        h->relation = &to[0];
+    }
+    if (!a->l->timed) return;
+    to[1] = sq_timed_relation_of_head(a->l, a->net->weights, head, &a->work->relations, grads);
+    to[1].index = a->work->index + (size_t)a->batch->starts[sequence] * ld;
+    to[1].ld_index = ld;
+    h->timed = &to[1];
 }
 
 void sq_block_attend(const sq_block_pass *a, size_t from)
@@ -76,6 +109,7 @@ void sq_block_attend(const sq_block_pass *a, size_t from)
     float *kept = a->s->kept;
     sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, NULL,
                       &a->work->relations);
+    add_positions(a, a->s->qkv, NULL);
     rotate(a, 1, a->s->qkv);
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         sq_gates values;
@@ -84,9 +118,9 @@ void sq_block_attend(const sq_block_pass *a, size_t from)
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
-            sq_relation relation;
+            sq_relation relations[2];
             head.gates = gates;
-            head.relation = relation_of(a, h, NULL, &relation);
+            relate(a, i, h, NULL, relations, &head);
             sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
@@ -114,9 +148,9 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
-            sq_relation relation;
+            sq_relation relations[2];
             head.gates = gates;
-            head.relation = relation_of(a, h, grads, &relation);
+            relate(a, i, h, grads, relations, &head);
             sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
                         dq + a->hp, dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
@@ -125,6 +159,7 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
     }
     sq_relations_close(a->l, a->net->options, a->block, &a->work->relations, grads);
     rotate(a, -1, a->work->dqkv);
+    add_positions(a, a->work->dqkv, grads);
 }
 
 /* Between [heads][dhp] and [d] when there is no output projection. */

@@ -101,8 +101,10 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->near_y = SQ_TAKE(arena, float, n * dp);
         out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
-    if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)l->columns, &out->head);
+    const int32_t columns = l->columns > l->time_columns ? l->columns : l->time_columns;
+    if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)columns, &out->head);
     sq_relations_take(arena, l, training, &out->relations);
+    out->index = l->timed ? SQ_TAKE(arena, uint16_t, n * sq_round16((size_t)longest)) : NULL;
     if (!l->rp) return;
     sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
     out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
@@ -493,9 +495,20 @@ void sq_network_read_bwd(const sq_network *net, size_t n, const float *x, sq_wor
     sq_readout_bwd(net->kernels, net->layout, net->weights, net->transposed, n, x, &work->readout, du, dx, grads);
 }
 
+/* How far apart in time the events of each sequence are, for all blocks and both passes. */
+static void index_times(const sq_layout *l, const sq_micro_batch *batch, sq_workspace *work)
+{
+    size_t ld = sq_round16((size_t)work->longest);
+    for (int32_t i = 0; i < batch->sequences && l->timed; i++) {
+        size_t start = (size_t)batch->starts[i], n = (size_t)batch->starts[i + 1] - start;
+        sq_time_index(l, batch->times + start, batch->asks + start, n, ld, work->index + start * ld);
+    }
+}
+
 void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *out)
 {
     const sq_layout *l = net->layout;
+    index_times(l, batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, batch, work, b);
         block_fwd(&a, 0);
@@ -519,11 +532,13 @@ void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     }
 }
 
-void sq_network_last(const sq_network *net, int32_t length, sq_workspace *work, float *out)
+void sq_network_last(const sq_network *net, int32_t length, const int64_t *times, const int64_t *asks, sq_workspace *work,
+                     float *out)
 {
     const sq_layout *l = net->layout;
     int32_t starts[2] = {0, length};
-    sq_micro_batch batch = {length, 1, length, starts, 0};
+    sq_micro_batch batch = {length, 1, length, starts, 0, times, asks};
+    index_times(l, &batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
         block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);

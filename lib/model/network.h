@@ -33,6 +33,8 @@ typedef struct sq_micro_batch {
     int32_t tokens, sequences, longest;
     const int32_t *starts; /* [sequences + 1] */
     int64_t first;         /* index of token 0 in the whole batch: row of its dropout masks */
+    const int64_t *times;  /* [tokens], in order within a sequence, for a layout that is timed; else not read */
+    const int64_t *asks;   /* [tokens] the times that they look back from (time = bias) */
 } sq_micro_batch;
 
 /* A branch and the logits of the gate on it. */
@@ -62,6 +64,7 @@ typedef struct sq_workspace {
     float *t1, *t2, *dqkv, *dheads, *dhidden, *dbefore, *dz, *dbranch; /* backward */
     sq_head_scratch head;
     sq_relations relations;   /* of the block at hand */
+    uint16_t *index;          /* by time: [tokens][sq_round16(longest)] */
     sq_content_scratch gates; /* content gates */
     float *dsides;            /* [tokens][2 * rp] */
     sq_saved near;            /* Jacobian term: a block beside its own input, [tokens][dp] each */
@@ -83,9 +86,10 @@ void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_w
  * order e (Hutchinson 1990; Hoffman, Roberts, Yaida 2019). */
 void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,
                     float *grads);
-/* Inference on one sequence of `length` tokens already in x[0]: only the last token's user vector, to out [dp]. Same bits as
- * sq_network_fwd and sq_network_read give it without dropout. */
-void sq_network_last(const sq_network *network, int32_t length, sq_workspace *work, float *out);
+/* Inference on one sequence of `length` tokens already in x[0], with times and asks as a micro-batch has them: only the last token's
+ * user vector, to out [dp]. Same bits as sq_network_fwd and sq_network_read give it without dropout. */
+void sq_network_last(const sq_network *network, int32_t length, const int64_t *times, const int64_t *asks, sq_workspace *work,
+                     float *out);
 
 /* u [n][dp]: user vectors of n states x (one at a time without training), and the way back, as in readout.h. */
 void sq_network_read(const sq_network *network, size_t n, const float *x, sq_workspace *work, float *u);

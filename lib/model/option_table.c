@@ -50,6 +50,15 @@ const sq_option sq_option_table[] = {
     INTEGER(M, relative_buckets, "32", 4, 1024, "Buckets of relative = t5; with mask = bidirectional half of them each way."),
     INTEGER(M, relative_distance, "128", 2, 65536, "Distances from this on share the last bucket of relative = t5."),
     REAL(M, rotary_base, "10000", 1, 1e9, "Base of the wavelengths of relative = rotary."),
+    CHOICE(M, position_place, "input", "input|attention",
+           "Where learned positions are added: to the input, or to keys and values of every block (TiSASRec)."),
+    CHOICE(M, time, "none", "none|bias|intervals",
+           "What attention knows of the time between two events: nothing, a learned bias by its logarithm in seconds (HSTU), or "
+           "vectors added to keys and values by it as a multiple of the sequence's smallest gap (TiSASRec). Needs timestamps."),
+    BOOLEAN(M, time_request, "true",
+            "With time = bias an event looks back from the time of the next one, the newest from that of the request (HSTU); false: from "
+            "its own time."),
+    INTEGER(M, time_span, "256", 1, 65535, "Intervals from this on share the last vector of time = intervals."),
     BOOLEAN(M, scale_embeddings, "true", "Multiply item vectors by sqrt(dim) at the input."),
     BOOLEAN(M, embedding_norm, "false", "Layer norm on the input embedding, before its dropout."),
     BOOLEAN(M, final_norm, "true", "Layer norm behind the last block."),
@@ -336,6 +345,23 @@ static void hstu(sq_options *o)
     o->average_epochs = 10;
 }
 
+/* The same with its bias by time. */
+static void hstu_time(sq_options *o)
+{
+    hstu(o);
+    o->time = SQ_TIME_BIAS;
+}
+
+/* TiSASRec's published program (Li, Wang, McAuley 2020): SASRec's with positions and intervals in keys and values, a window of 50 and
+ * intervals up to 256 units. Its dropout on the vectors of each pair is none here. */
+static void tisasrec(sq_options *o)
+{
+    original(o);
+    o->time = SQ_TIME_INTERVALS;
+    o->position_place = SQ_PLACE_ATTENTION;
+    o->max_length = 50;
+}
+
 static const struct {
     const char *name;
     void (*change)(sq_options *options);
@@ -350,6 +376,8 @@ static const struct {
     {"rec-denoiser", rec_denoiser},
     {"esasrec", esasrec},
     {"hstu", hstu},
+    {"hstu-time", hstu_time},
+    {"tisasrec", tisasrec},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))
 

@@ -243,6 +243,20 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_time(const sq_options *o, seqrec_error *error)
+{
+    const int keeps = o->position_place == SQ_PLACE_ATTENTION;
+    SQ_CHECK(!keeps || o->position == SQ_POSITION_END || o->position == SQ_POSITION_START, error, SEQREC_E_ARGUMENT,
+             "position_place = attention is a place for position = end or start");
+    SQ_CHECK(!keeps || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "position_place = attention and user_embedding = prefix: the user's token has no position");
+    SQ_CHECK(o->time != SQ_TIME_INTERVALS || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "gates go with terms of scores, not with those of values, which time = intervals has");
+    SQ_CHECK(o->time != SQ_TIME_INTERVALS || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "time = intervals and user_embedding = prefix: the user's token has no time");
+    return SEQREC_OK;
+}
+
 static int32_t check_blocks(const sq_options *o, seqrec_error *error)
 {
     SQ_CHECK(!o->residual_gate || o->wiring == SQ_WIRING_PRE_NORM, error, SEQREC_E_ARGUMENT,
@@ -296,6 +310,8 @@ static int32_t check_mixer(const sq_options *o, seqrec_error *error)
     SQ_CHECK(o->attention == SQ_ATTENTION_SOFTMAX && o->relative == SQ_RELATIVE_NONE && o->position != SQ_POSITION_REVERSED, error,
              SEQREC_E_ARGUMENT,
              "attention = hstu, relative and position = reversed are ways of attention, which mixer = spectral takes the place of");
+    SQ_CHECK(o->time == SQ_TIME_NONE && o->position_place == SQ_PLACE_INPUT, error, SEQREC_E_ARGUMENT,
+             "time and position_place = attention are ways of attention, which mixer = spectral takes the place of");
     SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates are those of attention, which mixer = spectral takes the place of");
     SQ_CHECK(o->dropout_attention < 0, error, SEQREC_E_ARGUMENT,
@@ -336,6 +352,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_TRY(check_gates(options, error));
     SQ_TRY(check_mixer(options, error));
     SQ_TRY(check_relative(options, error));
+    SQ_TRY(check_time(options, error));
     SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));
     SQ_TRY(check_score(options, error));

@@ -19,6 +19,8 @@ enum {
     SQ_RELATIVE_ROTARY,
     SQ_RELATIVE_CHOICES
 };
+enum { SQ_PLACE_INPUT, SQ_PLACE_ATTENTION };
+enum { SQ_TIME_NONE, SQ_TIME_BIAS, SQ_TIME_INTERVALS };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
@@ -75,6 +77,7 @@ typedef struct sq_options {
     int64_t attention, hstu_length, norm_affine, residual_gate;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
+    int64_t position_place, time, time_request, time_span;
     int64_t mixer, spectral_window;
     /* training */
     int64_t objective, maskings;
@@ -143,6 +146,11 @@ static inline int64_t sq_options_user_dim(const sq_options *options)
 static inline int64_t sq_options_width(const sq_options *options)
 {
     return options->dim + (options->user_embedding == SQ_USER_CONCATENATED ? sq_options_user_dim(options) : 0);
+}
+/* Whether positions are part of the input. */
+static inline int sq_options_input_positions(const sq_options *options)
+{
+    return options->position != SQ_POSITION_NONE && options->position_place == SQ_PLACE_INPUT;
 }
 /* Events of a spectral filter's window; 0: blocks attend. */
 static inline int64_t sq_options_window(const sq_options *options)

@@ -1,6 +1,7 @@
 /* model: building the parameter layout, starting values, and the order of files. */
 #include "model/parameters.h"
 #include "base/rng.h"
+#include "position/interval.h"
 #include "position/relative.h"
 #include "layer/filter.h"
 #include <math.h>
@@ -219,6 +220,15 @@ static size_t relative_table(builder *b, const char *name, int64_t rows, int64_t
     return p->offset;
 }
 
+/* A bias for each of them, the same for all heads. */
+static size_t bias_table(builder *b, const char *name, int64_t columns)
+{
+    size_t at = relative_table(b, name, 1, columns, round16(columns));
+    b->layout->parameters[b->layout->count - 1].rank = 1;
+    b->layout->parameters[b->layout->count - 1].table = 0;
+    return at;
+}
+
 /* Row x of a table is for keys x - past events behind the query. The tables of position = reversed are made of other parameters
  * and have only a place. */
 static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
@@ -228,13 +238,10 @@ static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
         at->relative_keys = relative_table(b, "relative_key.weight", l->columns, l->dh, l->dhp);
         at->relative_values = relative_table(b, "relative_value.weight", l->columns, l->dh, l->dhp);
     }
-    if (l->relative == SQ_RELATIVE_BIAS) {
-        at->relative_bias = relative_table(b, "relative_bias.weight", 1, l->columns, round16(l->columns));
-        l->parameters[l->count - 1].rank = 1;
-        l->parameters[l->count - 1].table = 0;
-    }
+    if (l->relative == SQ_RELATIVE_BIAS) at->relative_bias = bias_table(b, "relative_bias.weight", l->columns);
     if (l->relative == SQ_RELATIVE_T5)
         at->relative_bias = relative_table(b, "relative_bias.weight", o->relative_buckets, l->heads, l->bias_ld);
+    if (l->timed == SQ_TIME_BIAS) at->time_bias = bias_table(b, "time_bias.weight", SQ_TIME_BUCKETS);
     if (l->relative != SQ_RELATIVE_REVERSED) return;
     at->relative_keys = reserve(b, (size_t)l->columns * (size_t)l->relative_ld);
     at->relative_values = at->relative_keys + (size_t)l->hp;
@@ -293,6 +300,8 @@ static void widths(sq_layout *l, const sq_options *o)
     l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
     relative_widths(l, o);
+    l->timed = (int32_t)o->time;
+    l->time_columns = o->time == SQ_TIME_BIAS ? SQ_TIME_BUCKETS : o->time == SQ_TIME_INTERVALS ? (int32_t)o->time_span + 1 : 0;
     l->residual_gate = (int32_t)o->residual_gate;
     if (o->attention == SQ_ATTENTION_HSTU)
         l->pointwise = 1.0f / (float)(o->hstu_length ? o->hstu_length : o->max_length);
@@ -314,6 +323,31 @@ static size_t table(builder *b, const char *name, int64_t rows)
     return p->offset;
 }
 
+/* A table of what is added to keys or values of all heads. */
+static size_t head_table(builder *b, const char *name, int64_t rows)
+{
+    const sq_layout *l = b->layout;
+    size_t at = relative_table(b, name, rows, l->heads * l->dh, l->hp);
+    sq_parameter *p = &b->layout->parameters[b->layout->count - 1];
+    p->col_group = l->dh;
+    p->col_group_ld = l->dhp;
+    return at;
+}
+
+/* What all blocks add to their keys and values. */
+static void shared_terms(builder *b, const sq_options *o)
+{
+    sq_layout *l = b->layout;
+    if (o->position_place == SQ_PLACE_ATTENTION) {
+        l->position_keys = head_table(b, "position_key.weight", l->length);
+        l->position_values = head_table(b, "position_value.weight", l->length);
+    }
+    if (l->timed == SQ_TIME_INTERVALS) {
+        l->time_keys = head_table(b, "time_key.weight", l->time_columns);
+        l->time_values = head_table(b, "time_value.weight", l->time_columns);
+    }
+}
+
 static void build(sq_layout *l, const sq_options *o)
 {
     builder b = {l, -1};
@@ -321,7 +355,8 @@ static void build(sq_layout *l, const sq_options *o)
         l->ones = reserve(&b, (size_t)l->dp);
         l->zeros = reserve(&b, (size_t)l->dp);
     }
-    if (o->position != SQ_POSITION_NONE) l->position = table(&b, "position.weight", l->length);
+    shared_terms(&b, o);
+    if (sq_options_input_positions(o)) l->position = table(&b, "position.weight", l->length);
     if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
     if (o->embedding_norm) norm(&b, o, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
     for (b.block = 0; b.block < l->blocks; b.block++) block(&b, o, &l->block[b.block]);

@@ -26,13 +26,14 @@ typedef struct sq_block_at {
     size_t gate_sides, gate_open; /* gates = content: [dp][2 * rp], and their common logit */
     size_t relative_keys, relative_values; /* [columns][relative_ld] */
     size_t relative_bias;                  /* relative = bias: [columns]; t5: [buckets][bias_ld] */
+    size_t time_bias;                      /* time = bias: [SQ_TIME_BUCKETS] */
     size_t unit;                           /* attention = hstu: the matrix of u */
     size_t residual_gate[2], residual_gate_bias[2]; /* residual_gate: of attention's and the feed-forward layers' branch */
 } sq_block_at;
 
 #define SQ_MOST_BLOCKS 64
-#define SQ_BLOCK_PARAMETERS 25 /* at most, of a block */
-#define SQ_OTHER_PARAMETERS 16 /* at most, outside blocks */
+#define SQ_BLOCK_PARAMETERS 26 /* at most, of a block */
+#define SQ_OTHER_PARAMETERS 20 /* at most, outside blocks */
 #define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS)
 
 /* Which relative terms attention has: the choices of option `relative`, and what position = reversed asks for. */
@@ -54,11 +55,14 @@ typedef struct sq_layout {
     int32_t bidirectional;   /* attention sees the whole sequence */
     int32_t relative, past, columns; /* scheme, and its tables as in attention/relation.h; 0 columns: none by distance */
     int32_t relative_ld, bias_ld;
+    int32_t timed, time_columns; /* option time, and the rows of its tables */
     float *cosines, *sines;  /* relative = rotary: [tokens of a window][dh / 2] of the angles */
     float pointwise;         /* attention = hstu: what its scores are multiplied by; else 0 */
     int32_t residual_gate;
     int32_t window, ahead;   /* mixer = spectral: taps of a filter, else 0; those of events to come */
     int32_t final_norm, transform; /* 1: there is one */
+    size_t position_keys, position_values; /* position_place = attention: [length][hp] */
+    size_t time_keys, time_values;         /* time = intervals: [time_columns][hp] */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
         head_norm_bias, user_default, log_scale, ones, zeros, floats;
     sq_block_at *block;

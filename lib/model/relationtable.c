@@ -1,5 +1,6 @@
-/* model: relative terms of a block's heads. */
+/* model: relative terms of a block's heads, by distance and by time. */
 #include "model/relationtable.h"
+#include "position/interval.h"
 #include "position/relative.h"
 #include <math.h>
 #include <string.h>
@@ -19,6 +20,17 @@ static int has_tables(const sq_layout *l)
     return l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_REVERSED;
 }
 
+static size_t padded_times(const sq_layout *l) { return sq_round16((size_t)l->time_columns); }
+
+static void take_timed(sq_arena *arena, const sq_layout *l, int32_t training, sq_relations *out)
+{
+    size_t padded = padded_times(l), table = (size_t)l->hp * padded;
+    if (l->timed == SQ_TIME_BIAS) out->time_bias = SQ_TAKE(arena, float, padded);
+    if (l->timed == SQ_TIME_BIAS && training) out->dtime_bias = SQ_TAKE(arena, float, padded);
+    if (l->timed == SQ_TIME_INTERVALS) out->time_keys_t = SQ_TAKE(arena, float, table);
+    if (l->timed == SQ_TIME_INTERVALS && training) out->time_values_t = SQ_TAKE(arena, float, table);
+}
+
 void sq_relations_take(sq_arena *arena, const sq_layout *l, int32_t training, sq_relations *out)
 {
     size_t padded = padded_columns(l), heads = (size_t)l->heads, table = table_heads(l) * (size_t)l->dhp * padded;
@@ -27,6 +39,7 @@ void sq_relations_take(sq_arena *arena, const sq_layout *l, int32_t training, sq
     if (has_bias(l) && training) out->dbias = SQ_TAKE(arena, float, heads * padded);
     if (has_tables(l)) out->keys_t = SQ_TAKE(arena, float, table);
     if (has_tables(l) && training) out->values_t = SQ_TAKE(arena, float, table);
+    take_timed(arena, l, training, out);
 }
 
 /* ---- biases --------------------------------------------------------------------------------------------------------- */
@@ -86,6 +99,52 @@ static void transpose_tables(const sq_kernels *k, const sq_layout *l, const sq_b
     }
 }
 
+/* ---- by time -------------------------------------------------------------------------------------------------------- */
+
+static void open_timed(const sq_kernels *k, const sq_layout *l, const sq_block_at *at, const float *weights, int backward,
+                       sq_relations *r)
+{
+    size_t padded = padded_times(l), columns = (size_t)l->time_columns, hp = (size_t)l->hp;
+    if (l->timed == SQ_TIME_BIAS) {
+        k->scale(padded, bias_factor(l), weights + at->time_bias, r->time_bias);
+        if (backward) memset(r->dtime_bias, 0, padded * sizeof *r->dtime_bias);
+    }
+    if (l->timed != SQ_TIME_INTERVALS) return;
+    k->transpose(columns, hp, weights + l->time_keys, hp, r->time_keys_t, padded);
+    if (backward) k->transpose(columns, hp, weights + l->time_values, hp, r->time_values_t, padded);
+}
+
+sq_relation sq_timed_relation_of_head(const sq_layout *l, const float *weights, int32_t head, const sq_relations *r, float *grads)
+{
+    size_t own = (size_t)head * (size_t)l->dhp, padded = padded_times(l);
+    sq_relation n = {.columns = (size_t)l->time_columns, .ld = (size_t)l->hp, .ld_t = padded};
+    n.bias = r->time_bias;
+    n.dbias = grads ? r->dtime_bias : NULL;
+    if (l->timed != SQ_TIME_INTERVALS) return n;
+    n.keys = weights + l->time_keys + own;
+    n.values = weights + l->time_values + own;
+    n.keys_t = r->time_keys_t + own * padded;
+    if (!grads) return n;
+    n.values_t = r->time_values_t + own * padded;
+    n.dkeys = grads + l->time_keys + own;
+    n.dvalues = grads + l->time_values + own;
+    return n;
+}
+
+void sq_time_index(const sq_layout *l, const int64_t *times, const int64_t *asks, size_t n, size_t ld, uint16_t *index)
+{
+    double unit = l->timed == SQ_TIME_INTERVALS ? sq_time_unit(times, n) : 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t seen = l->bidirectional ? n : i + 1;
+        if (l->timed == SQ_TIME_INTERVALS)
+            sq_time_intervals(times, seen, times[i], times[0], unit, l->time_columns - 1, index + i * ld);
+        else
+            sq_time_buckets(times, seen, asks[i], index + i * ld);
+    }
+}
+
+/* ---- a pass --------------------------------------------------------------------------------------------------------- */
+
 void sq_relations_open(const sq_kernels *k, const sq_layout *l, const sq_options *o, const float *weights,
                        int32_t block, int32_t longest, const float *grads, sq_relations *r)
 {
@@ -94,6 +153,7 @@ void sq_relations_open(const sq_kernels *k, const sq_layout *l, const sq_options
     if (has_bias(l)) open_biases(l, o, at, weights, r);
     if (has_bias(l) && grads) memset(r->dbias, 0, (size_t)l->heads * padded_columns(l) * sizeof *r->dbias);
     if (has_tables(l)) transpose_tables(k, l, at, weights, grads != NULL, r);
+    open_timed(k, l, at, weights, grads != NULL, r);
 }
 
 sq_relation sq_relation_of_head(const sq_layout *l, const float *weights, int32_t block, int32_t head, const sq_relations *r,
@@ -117,6 +177,8 @@ sq_relation sq_relation_of_head(const sq_layout *l, const float *weights, int32_
 
 void sq_relations_close(const sq_layout *l, const sq_options *o, int32_t block, const sq_relations *r, float *grads)
 {
+    for (int32_t x = 0; x < l->time_columns && r->dtime_bias; x++)
+        grads[l->block[block].time_bias + (size_t)x] += bias_factor(l) * r->dtime_bias[x];
     if (l->relative != SQ_RELATIVE_BIAS && l->relative != SQ_RELATIVE_T5) return;
     for (int32_t h = 0; h < l->heads; h++)
         for (int64_t x = (int64_t)r->first; x < l->columns; x++)

@@ -31,6 +31,8 @@ void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t 
     const sq_layout *l = &model->layout;
     const int32_t tokens = window + (model->options.user_embedding == SQ_USER_PREFIX);
     out->rows = SQ_TAKE(arena, const float *, (size_t)window);
+    out->times = SQ_TAKE(arena, int64_t, l->timed ? (size_t)tokens : 0);
+    out->asks = SQ_TAKE(arena, int64_t, l->timed ? (size_t)tokens : 0);
     out->joined = l->d != l->vd || l->bias ? SQ_TAKE(arena, float, (size_t)l->dp) : NULL;
     sq_workspace_take(arena, l, &model->options, tokens, tokens, 0, &out->work);
 }
@@ -45,9 +47,28 @@ static void normalise(const sq_network *network, float *u)
     network->kernels->scale(width, factor, u, u);
 }
 
-void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
-               float *out)
+/* Times of the tokens of the last `events` events: a user's token in front has that of the first, a [MASK] behind that of the
+ * request. */
+static void put_times(const sq_encoder *encoder, const sq_history *history, int32_t events, sq_encode_scratch *scratch)
 {
+    const sq_network *network = &encoder->network;
+    const int64_t *times = history->times + history->n - events;
+    const int32_t first = sq_embed_first(&encoder->embedding), asks = network->layout->bidirectional;
+    const int32_t tokens = first + events + asks;
+    if (first) scratch->times[0] = times[0];
+    memcpy(scratch->times + first, times, (size_t)events * sizeof *times);
+    if (asks) scratch->times[first + events] = history->ask;
+    memcpy(scratch->asks, scratch->times, (size_t)tokens * sizeof *times);
+    if (asks || !network->options->time_request) return;
+    memcpy(scratch->asks + first, times + 1, (size_t)(events - 1) * sizeof *times);
+    scratch->asks[tokens - 1] = history->ask;
+}
+
+void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *out)
+{
+    const int32_t *slots = history->slots;
+    const int32_t user = history->user;
+    const int64_t n = history->n;
     const sq_network *network = &encoder->network;
     sq_embedding embedding = encoder->embedding;
     const int32_t asks = network->layout->bidirectional; /* [MASK] stands where the next event will */
@@ -61,7 +82,9 @@ void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32
     if (asks) scratch->rows[events] = network->weights + network->layout->mask;
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
     sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
-    sq_network_last(network, sq_embed_tokens(&embedding, window), &scratch->work, scratch->joined ? scratch->joined : out);
+    if (network->layout->timed) put_times(encoder, history, events, scratch);
+    sq_network_last(network, sq_embed_tokens(&embedding, window), scratch->times, scratch->asks, &scratch->work,
+                    scratch->joined ? scratch->joined : out);
     if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
     if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
 }

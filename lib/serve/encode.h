@@ -18,6 +18,7 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
 typedef struct sq_encode_scratch {
     sq_workspace work;
     const float **rows; /* [window] */
+    int64_t *times, *asks; /* [tokens] of a layout that is timed */
     float *joined;      /* [padded d] of the network when a user vector is more than that or less, else NULL */
 } sq_encode_scratch;
 
@@ -26,10 +27,17 @@ void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t 
 /* Tokens of the pass for a history of n events: its last ones, and with mask = bidirectional [MASK] behind them. */
 int32_t sq_encode_window(const seqrec_model *model, int64_t n);
 
-/* The user vector after the items in slots[n], oldest first: what the network makes of the newest event, or with mask =
+/* A history, oldest event first. */
+typedef struct sq_history {
+    const int32_t *slots; /* [n] */
+    const int64_t *times; /* [n] of a layout that is timed, in order; else not read */
+    int64_t n;
+    int64_t ask;          /* time of the request, likewise */
+    int32_t user;         /* slot of the user table, or -1 for a user without a row (any in a model without users) */
+} sq_history;
+
+/* The user vector after a history: what the network makes of the newest event, or with mask =
  * bidirectional of the [MASK] behind it (BERT4Rec, section 3.6). To out [padded length of an item's]: zero when n is 0, with score =
- * cosine divided by its length and the temperature; with item_bias 1 stands where an item has its bias. user: slot of the user table, or -1 for a user without a row (any in a model
- * without users). Its bits depend on weights, slots and user alone. */
-void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
-               float *out);
+ * cosine divided by its length and the temperature; with item_bias 1 stands where an item has its bias. Its bits depend on weights and history alone. */
+void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *out);
 #endif

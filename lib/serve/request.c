@@ -55,7 +55,9 @@ static void look_up_run(void *arg, int32_t task, int32_t worker)
         int64_t known = batch->offsets[b];
         for (int64_t e = batch->offsets[b]; e < batch->offsets[b + 1]; e++) {
             const int32_t slot = sq_catalogue_find(catalogue, batch->items[e]);
-            if (slot >= 0) l->request->slots[known++] = slot;
+            if (slot < 0) continue;
+            if (l->request->times != NULL) l->request->times[known] = batch->timestamps[e];
+            l->request->slots[known++] = slot;
         }
         l->request->known[b] = known - batch->offsets[b];
     }
@@ -138,6 +140,7 @@ static void carve(sq_request *request, sq_arena *arena, sq_request_layout layout
     request->seats = SQ_TAKE(arena, sq_seat, threads);
     request->seat_of = SQ_TAKE(arena, int32_t, threads);
     request->slots = SQ_TAKE(arena, int32_t, (size_t)sq_batch_events(request->batch));
+    if (request->model->layout.timed) request->times = SQ_TAKE(arena, int64_t, (size_t)sq_batch_events(request->batch));
     request->known = SQ_TAKE(arena, int64_t, (size_t)request->batch->sequences);
     if (finds_users(request)) request->users = SQ_TAKE(arena, int32_t, (size_t)request->batch->sequences);
     if (layout != NULL) layout(arg, arena);
@@ -206,7 +209,11 @@ void sq_request_run(sq_request *request, int64_t tasks, sq_request_body body, vo
 
 void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, float *out)
 {
-    const int32_t user = request->users != NULL ? request->users[b] : -1;
-    sq_encode(&request->encoder, request->slots + request->batch->offsets[b], request->known[b], user, &seat->encode,
-              out);
+    const int64_t at = request->batch->offsets[b], n = request->known[b], *asks = request->batch->request_times;
+    sq_history history = {.slots = request->slots + at, .n = n, .user = request->users != NULL ? request->users[b] : -1};
+    if (request->times != NULL && n > 0) {
+        history.times = request->times + at;
+        history.ask = asks != NULL ? asks[b] : history.times[n - 1];
+    }
+    sq_encode(&request->encoder, &history, &seat->encode, out);
 }

@@ -637,6 +637,22 @@ static void collect(size_t n, size_t at, size_t seen, size_t more, size_t ld, si
     }
 }
 
+static void pick(size_t n, size_t seen, size_t more, size_t ld, size_t ldi, const uint16_t *index, size_t ldr, const float *r,
+                 float *s)
+{
+    for (size_t i = 0; i < n; i++, r += ldr, s += ld, index += ldi)
+        for (size_t j = 0; j < seen + i * more; j++) s[j] += r[index[j]];
+}
+
+static void tally(size_t n, size_t seen, size_t more, size_t ld, size_t ldi, const uint16_t *index, size_t ldr, const float *s,
+                  float *r)
+{
+    for (size_t i = 0; i < n; i++, r += ldr, s += ld, index += ldi) {
+        memset(r, 0, ldr * sizeof *r);
+        for (size_t j = 0; j < seen + i * more; j++) r[index[j]] += s[j];
+    }
+}
+
 static void rotate(size_t n, size_t half, size_t ld, size_t ldt, const float *cosines, const float *sines, float sign, float *x)
 {
     for (size_t r = 0; r < n; r++, x += ld, cosines += ldt, sines += ldt)
@@ -714,6 +730,8 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .gate_bwd = gate_bwd,
     .spread = spread,
     .collect = collect,
+    .pick = pick,
+    .tally = tally,
     .rotate = rotate,
     .exp_shift = exp_shift,
     .exp = exp_rows,

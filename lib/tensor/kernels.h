@@ -125,6 +125,12 @@ typedef struct sq_kernels {
                    const float *r, float *s);
     void (*collect)(size_t n, size_t at, size_t seen, size_t more, size_t ld, size_t past, size_t columns, size_t ldr,
                     const float *s, float *r);
+    /* The same where each pair has a term of its own choice: column j of row r has the term r[x], x = index[r * ldi + j].
+     * pick: s += r; tally: r [n][ldr] = sums. */
+    void (*pick)(size_t n, size_t seen, size_t more, size_t ld, size_t ldi, const uint16_t *index, size_t ldr, const float *r,
+                 float *s);
+    void (*tally)(size_t n, size_t seen, size_t more, size_t ld, size_t ldi, const uint16_t *index, size_t ldr, const float *s,
+                  float *r);
     /* Rotates the pairs (e, half + e) of each of n rows of x by the angles whose cosines and sines stand in rows [half], ldt
      * apart; sign -1 turns backwards. Nothing beyond 2 * half columns is touched. */
     void (*rotate)(size_t n, size_t half, size_t ld, size_t ldt, const float *cosines, const float *sines, float sign, float *x);

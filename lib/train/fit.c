@@ -32,6 +32,7 @@ typedef struct job {
     int64_t count, window_count, samples; /* objective = cloze has a window more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
     float *weights;    /* [longest] of its events as targets */
+    int64_t *times;    /* [longest] of its events */
     double *seconds;   /* of this call's epochs */
     size_t seconds_capacity;
     int64_t epochs, targets;
@@ -110,13 +111,14 @@ static int32_t list_users(job *j, seqrec_error *error)
     }
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
+    j->times = sq_alloc(memory, (size_t)longest, sizeof *j->times);
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         train = slots_of(j, u, train, j->sequence);
         for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
     }
     int32_t status = SEQREC_OK;
-    if (!counts || !j->users || !j->sequence || !j->weights)
+    if (!counts || !j->users || !j->sequence || !j->weights || !j->times)
         status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     else if (j->count == 0)
         status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
@@ -219,6 +221,14 @@ static int32_t check_values(const job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_times(const job *j, seqrec_error *error)
+{
+    SQ_CHECK(!j->t->model->layout.timed || j->data->timestamps, error, SEQREC_E_ARGUMENT,
+             "time = %s needs the times of the events, which this dataset does not have",
+             j->t->model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
+    return SEQREC_OK;
+}
+
 /* Users who have something to train on get rows when the trainer is new to the data: who comes without is served better by the
  * default vector, and who was forgotten since the first fit stays forgotten. */
 static int32_t add_users(job *j, seqrec_error *error)
@@ -234,6 +244,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_division_check(&j->division, j->data, error));
     SQ_TRY(check_same(j, split, error));
     SQ_TRY(check_values(j, error));
+    SQ_TRY(check_times(j, error));
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
@@ -256,6 +267,7 @@ static void drop(job *j)
     sq_free(memory, j->order);
     sq_free(memory, j->sequence);
     sq_free(memory, j->weights);
+    sq_free(memory, j->times);
     sq_free(memory, j->seconds);
 }
 
@@ -284,6 +296,17 @@ static const float *weights_of(const job *j, int64_t user, int64_t n)
     return j->weights;
 }
 
+/* Their times, where the model reads them. */
+static const int64_t *times_of(const job *j, int64_t user, int64_t n)
+{
+    const int32_t *items = j->data->sequence + j->data->offsets[user];
+    int64_t kept = 0;
+    if (!j->t->model->layout.timed) return NULL;
+    for (int64_t i = 0; i < n; i++)
+        if (j->slot_of[items[i]] >= 0) j->times[kept++] = j->data->timestamps[j->data->offsets[user] + i];
+    return j->times;
+}
+
 static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *error)
 {
     sq_trainer *t = j->t;
@@ -291,7 +314,7 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
     for (int64_t i = first; i < last; i++) {
         int64_t u = j->windows[j->order[i]].user, end = j->windows[j->order[i]].end, train, valid;
         sq_division_user(&j->division, j->data, u, &train, &valid);
-        sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train)};
+        sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train), .times = times_of(j, u, train)};
         int64_t before = end < train ? slots_of(j, u, end, j->sequence) : 0;
         s.n = slots_of(j, u, train, j->sequence);
         s.behind = end < train ? s.n - before : 0;

@@ -23,6 +23,8 @@ static int32_t reserve(sq_plan *p, const sq_memory *memory, int64_t tokens, int6
     SQ_TRY(GROW(seen_ends, p->sequences, p->sequences + 1));
     SQ_TRY(GROW(target_starts, starts, p->sequences + 2));
     SQ_TRY(GROW(inputs, p->tokens, p->tokens + tokens));
+    SQ_TRY(GROW(times, p->tokens, p->tokens + tokens));
+    SQ_TRY(GROW(asks, p->tokens, p->tokens + tokens));
     SQ_TRY(GROW(targets, p->target_count, p->most_targets + targets));
     SQ_TRY(GROW(target_tokens, p->target_count, p->most_targets + targets));
     SQ_TRY(GROW(weights, p->target_count, p->most_targets + targets));
@@ -36,6 +38,15 @@ static void note_seen(sq_plan *p, const sq_plan_sequence *s)
     memcpy(p->seen + p->seen_count, s->slots, (size_t)s->n * sizeof *s->slots);
     p->seen_starts[p->sequences] = p->seen_count;
     p->seen_ends[p->sequences] = p->seen_count += s->n;
+}
+
+/* Makes n events from `from` on the next tokens, which look back from the times of the events `ahead` of them. */
+static void put_events(sq_plan *p, const sq_plan_sequence *s, int64_t from, int64_t n, int64_t ahead)
+{
+    memcpy(p->inputs + p->tokens, s->slots + from, (size_t)n * sizeof *s->slots);
+    if (!s->times) return;
+    memcpy(p->times + p->tokens, s->times + from, (size_t)n * sizeof *s->times);
+    memcpy(p->asks + p->tokens, s->times + from + ahead, (size_t)n * sizeof *s->times);
 }
 
 /* Enters the sequence whose inputs and `targets` targets stand behind those of the others. */
@@ -66,7 +77,7 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
     if (n < 2) return SEQREC_OK;
     SQ_TRY(reserve(p, memory, t, t, sequence->n, error));
     note_seen(p, sequence);
-    memcpy(p->inputs + p->tokens, slots + n - window, (size_t)t * sizeof *slots);
+    put_events(p, sequence, n - window, t, 1);
     memcpy(p->targets + p->target_count, slots + n - t, (size_t)t * sizeof *slots);
     for (int64_t i = 0; i < t; i++) {
         p->target_tokens[p->target_count + i] = p->tokens + i;
@@ -81,7 +92,7 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
 /* The events before event `at`, which is the target. */
 static void add_prefix(sq_plan *p, const sq_plan_sequence *s, int64_t at, int64_t tokens, double decay)
 {
-    memcpy(p->inputs + p->tokens, s->slots + at - tokens, (size_t)tokens * sizeof *s->slots);
+    put_events(p, s, at - tokens, tokens, 1);
     p->targets[p->target_count] = s->slots[at];
     p->target_tokens[p->target_count] = p->tokens + tokens - 1;
     p->weights[p->target_count] = weight_of(s, at, decay);
@@ -134,7 +145,6 @@ static void mask_places(sq_plan *p, const sq_cloze *c, const sq_plan_sequence *s
 int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
                           double decay, const sq_cloze *c, seqrec_error *error)
 {
-    const int32_t *slots = sequence->slots;
     int64_t n = sequence->n - sequence->behind;
     int64_t window = n < max_length ? n : max_length, most = (int64_t)(c->probability * (double)window + 0.5), first;
     uint64_t counter = (uint64_t)p->sequences * DRAWS;
@@ -142,7 +152,7 @@ int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_seq
     if (most < 1) most = 1;
     SQ_TRY(reserve(p, memory, window, most, sequence->n, error));
     note_seen(p, sequence);
-    memcpy(p->inputs + p->tokens, slots + n - window, (size_t)window * sizeof *slots);
+    put_events(p, sequence, n - window, window, 0);
     int64_t count = masked_of(c, counter, window, most, &first);
     mask_places(p, c, sequence, counter, n - window, window, first, count, decay);
     enter(p, window, count, most);
@@ -205,6 +215,8 @@ void sq_plan_free(sq_plan *p, const sq_memory *memory)
     sq_free(memory, p->seen_starts);
     sq_free(memory, p->seen_ends);
     sq_free(memory, p->inputs);
+    sq_free(memory, p->times);
+    sq_free(memory, p->asks);
     sq_free(memory, p->target_starts);
     sq_free(memory, p->targets);
     sq_free(memory, p->weights);

@@ -20,6 +20,8 @@ typedef struct sq_plan {
     int64_t *starts;       /* [sequences + 1] first token of each sequence */
     int64_t *seen_starts, *seen_ends; /* [sequences] into seen; prefixes of one history share it */
     int32_t *inputs;       /* [tokens] slots; -1: [MASK] */
+    int64_t *times, *asks; /* [tokens] of the events, and the times they look back from: of what comes next, in a masked sequence their
+                              own; undefined for sequences without times */
     int64_t *target_starts; /* [sequences + 1] first target of each sequence */
     int32_t *targets;       /* [target_count] slots */
     float *weights;         /* [target_count] share of each in the loss; after sq_plan_finish they add up to 1 */
@@ -29,7 +31,7 @@ typedef struct sq_plan {
     int32_t *users;        /* [sequences] */
     sq_micro *micro;       /* [micro_count] */
     int64_t slot_starts[SQ_GRADIENT_SLOTS + 1]; /* micro-batches of each gradient slot */
-    size_t starts_capacity, seen_starts_capacity, seen_ends_capacity, inputs_capacity, target_starts_capacity, targets_capacity,
+    size_t times_capacity, asks_capacity, starts_capacity, seen_starts_capacity, seen_ends_capacity, inputs_capacity, target_starts_capacity, targets_capacity,
         target_tokens_capacity, weights_capacity, seen_capacity, users_capacity, micro_capacity;
 } sq_plan;
 
@@ -38,6 +40,7 @@ void sq_plan_clear(sq_plan *plan);
 typedef struct sq_plan_sequence {
     const int32_t *slots; /* [n] */
     const float *weights; /* [n] of each event as a target, or NULL: 1 */
+    const int64_t *times; /* [n], or NULL: the sequence has none */
     int64_t n;
     int64_t behind; /* events at the end that are neither inputs nor targets, only seen */
 } sq_plan_sequence;

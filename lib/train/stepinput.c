@@ -17,6 +17,9 @@ void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *o
     const sq_layout *l = &t->model->layout;
     size_t n = (size_t)t->plan.most_tokens, tokens = prefixed(t) ? 2 * n : n; /* a sequence has at least one event */
     size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->part ? n : 0;
+    size_t timed = prefixed(t) && l->timed ? tokens : 0;
+    out->times = SQ_TAKE(arena, int64_t, timed);
+    out->asks = SQ_TAKE(arena, int64_t, timed);
     out->direct = is_plain(t) && !l->transform && t->options.objective == SQ_OBJECTIVE_NEXT;
     out->states = out->direct ? NULL : SQ_TAKE(arena, float, states);
     out->dstates = out->direct ? NULL : SQ_TAKE(arena, float, states);
@@ -44,17 +47,39 @@ static int32_t events_of(const sq_trainer *t, const sq_micro *m, int32_t i, int3
     return (int32_t)(starts[i + 1] - starts[i]);
 }
 
+/* The times of the tokens; a token of a user has that of its first event. */
+static void step_times(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s, sq_micro_batch *batch)
+{
+    const sq_plan *p = &t->plan;
+    const int64_t *asks = t->options.time_request ? p->asks : p->times;
+    int32_t first;
+    if (!t->model->layout.timed) return;
+    batch->times = p->times + m->first_token;
+    batch->asks = asks + m->first_token;
+    for (int32_t i = 0, to = 0; i < m->sequences && prefixed(t); i++) {
+        int32_t n = events_of(t, m, i, &first);
+        for (int32_t k = 0; k <= n; k++, to++) {
+            int64_t from = m->first_token + first + (k ? k - 1 : 0);
+            s->times[to] = p->times[from];
+            s->asks[to] = k ? asks[from] : p->times[from];
+        }
+        batch->times = s->times;
+        batch->asks = s->asks;
+    }
+}
+
 sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
     int32_t extra = prefixed(t), first;
     sq_micro_batch batch = {m->tokens + extra * m->sequences, m->sequences, m->longest + extra, s->starts,
-                            m->first_token + extra * (int64_t)m->first_sequence};
+                            m->first_token + extra * (int64_t)m->first_sequence, NULL, NULL};
     for (int32_t i = 0; i < m->tokens; i++) {
         int32_t slot = p->inputs[m->first_token + i];
         s->items[i] = slot < 0 ? t->weights + t->model->layout.mask : sq_trainer_row(t, slot);
     }
     s->starts[m->sequences] = batch.tokens;
+    step_times(t, m, s, &batch);
     for (int32_t i = 0; i < m->sequences; i++) {
         int32_t n = events_of(t, m, i, &first);
         s->starts[i] = first + extra * i;

@@ -60,7 +60,8 @@ struct seqrec_trainer {
     sq_waiting waiting;
     int32_t *sequence;       /* slots of one sequence of the host's batch */
     float *sequence_weights; /* of its events as targets */
-    size_t sequence_capacity, sequence_weights_capacity;
+    int64_t *sequence_times;
+    size_t sequence_capacity, sequence_weights_capacity, sequence_times_capacity;
     sq_row_entries entries;
     size_t candidates; /* entries per target behind the inputs: targets and the draws of its own; 0 in a full softmax */
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
@@ -198,6 +199,7 @@ typedef struct sq_step_scratch {
     float *bias, *dbias; /* [targets] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
+    int64_t *times, *asks; /* [tokens of the network] of a layout that is timed, with tokens of users */
     const float **rows;  /* [targets][candidates] */
     float *inverse_norm; /* cosine: [targets][candidates] */
     float *expected;     /* logq: [targets][candidates] */

@@ -13,11 +13,13 @@ int32_t sq_waiting_add(sq_waiting *w, const sq_memory *memory, const seqrec_batc
     SQ_TRY(GROW(users, w->sequences, w->sequences + batch->sequences));
     SQ_TRY(GROW(items, w->events, w->events + n));
     SQ_TRY(GROW(weights, w->events, w->events + n));
+    SQ_TRY(GROW(times, w->events, w->events + n));
     w->offsets[w->sequences] = w->events;
     for (int64_t b = 0; b < batch->sequences; b++) w->offsets[w->sequences + b + 1] = w->events + batch->offsets[b + 1];
     for (int64_t b = 0; b < batch->sequences; b++) w->users[w->sequences + b] = batch->users ? batch->users[b] : 0;
     if (n > 0) memcpy(w->items + w->events, batch->items, (size_t)n * sizeof *w->items);
     for (int64_t i = 0; i < n; i++) w->weights[w->events + i] = weights ? weights[i] : 1;
+    for (int64_t i = 0; i < n; i++) w->times[w->events + i] = batch->timestamps ? batch->timestamps[i] : 0;
     w->sequences += batch->sequences;
     w->events += n;
     w->batches++;
@@ -29,6 +31,7 @@ void sq_waiting_free(sq_waiting *w, const sq_memory *memory)
     sq_free(memory, w->offsets);
     sq_free(memory, w->items);
     sq_free(memory, w->weights);
+    sq_free(memory, w->times);
     sq_free(memory, w->users);
     *w = (sq_waiting){0};
 }

@@ -9,8 +9,9 @@ typedef struct sq_waiting {
     int64_t *offsets; /* [sequences + 1] */
     int64_t *items;   /* [events] */
     float *weights;   /* [events] */
+    int64_t *times;   /* [events]; 0 where the batch had none */
     int64_t *users;   /* [sequences]; 0 where the batch had none */
-    size_t offsets_capacity, items_capacity, weights_capacity, users_capacity;
+    size_t offsets_capacity, items_capacity, weights_capacity, times_capacity, users_capacity;
 } sq_waiting;
 
 /* Adds a batch that has been checked; weights NULL: 1. On failure nothing changes. */

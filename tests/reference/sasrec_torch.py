@@ -29,6 +29,7 @@ class Options:
     score: str = "dot"  # or "cosine"
     temperature: float = 1.0  # divides cosines
     position: str = "start"
+    position_place: str = "input"  # or "attention": in keys and values
     norm_eps: float = 1e-8
     mask: str = "causal"  # or "bidirectional": every event sees its whole sequence, and row -1 is [MASK]
     embedding_norm: bool = False
@@ -44,6 +45,9 @@ class Options:
     relative_buckets: int = 32
     relative_distance: int = 128
     rotary_base: float = 10000.0
+    time: str = "none"  # or "bias" (HSTU), "intervals" (TiSASRec)
+    time_request: bool = True  # a bias looks back from the next event, not from the event itself
+    time_span: int = 256
     mixer: str = "attention"  # or "spectral": a learned filter for each channel in the place of attention
     spectral_window: int = 0  # events it covers; 0: max_length
 
@@ -150,10 +154,20 @@ class Relation(nn.Module):
             block.relative_bias = Weight(self.columns)
         if o.relative == "t5":
             block.relative_bias = nn.Embedding(o.relative_buckets, o.heads)
+        if o.time == "bias":
+            block.time_bias = Weight(129)
 
     def places(self, n):
         offset = torch.arange(n).unsqueeze(0) - torch.arange(n).unsqueeze(1)
         return offset, (offset + self.past).clamp(0, self.columns - 1)
+
+    def by_time(self, block, around):
+        """The bias by time, of pairs [n][n]; what around.when has in front is no event and takes the first one's time."""
+        if self.options.time != "bias":
+            return 0
+        times, asks = around.when
+        apart = ((asks if self.options.time_request else times).unsqueeze(1) - times.unsqueeze(0)).abs().clamp(min=1)
+        return block.time_bias.weight[(torch.log(apart.double()) / 0.301).floor().long().clamp(0, 128)]
 
     def bias(self, block, n):
         o, (offset, index) = self.options, self.places(n)
@@ -167,14 +181,31 @@ class Relation(nn.Module):
             return -slopes.view(-1, 1, 1) * offset.abs()
         return 0
 
-    def pairs(self, block, n, width, positions):
+    def intervals(self, n, width, around):
+        """Vectors that keys and values have more by time, [heads][n][n][width]."""
+        times = around.when[0].double()
+        gaps = times.diff()
+        unit = gaps[gaps > 0].min() if (gaps > 0).any() else 1
+        tau = ((times - times[0]) / unit).round()
+        index = (tau.unsqueeze(1) - tau).abs().clamp(max=self.options.time_span).long()
+        return [table.weight[index].view(n, n, self.options.heads, width).permute(2, 0, 1, 3)
+                for table in (around.time_key, around.time_value)]
+
+    def pairs(self, block, n, width, around):
         """Vectors that keys and values have more in each pair, [heads][n][n][width], or None."""
+        by_distance = self.by_distance(block, n, width, around)
+        if self.options.time != "intervals":
+            return by_distance
+        by_time = self.intervals(n, width, around)
+        return [a + b for a, b in zip(by_distance, by_time)] if by_distance else by_time
+
+    def by_distance(self, block, n, width, around):
         o, (offset, index) = self.options, self.places(n)
         if o.relative == "shaw":
             return [t.weight[index].expand(o.heads, n, n, width) for t in (block.relative_key, block.relative_value)]
         if o.position != "reversed":
             return None
-        moved = positions.weight - positions.weight[0]
+        moved = around.position.weight - around.position.weight[0]
         by_distance = ((moved @ layer.weight.T).view(-1, o.heads, width) for layer in (block.key, block.value))
         return [t[(-offset).clamp(min=0)].permute(2, 0, 1, 3) for t in by_distance]
 
@@ -198,19 +229,24 @@ class Attention(nn.Module):
         self.relation = Relation(options, dim // options.heads)
         self.relation.tables(self, dim // options.heads)
 
-    def mixed(self, asking, known, positions):
+    def mixed(self, asking, known, around):
+        """around: the model, for what its blocks share."""
         n, dim = known.shape
         o, heads, width = self.options, self.options.heads, dim // self.options.heads
         act = nn.functional.silu if o.attention == "hstu" else nn.Identity()
         query, key, value = (act(layer(x)).view(n, heads, width).transpose(0, 1)
                              for layer, x in ((self.query, asking), (self.key, known), (self.value, known)))
+        if o.position_place == "attention":
+            key, value = (x + table(around.places).view(n, heads, width).transpose(0, 1)
+                          for x, table in ((key, around.position_key), (value, around.position_value)))
         if o.relative == "rotary":
             query, key = rotary(query, o.rotary_base), rotary(key, o.rotary_base)
-        pairs = self.relation.pairs(self, n, width, positions)
+        pairs = self.relation.pairs(self, n, width, around)
         logits = query @ key.transpose(1, 2)
         if pairs:
             logits = logits + torch.einsum("hid,hijd->hij", query, pairs[0])
         logits = logits / (1 if o.attention == "hstu" else math.sqrt(width)) + self.relation.bias(self, n)
+        logits = logits + self.relation.by_time(self, around)
         future = torch.ones(n, n, dtype=torch.bool).triu(1 if o.mask == "causal" else n)
         if o.attention == "hstu":
             weights = nn.functional.silu(logits).masked_fill(future, 0) / (o.hstu_length or o.max_length)
@@ -230,10 +266,10 @@ class HSTUBlock(Attention):
         super().__init__(options, dim)
         self.unit, self.output = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim)
 
-    def forward(self, x, positions=None):
+    def forward(self, x, around=None):
         plain = nn.LayerNorm(x.shape[1], eps=self.options.norm_eps, elementwise_affine=False)
         y = plain(x)
-        return x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, positions)))
+        return x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, around)))
 
 
 class Block(Attention):
@@ -255,10 +291,10 @@ class Block(Attention):
         if options.residual_gate:
             self.attention_residual_gate, self.ffn_residual_gate = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
-    def attend(self, asking, known, positions):
+    def attend(self, asking, known, around):
         if self.options.mixer == "spectral":
             return self.filter(known)
-        mixed = self.mixed(asking, known, positions)
+        mixed = self.mixed(asking, known, around)
         return self.output(mixed) if self.options.output_projection else mixed
 
     def mix_norm(self, x):
@@ -270,18 +306,18 @@ class Block(Attention):
         act = torch.relu if self.options.activation == "relu" else nn.functional.gelu
         return self.ffn_out(act(self.ffn_in(x)))
 
-    def forward(self, x, positions=None):
+    def forward(self, x, around=None):
         if self.options.wiring == "post_norm":
-            x = self.mix_norm(x + self.attend(x, x, positions))
+            x = self.mix_norm(x + self.attend(x, x, around))
             return self.ffn_norm(x + self.feed_forward(x))
         if self.options.wiring == "pre_norm":
             gated = self.options.residual_gate
             y = self.mix_norm(x)
-            x = x + self.attend(y, y, positions) * (torch.sigmoid(self.attention_residual_gate(x)) if gated else 1)
+            x = x + self.attend(y, y, around) * (torch.sigmoid(self.attention_residual_gate(x)) if gated else 1)
             return x + self.feed_forward(self.ffn_norm(x)) * (torch.sigmoid(self.ffn_residual_gate(x)) if gated else 1)
         # 2018: only the query is normalised, and both residuals start from the normalised tensor.
         y = self.attention_norm(x)
-        z = self.ffn_norm(y + self.attend(y, x, positions))
+        z = self.ffn_norm(y + self.attend(y, x, around))
         return z + self.feed_forward(z)
 
 
@@ -290,8 +326,12 @@ class SASRec(nn.Module):
         super().__init__()
         self.options = options
         self.items = Table(options)
-        if options.position != "none":
+        if options.position_place == "attention":
+            self.position_key, self.position_value = (nn.Embedding(options.max_length, options.width()) for _ in range(2))
+        elif options.position != "none":
             self.position = nn.Embedding(options.max_length, options.width())
+        if options.time == "intervals":
+            self.time_key, self.time_value = (nn.Embedding(options.time_span + 1, options.width()) for _ in range(2))
         if options.mask == "bidirectional":
             self.mask = nn.Embedding(1, options.dim)
         if options.embedding_norm:
@@ -305,10 +345,15 @@ class SASRec(nn.Module):
             self.head = nn.Linear(options.width(), options.width())
             self.head_norm = norm(options, options.width())
 
-    def forward(self, rows, user=None):
+    def forward(self, rows, user=None, when=None):
         """User vectors [n][dim] after each event of one sequence of item rows, oldest first, cut to the window; `user` is
-        the row of the sequence's user. A concatenated user's part of the score is left out: it is the same for all items."""
+        the row of the sequence's user, `when` the times of the events and those they look back from. A concatenated user's part
+        of the score is left out: it is the same for all items."""
         rows = torch.as_tensor(rows, dtype=torch.long)[-self.options.max_length:]
+        if when:
+            times, asks = (torch.as_tensor(x, dtype=torch.long)[-len(rows):] for x in when)
+            front = times[:1] if self.options.user_embedding == "prefix" else times[:0]
+            self.when = torch.cat([front, times]), torch.cat([front, asks])
         x = self.items.weight[rows.clamp(min=0), :self.options.dim]
         if self.options.mask == "bidirectional":
             x = torch.where((rows == MASK).unsqueeze(-1), self.mask.weight, x)
@@ -321,28 +366,31 @@ class SASRec(nn.Module):
             x = x + vector
         elif how == "concatenated":
             x = torch.cat([x, vector.expand(len(rows), -1)], dim=1)
-        if self.options.position != "none":
-            places = torch.arange(len(rows))
-            if self.options.position == "end":
-                places = len(rows) - 1 - places
+        places = torch.arange(len(rows))
+        self.places = len(rows) - 1 - places if self.options.position == "end" else places
+        if self.options.position != "none" and self.options.position_place == "input":
+            places = self.places
             x = x + self.position(places * 0 if self.options.position == "reversed" else places)
         if how == "prefix":
             x = torch.cat([vector.unsqueeze(0), x])
         if self.options.embedding_norm:
             x = self.embedding_norm(x)
         for block in self.blocks:
-            x = block(x, getattr(self, "position", None))
+            x = block(x, self)
         if self.options.final_norm:
             x = self.final_norm(x)
         if self.options.head == "transform":
             x = self.head_norm(nn.functional.gelu(self.head(x)))
         return x[-len(rows):, :self.options.dim]
 
-    def user(self, rows, user=None):
-        """User vector [dim] after a history: at its last event, or at a [MASK] behind it."""
+    def user(self, rows, user=None, clock=None):
+        """User vector [dim] after a history: at its last event, or at a [MASK] behind it. clock: its times, and that of the request."""
+        times, ask = clock or ([0] * len(rows), 0)
+        asks = times[1:] + [ask]
         if self.options.mask == "bidirectional":
             rows = list(rows)[max(0, len(rows) - self.options.max_length + 1):] + [MASK]
-        return self(rows, user)[-1]
+            times = asks = times + [ask]
+        return self(rows, user, (times, asks))[-1]
 
     def scores(self, users, rows=None):
         """Scores [..., items] of user vectors, for all items or for the rows of a tensor shaped [..., k]."""

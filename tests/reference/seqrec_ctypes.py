@@ -125,7 +125,7 @@ class Evaluation(Sized):
                 ("cutoffs", I64P), ("cutoff_count", c_int64), ("bootstrap", c_int64), ("baselines", c_int32),
                 ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p),
                 ("users", I64P), ("user_count", c_int64), ("beyond", c_int32), ("breakdown", c_int32),
-                ("cold_events", c_int64), ("last_items", c_int64)]
+                ("cold_events", c_int64), ("last_items", c_int64), ("hide_request_time", c_int32), ("reserved", c_int32)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
@@ -269,8 +269,9 @@ def pointer(array):
     return array.ctypes.data_as(POINTER(kind))
 
 
-def batch_of(sequences, users=None):
-    """A Batch of lists of item ids, and of a user id for each; it keeps the arrays it points into."""
+def batch_of(sequences, users=None, clock=None):
+    """A Batch of lists of item ids, and of a user id for each; clock(sequence) gives the times of its events and that of the request.
+    It keeps the arrays it points into."""
     offsets = int64s(np.cumsum([0] + [len(sequence) for sequence in sequences]))
     items = int64s(np.concatenate([int64s(sequence) for sequence in sequences]) if sequences else [])
     batch = Batch(sequences=len(sequences), offsets=pointer(offsets), items=pointer(items))
@@ -278,6 +279,10 @@ def batch_of(sequences, users=None):
     if users is not None:
         ids = int64s(users)
         batch.users, batch.kept = pointer(ids), batch.kept + (ids,)
+    if clock is not None:
+        clocks = [clock(sequence) for sequence in sequences]
+        times, asks = int64s(np.concatenate([int64s(times) for times, _ in clocks])), int64s([ask for _, ask in clocks])
+        batch.timestamps, batch.request_times, batch.kept = pointer(times), pointer(asks), batch.kept + (times, asks)
     return batch
 
 
@@ -296,9 +301,9 @@ def config(preset=None, **options):
     return handle
 
 
-def score(model, sequences, candidates, users=None):
+def score(model, sequences, candidates, users=None, clock=None):
     """Scores [sequences][candidates]."""
-    batch, ids = batch_of(sequences, users), int64s(candidates)
+    batch, ids = batch_of(sequences, users, clock), int64s(candidates)
     out = np.zeros((len(sequences), len(ids)), np.float32)
     call("score", model, byref(batch), pointer(ids), None, len(ids), None, pointer(out))
     return out
@@ -312,9 +317,9 @@ def topk(model, sequences, k, **filters):
     return items, scores, found
 
 
-def encode(model, sequences, dim):
+def encode(model, sequences, dim, clock=None):
     """User vectors [sequences][dim]."""
-    batch = batch_of(sequences)
+    batch = batch_of(sequences, None, clock)
     out = np.zeros((len(sequences), dim), np.float32)
     call("encode", model, byref(batch), None, pointer(out))
     return out

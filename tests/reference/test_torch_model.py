@@ -32,7 +32,8 @@ NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim
          "norm_affine": "norm_affine", "residual_gate": "residual_gate", "relative": "relative",
          "relative_clip": "relative_clip", "relative_buckets": "relative_buckets", "relative_distance": "relative_distance",
          "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim",
-         "mixer": "mixer", "spectral_window": "spectral_window"}
+         "mixer": "mixer", "spectral_window": "spectral_window", "position_place": "position_place", "time": "time",
+         "time_request": "time_request", "time_span": "time_span"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -56,6 +57,13 @@ VARIANTS = [
     ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "relative": "bias", "hstu_length": 211, "score": "cosine",
                 "final_norm": False, "position": "start", "norm_epsilon": 1e-6}),
     ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "heads": 2, "dim": 50, "max_length": 20}),
+    ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "relative": "bias", "hstu_length": 211, "score": "cosine", "heads": 2,
+                "final_norm": False, "position": "start", "norm_epsilon": 1e-6, "time": "bias"}),
+    ("sasrec", {"time": "bias", "time_request": False, "heads": 5, "position": "none", "max_length": 30}),
+    ("sasrec-original", {"dim": 20, "heads": 2, "time": "intervals", "time_span": 50, "position_place": "attention",
+                         "max_length": 25}),
+    ("sasrec", {"dim": 24, "time": "intervals", "time_span": 9, "relative": "shaw", "relative_clip": 12, "position": "start"}),
+    ("bert4rec", {"time": "bias", "max_length": 30}),
     ("bert4rec", {"relative": "shaw", "relative_clip": 9, "position": "none"}),
     ("bert4rec", {"relative": "t5", "max_length": 30}),
     ("bert4rec", {}),
@@ -80,6 +88,7 @@ USER_VARIANTS = [
     ("sse-pt", {"dim": 17, "user_dim": 15, "heads": 2, "item_bias": True}),
     ("sasrec", {"user_embedding": "added", "dim": 16, "item_bias": True, "tied_output": False}),
     ("sasrec", {"user_embedding": "prefix", "dim": 20, "item_bias": True}),
+    ("sasrec", {"user_embedding": "prefix", "dim": 20, "time": "bias", "relative": "t5"}),
     ("sasrec", {"user_embedding": "added", "dim": 20, "mixer": "spectral", "spectral_window": 5}),
 ]
 
@@ -89,6 +98,12 @@ def histories():
     random = np.random.default_rng(5)
     sequences = [random.choice(ITEM_IDS, size=n).tolist() for n in (1, 2, 3, 8, 9, 10, 21, 60, 200, 260)]
     return sequences + [[ITEM_IDS[4]] * 7]
+
+
+def clock(sequence):
+    """The times of a sequence's events, some of them the same, and that of the request: functions of its items."""
+    gaps = [abs(id * 7919) % 40009 if id % 3 else 0 for id in sequence]
+    return [1000000000 + int(time) for time in np.cumsum(gaps)], 1000012345 + sum(gaps)
 
 
 class Library:
@@ -173,7 +188,7 @@ def user_rows(tensors):
 def torch_scores(model, rows, sequences, users=None):
     """Scores [sequences][ITEM_IDS] and user vectors."""
     with torch.no_grad():
-        users = torch.stack([model.user([rows[id] for id in sequence], user)
+        users = torch.stack([model.user([rows[id] for id in sequence], user, clock(sequence))
                              for sequence, user in zip(sequences, users or [None] * len(sequences))])
         return model.scores(users)[:, [rows[id] for id in ITEM_IDS]].numpy(), users.numpy()
 
@@ -189,6 +204,11 @@ def randomise(model, seed):
                 parameter.add_(1)
 
 
+def training_clock(times, length, causal):
+    """The times of a training sample's inputs, and those they look back from."""
+    return training_pairs(times, length) if causal else (times[-length:], times[-length:])
+
+
 def train_in_torch(model, rows, sequences, steps, by=None, **adam):
     """Full-softmax steps on whole sequences, as the library takes them, in Cloze training with mask_last_share = 1; returns
     the loss of each."""
@@ -199,8 +219,9 @@ def train_in_torch(model, rows, sequences, steps, by=None, **adam):
                  masked_pairs(events, length, [min(len(events), length) - 1])
                  for events in ([rows[id] for id in sequence] for sequence in sequences) if len(events) > 1]
         owners = [user for sequence, user in zip(sequences, by or [None] * len(sequences)) if len(sequence) > 1]
-        users = torch.cat([model(inputs, user)[slice(None) if causal else slice(-1, None)]
-                           for (inputs, _), user in zip(pairs, owners)])
+        clocks = [training_clock(clock(sequence)[0], length, causal) for sequence in sequences if len(sequence) > 1]
+        users = torch.cat([model(inputs, user, when)[slice(None) if causal else slice(-1, None)]
+                           for (inputs, _), user, when in zip(pairs, owners, clocks)])
         loss = losses_torch.softmax(model.scores(users), torch.tensor(sum((targets for _, targets in pairs), [])))
         optimizer.zero_grad()
         loss.backward()
@@ -240,7 +261,7 @@ class TorchModel(unittest.TestCase):
                 tensors, _ = library.save(model)
                 theirs, _ = torch_scores(torch_model(torch_options(library, model), tensors), rows_of(tensors),
                                          histories())
-                self.assert_close(seqrec.score(model, histories(), ITEM_IDS), theirs)
+                self.assert_close(seqrec.score(model, histories(), ITEM_IDS, None, clock), theirs)
 
     def test_the_library_scores_pytorch_weights_as_pytorch_does(self):
         for at, (preset, options) in enumerate(VARIANTS):
@@ -252,9 +273,9 @@ class TorchModel(unittest.TestCase):
                 tensors.update({name: value.numpy() for name, value in network.state_dict().items()})
                 model = library.load(tensors, metadata)
                 theirs, users = torch_scores(network, rows_of(tensors), histories())
-                self.assert_close(seqrec.score(model, histories(), ITEM_IDS), theirs)
+                self.assert_close(seqrec.score(model, histories(), ITEM_IDS, None, clock), theirs)
                 if network.options.score == "dot":
-                    self.assert_close(seqrec.encode(model, histories(), network.options.dim), users)
+                    self.assert_close(seqrec.encode(model, histories(), network.options.dim, clock), users)
 
     def test_softmax_steps_with_adam_give_the_weights_that_pytorch_gives(self):
         # A large epsilon keeps gradients that are nearly 0 from becoming steps of full size.
@@ -287,7 +308,7 @@ class TorchModel(unittest.TestCase):
                 tensors.update({name: value.numpy().copy() for name, value in network.state_dict().items()})
                 model, by = library.load(tensors, metadata), user_rows(tensors)
                 theirs, _ = torch_scores(network, rows_of(tensors), histories(), by)
-                self.assert_close(seqrec.score(model, histories(), ITEM_IDS, sequence_users()), theirs)
+                self.assert_close(seqrec.score(model, histories(), ITEM_IDS, sequence_users(), clock), theirs)
                 lost = train_in_torch(network, rows_of(tensors), histories(), 3, by, lr=0.01, betas=(0.9, 0.98),
                                       eps=0.001)
                 ours = self.train_in_library(library, model, dict(options, **training), preset, 3, sequence_users())
@@ -299,7 +320,7 @@ class TorchModel(unittest.TestCase):
 
     def train_in_library(self, library, model, options, preset, steps, users=None):
         trainer = library.keep("trainer", seqrec.create("trainer_create", model, library.config(preset, options)))
-        batch, stats, lost = seqrec.batch_of(histories(), users), seqrec.StepStats(), []
+        batch, stats, lost = seqrec.batch_of(histories(), users, clock), seqrec.StepStats(), []
         for _ in range(steps):
             seqrec.call("trainer_step", trainer, seqrec.byref(batch), seqrec.byref(stats))
             lost.append(stats.loss)

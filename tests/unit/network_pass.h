@@ -13,6 +13,7 @@ typedef struct network_pass {
     sq_workspace work;
     int32_t starts[65];
     const float *items[4096];
+    int64_t times[4096], asks[4096];
     float *transposed, *states, *u, *dx, *grads; /* states, u, dx [tokens][dp]; grads: a parameter block */
 } network_pass;
 
@@ -32,7 +33,9 @@ static inline void pass_inputs(network_pass *p, const small_batch *b, int64_t fi
     for (int64_t i = 0; i < b->offsets[b->sequences]; i++)
         p->items[i] = b->slots[i] < 0 ? p->model->current->weights->at + p->model->layout.mask
                                       : sq_catalogue_row(p->model->current->catalogue, b->slots[i]);
-    p->batch = (sq_micro_batch){p->starts[b->sequences], (int32_t)b->sequences, longest, p->starts, first};
+    p->batch = (sq_micro_batch){p->starts[b->sequences], (int32_t)b->sequences, longest, p->starts, first, p->times, p->asks};
+    memcpy(p->times, b->times, sizeof p->times);
+    memcpy(p->asks, b->asks, sizeof p->asks);
 }
 
 /* Token 0 of the batch uses row `first` of the dropout masks. */
@@ -125,6 +128,8 @@ static inline small_batch batch_of_one(const small_batch *b, int64_t index)
     small_batch one = {.sequences = 1};
     one.offsets[1] = b->offsets[index + 1] - b->offsets[index];
     memcpy(one.slots, b->slots + b->offsets[index], (size_t)one.offsets[1] * sizeof *one.slots);
+    memcpy(one.times, b->times + b->offsets[index], (size_t)one.offsets[1] * sizeof *one.times);
+    memcpy(one.asks, b->asks + b->offsets[index], (size_t)one.offsets[1] * sizeof *one.asks);
     return one;
 }
 

@@ -108,17 +108,37 @@ typedef struct small_batch {
     int64_t sequences;
     int64_t offsets[65];
     int32_t slots[4096];
+    int64_t times[4096], asks[4096]; /* seconds apart and years apart, and the same; asks: of the next event, or a while later */
 } small_batch;
+
+/* 1: bias, 2: intervals, 3: and positions beside them */
+static inline void small_time(sq_options *o, int64_t time)
+{
+    o->time = time == 1 ? SQ_TIME_BIAS : time ? SQ_TIME_INTERVALS : SQ_TIME_NONE;
+    o->time_span = 18;
+    o->position_place = time == 3 ? SQ_PLACE_ATTENTION : SQ_PLACE_INPUT;
+}
 
 static inline void small_plan(sq_trainer *t, const small_batch *batch)
 {
     sq_plan_clear(&t->plan);
     for (int64_t s = 0; s < batch->sequences; s++)
         EXPECT_OK(sq_trainer_plan_add(t,
-                                      &(sq_plan_sequence){batch->slots + batch->offsets[s], NULL,
-                                                          batch->offsets[s + 1] - batch->offsets[s], 0},
+                                      &(sq_plan_sequence){.slots = batch->slots + batch->offsets[s],
+                                                          .times = batch->times + batch->offsets[s],
+                                                          .n = batch->offsets[s + 1] - batch->offsets[s]},
                                       error));
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
+}
+
+static inline void small_times(small_batch *batch, int64_t at, int64_t n)
+{
+    int64_t time = 978300760;
+    for (int64_t i = 0; i < n; i++) {
+        batch->times[at + i] = time;
+        time += (int64_t)exp(8 + 10 * (double)wave(77, at + i));
+        batch->asks[at + i] = time;
+    }
 }
 
 /* Sequences of shortest .. longest slots below `items`, no item twice in a row. */
@@ -136,6 +156,7 @@ static inline void small_draw(small_batch *batch, uint64_t seed, int64_t sequenc
             if (i > 0 && slot == batch->slots[at + i - 1]) slot = (slot + 1) % items;
             batch->slots[at + i] = slot;
         }
+        small_times(batch, at, n);
         batch->offsets[s + 1] = at + n;
     }
 }

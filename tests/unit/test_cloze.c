@@ -51,7 +51,7 @@ static void plan_open(planned *p, const sq_cloze *c, int64_t n, int64_t max_leng
     EXPECT_OK(sq_memory_init(&p->memory, &p->host, error));
     for (int32_t i = 0; i < 64; i++) slots[i] = 100 + i;
     for (int64_t s = 0; s < SAMPLES; s++)
-        EXPECT_OK(sq_plan_add_cloze(&p->plan, &p->memory, &(sq_plan_sequence){slots, NULL, n, 0}, max_length, 1, c, error));
+        EXPECT_OK(sq_plan_add_cloze(&p->plan, &p->memory, &(sq_plan_sequence){.slots = slots, .n = n}, max_length, 1, c, error));
     EXPECT_OK(sq_plan_finish(&p->plan, &p->memory, 32, error));
 }
 
@@ -208,7 +208,7 @@ START_TEST(a_history_is_read_at_a_mask_behind_it)
         sq_encode_scratch_take(&arena, s.model, sq_encode_window(s.model, n), &scratch);
         EXPECT_OK(sq_arena_reserve(&arena, &s.context->memory, arena.peak, error));
         sq_encode_scratch_take(&arena, s.model, sq_encode_window(s.model, n), &scratch);
-        sq_encode(&encoder, b.slots, n, -1, &scratch, u);
+        sq_encode(&encoder, &(sq_history){.slots = b.slots, .n = n, .user = -1}, &scratch, u);
         memcpy(masked.slots, b.slots + n - kept, (size_t)kept * sizeof *b.slots);
         masked.slots[kept] = -1;
         masked.offsets[1] = kept + 1;

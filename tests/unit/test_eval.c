@@ -513,7 +513,7 @@ START_TEST(markov_orders_by_transition_count_and_then_popularity_with_real_ties_
         int64_t count[MOST_ITEMS] = {0};
         const int32_t history[] = {1, last};
         const int64_t user = 0, offsets[] = {0, 2};
-        const sq_histories histories = {1, &user, offsets, history, NULL};
+        const sq_histories histories = {1, &user, offsets, history, NULL, NULL};
         for (int64_t u = 0; u < small.data.users; u++) {
             const int64_t train = train_count(&small, &division, u);
             const int32_t *at = small.sequence + small.offsets[u];

@@ -326,7 +326,7 @@ START_TEST(the_last_vector_alone_is_that_of_the_whole_pass)
         network_pass *whole = pass_open(s.model, &b, 0, 0, 1), *last = pass_open(s.model, &b, 0, 0, 0);
         pass_forward(whole);
         pass_embed(last);
-        sq_network_last(&last->net, (int32_t)n, &last->work, last->u);
+        sq_network_last(&last->net, (int32_t)n, NULL, NULL, &last->work, last->u);
         same_floats("vector", whole->u + (size_t)(n - 1) * dp, last->u, dp);
         pass_close(whole);
         pass_close(last);

@@ -359,6 +359,7 @@ typedef struct wiring {
     int64_t relative, clip, position;
     int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
     int64_t window; /* of a spectral filter */
+    int64_t time;   /* 1: bias, 2: intervals, 3: and positions beside them */
 } wiring;
 
 typedef struct network {
@@ -400,6 +401,7 @@ static void open_network(problem *p)
     o.final_norm = !w->without_final_norm;
     o.head = w->head;
     o.dropout_residual = w->residual ? 0.2 : -1;
+    small_time(&o, w->time);
     if (w->window) o.mixer = SQ_MIXER_SPECTRAL;
     o.spectral_window = w->window;
     network *n = p->state = calloc(1, sizeof *n);
@@ -424,7 +426,7 @@ static void open_network(problem *p)
             for (int64_t c = 0; c < l->parameters[i].cols; c++)
                 p->in[1].live[sq_parameter_index(&l->parameters[i], r, c)] = 1;
     n->pass->net.weights = p->in[1].x;
-    n->pass->embedding.positions = p->in[1].x + l->position;
+    if (n->pass->embedding.positions) n->pass->embedding.positions = p->in[1].x + l->position;
     if (w->embedding_norm) n->pass->embedding.gain = p->in[1].x + l->embedding_gain;
     if (w->embedding_norm) n->pass->embedding.bias = p->in[1].x + l->embedding_bias;
     for (size_t t = 0; t < tokens; t++)
@@ -641,7 +643,7 @@ static void gradient_softmax(problem *p)
 
 static const attention plain = {0, 0, 0}, dropped = {0.3, 0, 0}, both_ways = {0, 1, 0}, both_ways_dropped = {0.3, 1, 0},
                        pointwise = {0, 0, 0.05f}, pointwise_both = {0, 1, 0.05f};
-#define NO_TERMS 0, 0, 0, 0, 0
+#define NO_TERMS 0, 0, 0, 0, 0, 0
 #define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
@@ -658,8 +660,9 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
                                      SQ_GATES_NONE, 0.02, NO_TERMS};
-#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0
-#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0
+#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0, 0
+#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0, 0
+#define TIMED(mask, relative, kind, time) mask, 0, 0, 0, 0, 0, 0, relative, 5, SQ_POSITION_START, kind, 0, time
 #define CAUSAL SQ_MASK_CAUSAL
 #define BOTH SQ_MASK_BIDIRECTIONAL
 static const wiring
@@ -684,11 +687,16 @@ static const wiring
     bare_post = {SQ_WIRING_POST_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     bare_original = {SQ_WIRING_ORIGINAL, 2, 0, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
-static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7},
-                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64},
-                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9},
-                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20},
-                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12};
+static const wiring time_bias = {SQ_WIRING_POST_NORM, 3, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 0, 1)},
+                    time_bias_both = {SQ_WIRING_PRE_NORM, 2, 0, TIMED(BOTH, SQ_RELATIVE_NONE, 0, 1)},
+                    time_hstu = {SQ_WIRING_PRE_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 1, 1)},
+                    intervals = {SQ_WIRING_ORIGINAL, 2, 0, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 3)},
+                    intervals_both = {SQ_WIRING_POST_NORM, 1, 1, TIMED(BOTH, SQ_RELATIVE_SHAW, 0, 2)};
+static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0},
+                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0},
+                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9, 0},
+                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0},
+                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12, 0};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
                      softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
@@ -757,6 +765,11 @@ static const struct pair {
     NETWORK("Shaw both ways", shaw_both),
     NETWORK("bias by distance", bias),
     NETWORK("bias by distance both ways", bias_both),
+    NETWORK("bias by time", time_bias),
+    NETWORK("bias by time both ways", time_bias_both),
+    NETWORK("HSTU with time", time_hstu),
+    NETWORK("intervals with positions", intervals),
+    NETWORK("intervals both ways, with Shaw", intervals_both),
     NETWORK("T5", t5),
     NETWORK("T5 both ways", t5_both),
     NETWORK("ALiBi", alibi),

@@ -129,7 +129,7 @@ static void score_all(const small_model *s, float *u, float *scores)
     sq_encode_scratch_take(&arena, s->model, sq_encode_window(s->model, 5), &scratch);
     EXPECT_OK(sq_arena_reserve(&arena, &s->context->memory, arena.peak, error));
     sq_encode_scratch_take(&arena, s->model, sq_encode_window(s->model, 5), &scratch);
-    sq_encode(&encoder, history, 5, -1, &scratch, u);
+    sq_encode(&encoder, &(sq_history){.slots = history, .n = 5, .user = -1}, &scratch, u);
     for (int32_t i = 0; i < ITEMS; i++) rows[i] = sq_scoring_row(&scoring, i);
     sq_score_rows(&scoring, u, 1, rows, NULL, ITEMS, scores, ITEMS);
     sq_arena_free(&arena, &s->context->memory);

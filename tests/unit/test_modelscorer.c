@@ -129,7 +129,7 @@ START_TEST(scores_are_those_of_serving_and_nan_where_the_model_lacks_the_item)
         int64_t offsets[USERS + 1];
         for (int64_t q = 0; q <= count; q++) offsets[q] = w.dataset->offsets[first + q] - w.dataset->offsets[first];
         for (int64_t q = 0; q < count; q++) users[q] = first + q;
-        const sq_histories h = {count, users, offsets, w.dataset->sequence + w.dataset->offsets[first], NULL};
+        const sq_histories h = {count, users, offsets, w.dataset->sequence + w.dataset->offsets[first], NULL, NULL};
         atomic_store(&w.memory.to_fail, 0); /* scoring must not allocate */
         good(scorer.score(scorer.context, (int32_t)(first % 2), &h, scores, &failure));
         ck_assert_int_eq(atomic_load(&w.memory.to_fail), 0);
@@ -148,7 +148,7 @@ START_TEST(a_scorer_keeps_the_snapshot_it_began_with)
     sq_scorer scorer;
     const int64_t users[] = {5}, offsets[] = {0, 3};
     const int32_t items[] = {1, 2, 3};
-    const sq_histories h = {1, users, offsets, items, NULL};
+    const sq_histories h = {1, users, offsets, items, NULL, NULL};
     float vector[12] = {1, 2, 3};
     open_world(&w, 0, "dot", "true");
     good(sq_model_scorer_create(w.model, NULL, w.dataset, &scorer, &failure));

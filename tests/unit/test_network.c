@@ -7,6 +7,7 @@ typedef struct shape {
     int64_t relative, clip, position;
     int64_t block; /* 1: HSTU, 2: gated residuals */
     int64_t window; /* of a spectral filter */
+    int64_t time;   /* 1: bias, 2: intervals, 3: and positions beside them */
 } shape;
 
 #define CAUSAL SQ_MASK_CAUSAL
@@ -14,29 +15,33 @@ typedef struct shape {
 
 /* Heads of whole and of odd width; dimensions that are and are not multiples of 16. */
 static const shape shapes[] = {
-    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, 0, 0, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1, 0, 0, 0, 0, 0},
-    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1, 0, 0, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 1, SQ_RELATIVE_T5, 0, 0, 0, 0},
-    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_ROTARY, 0, 0, 0, 0},
-    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED, 0, 0},
-    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, 0, 1, 0},
-    {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_SWIGLU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, 0, 2, 0},
-    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 20},
-    {SQ_WIRING_PRE_NORM, 64, 1, 1, SQ_ACTIVATION_GELU, CAUSAL, 1, 0, 0, 0, 0, 75},
-    {SQ_WIRING_PRE_NORM, 7, 1, 0, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, 0, 0, 0, 0, 13},
-    {SQ_WIRING_POST_NORM, 80, 1, 0, SQ_ACTIVATION_GELU, BOTH_WAYS, 1, 0, 0, 0, 0, 16},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 48, 3, 1, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 7, 7, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 1, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_GELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 64, 2, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_GELU, BOTH_WAYS, 1, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 34, 2, 0, SQ_ACTIVATION_RELU, CAUSAL, 1, 0, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 1, SQ_RELATIVE_T5, 0, 0, 0, 0, 0},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_ROTARY, 0, 0, 0, 0, 0},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, 0, 1, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_SWIGLU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, 0, 2, 0, 0},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 1, 0, 1},
+    {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 1, 0, 0, 0, 0, 0, 1},
+    {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 3},
+    {SQ_WIRING_POST_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, SQ_POSITION_START, 0, 0, 2},
+    {SQ_WIRING_POST_NORM, 50, 1, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 20, 0},
+    {SQ_WIRING_PRE_NORM, 64, 1, 1, SQ_ACTIVATION_GELU, CAUSAL, 1, 0, 0, 0, 0, 75, 0},
+    {SQ_WIRING_PRE_NORM, 7, 1, 0, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, 0, 0, 0, 0, 13, 0},
+    {SQ_WIRING_POST_NORM, 80, 1, 0, SQ_ACTIVATION_GELU, BOTH_WAYS, 1, 0, 0, 0, 0, 16, 0},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 #define RUNS (3 * SHAPES) /* with each table of kernels */
@@ -50,6 +55,7 @@ static sq_options options_of(const shape *h)
     o.heads = h->heads;
     o.attention_output = h->attention_output;
     o.activation = h->activation;
+    small_time(&o, h->time);
     if (h->block == 1) o.attention = SQ_ATTENTION_HSTU;
     o.residual_gate = h->block == 2;
     o.relative = h->relative;
@@ -123,7 +129,7 @@ START_TEST(the_last_vector_alone_is_that_of_the_whole_pass)
         network_pass *whole = pass_open(s.model, &b, 0, 0, 1), *last = pass_open(s.model, &b, 0, 0, 0);
         pass_forward(whole);
         pass_embed(last);
-        sq_network_last(&last->net, (int32_t)lengths[i], &last->work, last->u);
+        sq_network_last(&last->net, (int32_t)lengths[i], last->times, last->asks, &last->work, last->u);
         expect_bits("length", lengths[i], dp, whole->u + (size_t)(lengths[i] - 1) * dp, last->u);
         pass_close(whole);
         pass_close(last);
@@ -156,7 +162,7 @@ START_TEST(the_future_never_changes_an_earlier_vector)
 {
     sq_options o = options_of(&shapes[_i % SHAPES]);
     if (o.mask == SQ_MASK_BIDIRECTIONAL) return;
-    if (o.position != SQ_POSITION_REVERSED) o.position = _i / SHAPES ? SQ_POSITION_START : SQ_POSITION_NONE;
+    if (o.position != SQ_POSITION_REVERSED) o.position = _i / SHAPES || o.position_place ? SQ_POSITION_START : SQ_POSITION_NONE;
     small_model s = small_open(&o, 0, ITEMS);
     small_weights(&s);
     small_batch b, other;
@@ -167,6 +173,7 @@ START_TEST(the_future_never_changes_an_earlier_vector)
     for (int32_t at = 1; at < 75; at += at < 30 ? 1 : 11) {
         other = b;
         for (int32_t i = at; i < 75; i++) other.slots[i] = (b.slots[i] + 1) % ITEMS;
+        for (int32_t i = at; i < 75 && o.time == SQ_TIME_BIAS; i++) other.times[i] += 3000; /* the unit of intervals is the window's */
         network_pass *q = pass_open(s.model, &other, 0.2, 0, 1);
         pass_forward(q);
         expect_bits("before", at, (size_t)at * dp, p->u, q->u);

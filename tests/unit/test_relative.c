@@ -334,7 +334,7 @@ START_TEST(prefixes_are_sequences_with_one_target_that_share_what_was_seen)
     small_train(&s, &o);
     sq_plan *p = &s.trainer->plan;
     sq_plan_clear(p);
-    sq_plan_sequence sequence = {events, NULL, 8, 1};
+    sq_plan_sequence sequence = {.slots = events, .n = 8, .behind = 1};
     EXPECT_OK(sq_plan_add_prefixes(p, &s.context->memory, &sequence, 4, 0.5, 2, 1, error));
     EXPECT_OK(sq_plan_finish(p, &s.context->memory, 64, error));
     ck_assert_int_eq(p->sequences, 2); /* targets 10 and 8: of the last 4 every second, but for the newest */
@@ -365,7 +365,7 @@ START_TEST(a_random_end_is_uniform_over_the_events)
     small_train(&s, &o);
     sq_plan *p = &s.trainer->plan;
     sq_plan_clear(p);
-    for (int64_t i = 0; i < draws; i++) EXPECT_OK(sq_trainer_plan_add(s.trainer, &(sq_plan_sequence){events, NULL, 8, 0}, error));
+    for (int64_t i = 0; i < draws; i++) EXPECT_OK(sq_trainer_plan_add(s.trainer, &(sq_plan_sequence){.slots = events, .n = 8}, error));
     for (int64_t i = 0; i < draws; i++) {
         ends[p->starts[i + 1] - p->starts[i] + 1]++;
         ck_assert_int_eq(p->seen_ends[i] - p->seen_starts[i], 8);

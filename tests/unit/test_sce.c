@@ -47,7 +47,7 @@ static double weighted_step(sq_trainer *t, const small_batch *batch)
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t at = batch->offsets[s];
         EXPECT_OK(sq_trainer_plan_add(
-            t, &(sq_plan_sequence){batch->slots + at, weights + at, batch->offsets[s + 1] - at, 0}, error));
+            t, &(sq_plan_sequence){.slots = batch->slots + at, .weights = weights + at, .n = batch->offsets[s + 1] - at}, error));
     }
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
     EXPECT_OK(sq_trainer_run(t, &stats, error));

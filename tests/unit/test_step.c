@@ -722,7 +722,7 @@ START_TEST(a_step_whose_memory_fails_changes_nothing_and_leaks_nothing)
         sq_plan_clear(&s.trainer->plan);
         for (int64_t q = 0; q < b.sequences && (q == 0 || status == SEQREC_OK); q++)
             status = sq_plan_add(&s.trainer->plan, &s.context->memory,
-                                 &(sq_plan_sequence){b.slots + b.offsets[q], NULL, 30, 0}, 24, 1, &refused);
+                                 &(sq_plan_sequence){.slots = b.slots + b.offsets[q], .n = 30}, 24, 1, &refused);
         if (status == SEQREC_OK) status = sq_plan_finish(&s.trainer->plan, &s.context->memory, 40, &refused);
         if (status == SEQREC_OK) status = sq_trainer_run(s.trainer, NULL, &refused);
         counted.fail_at = 0;

@@ -76,7 +76,7 @@ static void plan(sq_trainer *t, const small_batch *b, uint64_t number)
     for (int64_t s = 0; s < b->sequences; s++) {
         t->plan.user = user_of(number, s);
         EXPECT_OK(sq_plan_add(&t->plan, &t->context->memory,
-                              &(sq_plan_sequence){b->slots + b->offsets[s], NULL, b->offsets[s + 1] - b->offsets[s], 0},
+                              &(sq_plan_sequence){.slots = b->slots + b->offsets[s], .n = b->offsets[s + 1] - b->offsets[s]},
                               t->options.max_length, 1, error));
     }
     EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
@@ -369,7 +369,7 @@ static void encode(small_model *s, const sq_snapshot *snapshot, const int32_t *s
     sq_encode_scratch_take(&arena, s->model, sq_encode_window(s->model, n), &scratch);
     EXPECT_OK(sq_arena_reserve(&arena, &s->context->memory, arena.peak, error));
     sq_encode_scratch_take(&arena, s->model, sq_encode_window(s->model, n), &scratch);
-    sq_encode(&encoder, slots, n, user, &scratch, out);
+    sq_encode(&encoder, &(sq_history){.slots = slots, .n = n, .user = user}, &scratch, out);
     sq_arena_free(&arena, &s->context->memory);
 }
 

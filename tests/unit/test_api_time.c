@@ -1,0 +1,248 @@
+/* unit: models that read times, through the public interface: what they need, what they refuse, and how they are evaluated. */
+#include "train_world.h"
+
+static const char *const timed[] = {"time", "bias", "wiring", "pre_norm", "attention", "hstu", "dropout", "0", NULL};
+static const char *const hidden[] = {"time", "bias", "time_request", "false", NULL};
+static const char *const spans[] = {"time", "intervals", "time_span", "40", NULL};
+
+typedef struct timed_batch {
+    host_batch host;
+    int64_t times[SEQUENCES * EVENTS], asks[SEQUENCES];
+} timed_batch;
+
+static seqrec_batch *walk_in_time(timed_batch *b)
+{
+    walk(&b->host);
+    for (int64_t s = 0; s < SEQUENCES; s++) {
+        for (int64_t e = 0; e < EVENTS; e++) b->times[s * EVENTS + e] = 1000000 + 500 * e * e * (s + 1);
+        b->asks[s] = b->times[s * EVENTS + EVENTS - 1] + 90000;
+    }
+    b->host.view.timestamps = b->times;
+    b->host.view.request_times = b->asks;
+    return &b->host.view;
+}
+
+START_TEST(a_timed_model_trains_on_times_and_refuses_to_without)
+{
+    timed_batch b;
+    const char *const *kinds[] = {timed, hidden, spans};
+    train_world w = open_with_items(kinds[_i]);
+    walk_in_time(&b);
+    const double first = step(&w, &b.host.view).loss;
+    world_checkpoint(&w, "before");
+    b.host.view.timestamps = NULL;
+    REFUSED(SEQREC_E_ARGUMENT, "batch.timestamps is NULL", seqrec_trainer_step(w.trainer, &b.host.view, NULL, &api.error));
+    b.host.view.timestamps = b.times;
+    b.times[EVENTS + 3] -= 1000000;
+    REFUSED(SEQREC_E_ARGUMENT, "event 3 of sequence 1 is at", seqrec_trainer_step(w.trainer, &b.host.view, NULL, &api.error));
+    walk_in_time(&b);
+    b.asks[2] = 5;
+    REFUSED(SEQREC_E_ARGUMENT, "batch.request_times[2] = 5 is before",
+            seqrec_trainer_step(w.trainer, &b.host.view, NULL, &api.error));
+    world_checkpoint(&w, "after");
+    ck_assert(world_same("before", "after"));
+    walk_in_time(&b);
+    double last = first;
+    for (int i = 0; i < 40; i++) last = step(&w, &b.host.view).loss;
+    ck_assert_msg(last < 0.8 * first, "%g after %g", last, first);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(batches_that_wait_keep_their_times)
+{
+    timed_batch b;
+    train_world whole = open_with_items(timed), halves = open_with_items(timed);
+    set(&halves, "accumulate", "2");
+    step(&whole, walk_in_time(&b));
+    seqrec_batch half = b.host.view;
+    half.sequences = SEQUENCES / 2;
+    step(&halves, &half);
+    memmove(b.times, b.times + SEQUENCES / 2 * EVENTS, sizeof b.times / 2);
+    memmove(b.host.items, b.host.items + SEQUENCES / 2 * EVENTS, sizeof b.host.items / 2);
+    half.request_times = NULL;
+    step(&halves, &half);
+    set(&halves, "accumulate", "1");
+    seqrec_trainer_publish(whole.trainer, NULL);
+    seqrec_trainer_publish(halves.trainer, NULL);
+    float one[WORLD_WIDTH], other[WORLD_WIDTH];
+    for (int64_t id = 1; id <= ITEMS; id++) {
+        world_vector(&whole, id, one);
+        world_vector(&halves, id, other);
+        ck_assert(memcmp(one, other, sizeof one) == 0);
+    }
+    world_close(&whole);
+    world_close(&halves);
+}
+END_TEST
+
+static void encode(const train_world *w, const seqrec_batch *batch, float out[SEQUENCES * WORLD_WIDTH])
+{
+    EXPECT(SEQREC_OK, seqrec_encode(w->model, batch, NULL, out, &api.error));
+}
+
+START_TEST(the_time_of_the_request_is_that_of_the_newest_event_when_it_is_not_given)
+{
+    timed_batch b;
+    float at_request[SEQUENCES * WORLD_WIDTH], unknown[SEQUENCES * WORLD_WIDTH], newest[SEQUENCES * WORLD_WIDTH];
+    train_world w = open_with_items(timed);
+    walk_in_time(&b);
+    for (int i = 0; i < 20; i++) step(&w, &b.host.view);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    encode(&w, &b.host.view, at_request);
+    b.host.view.request_times = NULL;
+    encode(&w, &b.host.view, unknown);
+    for (int s = 0; s < SEQUENCES; s++) b.asks[s] = b.times[s * EVENTS + EVENTS - 1];
+    b.host.view.request_times = b.asks;
+    encode(&w, &b.host.view, newest);
+    ck_assert(memcmp(unknown, newest, sizeof newest) == 0);
+    ck_assert(memcmp(unknown, at_request, sizeof newest) != 0);
+    b.host.view.timestamps = NULL;
+    REFUSED(SEQREC_E_ARGUMENT, "needs the times of the events", seqrec_encode(w.model, &b.host.view, NULL, newest, &api.error));
+    ck_assert(memcmp(unknown, newest, sizeof newest) == 0);
+    world_close(&w);
+}
+END_TEST
+
+/* Unknown items leave the history, and their times with them. */
+START_TEST(an_unknown_item_takes_its_time_with_it)
+{
+    timed_batch b;
+    float with[SEQUENCES * WORLD_WIDTH], without[SEQUENCES * WORLD_WIDTH];
+    train_world w = open_with_items(timed);
+    walk_in_time(&b);
+    for (int i = 0; i < 20; i++) step(&w, &b.host.view);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    b.host.items[6] = 999;
+    encode(&w, &b.host.view, with);
+    memmove(b.host.items + 6, b.host.items + 7, sizeof b.host.items - 7 * sizeof *b.host.items);
+    memmove(b.times + 6, b.times + 7, sizeof b.times - 7 * sizeof *b.times);
+    for (int s = 1; s <= SEQUENCES; s++) b.host.offsets[s]--;
+    encode(&w, &b.host.view, without);
+    ck_assert(memcmp(with, without, sizeof with) == 0);
+    world_close(&w);
+}
+END_TEST
+
+/* Hits among the first ten of all items, the target's own time or the newest event's being that of the request. */
+static double hits(const train_world *w, int32_t hide)
+{
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    double hit = 0;
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(w->data, &facts, &api.error));
+    for (int64_t u = 0; u < facts.users; u++) {
+        const int64_t *items, *times;
+        int64_t user, count, best[5], found;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, &user, &items, &times, &count, &api.error));
+        int64_t offsets[] = {0, count - 1}, ask = times[count - 1 - hide];
+        seqrec_batch one = {.struct_size = sizeof one, .sequences = 1, .offsets = offsets, .items = items, .timestamps = times};
+        one.request_times = &ask;
+        EXPECT(SEQREC_OK, seqrec_topk(w->model, &one, 5, NULL, best, NULL, &found, &api.error));
+        for (int64_t i = 0; i < found; i++) hit += best[i] == items[count - 1];
+    }
+    return hit / (double)facts.users;
+}
+
+START_TEST(an_evaluation_asks_at_the_targets_time_or_hides_it)
+{
+    static const int64_t cutoffs[] = {5};
+    train_world w = world_open(timed, 0);
+    seqrec_evaluation how = {.struct_size = sizeof how, .protocol = "E5", .cutoffs = cutoffs, .cutoff_count = 1, .bootstrap = -1};
+    double told, told_twice, untold;
+    seqrec_report *report = NULL;
+    world_fit(&w, NULL);
+    for (int32_t hide = 0; hide < 2; hide++) {
+        how.hide_request_time = hide;
+        EXPECT(SEQREC_OK, seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error));
+        EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "hr@5", hide ? &untold : &told, NULL, NULL, &api.error));
+        seqrec_report_release(report);
+    }
+    told_twice = hits(&w, 0);
+    ck_assert_double_eq_tol(told, told_twice, 1e-12);
+    ck_assert_double_eq_tol(untold, hits(&w, 1), 1e-12);
+    how.hide_request_time = 2;
+    REFUSED(SEQREC_E_RANGE, "hide_request_time = 2", seqrec_evaluate(w.context, w.model, w.data, &how, &report, &api.error));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_dataset_without_times_is_refused_by_a_timed_model)
+{
+    host_batch b;
+    seqrec_dataset *untimed = NULL;
+    seqrec_report *report = NULL;
+    train_world w = world_open(timed, 0);
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w.context, walk(&b), &untimed, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "time = bias needs the times of the events",
+            seqrec_trainer_fit(w.trainer, untimed, NULL, NULL, &api.error));
+    world_fit(&w, NULL);
+    const seqrec_evaluation how = {.struct_size = sizeof how, .allow_trained = 1};
+    REFUSED(SEQREC_E_ARGUMENT, "this dataset has no times", seqrec_evaluate(w.context, w.model, untimed, &how, &report, &api.error));
+    ck_assert_ptr_null(report);
+    seqrec_dataset_release(untimed);
+    world_close(&w);
+}
+END_TEST
+
+/* The file has all that serving needs. */
+START_TEST(a_timed_model_comes_back_from_its_file)
+{
+    timed_batch b;
+    float before[SEQUENCES * WORLD_WIDTH], after[SEQUENCES * WORLD_WIDTH];
+    const char *const *kinds[] = {timed, hidden, spans};
+    train_world w = open_with_items(kinds[_i]);
+    walk_in_time(&b);
+    for (int i = 0; i < 3; i++) step(&w, &b.host.view);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    encode(&w, &b.host.view, before);
+    world_save(&w, "timed");
+    seqrec_model *loaded = NULL;
+    EXPECT(SEQREC_OK, seqrec_model_load(w.context, scratch_path("timed"), &loaded, &api.error));
+    EXPECT(SEQREC_OK, seqrec_encode(loaded, &b.host.view, NULL, after, &api.error));
+    ck_assert(memcmp(before, after, sizeof before) == 0);
+    seqrec_model_release(loaded);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(rules_between_options_are_told)
+{
+    static const struct {
+        const char *const pairs[8];
+        const char *rule;
+    } wrong[] = {{{"time", "intervals", "gates", "position", NULL}, "which time = intervals has"},
+                 {{"time", "intervals", "user_embedding", "prefix", NULL}, "has no time"},
+                 {{"position_place", "attention", "position", "none", NULL}, "is a place for"},
+                 {{"position_place", "attention", "user_embedding", "prefix", NULL}, "has no position"},
+                 {{"mixer", "spectral", "heads", "1", "time", "bias", NULL}, "ways of attention"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        seqrec_model *model = NULL;
+        train_world w = world_open_without_trainer(NULL, 0);
+        world_set(&w, wrong[i].pairs);
+        REFUSED(SEQREC_E_ARGUMENT, wrong[i].rule, seqrec_model_create(w.context, w.config, &model, &api.error));
+        ck_assert_ptr_null(model);
+        world_close(&w);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api_time");
+    TCase *tests = tcase_create("api_time");
+    tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
+    tcase_add_loop_test(tests, a_timed_model_trains_on_times_and_refuses_to_without, 0, 3);
+    tcase_add_test(tests, batches_that_wait_keep_their_times);
+    tcase_add_test(tests, the_time_of_the_request_is_that_of_the_newest_event_when_it_is_not_given);
+    tcase_add_test(tests, an_unknown_item_takes_its_time_with_it);
+    tcase_add_test(tests, an_evaluation_asks_at_the_targets_time_or_hides_it);
+    tcase_add_test(tests, a_dataset_without_times_is_refused_by_a_timed_model);
+    tcase_add_loop_test(tests, a_timed_model_comes_back_from_its_file, 0, 3);
+    tcase_add_test(tests, rules_between_options_are_told);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
