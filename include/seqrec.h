@@ -384,6 +384,11 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_kcore(const seqrec_dataset *
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_corrupt(const seqrec_dataset *dataset, double share,
                                                             const char *split, uint64_t seed, seqrec_dataset **out,
                                                             seqrec_error *error);
+/** A copy in which the events of a user at the same instant stand in an order drawn anew, with their values: what is known of
+ * their order is often that of a list on a screen or of the file, and a result that hangs on it is none. A function of (dataset,
+ * seed). E_ARGUMENT without timestamps. The caller releases *out. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_shuffle_ties(const seqrec_dataset *dataset, uint64_t seed,
+                                                                 seqrec_dataset **out, seqrec_error *error);
 /** Joins `count` (at least 1) datasets into a new one, in the order given, in the context of parts[0]. Items are matched by id,
  * or by name where the parts have names; so are users, unless users_apart is 1: then each part's users are users of their own,
  * numbered 1, 2, ... in the order of the parts, with their names. The result, its hash included, is that of one file with the
@@ -600,7 +605,8 @@ typedef struct seqrec_evaluation {
     int64_t last_items;   /**< differ_last1 .. differ_lastN and its like; 0 = 3 */
     int32_t hide_request_time; /**< 1: a model with option `time` is not told the time of the target (as HSTU's published program
                                     tells it), but asked at the time of the newest event */
-    int32_t reserved;          /**< 0 */
+    int32_t instant_sets;      /**< 1: held-out events at the target's instant are a set: the history ends before the first of them, and
+                                    the place is that of the best ranked. Full rankings, without `beyond` and `breakdown` */
 } seqrec_evaluation;
 
 /** The figures of one evaluation. */

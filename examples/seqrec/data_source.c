@@ -18,6 +18,9 @@ int check_data_source(const char *command, const data_source *source)
 {
     int64_t core[2];
     double minimum = 0;
+    int64_t seed = 0;
+    if (source->ties && !read_count(source->ties, &seed))
+        return usage_error(command, "--shuffle-ties %s: the seed must be a whole number", source->ties);
     if (source->kcore && !read_core(source->kcore, core))
         return usage_error(command, "--kcore %s: must be two whole numbers, e.g. 5,5", source->kcore);
     if (source->minimum && !read_real(source->minimum, &minimum))
@@ -91,12 +94,26 @@ static int read_parts(const char *command, seqrec_context *context, const data_s
     return outcome;
 }
 
+static int shuffle_ties(const data_source *source, seqrec_dataset **dataset)
+{
+    seqrec_error error = {0};
+    seqrec_dataset *shuffled = NULL;
+    int64_t seed = 0;
+    read_count(source->ties, &seed);
+    if (seqrec_dataset_shuffle_ties(*dataset, (uint64_t)seed, &shuffled, &error) != SEQREC_OK)
+        return fail_library("shuffling ties", &error);
+    seqrec_dataset_release(*dataset);
+    *dataset = shuffled;
+    return 0;
+}
+
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out)
 {
     int outcome = read_parts(command, context, source, bar, out);
-    if (outcome || !source->kcore) return outcome;
-    outcome = cut_to_core(source, out);
+    if (outcome) return outcome;
+    if (source->kcore) outcome = cut_to_core(source, out);
+    if (!outcome && source->ties) outcome = shuffle_ties(source, out);
     if (outcome) {
         seqrec_dataset_release(*out);
         *out = NULL;

@@ -13,6 +13,7 @@ typedef struct data_source {
     int header, users_apart;
     double noise;
     int64_t noise_seed;
+    const char *ties; /* seed, or NULL: as they are */
 } data_source;
 
 /* Rows of an argument table; `user_column` is the name of the option for the user column. */
@@ -37,6 +38,9 @@ typedef struct data_source {
     {                                                                                                                  \
         "kcore", ARGUMENT_TEXT, &(s).kcore, "U,I",                                                                     \
             "drop users with fewer than U and items with fewer than I events, repeatedly", 0, 0                        \
+    },                                                                                                                 \
+    {                                                                                                                  \
+        "shuffle-ties", ARGUMENT_TEXT, &(s).ties, "SEED", "draw the order of a user's events at the same instant anew", 0, 0 \
     }
 
 /* Rows for the commands that may add noise. */

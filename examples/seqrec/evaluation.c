@@ -111,6 +111,7 @@ seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar)
     what.bootstrap = e->bootstrap ? e->bootstrap : -1;
     what.allow_trained = e->allow_trained;
     what.hide_request_time = e->hide_request_time;
+    what.instant_sets = e->instant_sets;
     what.seed = (uint64_t)e->seed;
     what.users = e->users.count ? e->users.ids : NULL;
     what.user_count = e->users.count;
@@ -140,7 +141,6 @@ void emit_evaluation(json_writer *json, const evaluation_arguments *e, const seq
     emit_text(json, "protocol", e->protocol ? e->protocol : "E4");
     emit_text(json, "description", seqrec_report_protocol(report));
     emit_text(json, "split", e->split ? e->split : "test");
-    if (e->hide_request_time) emit_text(json, "request_time", "hidden");
     emit_data(json, source);
 }
 

@@ -10,7 +10,7 @@ enum { EVALUATION_CUTOFFS = 32 };
 typedef struct evaluation_arguments {
     const char *protocol, *split, *division, *cutoff_text, *users_path;
     int64_t cutoffs[EVALUATION_CUTOFFS], cutoff_count, seed, bootstrap, last;
-    int beyond, allow_trained, hide_request_time;
+    int beyond, allow_trained, hide_request_time, instant_sets;
     id_list users; /* owned */
 } evaluation_arguments;
 
@@ -25,6 +25,8 @@ typedef struct evaluation_arguments {
         {"beyond", ARGUMENT_FLAG, &(e).beyond, NULL, "calibration, novelty, diversity, personalization too", 0, 0},      \
         {"hide-request-time", ARGUMENT_FLAG, &(e).hide_request_time, NULL,                                               \
          "models with time: ask at the newest event's time, not at the target's", 0, 0},                                 \
+        {"instant-sets", ARGUMENT_FLAG, &(e).instant_sets, NULL,                                                         \
+         "held-out events at the target's instant are a set; the best ranked counts", 0, 0},                             \
         {"last", ARGUMENT_COUNT, &(e).last, "N", "--beyond: most last items in common (default: 3)", 1, 100},            \
         {"bootstrap",                                                                                                    \
          ARGUMENT_COUNT,                                                                                                 \

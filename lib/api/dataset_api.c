@@ -83,6 +83,13 @@ int32_t seqrec_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min, in
     return sq_dataset_kcore(dataset, user_min, item_min, out, error);
 }
 
+int32_t seqrec_dataset_shuffle_ties(const seqrec_dataset *dataset, uint64_t seed, seqrec_dataset **out, seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    return sq_dataset_shuffle_ties(dataset, seed, out, error);
+}
+
 int32_t seqrec_dataset_corrupt(const seqrec_dataset *dataset, double share, const char *split, uint64_t seed,
                                seqrec_dataset **out, seqrec_error *error)
 {

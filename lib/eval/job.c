@@ -75,6 +75,12 @@ static int32_t read_extras(sq_job *j, seqrec_error *error)
              "last_items = %" PRId64 " is not in 0..%d", o->last_items, SQ_PERSONAL_MOST);
     SQ_CHECK(!o->beyond || j->protocol->against == SQ_AGAINST_ALL, error, SEQREC_E_UNSUPPORTED,
              "metrics beyond ranking need a full ranking (E4, E5 or E9), and protocol %s samples", j->protocol->name);
+    SQ_CHECK(o->instant_sets == 0 || o->instant_sets == 1, error, SEQREC_E_RANGE, "instant_sets = %d is neither 0 nor 1",
+             (int)o->instant_sets);
+    SQ_CHECK(!o->instant_sets || j->protocol->against == SQ_AGAINST_ALL, error, SEQREC_E_UNSUPPORTED,
+             "instant_sets needs a full ranking (E4, E5 or E9), and protocol %s samples", j->protocol->name);
+    SQ_CHECK(!o->instant_sets || (!o->beyond && !o->breakdown), error, SEQREC_E_UNSUPPORTED,
+             "instant_sets gives a user several targets, and %s is of one", o->beyond ? "beyond" : "breakdown");
     j->last = o->last_items == 0 ? SQ_PERSONAL_LAST : o->last_items;
     return SEQREC_OK;
 }
@@ -102,7 +108,8 @@ static int32_t collect_cases(sq_job *j, seqrec_error *error)
     const int32_t status =
         sq_cases_collect(memory, j->dataset, &j->division, j->protocol, chosen, j->valid, o->seed, &j->cases, error);
     sq_free(memory, chosen);
-    return status;
+    if (status != SEQREC_OK || !o->instant_sets) return status;
+    return sq_cases_join_instants(&j->cases, j->dataset, &j->division, j->valid, error);
 }
 
 /* -log2 of the share of training events; items that training never had count as if it had them once. */
@@ -378,6 +385,8 @@ void sq_job_describe(sq_job *j)
     sq_report_say(report, "%s: %s, ties by expectation; %s split, %s", j->protocol->name, j->protocol->sentence,
                   j->valid ? "validation" : "test", divisions[j->division.kind]);
     const int64_t ranked = j->cases.targets - j->cases.newcomers;
+    if (j->options->instant_sets) sq_report_say(report, "; held-out events at the target's instant as a set, the best ranked counts");
+    if (j->options->hide_request_time) sq_report_say(report, "; the time of the request hidden from models");
     if (j->cases.chosen >= 0) sq_report_say(report, "; only %" PRId64 " chosen users", j->cases.chosen);
     if (j->cases.newcomers > 0) {
         sq_report_say(report, "; %" PRId64 " users with nothing to rank from left out", j->cases.newcomers);

@@ -190,21 +190,36 @@ static void look_beyond(const run *r, bench *b, const sq_case *one, int64_t at, 
     if (beyond->apart_popular != NULL) beyond->apart_popular[at] = apart_popular(r, b, at);
 }
 
+/* No candidates are what the history has, but for the targets. */
+static void filter(const sq_pass *pass, bench *b, const sq_case *one, const float *scores)
+{
+    const int32_t *items = sq_case_items(pass->cases, one);
+    for (int64_t e = 0; e < one->history; e++) b->keys[items[e]] = SQ_KEY_EXCLUDED;
+    for (int64_t e = 0; e < one->targets; e++)
+        b->keys[items[one->history + e]] = sq_ranking_key(scores[items[one->history + e]]);
+}
+
+/* Of the targets the best ranked. */
+static sq_place best_place(const sq_pass *pass, const bench *b, const sq_case *one)
+{
+    const int32_t *targets = sq_case_items(pass->cases, one) + one->history;
+    int32_t best = targets[0];
+    for (int64_t e = 1; e < one->targets; e++)
+        if (b->keys[targets[e]] > b->keys[best]) best = targets[e];
+    return sq_ranking_place(b->keys, pass->dataset->items, best);
+}
+
 static sq_place place_in_full(const run *r, bench *b, int64_t at, const float *scores)
 {
     const sq_pass *pass = r->pass;
     const sq_case *one = &pass->cases->at[at];
-    const int32_t *items = sq_case_items(pass->cases, one);
-    const int32_t target = sq_case_target(pass->cases, one);
     sq_ranking_keys(scores, pass->dataset->items, b->keys);
-    const int32_t key = b->keys[target];
-    for (int64_t e = 0; pass->protocol->filter && e < one->history; e++) b->keys[items[e]] = SQ_KEY_EXCLUDED;
-    b->keys[target] = key;
+    if (pass->protocol->filter) filter(pass, b, one, scores);
     if (pass->lists.items != NULL) {
         keep_list(r, b, at);
         look_beyond(r, b, one, at, scores);
     }
-    return sq_ranking_place(b->keys, pass->dataset->items, target);
+    return best_place(pass, b, one);
 }
 
 static sq_place place_in_sample(const run *r, bench *b, const sq_case *one, const float *scores)

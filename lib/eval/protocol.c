@@ -46,7 +46,7 @@ static int32_t case_of(const choice *from, int64_t user, sq_case *one)
     const int64_t events = dataset->offsets[user + 1] - dataset->offsets[user];
     if (from->chosen != NULL && !from->chosen[user]) return 0;
     sq_division_user(from->division, dataset, user, &train, &middle);
-    *one = (sq_case){user, train, from->valid ? train : middle};
+    *one = (sq_case){user, train, from->valid ? train : middle, 1};
     return one->history < (from->valid ? middle : events);
 }
 
@@ -107,6 +107,35 @@ int32_t sq_cases_collect(const sq_memory *memory, const seqrec_dataset *dataset,
     SQ_CHECK(cases.at != NULL, error, SEQREC_E_MEMORY, "no memory for %" PRId64 " users to evaluate", cases.count);
     fill_cases(&from, seed, &cases);
     *out = cases;
+    return SEQREC_OK;
+}
+
+static void join_instant(sq_case *one, const seqrec_dataset *dataset, const sq_division *division, int32_t valid)
+{
+    int64_t train, middle, end = dataset->offsets[one->user + 1] - dataset->offsets[one->user];
+    const int64_t *times = dataset->timestamps + dataset->offsets[one->user], instant = times[one->history];
+    int64_t last = one->history + 1;
+    sq_division_user(division, dataset, one->user, &train, &middle);
+    if (valid) end = middle;
+    while (last < end && times[last] == instant) last++;
+    while (one->history > train && times[one->history - 1] == instant) one->history--;
+    one->targets = last - one->history;
+}
+
+int32_t sq_cases_join_instants(sq_cases *cases, const seqrec_dataset *dataset, const sq_division *division, int32_t valid,
+                               seqrec_error *error)
+{
+    int64_t kept = 0;
+    SQ_CHECK(dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
+             "instant_sets: events at the same instant are told by their times, and this dataset has none");
+    for (int64_t c = 0; c < cases->count; c++) {
+        sq_case one = cases->at[c];
+        join_instant(&one, dataset, division, valid);
+        if (one.history > 0) cases->at[kept++] = one;
+    }
+    SQ_CHECK(kept > 0, error, SEQREC_E_ARGUMENT, "instant_sets: no user has an event before the instant of the target");
+    cases->newcomers += cases->count - kept;
+    cases->count = kept;
     return SEQREC_OK;
 }
 

@@ -23,11 +23,13 @@ typedef struct sq_protocol {
 /* NULL = "E4". E_UNSUPPORTED names the protocols there are. */
 int32_t sq_protocol_find(const char *name, const sq_protocol **out, seqrec_error *error);
 
-/* One ranking: the target is event `history` of the user's sequence, given the events before it. */
+/* One ranking: the target is event `history` of the user's sequence, given the events before it; of several targets, which follow
+ * each other, the best ranked counts. */
 typedef struct sq_case {
     int64_t user;
     int64_t train;   /* leading events that are training */
     int64_t history; /* leading events the ranking may see; at least 1 */
+    int64_t targets; /* at least 1 */
 } sq_case;
 
 typedef struct sq_cases {
@@ -59,5 +61,9 @@ int32_t sq_users_choose(const sq_memory *memory, const seqrec_dataset *dataset, 
 int32_t sq_cases_collect(const sq_memory *memory, const seqrec_dataset *dataset, const sq_division *division,
                          const sq_protocol *protocol, const uint8_t *chosen, int32_t valid, uint64_t seed,
                          sq_cases *out, seqrec_error *error);
+/* Makes the held-out events at the instant of each target its targets. Users without an event before them become newcomers;
+ * E_ARGUMENT when nobody is left, or for a dataset without times. */
+int32_t sq_cases_join_instants(sq_cases *cases, const seqrec_dataset *dataset, const sq_division *division, int32_t valid,
+                               seqrec_error *error);
 void sq_cases_free(sq_cases *cases, const sq_memory *memory);
 #endif

@@ -125,7 +125,7 @@ class Evaluation(Sized):
                 ("cutoffs", I64P), ("cutoff_count", c_int64), ("bootstrap", c_int64), ("baselines", c_int32),
                 ("allow_trained", c_int32), ("seed", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p),
                 ("users", I64P), ("user_count", c_int64), ("beyond", c_int32), ("breakdown", c_int32),
-                ("cold_events", c_int64), ("last_items", c_int64), ("hide_request_time", c_int32), ("reserved", c_int32)]
+                ("cold_events", c_int64), ("last_items", c_int64), ("hide_request_time", c_int32), ("instant_sets", c_int32)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
@@ -182,6 +182,7 @@ SIGNATURES = {
     "dataset_release": (None, [H]),
     "dataset_kcore": (c_int32, [H, c_int64, c_int64, OUT, ERR]),
     "dataset_join": (c_int32, [POINTER(H), c_int64, c_int32, OUT, ERR]),
+    "dataset_shuffle_ties": (c_int32, [H, c_uint64, OUT, ERR]),
     "dataset_corrupt": (c_int32, [H, c_double, c_char_p, c_uint64, OUT, ERR]),
     "dataset_describe": (c_int32, [H, POINTER(DatasetStats), ERR]),
     "dataset_sequence": (c_int32, [H, c_int64, I64P, POINTER(I64P), POINTER(I64P), I64P, ERR]),

@@ -166,6 +166,90 @@ START_TEST(an_evaluation_asks_at_the_targets_time_or_hides_it)
 }
 END_TEST
 
+/* Times a sixth as fine: events of a user share instants. */
+static seqrec_dataset *coarse(const train_world *w)
+{
+    static int64_t offsets[64], users[64], items[1024], times[1024];
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    seqrec_dataset *made = NULL;
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(w->data, &facts, &api.error));
+    for (int64_t u = 0; u < facts.users; u++) {
+        const int64_t *from, *when;
+        int64_t count;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, &users[u], &from, &when, &count, &api.error));
+        offsets[u + 1] = offsets[u] + count;
+        for (int64_t e = 0; e < count; e++) {
+            items[offsets[u] + e] = from[e];
+            times[offsets[u] + e] = (e + u) / 3;
+        }
+    }
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = facts.users, .offsets = offsets, .items = items,
+                                .timestamps = times, .users = users};
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w->context, &batch, &made, &api.error));
+    return made;
+}
+
+/* The same by the interface alone: the best of the held-out events at the last event's instant, from what was before. */
+static double set_hits(const train_world *w, const seqrec_dataset *data, int32_t valid, int64_t *counted, int64_t *several)
+{
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    double hit = 0;
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(data, &facts, &api.error));
+    *counted = *several = 0;
+    for (int64_t u = 0; u < facts.users; u++) {
+        const int64_t *items, *times;
+        int64_t user, count, best[5], found, any = 0;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(data, u, &user, &items, &times, &count, &api.error));
+        int64_t last = count - 1 - valid, first = last;
+        if (first - 1 >= count - 2 && times[first - 1] == times[last]) first--;
+        int64_t offsets[] = {0, first};
+        const seqrec_batch one = {.struct_size = sizeof one, .sequences = 1, .offsets = offsets, .items = items};
+        EXPECT(SEQREC_OK, seqrec_topk(w->model, &one, 5, NULL, best, NULL, &found, &api.error));
+        for (int64_t i = 0; i < found; i++)
+            for (int64_t e = first; e <= last; e++) any |= best[i] == items[e];
+        hit += (double)any;
+        *several += first < last;
+        ++*counted;
+    }
+    return hit / (double)*counted;
+}
+
+START_TEST(held_out_events_at_one_instant_may_be_a_set)
+{
+    static const int64_t cutoffs[] = {5};
+    train_world w = world_open(NULL, 0);
+    seqrec_evaluation how = {.struct_size = sizeof how, .protocol = "E5", .cutoffs = cutoffs, .cutoff_count = 1, .bootstrap = -1};
+    seqrec_report *report = NULL;
+    seqrec_dataset *data = coarse(&w);
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, NULL, NULL, &api.error));
+    how.instant_sets = 1;
+    for (int32_t valid = 0; valid < 2; valid++) {
+        double got, users;
+        int64_t counted, several;
+        how.split = valid ? "valid" : "test";
+        EXPECT(SEQREC_OK, seqrec_evaluate(w.context, w.model, data, &how, &report, &api.error));
+        EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "hr@5", &got, NULL, NULL, &api.error));
+        EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "users", &users, NULL, NULL, &api.error));
+        ck_assert_ptr_nonnull(strstr(seqrec_report_protocol(report), "as a set"));
+        ck_assert_double_eq_tol(got, set_hits(&w, data, valid, &counted, &several), 1e-12);
+        ck_assert_double_eq(users, (double)counted);
+        ck_assert(valid ? several == 0 : several > 10);
+        seqrec_report_release(report);
+    }
+    report = NULL;
+    how.beyond = 1;
+    REFUSED(SEQREC_E_UNSUPPORTED, "instant_sets gives a user several targets", seqrec_evaluate(w.context, w.model, data, &how, &report, &api.error));
+    how.beyond = 0;
+    how.protocol = "E2";
+    REFUSED(SEQREC_E_UNSUPPORTED, "protocol E2 samples", seqrec_evaluate(w.context, w.model, data, &how, &report, &api.error));
+    how.instant_sets = 5;
+    REFUSED(SEQREC_E_RANGE, "instant_sets = 5", seqrec_evaluate(w.context, w.model, data, &how, &report, &api.error));
+    ck_assert_ptr_null(report);
+    seqrec_dataset_release(data);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(a_dataset_without_times_is_refused_by_a_timed_model)
 {
     host_batch b;
@@ -179,6 +263,8 @@ START_TEST(a_dataset_without_times_is_refused_by_a_timed_model)
     const seqrec_evaluation how = {.struct_size = sizeof how, .allow_trained = 1};
     REFUSED(SEQREC_E_ARGUMENT, "this dataset has no times", seqrec_evaluate(w.context, w.model, untimed, &how, &report, &api.error));
     ck_assert_ptr_null(report);
+    const seqrec_evaluation sets = {.struct_size = sizeof sets, .instant_sets = 1};
+    REFUSED(SEQREC_E_ARGUMENT, "instant_sets: events at the same instant", seqrec_evaluate(w.context, NULL, untimed, &sets, &report, &api.error));
     seqrec_dataset_release(untimed);
     world_close(&w);
 }
@@ -236,6 +322,7 @@ int main(void)
     tcase_add_test(tests, the_time_of_the_request_is_that_of_the_newest_event_when_it_is_not_given);
     tcase_add_test(tests, an_unknown_item_takes_its_time_with_it);
     tcase_add_test(tests, an_evaluation_asks_at_the_targets_time_or_hides_it);
+    tcase_add_test(tests, held_out_events_at_one_instant_may_be_a_set);
     tcase_add_test(tests, a_dataset_without_times_is_refused_by_a_timed_model);
     tcase_add_loop_test(tests, a_timed_model_comes_back_from_its_file, 0, 3);
     tcase_add_test(tests, rules_between_options_are_told);

@@ -194,6 +194,10 @@ START_TEST(null_arguments_are_refused)
     ck_assert_int_eq(seqrec_dataset_kcore(dataset, 1, 1, NULL, &error), SEQREC_E_ARGUMENT);
     ck_assert_int_eq(seqrec_dataset_kcore(dataset, -1, 1, &out, &error), SEQREC_E_RANGE);
     ck_assert_int_eq(seqrec_dataset_kcore(dataset, 1, -1, &out, &error), SEQREC_E_RANGE);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(NULL, 0, &out, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(dataset, 0, NULL, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(dataset, 0, &out, &error), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "has none"));
     ck_assert_int_eq(seqrec_dataset_corrupt(NULL, 0, NULL, 0, &out, &error), SEQREC_E_ARGUMENT);
     ck_assert_int_eq(seqrec_dataset_corrupt(dataset, 0, NULL, 0, NULL, &error), SEQREC_E_ARGUMENT);
     ck_assert_int_eq(seqrec_dataset_corrupt(dataset, -0.1, NULL, 0, &out, &error), SEQREC_E_RANGE);
@@ -429,6 +433,52 @@ START_TEST(a_noisy_copy_keeps_names_times_values_and_lookups)
     ck_assert_str_eq(dataset_text(dataset), "1(ann): 1(x)@4*2 2(y)@5*1; 2(bob): 2(y)@3*3");
     ck_assert_int_eq(sq_idmap_find(&dataset->item_index, 2), 1);
     ck_assert_str_eq(sq_dataset_user_name(dataset, 2), "bob");
+}
+END_TEST
+
+/* Users whose three first events are at one instant, in that order; then two at another. */
+START_TEST(the_order_of_events_at_the_same_instant_is_drawn_anew)
+{
+    enum { USERS = 600 };
+    static int64_t offsets[USERS + 1], items[5 * USERS], times[5 * USERS];
+    static float values[5 * USERS];
+    int64_t orders[27] = {0}, changed = 0;
+    seqrec_dataset *plain = NULL, *again = NULL, *other = NULL;
+    for (int64_t u = 0; u < USERS; u++) {
+        offsets[u + 1] = 5 * (u + 1);
+        for (int64_t e = 0; e < 5; e++) {
+            items[5 * u + e] = e;
+            values[5 * u + e] = (float)e;
+            times[5 * u + e] = 100 * u + (e > 2);
+        }
+    }
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = USERS, .offsets = offsets, .items = items,
+                                .timestamps = times, .values = values};
+    ck_assert_int_eq(seqrec_dataset_create(context, &batch, &plain, &error), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(plain, 3, &dataset, &error), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(plain, 3, &again, &error), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(plain, 4, &other, &error), SEQREC_OK);
+    ck_assert_uint_eq(dataset->hash, again->hash);
+    ck_assert_uint_ne(dataset->hash, other->hash);
+    ck_assert_uint_ne(dataset->hash, plain->hash);
+    for (int64_t u = 0; u < USERS; u++) {
+        const int32_t *at = dataset->sequence + 5 * u;
+        int32_t present = 0;
+        for (int64_t e = 0; e < 5; e++) {
+            if (dataset->timestamps[5 * u + e] != times[5 * u + e]) ck_abort_msg("user %d: a time moved", (int)u);
+            if (dataset->values[5 * u + e] != (float)at[e]) ck_abort_msg("user %d: a value stayed behind", (int)u);
+            present |= 1 << at[e] << (e > 2 ? 8 : 0);
+        }
+        if (present != (7 | 24 << 8)) ck_abort_msg("user %d: an event went to another instant", (int)u);
+        orders[at[0] * 9 + at[1] * 3 + at[2]]++;
+        changed += at[3] == 4;
+    }
+    for (int i = 0; i < 27; i++) /* six orders, each in a sixth of the users; 40 is 4.4 deviations */
+        ck_assert_msg(orders[i] == 0 || llabs(orders[i] - USERS / 6) < 40, "order %d: %d", i, (int)orders[i]);
+    ck_assert_int_lt(llabs(changed - USERS / 2), 54);
+    seqrec_dataset_release(plain);
+    seqrec_dataset_release(again);
+    seqrec_dataset_release(other);
 }
 END_TEST
 
@@ -856,6 +906,7 @@ int main(void)
     tcase_add_test(tests, the_k_core_is_that_of_the_plain_iteration);
     tcase_add_test(tests, noise_replaces_its_share_of_the_training_events_and_nothing_else);
     tcase_add_test(tests, a_noisy_copy_keeps_names_times_values_and_lookups);
+    tcase_add_test(tests, the_order_of_events_at_the_same_instant_is_drawn_anew);
     tcase_add_test(tests, statistics_count_repeats_ties_and_quantiles);
     tcase_add_test(tests, the_filter_agrees_with_all_paths_of_the_hidden_taste);
     tcase_add_test(tests, generation_repeats_from_its_seed_and_times_rise);

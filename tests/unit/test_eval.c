@@ -315,7 +315,7 @@ START_TEST(e1_draws_are_uniform_outside_training_with_repeats)
     start_drawing(&d, SQ_AGAINST_TRAIN, ITEMS, NULL, sequence, offsets);
     int32_t repeated = 0;
     for (int64_t u = 0; u < USERS; u++) {
-        const sq_case one = {u, 4, 5};
+        const sq_case one = {u, 4, 5, 1};
         int32_t out[SQ_CANDIDATES];
         ck_assert_int_eq(sq_candidates_draw(&d.plan, &d.cases, &one, &d.scratch, out), SQ_CANDIDATES);
         for (int64_t j = 0; j < SQ_CANDIDATES; j++) seen[out[j]]++;
@@ -345,7 +345,7 @@ START_TEST(e3_draws_each_eligible_item_equally_often_and_once)
     double expected[ITEMS], expected_first[ITEMS];
     start_drawing(&d, SQ_AGAINST_UNIFORM, ITEMS, NULL, sequence, offsets);
     for (int64_t u = 0; u < USERS; u++) {
-        const sq_case one = {u, 4, 5};
+        const sq_case one = {u, 4, 5, 1};
         int32_t out[SQ_CANDIDATES];
         int32_t here[ITEMS] = {0};
         ck_assert_int_eq(sq_candidates_draw(&d.plan, &d.cases, &one, &d.scratch, out), SQ_CANDIDATES);
@@ -383,7 +383,7 @@ static void check_pairs(const uint64_t *weights, int64_t items)
     }
     start_drawing(&d, SQ_AGAINST_POPULAR, items, running, sequence, offsets);
     for (int64_t u = 0; u < USERS; u++) {
-        const sq_case one = {u, 0, 1};
+        const sq_case one = {u, 0, 1, 1};
         int32_t out[SQ_CANDIDATES];
         const int32_t count = sq_candidates_draw(&d.plan, &d.cases, &one, &d.scratch, out);
         ck_assert_int_eq(count, items - 3); /* one weight is 0 */
@@ -441,7 +441,7 @@ START_TEST(a_catalogue_without_a_hundred_eligible_items_gives_them_all)
 {
     static const int32_t sequence[] = {0, 1, 2, 3};
     static const int64_t offsets[2] = {0, 4};
-    const sq_case one = {0, 2, 3};
+    const sq_case one = {0, 2, 3, 1};
     int32_t out[SQ_CANDIDATES], here[50] = {0};
     drawing d;
     start_drawing(&d, SQ_AGAINST_UNIFORM, 50, NULL, sequence, offsets);
@@ -458,7 +458,7 @@ START_TEST(draws_depend_on_seed_and_user_only)
     static const int64_t offsets[6] = {0};
     drawing d;
     int32_t out[3][SQ_CANDIDATES];
-    const sq_case four = {4, 2, 3}, five = {5, 2, 3};
+    const sq_case four = {4, 2, 3, 1}, five = {5, 2, 3, 1};
     start_drawing(&d, SQ_AGAINST_UNIFORM, 300, NULL, sequence, offsets);
     (void)sq_candidates_draw(&d.plan, &d.cases, &four, &d.scratch, out[0]);
     (void)sq_candidates_draw(&d.plan, &d.cases, &five, &d.scratch, out[1]);
@@ -632,7 +632,7 @@ static expectation recompute(const world *w, const char *protocol, int32_t valid
         for (int64_t i = 0; i < items; i++) scores[i] = strange_score(u, history, at[history - 1], i);
         const int32_t target = at[history];
         if (kind <= 3) {
-            const sq_case one = {u, train, history};
+            const sq_case one = {u, train, history, 1};
             int32_t out[SQ_CANDIDATES];
             const int32_t count = sq_candidates_draw(&d.plan, &d.cases, &one, &d.scratch, out);
             for (int32_t j = 0; j < count; j++) others[others_count++] = scores[out[j]];
@@ -1296,7 +1296,7 @@ START_TEST(lists_in_common_spread_as_the_pairs_without_each_user_say)
         sq_cases cases = {.at = at, .sequence = sequence, .offsets = offsets};
         const sq_lists lists = some_lists(items, CATALOGUE, LENGTH, u);
         for (int64_t v = 0; v < FEW; v++) {
-            if (v != u) at[cases.count++] = (sq_case){v, 1, 1 + v % 14};
+            if (v != u) at[cases.count++] = (sq_case){v, 1, 1 + v % 14, 1};
         }
         double(*to)[2] = u < 0 ? figures : left;
         const sq_personal out = {to[0], to[1], to[2], u < 0 ? spread[0][0] : NULL, u < 0 ? spread[1][0] : NULL};
