@@ -59,7 +59,12 @@ typedef struct train_row {
     int32_t repeats;    /* 0: as asked for */
     int32_t squares;    /* d^2 multiply-adds of a token and block; 0: 6 */
     int32_t both_ways;  /* attention to the whole window, and a share of the events as targets (Cloze) */
+    int32_t window;     /* max_length; 0: 200 */
+    int32_t stride;     /* objective = prefix with this stride; 0: every target in one pass */
+    const char *option, *value; /* one more, or NULL */
 } train_row;
+
+static int64_t window_of(const train_row *row) { return row->window ? row->window : 200; }
 
 /* Training events of a user under leave-one-out that count: the last `window` + 1. */
 static int64_t trained_tokens(int64_t events, int64_t window)
@@ -67,6 +72,20 @@ static int64_t trained_tokens(int64_t events, int64_t window)
     int64_t n = events >= 3 ? events - 2 : events;
     n = n > window + 1 ? window : n - 1;
     return n > 0 ? n : 0;
+}
+
+/* Tokens and pairs of a user's events that count, up to the last `n` targets of `count` training events. */
+static void add_user(const train_row *row, int64_t count, int64_t n, double *tokens, double *pairs)
+{
+    const int64_t window = window_of(row), share = row->stride ? row->stride : 1;
+    for (int64_t at = count - n; row->stride && at < count; at++) { /* each target behind a prefix of its own */
+        const double length = (double)(at < window ? at : window);
+        *tokens += length / (double)share;
+        *pairs += length * (length + 1) / 2 / (double)share;
+    }
+    if (row->stride) return;
+    *tokens += (double)n;
+    *pairs += (double)n * (row->both_ways ? (double)n : (double)(n + 1) / 2.0);
 }
 
 /* Floating-point operations that the model itself asks for, on real positions only, a causal pair counted once:
@@ -79,20 +98,21 @@ static int64_t trained_tokens(int64_t events, int64_t window)
 static double useful_operations(const train_row *row, const seqrec_dataset *events, int64_t *tokens)
 {
     const double d = row->dim, blocks = 2;
-    double pairs = 0;
+    double pairs = 0, inputs = 0;
     seqrec_dataset_stats stats = {.struct_size = sizeof stats};
     bench_must(seqrec_dataset_describe(events, &stats, &bench_failure));
     *tokens = 0;
     for (int64_t u = 0; u < stats.users; u++) {
         int64_t count = 0;
         bench_must(seqrec_dataset_sequence(events, u, NULL, NULL, NULL, &count, &bench_failure));
-        const int64_t n = trained_tokens(count, 200);
+        const int64_t n = trained_tokens(count, window_of(row));
         *tokens += n;
-        pairs += (double)n * (double)(row->both_ways ? n : (n + 1) / 2.0);
+        add_user(row, count >= 3 ? count - 2 : count, n, &inputs, &pairs);
     }
     const double candidates = row->negatives ? 1 + row->negatives : (double)stats.items;
-    const double squares = row->squares ? row->squares : 6, targets = (double)*tokens * (row->both_ways ? 0.2 : 1);
-    const double forward = blocks * ((double)*tokens * squares * d * d + pairs * 2 * d) + targets * candidates * d;
+    const double squares = row->squares ? row->squares : 6, share = row->stride ? row->stride : 1;
+    const double targets = (double)*tokens / share * (row->both_ways ? 0.2 : 1);
+    const double forward = blocks * (inputs * squares * d * d + pairs * 2 * d) + targets * candidates * d;
     return forward * 2 * 3;
 }
 
@@ -109,7 +129,12 @@ static seqrec_config *config_of(const train_row *row)
     if (row->negatives) set_number(config, "negatives", row->negatives);
     set_number(config, "dim", row->dim);
     set_number(config, "dropout", row->dropout);
+    set_number(config, "max_length", (double)window_of(row));
     set_number(config, "valid_every", 0);
+    if (row->stride) bench_must(seqrec_config_set(config, "objective", "prefix", &bench_failure));
+    if (row->stride) set_number(config, "prefix_stride", row->stride);
+    if (row->option) bench_must(seqrec_config_set(config, row->option, row->value, &bench_failure));
+    if (row->option && !strcmp(row->value, "shaw")) set_number(config, "relative_clip", 64);
     return config;
 }
 
@@ -141,6 +166,20 @@ static void fit(const train_row *row, int32_t epochs, seqrec_context *context, c
     seqrec_config_release(config);
 }
 
+/* Of the training histories, cut to 200 events. */
+static double mean_window(const seqrec_dataset *events)
+{
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    int64_t sum = 0;
+    bench_must(seqrec_dataset_describe(events, &stats, &bench_failure));
+    for (int64_t u = 0; u < stats.users; u++) {
+        int64_t count = 0;
+        bench_must(seqrec_dataset_sequence(events, u, NULL, NULL, NULL, &count, &bench_failure));
+        sum += trained_tokens(count, 200);
+    }
+    return (double)sum / (double)stats.users;
+}
+
 static void measure_training(const void *arg)
 {
     const train_row *row = arg;
@@ -153,16 +192,16 @@ static void measure_training(const void *arg)
     fit(row, row->repeats && row->repeats < run.repeats ? row->repeats : run.repeats, context, events, &model, &log);
     const double operations = useful_operations(row, events, &tokens);
     const double seconds = bench_median(log.seconds, log.epochs), rate = operations / seconds;
-    if (!row->both_ways && tokens != log.targets) {
+    if (!row->both_ways && !row->stride && tokens != log.targets) {
         fprintf(stderr, "bench: %lld targets counted, %lld trained\n", (long long)tokens, (long long)log.targets);
         exit(EXIT_FAILURE);
     }
     printf("{\"bench\":\"train\",\"name\":\"%s\",\"data\":\"%s\",\"threads\":%d,\"epochs\":%lld,"
            "\"seconds_per_epoch\":%.4f,\"fastest_epoch\":%.4f,\"targets\":%lld,\"targets_per_second\":%.0f,"
-           "\"gflop_per_epoch\":%.1f,\"gflops\":%.1f,\"peak_gflops\":%.1f,\"share_of_peak\":%.4f,"
+           "\"window\":%.1f,\"stride\":%d,\"gflop_per_epoch\":%.1f,\"gflops\":%.1f,\"peak_gflops\":%.1f,\"share_of_peak\":%.4f,"
            "\"peak_rss_bytes\":%lld}\n",
            row->name, base_name(run.data), (int)run.threads, (long long)log.epochs, seconds, log.seconds[0],
-           (long long)tokens, (double)tokens / seconds, operations * 1e-9, rate * 1e-9, peak * 1e-9, rate / peak,
+           (long long)tokens, (double)log.targets / seconds, mean_window(events), (int)row->stride, operations * 1e-9, rate * 1e-9, peak * 1e-9, rate / peak,
            (long long)bench_peak_rss());
     seqrec_model_release(model);
     seqrec_dataset_release(events);
@@ -170,21 +209,26 @@ static void measure_training(const void *arg)
 }
 
 /* The first six do the work of bench_torch.py's variants: SASRec.pytorch's wiring. */
+#define ABSOLUTE 0, 0, NULL, NULL
 static const train_row train_rows[] = {
-    {"bce-d50-p0.2", "sasrec", "bce", "position", 50, 1, 0.2, 0, 0, 0},
-    {"bce-d50-p0", "sasrec", "bce", "position", 50, 1, 0, 0, 0, 0},
-    {"bce-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 0, 0, 0},
-    {"bce-d64-p0", "sasrec", "bce", "position", 64, 1, 0, 0, 0, 0},
-    {"softmax-d64-p0.2", "sasrec", "softmax", "position", 64, 0, 0.2, 3, 0, 0},
-    {"softmax-d64-p0", "sasrec", "softmax", "position", 64, 0, 0, 3, 0, 0},
-    {"sampled-shared-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "batch", 64, 256, 0.2, 3, 5, 0},
-    {"sampled-position-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0},
-    {"bce-d128-p0.2", "sasrec", "bce", "position", 128, 1, 0.2, 1, 0, 0},
-    {"sampled-shared-d128-p0.2", "sasrec", "sampled_softmax", "batch", 128, 256, 0.2, 1, 0, 0},
-    {"sampled-same-d64-p0.2", "sasrec", "sampled_softmax", "batch", 64, 256, 0.2, 1, 0, 0},
-    {"gbce-d128-p0.5", "gsasrec", "gbce", "position", 128, 256, 0.5, 1, 5, 0},
-    {"cloze-d64-p0.2", "bert4rec", "softmax", "position", 64, 0, 0.2, 1, 12, 1},
-    {"sce-d64-p0.2", "sasrec", "sce", "position", 64, 256, 0.2, 1, 0, 0},
+    {"bce-d50-p0.2", "sasrec", "bce", "position", 50, 1, 0.2, 0, 0, 0, ABSOLUTE},
+    {"bce-d50-p0", "sasrec", "bce", "position", 50, 1, 0, 0, 0, 0, ABSOLUTE},
+    {"bce-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 0, 0, 0, ABSOLUTE},
+    {"bce-d64-p0", "sasrec", "bce", "position", 64, 1, 0, 0, 0, 0, ABSOLUTE},
+    {"softmax-d64-p0.2", "sasrec", "softmax", "position", 64, 0, 0.2, 3, 0, 0, ABSOLUTE},
+    {"softmax-d64-p0", "sasrec", "softmax", "position", 64, 0, 0, 3, 0, 0, ABSOLUTE},
+    {"sampled-shared-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "batch", 64, 256, 0.2, 3, 5, 0, ABSOLUTE},
+    {"sampled-position-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0, ABSOLUTE},
+    {"bce-d128-p0.2", "sasrec", "bce", "position", 128, 1, 0.2, 1, 0, 0, ABSOLUTE},
+    {"sampled-shared-d128-p0.2", "sasrec", "sampled_softmax", "batch", 128, 256, 0.2, 1, 0, 0, ABSOLUTE},
+    {"sampled-same-d64-p0.2", "sasrec", "sampled_softmax", "batch", 64, 256, 0.2, 1, 0, 0, ABSOLUTE},
+    {"gbce-d128-p0.5", "gsasrec", "gbce", "position", 128, 256, 0.5, 1, 5, 0, ABSOLUTE},
+    {"cloze-d64-p0.2", "bert4rec", "softmax", "position", 64, 0, 0.2, 1, 12, 1, ABSOLUTE},
+    {"hstu-d50-p0.2", "hstu", "sampled_softmax", "position", 50, 128, 0.2, 3, 5, 0, ABSOLUTE},
+    {"shaw-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 0, 0, 0, 0, 0, "relative", "shaw"},
+    {"long-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 3, 0, 0, 2277, 0, NULL, NULL},
+    {"literal-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 1, 0, 0, 0, 8, NULL, NULL},
+    {"sce-d64-p0.2", "sasrec", "sce", "position", 64, 256, 0.2, 1, 0, 0, ABSOLUTE},
 };
 
 static void train_all(void)
@@ -283,7 +327,7 @@ static double time_steps(seqrec_trainer *trainer, int64_t items, int32_t steps, 
 static void measure_flat(const void *arg)
 {
     const flat_row *row = arg;
-    const train_row like = {"", "sasrec-sampled-softmax", "sampled_softmax", row->sharing, 64, 256, 0.2, 0, 0, 0};
+    const train_row like = {"", "sasrec-sampled-softmax", "sampled_softmax", row->sharing, 64, 256, 0.2, 0, 0, 0, ABSOLUTE};
     const int32_t steps = strcmp(row->sharing, "batch") == 0 || run.steps < 5 ? run.steps : 5;
     const int64_t items = items_that_fit(row->items);
     const seqrec_allocator allocator = {sizeof allocator, &requests, counted_allocate, counted_release};
@@ -360,8 +404,8 @@ static void measure_evaluation(const void *arg)
 
 static void evaluate_all(void)
 {
-    const train_row rows[] = {{"evaluate-d50", "sasrec", "bce", "position", 50, 1, 0.2, 1, 0, 0},
-                              {"evaluate-d64", "sasrec", "bce", "position", 64, 1, 0.2, 1, 0, 0}};
+    const train_row rows[] = {{"evaluate-d50", "sasrec", "bce", "position", 50, 1, 0.2, 1, 0, 0, ABSOLUTE},
+                              {"evaluate-d64", "sasrec", "bce", "position", 64, 1, 0.2, 1, 0, 0, ABSOLUTE}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (chosen(rows[i].name)) bench_child(measure_evaluation, &rows[i]);
 }

@@ -40,6 +40,8 @@ kind == "train" {
     gflops[name] = field("gflops")
     if (field("peak_gflops") + 0 > best_peak + 0) best_peak = field("peak_gflops")
     rss[name] = field("peak_rss_bytes")
+    window = field("window")
+    stride[name] = field("stride")
     data = field("data") ", " field("threads") " threads"
 }
 
@@ -140,8 +142,9 @@ function tables(    i, j, n, theirs) {
             theirs = trained[i]
             sub(/^softmax-/, "softmax-padded-", theirs)
             sub(/^gbce-/, "gbce-published-", theirs)
+            sub(/^hstu-/, "hstu-published-", theirs)
             train_line(trained[i], theirs)
-            if (sub(/gbce-published-/, "gbce-plain-", theirs) && torch[theirs] != "") train_line(trained[i], theirs)
+            if (sub(/-published-/, "-plain-", theirs) && torch[theirs] != "") train_line(trained[i], theirs)
             if (sub(/-padded-/, "-unpadded-", theirs) && torch[theirs] != "") train_line(trained[i], theirs)
         }
     }
@@ -210,8 +213,18 @@ function promises(    i, n, most, flat, warm, large) {
             ratio(seconds["sampled-shared-d128-p0.2"], seconds["bce-d128-p0.2"]), "most", 1.3, "x")
     promise("sampled softmax, 256 shared negatives, times BCE, d 64",
             ratio(seconds["sampled-same-d64-p0.2"], seconds["bce-d64-p0.2"]), "most", 1.45, "x")
+    promise("HSTU d 50, 128 negatives a position, times its published code", times("hstu-published-d50-p0.2", "hstu-d50-p0.2"),
+            "least", 20, "x")
+    promise("Shaw's terms cut at 64, times absolute positions", ratio(seconds["shaw-d64-p0.2"], seconds["bce-d64-p0.2"]), "most",
+            1.3, "x")
+    promise("every prefix by itself, times one pass, shares of the mean window",
+            ratio(seconds["literal-d64-p0.2"] * stride["literal-d64-p0.2"], seconds["bce-d64-p0.2"] * window), "most", 0.6, "")
+    promise("windows of 2,277 events, times the cost of their arithmetic",
+            ratio(gflops["bce-d64-p0.2"], gflops["long-d64-p0.2"]), "most", 1.25, "x")
     for (i = 1; i <= train_count; i++) {
         n = trained[i]
+        if (n ~ /^hstu-/) promise(n ", share of the multiply-add peak", share(n), "least", 25, "%")
+        if (n ~ /^(shaw|long|literal)-/) promise(n ", share of the multiply-add peak", share(n), "least", 40, "%")
         if (n ~ /^(bce|softmax)-d64/) promise(n ", share of the multiply-add peak", share(n), "least", 45, "%")
         if (n ~ /^(bce|softmax)-/ && rss[n] / 1e6 > most) most = rss[n] / 1e6
     }

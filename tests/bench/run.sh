@@ -38,7 +38,7 @@ rows() {
 }
 
 part_peak() { rows peak; }
-part_train() { rows bce- softmax- sampled- gbce- cloze-; }
+part_train() { rows bce- softmax- sampled- gbce- cloze- hstu- shaw- long- literal-; }
 part_flat() { rows flat-; }
 part_evaluate() { rows evaluate-; }
 part_read() { rows read-; }
@@ -50,7 +50,7 @@ part_torch() {
     [ -x $python ] || python=python3
     variants=$(printf '%s,' bce-d50-p0.2 bce-d50-p0 bce-d64-p0.2 bce-d64-p0 softmax-padded-d64-p0.2 \
         softmax-padded-d64-p0 softmax-unpadded-d64-p0.2 softmax-unpadded-d64-p0 cloze-d64-p0.2 gbce-plain-d128-p0.5 \
-        gbce-published-d128-p0.5)predict-d50
+        gbce-published-d128-p0.5 hstu-published-d50-p0.2 hstu-plain-d50-p0.2)predict-d50
     "$python" tests/reference/bench_torch.py --data "$data" --threads $THREADS --steps $torch_steps --blas auto \
         --variants "$variants"
 }

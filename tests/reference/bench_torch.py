@@ -7,13 +7,16 @@ its own, so that its peak memory is its own, and prints one JSON object on one l
 
     bench_torch.py --data ml-1m.txt --threads 2 --steps 5 [--blas auto] [--variants bce-d50-p0.2,predict-d50]
 
-Variants: bce | softmax-padded | softmax-unpadded | gbce-published | gbce-plain | cloze | predict, then -d<width>, then
+Variants: bce | softmax-padded | softmax-unpadded | gbce-published | gbce-plain | hstu-published | hstu-plain | cloze | predict, then -d<width>, then
 -p<dropout> (not for predict). softmax-padded computes logits of every padded position over V + 1 rows and lets the
 cross-entropy ignore the padding; softmax-unpadded drops the padding positions before the product with the items. The gbce
 variants are gSASRec (its block, a separate output table, 256 negatives a position): gbce-published does what its published
 code does (257 rows gathered for every padded position, the positive logit calibrated in double precision), gbce-plain the
 same loss with the padding dropped first and in single precision. cloze is BERT4Rec: right-padded, attention both ways with
-a key padding mask, a fifth of the events masked, logits of the masked events alone. predict scores all items for one user.
+a key padding mask, a fifth of the events masked, logits of the masked events alone. hstu is HSTU's layer with a
+bias by distance (without time) and 128 negatives a position under cosine scores: hstu-published does what its research code does
+(jagged tensors padded for the scores, a bias tensor of every pair made in each layer, item vectors normed for each of 129 rows a
+position), hstu-plain norms the table once, slices one bias by distance, and gathers real positions only. predict scores all items for one user.
 """
 import argparse
 import glob
@@ -27,8 +30,9 @@ import time
 
 VARIANTS = ("bce-d50-p0.2,bce-d50-p0,bce-d64-p0.2,bce-d64-p0,softmax-padded-d64-p0.2,softmax-padded-d64-p0,"
             "softmax-unpadded-d64-p0.2,softmax-unpadded-d64-p0,gbce-plain-d128-p0.5,cloze-d64-p0.2,gbce-published-d128-p0.5,"
-            "predict-d50")
+            "hstu-published-d50-p0.2,hstu-plain-d50-p0.2,predict-d50")
 NEGATIVES, CALIBRATION, MASKED = 256, 0.75, 0.2
+HSTU_NEGATIVES, HSTU_LENGTH, HSTU_TEMPERATURE = 128, 211, 0.05
 TRIAL = "bce-d64-p0"
 BLAS_FOLDERS = "/usr/lib/*-linux-gnu*/%s"
 # Package folder and BLIS_ARCH_TYPE. BLIS 0.9 takes a processor newer than itself for "generic" and is then half as fast
@@ -210,6 +214,71 @@ def build_gsasrec(torch, items, dim, length, dropout, blocks=2):
     return Network()
 
 
+def build_hstu(torch, items, dim, length, dropout, blocks=2):
+    """HSTU's layers of one head: right-padded input, positions from the window's start, norms without parameters."""
+    nn, silu, norm = torch.nn, torch.nn.functional.silu, lambda x: torch.nn.functional.layer_norm(x, (dim,), eps=1e-6)
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.uvqk = nn.Parameter(torch.randn(dim, 4 * dim) * 0.02)
+            self.by_distance = nn.Parameter(torch.randn(2 * HSTU_LENGTH - 1) * 0.02)
+            self.out, self.drop = nn.Linear(dim, dim), nn.Dropout(dropout)
+
+        def bias(self, width, published):
+            n = HSTU_LENGTH
+            if not published:
+                return self.by_distance.unfold(0, width, 1)[n - width:n].flip(0)
+            turned = nn.functional.pad(self.by_distance, [0, n]).repeat(n)
+            turned = turned[:-n].reshape(1, n, 3 * n - 2)
+            edge = (2 * n - 1) // 2
+            return turned[:, :, edge:-edge][:, :width, :width]
+
+        def forward(self, x, real, causal, published):
+            u, v, q, k = silu(norm(x) @ self.uvqk).split(dim, dim=-1)
+            scores = torch.einsum("bnd,bmd->bnm", q, k) + self.bias(x.shape[1], published)
+            weights = silu(scores) / HSTU_LENGTH * causal
+            mixed = torch.einsum("bnm,bmd->bnd", weights, v * real)
+            return (self.out(self.drop(u * norm(mixed))) + x) * real
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.items, self.positions = nn.Embedding(items + 1, dim), nn.Embedding(HSTU_LENGTH, dim)
+            self.layers, self.drop = nn.ModuleList([Layer() for _ in range(blocks)]), nn.Dropout(dropout)
+
+        def forward(self, inputs, published):
+            real = (inputs != 0).unsqueeze(-1).float()
+            x = self.drop(self.items(inputs) * dim ** 0.5 + self.positions(torch.arange(inputs.shape[1]))) * real
+            causal = torch.tril(torch.ones(inputs.shape[1], inputs.shape[1]))
+            for layer in self.layers:
+                x = layer(x, real, causal, published)
+            return nn.functional.normalize(x, dim=-1, eps=1e-6)
+
+    return Network()
+
+
+def hstu(torch, network, inputs, positives, items, published):
+    """Sampled softmax over a positive and 128 uniform negatives of each position, all vectors of length one."""
+    normed, real = torch.nn.functional.normalize, positives != 0
+    turned = (torch.arange(inputs.shape[1]) + inputs.shape[1] - real.sum(1, keepdim=True)) % inputs.shape[1]
+    inputs, positives = inputs.gather(1, turned), positives.gather(1, turned)
+    real = positives != 0
+    vectors, wanted = network(inputs, published)[real], positives[real]
+    drawn = torch.randint(1, items + 1, (len(wanted), HSTU_NEGATIVES))
+    if published:
+        plus = (vectors * normed(network.items(wanted), dim=-1, eps=1e-6)).sum(-1, keepdim=True)
+        minus = torch.einsum("td,tnd->tn", vectors, normed(network.items(drawn), dim=-1, eps=1e-6))
+    else:
+        table = normed(network.items.weight, dim=-1, eps=1e-6)
+        rows = torch.nn.functional.embedding
+        plus = (vectors * rows(wanted, table)).sum(-1, keepdim=True)
+        minus = torch.einsum("td,tnd->tn", vectors, rows(drawn, table))
+    minus = (minus / HSTU_TEMPERATURE).masked_fill(drawn == wanted.unsqueeze(-1), -5e4)
+    logits = torch.cat([plus / HSTU_TEMPERATURE, minus], dim=1)
+    return torch.nn.functional.cross_entropy(logits, torch.zeros(len(wanted), dtype=torch.long))
+
+
 def build_bert4rec(torch, items, dim, length, dropout, blocks=2, heads=2):
     """BERT4Rec at width `dim`: post-norm blocks with GELU of width 4 d, a dense layer before the tied table."""
     nn = torch.nn
@@ -274,6 +343,8 @@ def cloze(torch, network, inputs, items):
 def loss_of(torch, kind, network, inputs, positives, negatives, items):
     if kind.startswith("gbce"):
         return (gbce_published if kind == "gbce-published" else gbce_plain)(torch, network, inputs, positives, items)
+    if kind.startswith("hstu"):
+        return hstu(torch, network, inputs, positives, items, kind == "hstu-published")
     if kind == "cloze":
         return cloze(torch, network, inputs, items)
     vectors, valid = network(inputs), positives != 0
@@ -337,14 +408,14 @@ def child(arguments):
     import numpy as np
     import torch
 
-    match = re.fullmatch(r"(bce|softmax-padded|softmax-unpadded|gbce-published|gbce-plain|cloze|predict)-d(\d+)(?:-p([0-9.]+))?", arguments.child)
+    match = re.fullmatch(r"(bce|softmax-padded|softmax-unpadded|gbce-published|gbce-plain|hstu-published|hstu-plain|cloze|predict)-d(\d+)(?:-p([0-9.]+))?", arguments.child)
     if not match:
         sys.exit("bench_torch: unknown variant '%s'" % arguments.child)
     kind, dim, dropout = match.group(1), int(match.group(2)), float(match.group(3) or 0)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     histories, items = read_histories(arguments.data)
-    build = build_gsasrec if kind.startswith("gbce") else build_bert4rec if kind == "cloze" else build_model
+    build = build_hstu if kind.startswith("hstu") else build_gsasrec if kind.startswith("gbce") else build_bert4rec if kind == "cloze" else build_model
     network = build(torch, items, dim, arguments.length, dropout)
     result = {"variant": arguments.child, "threads": arguments.threads, "torch": torch.__version__}
     if kind == "predict":
