@@ -23,6 +23,7 @@ static sq_head head_of(const sq_block_pass *a, int32_t sequence, int32_t head)
                  .padded = (size_t)a->l->dhp,
                  .ld = 3 * a->hp,
                  .bidirectional = a->l->bidirectional,
+                 .span = (size_t)a->l->span,
                  .q = q,
                  .k = q + a->hp,
                  .v = q + 2 * a->hp,

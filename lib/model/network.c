@@ -3,15 +3,16 @@
 #include "base/rng.h"
 #include <string.h>
 
-/* Longest sequence (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
+/* Most keys of a row (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
 #define LONGEST_KEPT 512
 
 typedef sq_block_pass at;
 
 size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 {
-    if ((int64_t)length * layout->heads > LONGEST_KEPT || layout->window) return 0;
-    return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional);
+    int32_t seen = layout->span && layout->span < length ? layout->span : length;
+    if ((int64_t)seen * layout->heads > LONGEST_KEPT || layout->window) return 0;
+    return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional, (size_t)layout->span);
 }
 
 /* ---- working memory --------------------------------------------------------------------------------------------- */
@@ -19,10 +20,11 @@ size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 /* Most floats of kept probabilities that sequences of together `tokens` tokens can need. */
 static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
 {
-    int32_t limit = LONGEST_KEPT / l->heads;
-    size_t length = (size_t)(longest < limit ? longest : limit);
+    int32_t limit = LONGEST_KEPT / l->heads, banded = l->span > 0 && l->span <= limit;
+    size_t length = (size_t)(longest < limit || banded ? longest : limit), band = (size_t)l->span + 2 * SQ_ATTENTION_ROWS + 16;
     if (length == 0 || l->window) return 0;
     size_t per_token = l->bidirectional ? length + 16 : (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
+    if (banded && band < per_token) per_token = band;
     return (size_t)l->heads * per_token * (size_t)tokens;
 }
 
@@ -519,9 +521,23 @@ void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     }
 }
 
+#define WHOLE_BLOCKS 48 /* rows of attention's blocks and lanes of its sums, of which this is a multiple, stay as they are */
+
+/* Tokens of a sequence that its last vector does not depend on, as many as can be left out without changing a bit of it: each
+ * block reaches back a span. Angles of relative = rotary are those of places in the window, which leaving out would move. */
+static int32_t beyond_reach(const sq_layout *l, int32_t length)
+{
+    int64_t reach = (int64_t)l->blocks * (l->span - 1) + 1;
+    if (!l->span || l->relative == SQ_RELATIVE_ROTARY || reach >= length) return 0;
+    return (int32_t)((length - reach) / WHOLE_BLOCKS * WHOLE_BLOCKS);
+}
+
 void sq_network_last(const sq_network *net, int32_t length, sq_workspace *work, float *out)
 {
     const sq_layout *l = net->layout;
+    const int32_t skip = beyond_reach(l, length);
+    if (skip) memmove(work->x[0], work->x[0] + (size_t)skip * (size_t)l->dp, (size_t)(length - skip) * (size_t)l->dp * sizeof(float));
+    length -= skip;
     int32_t starts[2] = {0, length};
     sq_micro_batch batch = {length, 1, length, starts, 0};
     for (int32_t b = 0; b < l->blocks; b++) {

@@ -32,6 +32,9 @@ const sq_option sq_option_table[] = {
            "Activation of the feed-forward layer; swiglu gates it by a third layer, without biases."),
     CHOICE(M, attention, "softmax", "softmax|hstu",
            "Softmax attention and feed-forward layers, or HSTU's layer: pointwise attention whose output is gated, without them."),
+    INTEGER(M, attention_span, "0", 0, 65536,
+            "Attention sees at most so many of the latest events, itself included (mask = causal); 0 = all of the window. Its cost "
+            "grows with max_length times the span, not with the square of max_length."),
     INTEGER(M, hstu_length, "0", 0, 1000000,
             "What attention = hstu divides its scores by, whatever a history's length; 0 = max_length."),
     BOOLEAN(M, residual_gate, "false",

@@ -218,6 +218,21 @@ static int32_t check_gates(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_span(const sq_options *o, seqrec_error *error)
+{
+    const long long span = (long long)o->attention_span;
+    if (span == 0) return SEQREC_OK;
+    SQ_CHECK(o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld counts back from an event: it needs mask = causal, not bidirectional", span);
+    SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld and gates: gates are learned for every pair of events, also for those beyond the span", span);
+    SQ_CHECK(o->mixer == SQ_MIXER_ATTENTION, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld is that of attention; the filters of mixer = spectral have spectral_window", span);
+    SQ_CHECK(o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld and user_embedding = prefix: events beyond the span would not see their user", span);
+    return SEQREC_OK;
+}
+
 static int32_t check_relative(const sq_options *o, seqrec_error *error)
 {
     const int reversed = o->position == SQ_POSITION_REVERSED;
@@ -335,6 +350,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
     SQ_TRY(check_mixer(options, error));
+    SQ_TRY(check_span(options, error));
     SQ_TRY(check_relative(options, error));
     SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));

@@ -72,7 +72,7 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
-    int64_t attention, hstu_length, norm_affine, residual_gate;
+    int64_t attention, attention_span, hstu_length, norm_affine, residual_gate;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
     int64_t mixer, spectral_window;

@@ -196,7 +196,7 @@ static void content_gates(builder *b, sq_block_at *at)
 /* Distances that have a row of their own: up to relative_clip, or all that occur. */
 static void relative_widths(sq_layout *l, const sq_options *o)
 {
-    int32_t tokens = l->length + (o->user_embedding == SQ_USER_PREFIX);
+    int32_t tokens = l->span ? l->span : l->length + (o->user_embedding == SQ_USER_PREFIX); /* the farthest, and one */
     l->relative = (int32_t)o->relative;
     if (o->position == SQ_POSITION_REVERSED) l->relative = SQ_RELATIVE_REVERSED;
     if (l->relative == SQ_RELATIVE_NONE || l->relative == SQ_RELATIVE_ROTARY) return;
@@ -292,6 +292,7 @@ static void widths(sq_layout *l, const sq_options *o)
     if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
     l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    l->span = o->attention_span < o->max_length ? (int32_t)o->attention_span : 0;
     relative_widths(l, o);
     l->residual_gate = (int32_t)o->residual_gate;
     if (o->attention == SQ_ATTENTION_HSTU)

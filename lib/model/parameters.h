@@ -52,6 +52,7 @@ typedef struct sq_layout {
     int32_t lp;              /* gates = position: row of gates, else 0 */
     int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
     int32_t bidirectional;   /* attention sees the whole sequence */
+    int32_t span;            /* the events that it sees at most, itself included; 0: all of a window */
     int32_t relative, past, columns; /* scheme, and its tables as in attention/relation.h; 0 columns: none by distance */
     int32_t relative_ld, bias_ld;
     float *cosines, *sines;  /* relative = rotary: [tokens of a window][dh / 2] of the angles */

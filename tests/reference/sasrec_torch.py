@@ -36,6 +36,7 @@ class Options:
     head: str = "none"  # or "transform": BERT's dense layer, GELU and norm before scoring
 
     attention: str = "softmax"  # or "hstu"
+    attention_span: int = 0  # events that attention sees at most; 0: all
     hstu_length: int = 0  # 0: as max_length
     norm_affine: bool = True
     residual_gate: bool = False
@@ -135,7 +136,7 @@ class Relation(nn.Module):
     def __init__(self, options, width):
         super().__init__()
         o = self.options = options
-        longest = o.max_length + (o.user_embedding == "prefix") - 1
+        longest = min(o.max_length + (o.user_embedding == "prefix"), o.attention_span or math.inf) - 1
         clips = o.relative in ("shaw", "bias") and 0 < o.relative_clip < longest
         self.past = o.relative_clip if clips else longest
         self.both = o.mask == "bidirectional"
@@ -211,11 +212,12 @@ class Attention(nn.Module):
         if pairs:
             logits = logits + torch.einsum("hid,hijd->hij", query, pairs[0])
         logits = logits / (1 if o.attention == "hstu" else math.sqrt(width)) + self.relation.bias(self, n)
-        future = torch.ones(n, n, dtype=torch.bool).triu(1 if o.mask == "causal" else n)
+        pairs_of = torch.ones(n, n, dtype=torch.bool)
+        unseen = pairs_of.triu(1 if o.mask == "causal" else n) | pairs_of.tril(-(o.attention_span or n))
         if o.attention == "hstu":
-            weights = nn.functional.silu(logits).masked_fill(future, 0) / (o.hstu_length or o.max_length)
+            weights = nn.functional.silu(logits).masked_fill(unseen, 0) / (o.hstu_length or o.max_length)
         else:
-            weights = torch.softmax(logits.masked_fill(future, -math.inf), dim=-1)
+            weights = torch.softmax(logits.masked_fill(unseen, -math.inf), dim=-1)
         mixed = weights @ value
         if pairs:
             mixed = mixed + torch.einsum("hij,hijd->hid", weights, pairs[1])
