@@ -102,6 +102,10 @@ const sq_option sq_option_table[] = {
             "Every so many-th event is a target of objective = prefix, from one of the newest on, drawn anew each epoch."),
     REAL(T, random_end, "0", 0, 1,
          "Share of the training sequences that end, for one epoch, at an event drawn at random: late positions meet many ends."),
+    REAL(T, length_alpha, "2", 1, 2,
+         "Stochastic length (HSTU): of a training sequence with more than max_length^(alpha / 2) inputs only so many are kept, in "
+         "their order, but with probability max_length^alpha / inputs^2 all; 2 = always all."),
+    CHOICE(T, length_choice, "uniform", "uniform|newest", "Which inputs length_alpha keeps: any of them alike, or the latest."),
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max|sce",
            "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
            "sampled negatives; gSASRec's calibrated binary cross-entropy; a pairwise ranking loss over the negatives; or "

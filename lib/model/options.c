@@ -293,6 +293,21 @@ static int32_t check_prefix(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* What is left out stands between a kept event and its target. */
+static int32_t check_length(const sq_options *o, seqrec_error *error)
+{
+    if (o->length_alpha >= 2) return SEQREC_OK;
+    SQ_CHECK(o->objective == SQ_OBJECTIVE_NEXT, error, SEQREC_E_ARGUMENT,
+             "length_alpha = %g leaves out inputs of objective = next; that of other objectives stays whole", o->length_alpha);
+    SQ_CHECK(o->targets == 1, error, SEQREC_E_ARGUMENT,
+             "length_alpha = %g and targets = %lld: the next kept events are not the next events of the sequence", o->length_alpha,
+             (long long)o->targets);
+    SQ_CHECK(o->sse_item == 0, error, SEQREC_E_ARGUMENT,
+             "length_alpha = %g and sse_item = %g: an event that is replaced must be the target of the one before it",
+             o->length_alpha, o->sse_item);
+    return SEQREC_OK;
+}
+
 /* A filter has no queries, keys and probabilities, and reaches as far as its window. */
 static int32_t check_mixer(const sq_options *o, seqrec_error *error)
 {
@@ -354,6 +369,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_TRY(check_relative(options, error));
     SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));
+    SQ_TRY(check_length(options, error));
     SQ_TRY(check_score(options, error));
     return check_loss(options, error);
 }

@@ -24,6 +24,7 @@ enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
 enum { SQ_GATES_NONE, SQ_GATES_POSITION, SQ_GATES_CONTENT };
 enum { SQ_GATES_BY_ARM, SQ_GATES_BY_AR, SQ_GATES_BY_HARD_CONCRETE };
+enum { SQ_LENGTH_UNIFORM, SQ_LENGTH_NEWEST };
 enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE, SQ_OBJECTIVE_PREFIX };
 enum { /* rows of losstable.c */
     SQ_LOSS_BCE,
@@ -81,6 +82,8 @@ typedef struct sq_options {
     double mask_probability, mask_last_share;
     int64_t prefix_stride;
     double random_end;
+    double length_alpha;
+    int64_t length_choice;
     int64_t loss;
     double calibration, label_smoothing, score_penalty;
     int64_t targets, target_form;

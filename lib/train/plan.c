@@ -76,6 +76,39 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
     return SEQREC_OK;
 }
 
+/* ---- stochastic length ------------------------------------------------------------------------------------------------ */
+
+#define DRAWS ((uint64_t)1 << 20) /* counters of one sequence; the last is for the choice between all and some */
+
+static int64_t inputs_kept(const sq_stochastic_length *l, uint64_t counter, int64_t n, int64_t max_length)
+{
+    double pairs = pow((double)max_length, l->alpha);
+    int64_t kept = (int64_t)sqrt(pairs);
+    if (n <= kept || sq_random_unit(l->key, counter + DRAWS - 1) < pairs / ((double)n * (double)n)) return n;
+    return kept;
+}
+
+int32_t sq_plan_add_some(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *s, int64_t max_length, double decay,
+                         const sq_stochastic_length *l, seqrec_error *error)
+{
+    int64_t n = s->n - s->behind, inputs = n - 1 < max_length ? n - 1 : max_length, first = n - 1 - inputs, entered = 0;
+    uint64_t counter = (uint64_t)p->sequences * DRAWS;
+    if (n < 2) return SEQREC_OK;
+    SQ_TRY(reserve(p, memory, inputs, inputs, s->n, error));
+    note_seen(p, s);
+    int64_t kept = inputs_kept(l, counter, inputs, max_length);
+    for (int64_t i = l->newest ? inputs - kept : 0; entered < kept; i++) { /* Knuth, algorithm 3.4.2 S */
+        uint64_t left = (uint64_t)(kept - entered);
+        if (!l->newest && sq_random_below(l->key, counter + (uint64_t)i, (uint64_t)(inputs - i)) >= left) continue;
+        p->inputs[p->tokens + entered] = s->slots[first + i];
+        p->targets[p->target_count + entered] = s->slots[first + i + 1];
+        p->target_tokens[p->target_count + entered] = p->tokens + entered;
+        p->weights[p->target_count + entered++] = weight_of(s, first + i + 1, decay);
+    }
+    enter(p, kept, kept, inputs);
+    return SEQREC_OK;
+}
+
 /* ---- prefixes --------------------------------------------------------------------------------------------------------- */
 
 /* The events before event `at`, which is the target. */
@@ -105,8 +138,6 @@ int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_
 }
 
 /* ---- Cloze ------------------------------------------------------------------------------------------------------------ */
-
-#define DRAWS ((uint64_t)1 << 20) /* counters of one sequence; the last is for the choice between share and last */
 
 /* How many of the window are masked, and from which place on they are chosen. */
 static int64_t masked_of(const sq_cloze *c, uint64_t counter, int64_t window, int64_t most, int64_t *first)
