@@ -128,13 +128,13 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
     rotate(a, -1, a->work->dqkv);
 }
 
-/* Between [heads][dhp] and [d] when there is no output projection. */
+/* Where a layer has the heads side by side, or there is no output projection. */
 void sq_join_heads(const sq_block_pass *a, size_t row, size_t rows, const float *from, float *to)
 {
     for (size_t t = row; t < row + rows; t++) {
-        memset(to + t * a->dp, 0, a->dp * sizeof *to);
+        memset(to + t * a->ep, 0, a->ep * sizeof *to);
         for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->dp + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
+            memcpy(to + t * a->ep + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
     }
 }
 
@@ -143,6 +143,6 @@ void sq_part_heads(const sq_block_pass *a, const float *from, float *to)
     for (size_t t = 0; t < a->n; t++) {
         memset(to + t * a->hp, 0, a->hp * sizeof *to);
         for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->dp + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
+            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->ep + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
     }
 }

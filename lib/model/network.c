@@ -28,14 +28,18 @@ static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
     return (size_t)l->heads * per_token * (size_t)tokens;
 }
 
+/* Row of what stands between the heads and a block's output: in HSTU's layer as wide as the heads. */
+static size_t mixed_width(const sq_layout *l) { return (size_t)(l->pointwise > 0 && l->ep > l->dp ? l->ep : l->dp); }
+
 static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, sq_saved *s)
 {
-    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp;
+    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp, ep = (size_t)l->ep;
+    size_t mixed = mixed_width(l);
     s->norm1 = SQ_TAKE(arena, float, n * dp);
     s->qkv = SQ_TAKE(arena, float, n * 3 * hp);
     s->heads = SQ_TAKE(arena, float, n * hp);
-    s->middle = SQ_TAKE(arena, float, n * dp);
-    s->norm2 = SQ_TAKE(arena, float, n * dp);
+    s->middle = SQ_TAKE(arena, float, n * mixed);
+    s->norm2 = SQ_TAKE(arena, float, n * mixed);
     s->hidden = SQ_TAKE(arena, float, n * fp);
     s->before = NULL;
     if (o->activation == SQ_ACTIVATION_GELU) s->before = SQ_TAKE(arena, float, n * fp);
@@ -44,9 +48,9 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
         s->gated[i].z = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
         s->gated[i].branch = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
     }
-    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * ep) : NULL;
     s->units = l->pointwise > 0 ? SQ_TAKE(arena, float, n * 3 * hp) : NULL;
-    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * ep) : NULL;
     s->mean1 = SQ_TAKE(arena, float, n);
     s->rstd1 = SQ_TAKE(arena, float, n);
     s->mean2 = SQ_TAKE(arena, float, n);
@@ -88,8 +92,8 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     sq_readout_take(arena, l, training ? n : 1, training, &out->readout);
     if (training) {
         size_t hp = l->window ? 0 : (size_t)l->hp;
-        out->t1 = SQ_TAKE(arena, float, n * dp);
-        out->t2 = SQ_TAKE(arena, float, n * dp);
+        out->t1 = SQ_TAKE(arena, float, n * mixed_width(l));
+        out->t2 = SQ_TAKE(arena, float, n * mixed_width(l));
         out->dqkv = SQ_TAKE(arena, float, n * 3 * hp);
         out->dheads = SQ_TAKE(arena, float, n * hp);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
@@ -123,6 +127,8 @@ static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_worksp
     a.d = (size_t)l->d;
     a.dp = (size_t)l->dp;
     a.hp = (size_t)l->hp;
+    a.e = (size_t)l->e;
+    a.ep = (size_t)l->ep;
     a.f = (size_t)l->f;
     a.fp = (size_t)l->fp;
     a.x = work->x[block];
@@ -552,10 +558,10 @@ void sq_network_last(const sq_network *net, int32_t length, sq_workspace *work, 
 
 static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_block_at *p, const float *w, float *to)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp;
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, ep = (size_t)l->ep;
     k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-    k->transpose(dp, dp, w + p->unit, dp, to + p->unit, dp);
-    k->transpose(dp, dp, w + p->output, dp, to + p->output, dp);
+    k->transpose(dp, ep, w + p->unit, ep, to + p->unit, dp);
+    k->transpose(ep, dp, w + p->output, dp, to + p->output, ep);
 }
 
 static void transpose_block(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w,

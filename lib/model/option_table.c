@@ -20,7 +20,8 @@
 const sq_option sq_option_table[] = {
     INTEGER(M, dim, "50", 1, 4096, "Width of the model and length of an item vector (d)."),
     INTEGER(M, blocks, "2", 0, 64, "Number of blocks, each of attention (or a filter, see mixer) and a feed-forward layer."),
-    INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
+    INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim where head_dim is 0."),
+    INTEGER(M, head_dim, "0", 0, 1024, "Width of a head; 0 = dim / heads. Others need attention_output, or heads times it to be dim."),
     INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
     INTEGER(M, max_length, "200", 1, 65536,
             "Most recent events of a history that the model sees (L); with mask = bidirectional one fewer, and [MASK] behind them."),

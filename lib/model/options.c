@@ -248,9 +248,8 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
     SQ_CHECK((!reversed && o->relative != SQ_RELATIVE_SHAW) || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates go with relative terms of scores, not with those of values, which %s has",
              reversed ? "position = reversed" : "relative = shaw");
-    SQ_CHECK(o->relative != SQ_RELATIVE_ROTARY || sq_options_width(o) / o->heads % 2 == 0, error, SEQREC_E_ARGUMENT,
-             "relative = rotary turns pairs of columns: the head width %lld must be even",
-             (long long)(sq_options_width(o) / o->heads));
+    SQ_CHECK(o->relative != SQ_RELATIVE_ROTARY || sq_options_head_dim(o) % 2 == 0, error, SEQREC_E_ARGUMENT,
+             "relative = rotary turns pairs of columns: the head width %lld must be even", (long long)sq_options_head_dim(o));
     const int64_t buckets = o->mask == SQ_MASK_BIDIRECTIONAL ? o->relative_buckets / 2 : o->relative_buckets;
     SQ_CHECK(o->relative != SQ_RELATIVE_T5 || o->relative_distance > buckets / 2, error, SEQREC_E_ARGUMENT,
              "relative_distance = %lld must be above the %lld distances that have buckets of their own",
@@ -322,7 +321,8 @@ static int32_t check_mixer(const sq_options *o, seqrec_error *error)
              SQ_FILTER_WINDOW);
     SQ_CHECK(o->wiring != SQ_WIRING_ORIGINAL, error, SEQREC_E_ARGUMENT,
              "wiring = original normalises queries, which mixer = spectral does not have");
-    SQ_CHECK(o->heads == 1, error, SEQREC_E_ARGUMENT, "heads = %lld: mixer = spectral has none", (long long)o->heads);
+    SQ_CHECK(o->heads == 1 && o->head_dim == 0, error, SEQREC_E_ARGUMENT, "heads = %lld, head_dim = %lld: mixer = spectral has none",
+             (long long)o->heads, (long long)o->head_dim);
     SQ_CHECK(o->attention == SQ_ATTENTION_SOFTMAX && o->relative == SQ_RELATIVE_NONE && o->position != SQ_POSITION_REVERSED, error,
              SEQREC_E_ARGUMENT,
              "attention = hstu, relative and position = reversed are ways of attention, which mixer = spectral takes the place of");
@@ -336,11 +336,22 @@ static int32_t check_mixer(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_heads(const sq_options *o, seqrec_error *error)
+{
+    const int64_t width = sq_options_width(o), together = o->heads * o->head_dim;
+    const char *name = width == o->dim ? "dim" : "dim + user_dim";
+    SQ_CHECK(o->head_dim > 0 || width % o->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
+             (long long)o->heads, name, (long long)width);
+    SQ_CHECK(o->attention_output || together == 0 || together == width, error, SEQREC_E_ARGUMENT,
+             "heads = %lld times head_dim = %lld is not %s = %lld, which it must be with attention_output = false: nothing else makes "
+             "one of the other",
+             (long long)o->heads, (long long)o->head_dim, name, (long long)width);
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
-    const int64_t width = sq_options_width(options);
-    SQ_CHECK(width % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
-             (long long)options->heads, width == options->dim ? "dim" : "dim + user_dim", (long long)width);
+    SQ_TRY(check_heads(options, error));
     SQ_TRY(check_users(options, error));
     int32_t both_ways = options->mask == SQ_MASK_BIDIRECTIONAL, cloze = options->objective == SQ_OBJECTIVE_CLOZE;
     SQ_CHECK(both_ways || !cloze, error, SEQREC_E_ARGUMENT,

@@ -63,7 +63,7 @@ enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
 /* Integers, booleans and choices are int64_t, reals double; option_table.c names each field once. */
 typedef struct sq_options {
     /* model */
-    int64_t dim, blocks, heads, ffn_dim, max_length;
+    int64_t dim, blocks, heads, head_dim, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, item_bias, score;
     double temperature, temperature_lowest;
     int64_t temperature_learned;
@@ -147,13 +147,18 @@ static inline int64_t sq_options_width(const sq_options *options)
 {
     return options->dim + (options->user_embedding == SQ_USER_CONCATENATED ? sq_options_user_dim(options) : 0);
 }
+/* Width of a head. */
+static inline int64_t sq_options_head_dim(const sq_options *options)
+{
+    return options->head_dim > 0 ? options->head_dim : sq_options_width(options) / options->heads;
+}
 /* Events of a spectral filter's window; 0: blocks attend. */
 static inline int64_t sq_options_window(const sq_options *options)
 {
     if (options->mixer != SQ_MIXER_SPECTRAL) return 0;
     return options->spectral_window > 0 ? options->spectral_window : options->max_length;
 }
-/* Rules between options, e.g. heads must divide dim. */
+/* Rules between options, e.g. heads without a head_dim must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);
 
 /* A config with the values of the first preset. */

@@ -47,6 +47,7 @@ typedef struct sq_layout {
     int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
+    int32_t e, ep;           /* heads * dh: the heads side by side; d, but with a head_dim */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
     int32_t lp;              /* gates = position: row of gates, else 0 */
@@ -61,7 +62,7 @@ typedef struct sq_layout {
     int32_t window, ahead;   /* mixer = spectral: taps of a filter, else 0; those of events to come */
     int32_t final_norm, transform; /* 1: there is one */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
-        head_norm_bias, user_default, log_scale, ones, zeros, floats;
+        head_norm_bias, user_default, log_scale, ones, zeros, head_ones, floats;
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;

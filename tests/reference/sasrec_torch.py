@@ -20,6 +20,7 @@ class Options:
     wiring: str = "post_norm"
     blocks: int = 2
     heads: int = 1
+    head_dim: int = 0  # width of a head; 0: what heads make of the network's width
     ffn_dim: int = 0  # 0: as dim
     activation: str = "relu"  # or "gelu", by the error function, or "swiglu", without biases
     output_projection: bool = True  # behind the heads; the 2018 model has none
@@ -58,6 +59,13 @@ class Options:
     def width(self):
         """Of the network."""
         return self.dim + (self.user_width() if self.user_embedding == "concatenated" else 0)
+
+    def head_width(self):
+        return self.head_dim or self.width() // self.heads
+
+    def mixed_width(self):
+        """Of all heads together."""
+        return self.heads * self.head_width()
 
 
 MASK = -1
@@ -195,13 +203,13 @@ class Attention(nn.Module):
         super().__init__()
         biased = options.attention == "softmax"
         self.options = options
-        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=biased) for _ in range(3))
-        self.relation = Relation(options, dim // options.heads)
-        self.relation.tables(self, dim // options.heads)
+        self.query, self.key, self.value = (nn.Linear(dim, options.mixed_width(), bias=biased) for _ in range(3))
+        self.relation = Relation(options, options.head_width())
+        self.relation.tables(self, options.head_width())
 
     def mixed(self, asking, known, positions):
-        n, dim = known.shape
-        o, heads, width = self.options, self.options.heads, dim // self.options.heads
+        n, o = len(known), self.options
+        heads, width = o.heads, o.head_width()
         act = nn.functional.silu if o.attention == "hstu" else nn.Identity()
         query, key, value = (act(layer(x)).view(n, heads, width).transpose(0, 1)
                              for layer, x in ((self.query, asking), (self.key, known), (self.value, known)))
@@ -221,7 +229,7 @@ class Attention(nn.Module):
         mixed = weights @ value
         if pairs:
             mixed = mixed + torch.einsum("hij,hijd->hid", weights, pairs[1])
-        return mixed.transpose(0, 1).reshape(n, dim)
+        return mixed.transpose(0, 1).reshape(n, o.mixed_width())
 
 
 class HSTUBlock(Attention):
@@ -230,10 +238,11 @@ class HSTUBlock(Attention):
     def __init__(self, options):
         dim = options.width()
         super().__init__(options, dim)
-        self.unit, self.output = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim)
+        self.unit, self.output = nn.Linear(dim, options.mixed_width(), bias=False), nn.Linear(options.mixed_width(), dim)
 
     def forward(self, x, positions=None):
-        plain = nn.LayerNorm(x.shape[1], eps=self.options.norm_eps, elementwise_affine=False)
+        def plain(z):
+            return nn.functional.layer_norm(z, z.shape[1:], eps=self.options.norm_eps)
         y = plain(x)
         return x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, positions)))
 
@@ -249,7 +258,7 @@ class Block(Attention):
         else:
             self.attention_norm = norm(options, dim)
             if options.output_projection:
-                self.output = nn.Linear(dim, dim)
+                self.output = nn.Linear(options.mixed_width(), dim)
         self.ffn_norm = norm(options, dim)
         self.ffn_in, self.ffn_out = nn.Linear(dim, inner, bias=biased), nn.Linear(inner, dim, bias=biased)
         if not biased:

@@ -23,7 +23,7 @@ from sasrec_torch import Block, Options, SASRec, masked_pairs, training_pairs
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "seqrec.h")
 ITEM_IDS = [13 * i - 70 for i in range(90)]  # some negative, none a row number
 # The library's option: the attribute of Options.
-NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "ffn_dim": "ffn_dim", "max_length": "max_length",
+NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "head_dim": "head_dim", "ffn_dim": "ffn_dim", "max_length": "max_length",
          "wiring": "wiring", "attention_output": "output_projection", "activation": "activation",
          "position": "position", "scale_embeddings": "scale_embeddings", "tied_output": "tied_output",
          "item_bias": "item_bias", "score": "score",
@@ -57,6 +57,13 @@ VARIANTS = [
     ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "relative": "bias", "hstu_length": 211, "score": "cosine",
                 "final_norm": False, "position": "start", "norm_epsilon": 1e-6}),
     ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "heads": 2, "dim": 50, "max_length": 20}),
+    ("sasrec", {"dim": 20, "heads": 3, "head_dim": 16, "relative": "shaw", "relative_clip": 30}),
+    ("sasrec", {"dim": 50, "heads": 4, "head_dim": 6, "wiring": "pre_norm", "relative": "rotary", "position": "none"}),
+    ("sasrec-original", {"dim": 48, "heads": 3, "head_dim": 16}),
+    ("sasrec", {"dim": 20, "heads": 2, "head_dim": 30, "position": "reversed", "max_length": 60}),
+    ("bert4rec", {"head_dim": 9, "dim": 20}),
+    ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "heads": 3, "head_dim": 25, "dim": 50, "max_length": 20}),
+    ("sasrec", {"attention": "hstu", "wiring": "pre_norm", "heads": 2, "head_dim": 5, "dim": 34, "relative": "shaw"}),
     ("sasrec", {"dim": 36, "heads": 3, "attention_span": 7}),
     ("sasrec-original", {"dim": 24, "heads": 2, "relative": "bias", "attention_span": 30}),
     ("sasrec", {"dim": 50, "heads": 5, "relative": "shaw", "attention_span": 12, "max_length": 30, "position": "none"}),

@@ -362,6 +362,7 @@ typedef struct wiring {
     int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
     int64_t window; /* of a spectral filter */
     int64_t span;   /* of attention */
+    int64_t head_dim;
 } wiring;
 
 typedef struct network {
@@ -406,6 +407,7 @@ static void open_network(problem *p)
     if (w->window) o.mixer = SQ_MIXER_SPECTRAL;
     o.spectral_window = w->window;
     o.attention_span = w->span;
+    o.head_dim = w->head_dim;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -646,7 +648,7 @@ static void gradient_softmax(problem *p)
 static const attention plain = {0, 0, 0, 0}, dropped = {0.3, 0, 0, 0}, both_ways = {0, 1, 0, 0}, both_ways_dropped = {0.3, 1, 0, 0},
                        pointwise = {0, 0, 0.05f, 0}, pointwise_both = {0, 1, 0.05f, 0}, spanned = {0.3, 0, 0, 9},
                        pointwise_span = {0, 0, 0.05f, 30};
-#define NO_TERMS 0, 0, 0, 0, 0, 0
+#define NO_TERMS 0, 0, 0, 0, 0, 0, 0
 #define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
@@ -663,9 +665,10 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
                                      SQ_GATES_NONE, 0.02, NO_TERMS};
-#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0, 0
-#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0, 0
-#define SPAN(relative, position, kind, span) CAUSAL, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, span
+#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0, 0, 0
+#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0, 0, 0
+#define SPAN(relative, position, kind, span) CAUSAL, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, span, 0
+#define HEADS_OF(mask, relative, position, kind, head_dim) mask, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, 0, head_dim
 #define CAUSAL SQ_MASK_CAUSAL
 #define BOTH SQ_MASK_BIDIRECTIONAL
 static const wiring
@@ -690,11 +693,17 @@ static const wiring
     bare_post = {SQ_WIRING_POST_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     bare_original = {SQ_WIRING_ORIGINAL, 2, 0, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
-static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0},
-                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0},
-                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9, 0},
-                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0},
-                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12, 0};
+static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0, 0},
+                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0, 0},
+                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9, 0, 0},
+                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0},
+                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12, 0, 0};
+static const wiring
+    wide_heads = {SQ_WIRING_POST_NORM, 3, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_SHAW, SQ_POSITION_END, 0, 20)},
+    narrow_heads = {SQ_WIRING_ORIGINAL, 2, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_NONE, SQ_POSITION_REVERSED, 0, 4)},
+    wide_heads_both = {SQ_WIRING_PRE_NORM, 2, 1, HEADS_OF(BOTH, SQ_RELATIVE_ROTARY, SQ_POSITION_END, 2, 32)},
+    wide_hstu = {SQ_WIRING_PRE_NORM, 3, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_BIAS, SQ_POSITION_START, 1, 16)},
+    narrow_hstu = {SQ_WIRING_PRE_NORM, 2, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_SHAW, SQ_POSITION_START, 1, 7)};
 static const wiring
     span_plain = {SQ_WIRING_ORIGINAL, 3, 0, SPAN(SQ_RELATIVE_NONE, SQ_POSITION_END, 0, 7)},
     span_shaw = {SQ_WIRING_POST_NORM, 2, 1, SPAN(SQ_RELATIVE_SHAW, SQ_POSITION_END, 0, 10)},
@@ -789,6 +798,11 @@ static const struct pair {
     NETWORK("gated residuals, SwiGLU, Jacobian term", ligr_jacobian),
     NETWORK("post-norm, norms without parameters", bare_post),
     NETWORK("original, norms without parameters", bare_original),
+    NETWORK("wide heads, Shaw", wide_heads),
+    NETWORK("narrow heads, reversed", narrow_heads),
+    NETWORK("wide heads both ways, gated residuals", wide_heads_both),
+    NETWORK("HSTU with wide heads", wide_hstu),
+    NETWORK("HSTU with narrow heads", narrow_hstu),
     NETWORK("original, a span", span_plain),
     NETWORK("Shaw, a span", span_shaw),
     NETWORK("bias by distance, a span", span_bias),
