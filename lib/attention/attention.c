@@ -15,28 +15,37 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t
     out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * sq_round16(columns));
 }
 
-size_t sq_head_kept(size_t length, int32_t bidirectional)
+/* The first key that scores of row i begin with: one that the first row of its block sees, or up to 15 before it. It is that of
+ * whole blocks also where a pass begins within one, so that a row has the same bits in both. */
+static size_t first_key(size_t i, size_t span)
+{
+    size_t seen = i / SQ_ATTENTION_ROWS * SQ_ATTENTION_ROWS + 1;
+    return span && seen > span ? (seen - span) / 16 * 16 : 0;
+}
+
+size_t sq_head_kept(size_t length, int32_t bidirectional, size_t span)
 {
     size_t floats = 0;
     if (bidirectional) return length * sq_round16(length);
     for (size_t i = 0; i < length; i += SQ_ATTENTION_ROWS) {
         size_t rows = length - i < SQ_ATTENTION_ROWS ? length - i : SQ_ATTENTION_ROWS;
-        floats += rows * sq_round16(i + rows);
+        floats += rows * sq_round16(i + rows - first_key(i, span));
     }
     return floats;
 }
 
-/* Rows i .. i + rows - 1 see keys 0 .. end - 1 at most: `width` columns, rounded up. The first sees `seen`, each further one
- * `more` of them more. */
+/* Rows i .. i + rows - 1 see `end` keys from `first` on at most: `width` columns, rounded up. The first sees `seen` of them, each
+ * further one `more` more; with a span both of them have lost some at the front, see shut. */
 typedef struct rows {
-    size_t i, rows, end, width, seen, more;
+    size_t i, rows, first, end, width, seen, more;
 } rows;
 
 static rows rows_at(const sq_head *head, size_t i)
 {
     rows b = {.i = i, .rows = head->length - i < SQ_ATTENTION_ROWS ? head->length - i : SQ_ATTENTION_ROWS};
-    b.end = head->bidirectional ? head->length : i + b.rows;
-    b.seen = head->bidirectional ? head->length : i + 1;
+    b.first = first_key(i, head->span);
+    b.end = (head->bidirectional ? head->length : i + b.rows) - b.first;
+    b.seen = (head->bidirectional ? head->length : i + 1) - b.first;
     b.more = !head->bidirectional;
     b.width = sq_round16(b.end);
     return b;
@@ -45,7 +54,7 @@ static rows rows_at(const sq_head *head, size_t i)
 /* A causal block is taken in two parts: its first rows see fewer keys than its last, and what lies between is not computed (what
  * stands there may be anything, and nobody reads it). Gates work on whole blocks. */
 typedef struct part {
-    size_t row, rows, end; /* within the block; keys 0 .. end - 1 */
+    size_t row, rows, end; /* within the block; `end` keys from its first on */
 } part;
 
 static size_t parts_of(const sq_head *h, const rows *b, part parts[2])
@@ -53,7 +62,7 @@ static size_t parts_of(const sq_head *h, const rows *b, part parts[2])
     size_t first = SQ_ATTENTION_ROWS / 2;
     parts[0] = (part){0, b->rows, b->end};
     if (h->bidirectional || h->gates || b->rows <= first) return 1;
-    parts[0] = (part){0, first, b->i + first};
+    parts[0] = (part){0, first, b->i + first - b->first};
     parts[1] = (part){first, b->rows - first, b->end};
     return 2;
 }
@@ -63,8 +72,8 @@ static void by_keys(const sq_kernels *k, const sq_head *h, const rows *b, const 
 {
     part parts[2];
     for (size_t n = parts_of(h, b, parts), p = 0; p < n; p++)
-        sq_gemm(k, parts[p].rows, sq_round16(parts[p].end), h->width, x + parts[p].row * ldx, ldx, 1, kt, sq_round16(h->length),
-                s + parts[p].row * b->width, b->width, 0);
+        sq_gemm(k, parts[p].rows, sq_round16(parts[p].end), h->width, x + parts[p].row * ldx, ldx, 1, kt + b->first,
+                sq_round16(h->length), s + parts[p].row * b->width, b->width, 0);
 }
 
 /* out = s v, rows of the block from rows of all keys. */
@@ -73,7 +82,7 @@ static void of_keys(const sq_kernels *k, const sq_head *h, const rows *b, const 
 {
     part parts[2];
     for (size_t n = parts_of(h, b, parts), p = 0; p < n; p++)
-        sq_gemm(k, parts[p].rows, h->padded, parts[p].end, s + parts[p].row * b->width, b->width, 1, v, h->ld,
+        sq_gemm(k, parts[p].rows, h->padded, parts[p].end, s + parts[p].row * b->width, b->width, 1, v + b->first * h->ld, h->ld,
                 out + parts[p].row * ld_out, ld_out, 0);
 }
 
@@ -83,14 +92,23 @@ static void to_keys(const sq_kernels *k, const sq_head *h, const rows *b, const 
     part parts[2];
     for (size_t n = parts_of(h, b, parts), p = 0, from = 0; p < n; from = parts[p++].end)
         sq_gemm(k, parts[p].end - from, h->padded, b->rows - parts[p].row, s + parts[p].row * b->width + from, 1, b->width,
-                x + parts[p].row * ldx, ldx, to + from * h->ld, h->ld, 1);
+                x + parts[p].row * ldx, ldx, to + (b->first + from) * h->ld, h->ld, 1);
 }
 
 static float inverse_root(const sq_head *head) { return 1.0f / sqrtf((float)head->width); }
 
+/* Writes `value` in the columns that rows of the block do not see any more: scores of keys beyond the span. */
+static void shut(const sq_head *h, const rows *b, float value, float *s)
+{
+    size_t kept = h->span + b->first;
+    for (size_t r = 0; h->span && r < b->rows; r++)
+        for (size_t j = 0; j + kept < b->i + r + 1; j++) s[r * b->width + j] = value;
+}
+
 /* Scores of a block to probabilities or their like, and back: p and d as the kernels leave them. */
 static void activate(const sq_kernels *k, const sq_head *h, const rows *b, float *s, float *kept)
 {
+    shut(h, b, h->pointwise > 0 ? 0 : -INFINITY, s);
     if (h->pointwise > 0)
         k->pointwise_fwd(b->rows, b->seen, b->more, b->width, b->width, h->pointwise, s, kept);
     else
@@ -104,6 +122,7 @@ static void activate_bwd(const sq_kernels *k, const sq_head *h, const rows *b, c
         k->pointwise_bwd(b->rows, b->seen, b->more, b->width, b->width, b->width, h->pointwise, kept, p, d);
     else
         k->attend_bwd(b->rows, b->width, b->width, b->width, inverse_root(h), h->dropout.scale, kept, delta, p, d);
+    if (h->pointwise > 0) shut(h, b, 0, d); /* the slope of silu at 0 is not 0 */
 }
 
 /* ---- a relation's terms of a block ---------------------------------------------------------------------------------- */
@@ -112,10 +131,10 @@ static void activate_bwd(const sq_kernels *k, const sq_head *h, const rows *b, c
 static size_t relations_of(const sq_head *h, const rows *b, sq_relation to[2])
 {
     size_t n = 0;
-    if (h->relation) to[n++] = sq_relation_within(h->relation, b->i + b->rows - 1);
+    if (h->relation) to[n++] = sq_relation_within(h->relation, b->i + b->rows - 1 - b->first);
     if (h->timed) {
         to[n] = *h->timed;
-        to[n++].index += b->i * h->timed->ld_index;
+        to[n++].index += b->i * h->timed->ld_index + b->first;
     }
     return n;
 }
@@ -126,7 +145,7 @@ static void spread(const sq_kernels *k, const rows *b, const sq_relation *n, siz
     if (n->index)
         k->pick(b->rows, b->seen, b->more, b->width, n->ld_index, n->index, ldr, r, s);
     else
-        k->spread(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, ldr, r, s);
+        k->spread(b->rows, b->i - b->first, b->seen, b->more, b->width, n->past, n->columns, ldr, r, s);
 }
 
 /* r [rows][sq_round16(columns)] = sums of s over the pairs of a column. */
@@ -136,7 +155,7 @@ static size_t collect(const sq_kernels *k, const rows *b, const sq_relation *n, 
     if (n->index)
         k->tally(b->rows, b->seen, b->more, b->width, n->ld_index, n->index, padded, s, r);
     else
-        k->collect(b->rows, b->i, b->seen, b->more, b->width, n->past, n->columns, padded, s, r);
+        k->collect(b->rows, b->i - b->first, b->seen, b->more, b->width, n->past, n->columns, padded, s, r);
     return padded;
 }
 
@@ -209,7 +228,8 @@ static void values(const sq_kernels *k, const sq_head *h, const rows *b, sq_head
 void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch)
 {
-    k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, sq_round16(h->length));
+    size_t first = first_key(from, h->span);
+    k->transpose(h->length - first, h->width, h->k + first * h->ld, h->ld, scratch->kt + first, sq_round16(h->length));
     for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
         /* Closed gates do not change the sum under the others' probabilities: only where all are closed can scores be spared. */

@@ -5,12 +5,14 @@
 #include "attention/gates.h"
 #include "attention/relation.h"
 
-#define SQ_ATTENTION_ROWS 24 /* rows of a block; causal: keys behind a block's last row are never touched */
+#define SQ_ATTENTION_ROWS 24 /* rows of a block; causal: keys behind a block's last row, and those that none of its rows sees any
+                              * more, are never touched */
 
 /* One head of one sequence of `length` tokens. q, k, v: rows `ld` apart, `width` true columns, zero up to `padded` (16s). */
 typedef struct sq_head {
     size_t length, width, padded, ld;
     int32_t bidirectional; /* 0: token t sees keys 0 .. t; 1: all keys of its sequence */
+    size_t span; /* 0: all of these; causal, without gates: only the last `span` of them, itself included */
     const float *q, *k, *v;
     float pointwise;    /* 0: softmax; else a_tj = pointwise * silu(score), not divided by a root, without dropout (HSTU) */
     sq_dropout dropout; /* on the probabilities */
@@ -30,8 +32,8 @@ typedef struct sq_head_scratch {
 /* columns: of the longer relation, or 0. */
 void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out);
 
-/* Floats that fwd writes to `kept` for bwd: about length^2 / 2, bidirectional length^2. */
-size_t sq_head_kept(size_t length, int32_t bidirectional);
+/* Floats that fwd writes to `kept` for bwd: about length^2 / 2, bidirectional length^2, with a span length * span. */
+size_t sq_head_kept(size_t length, int32_t bidirectional, size_t span);
 
 /* out[t] = sum_j a_tj v_j for tokens from..length-1, a = dropout(softmax_j(q_t k_j / sqrt(width))) over the keys that t sees
  * (SASRec, eq. 2-4; BERT4Rec, eq. 1-3). With gates (causal only): a_tj = z_tj dropout(..). With a relation: relation.h has the

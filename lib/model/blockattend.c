@@ -25,7 +25,7 @@ static size_t position_of(const sq_block_pass *a, size_t t, size_t n)
 /* position_place = attention: keys and values get their positions' vectors; or these the gradients of x [tokens][3 * hp]. */
 static void add_positions(const sq_block_pass *a, float *x, float *grads)
 {
-    if (a->net->options->position_place != SQ_PLACE_ATTENTION) return;
+    if (!a->l->placed) return;
     const size_t tables[2] = {a->l->position_keys, a->l->position_values};
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
@@ -49,6 +49,7 @@ static sq_head head_of(const sq_block_pass *a, int32_t sequence, int32_t head)
                  .padded = (size_t)a->l->dhp,
                  .ld = 3 * a->hp,
                  .bidirectional = a->l->bidirectional,
+                 .span = (size_t)a->l->span,
                  .q = q,
                  .k = q + a->hp,
                  .v = q + 2 * a->hp,
@@ -162,13 +163,13 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
     add_positions(a, a->work->dqkv, grads);
 }
 
-/* Between [heads][dhp] and [d] when there is no output projection. */
+/* Where a layer has the heads side by side, or there is no output projection. */
 void sq_join_heads(const sq_block_pass *a, size_t row, size_t rows, const float *from, float *to)
 {
     for (size_t t = row; t < row + rows; t++) {
-        memset(to + t * a->dp, 0, a->dp * sizeof *to);
+        memset(to + t * a->ep, 0, a->ep * sizeof *to);
         for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->dp + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
+            memcpy(to + t * a->ep + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
     }
 }
 
@@ -177,6 +178,6 @@ void sq_part_heads(const sq_block_pass *a, const float *from, float *to)
     for (size_t t = 0; t < a->n; t++) {
         memset(to + t * a->hp, 0, a->hp * sizeof *to);
         for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->dp + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
+            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->ep + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
     }
 }

@@ -15,7 +15,7 @@ typedef struct sq_block_pass {
     sq_workspace *work;
     sq_saved *s;
     int32_t block, wiring;
-    size_t n, d, dp, hp, f, fp;
+    size_t n, d, dp, hp, e, ep, f, fp;
     float *x, *next; /* input and output of the block */
 } sq_block_pass;
 
@@ -49,7 +49,7 @@ static inline void sq_linear_bwd(const sq_block_pass *a, const float *x, size_t 
 /* blockattend.c: s->heads, rows `from` on, from s->qkv; and dqkv from dheads. */
 void sq_block_attend(const sq_block_pass *pass, size_t from);
 void sq_block_attend_bwd(const sq_block_pass *pass, float *grads);
-/* Between [heads][dhp] and [d]: rows row .. row + rows - 1. */
+/* Between [heads][dhp] and [e], rows ep apart: rows row .. row + rows - 1. */
 void sq_join_heads(const sq_block_pass *pass, size_t row, size_t rows, const float *from, float *to);
 void sq_part_heads(const sq_block_pass *pass, const float *from, float *to);
 

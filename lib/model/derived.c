@@ -65,18 +65,31 @@ static void taps_bwd(const sq_kernels *k, const sq_layout *l, float *grads)
 
 static int has_constants(const sq_layout *l) { return l->zeros > l->ones; }
 
+/* What norms without parameters multiply and add: of width d, and of the heads' in attention = hstu. */
+static void clear_constants(const sq_layout *l, float *w)
+{
+    memset(w + l->ones, 0, (size_t)l->dp * sizeof *w);
+    memset(w + l->head_ones, 0, (size_t)(l->head_ones == l->ones ? l->dp : l->ep) * sizeof *w);
+    memset(w + l->zeros, 0, (size_t)(l->ep > l->dp ? l->ep : l->dp) * sizeof *w);
+}
+
+static void derive_constants(const sq_layout *l, float *w)
+{
+    clear_constants(l, w);
+    for (int32_t i = 0; i < l->d; i++) w[l->ones + (size_t)i] = 1;
+    for (int32_t i = 0; i < l->e && l->head_ones != l->ones; i++) w[l->head_ones + (size_t)i] = 1;
+}
+
 void sq_derive(const sq_kernels *k, const sq_layout *l, float *w)
 {
-    for (int32_t i = 0; i < l->d && has_constants(l); i++) w[l->ones + (size_t)i] = 1;
-    if (has_constants(l)) memset(w + l->zeros, 0, (size_t)l->dp * sizeof *w);
+    if (has_constants(l)) derive_constants(l, w);
     if (l->relative == SQ_RELATIVE_REVERSED) derive_reversed(k, l, w);
     if (l->window) derive_taps(k, l, w);
 }
 
 void sq_derive_bwd(const sq_kernels *k, const sq_layout *l, const float *w, const float *transposed, float *grads)
 {
-    if (has_constants(l)) memset(grads + l->ones, 0, (size_t)l->dp * sizeof *grads);
-    if (has_constants(l)) memset(grads + l->zeros, 0, (size_t)l->dp * sizeof *grads);
+    if (has_constants(l)) clear_constants(l, grads);
     if (l->relative == SQ_RELATIVE_REVERSED) reversed_bwd(k, l, w, transposed, grads);
     if (l->window) taps_bwd(k, l, grads);
 }

@@ -3,11 +3,18 @@
 #include "model/blockpass.h"
 #include <string.h>
 
-/* Rows row .. n - 1 of y = norm(x). */
+/* Rows row .. n - 1 of y = norm(x), of the stream. */
 static void norm(const sq_block_pass *a, size_t row, const float *x, float *y, float *mean, float *rstd)
 {
     a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + row * a->dp, sq_param(a, a->l->ones),
                    sq_param(a, a->l->zeros), y + row * a->dp, mean + row, rstd + row);
+}
+
+/* Of the heads. */
+static void head_norm(const sq_block_pass *a, size_t row, const float *x, float *y, float *mean, float *rstd)
+{
+    a->k->norm_fwd(a->n - row, a->e, a->ep, (float)a->net->options->norm_epsilon, x + row * a->ep, sq_param(a, a->l->head_ones),
+                   sq_param(a, a->l->zeros), y + row * a->ep, mean + row, rstd + row);
 }
 
 /* s->units and s->unit: q, k, v and u before SiLU. */
@@ -15,7 +22,7 @@ static void project(const sq_block_pass *a)
 {
     size_t ld = 3 * a->hp;
     sq_linear(a, a->n, a->s->norm1, a->dp, a->d, sq_param(a, a->offset->qkv), ld, NULL, a->s->units, ld, ld);
-    sq_linear(a, a->n, a->s->norm1, a->dp, a->d, sq_param(a, a->offset->unit), a->dp, NULL, a->s->unit, a->dp, a->dp);
+    sq_linear(a, a->n, a->s->norm1, a->dp, a->d, sq_param(a, a->offset->unit), a->ep, NULL, a->s->unit, a->ep, a->ep);
     a->k->silu_fwd(a->n, ld, ld, a->s->units, a->s->qkv);
 }
 
@@ -23,16 +30,16 @@ static sq_dropout output_mask(const sq_block_pass *a) { return sq_block_mask(a->
 
 void sq_hstu_fwd(const sq_block_pass *a, size_t from)
 {
-    size_t rows = a->n - from, skip = from * a->dp;
+    size_t rows = a->n - from, skip = from * a->dp, wide = from * a->ep;
     sq_dropout dropped = output_mask(a);
     norm(a, 0, a->x, a->s->norm1, a->s->mean1, a->s->rstd1);
     project(a);
     sq_block_attend(a, from);
     sq_join_heads(a, from, rows, a->s->heads, a->s->middle);
-    norm(a, from, a->s->middle, a->s->norm2, a->s->mean2, a->s->rstd2);
-    a->k->swiglu_fwd(rows, a->dp, a->dp, a->s->unit + skip, a->s->norm2 + skip, a->s->product + skip);
-    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + from, a->s->product + skip);
-    sq_linear(a, rows, a->s->product + skip, a->dp, a->d, sq_param(a, a->offset->output), a->dp,
+    head_norm(a, from, a->s->middle, a->s->norm2, a->s->mean2, a->s->rstd2);
+    a->k->swiglu_fwd(rows, a->ep, a->ep, a->s->unit + wide, a->s->norm2 + wide, a->s->product + wide);
+    a->k->dropout(rows, a->ep, a->ep, &dropped, (uint64_t)a->batch->first + from, a->s->product + wide);
+    sq_linear(a, rows, a->s->product + wide, a->ep, a->e, sq_param(a, a->offset->output), a->dp,
               sq_param(a, a->offset->output_bias), a->next + skip, a->dp, a->dp);
     a->k->add(rows * a->dp, a->x + skip, a->next + skip);
 }
@@ -43,8 +50,8 @@ static void project_bwd(const sq_block_pass *a, const float *du, float *dx, floa
     size_t ld = 3 * a->hp;
     a->k->silu_bwd(a->n, ld, ld, a->s->units, a->work->dqkv);
     sq_linear_bwd(a, a->s->norm1, a->dp, a->d, a->work->dqkv, ld, ld, grads + a->offset->qkv, ld, NULL);
-    sq_linear_bwd(a, a->s->norm1, a->dp, a->d, du, a->dp, a->dp, grads + a->offset->unit, a->dp, NULL);
-    sq_gemm(a->k, a->n, a->dp, a->d, du, a->dp, 1, a->net->transposed + a->offset->unit, a->dp, dx, a->dp, 0);
+    sq_linear_bwd(a, a->s->norm1, a->dp, a->d, du, a->ep, a->ep, grads + a->offset->unit, a->ep, NULL);
+    sq_gemm(a->k, a->n, a->dp, a->e, du, a->ep, 1, a->net->transposed + a->offset->unit, a->dp, dx, a->dp, 0);
     sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, 1);
 }
 
@@ -52,11 +59,12 @@ void sq_hstu_bwd(const sq_block_pass *a, float *dx, float *grads)
 {
     float *t = a->work->t1, *du = a->work->t2, *gain = grads + a->l->ones, *bias = grads + a->l->zeros;
     sq_dropout dropped = output_mask(a);
-    sq_linear_bwd(a, a->s->product, a->dp, a->d, dx, a->dp, a->dp, grads + a->offset->output, a->dp, grads + a->offset->output_bias);
-    sq_gemm(a->k, a->n, a->dp, a->d, dx, a->dp, 1, a->net->transposed + a->offset->output, a->dp, t, a->dp, 0);
-    a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, t);
-    a->k->swiglu_bwd(a->n, a->dp, a->dp, a->s->unit, a->s->norm2, t, du, t);
-    a->k->norm_bwd(a->n, a->d, a->dp, a->s->middle, sq_param(a, a->l->ones), a->s->mean2, a->s->rstd2, t, t, 0, gain, bias);
+    sq_linear_bwd(a, a->s->product, a->ep, a->e, dx, a->dp, a->dp, grads + a->offset->output, a->dp, grads + a->offset->output_bias);
+    sq_gemm(a->k, a->n, a->ep, a->d, dx, a->dp, 1, a->net->transposed + a->offset->output, a->ep, t, a->ep, 0);
+    a->k->dropout(a->n, a->ep, a->ep, &dropped, (uint64_t)a->batch->first, t);
+    a->k->swiglu_bwd(a->n, a->ep, a->ep, a->s->unit, a->s->norm2, t, du, t);
+    a->k->norm_bwd(a->n, a->e, a->ep, a->s->middle, sq_param(a, a->l->head_ones), a->s->mean2, a->s->rstd2, t, t, 0,
+                   grads + a->l->head_ones, bias);
     sq_part_heads(a, t, a->work->dheads);
     sq_block_attend_bwd(a, grads);
     project_bwd(a, du, t, grads);

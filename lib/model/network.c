@@ -3,15 +3,16 @@
 #include "base/rng.h"
 #include <string.h>
 
-/* Longest sequence (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
+/* Most keys of a row (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */
 #define LONGEST_KEPT 512
 
 typedef sq_block_pass at;
 
 size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 {
-    if ((int64_t)length * layout->heads > LONGEST_KEPT || layout->window) return 0;
-    return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional);
+    int32_t seen = layout->span && layout->span < length ? layout->span : length;
+    if ((int64_t)seen * layout->heads > LONGEST_KEPT || layout->window) return 0;
+    return (size_t)layout->heads * sq_head_kept((size_t)length, layout->bidirectional, (size_t)layout->span);
 }
 
 /* ---- working memory --------------------------------------------------------------------------------------------- */
@@ -19,21 +20,26 @@ size_t sq_kept_floats(const sq_layout *layout, int32_t length)
 /* Most floats of kept probabilities that sequences of together `tokens` tokens can need. */
 static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
 {
-    int32_t limit = LONGEST_KEPT / l->heads;
-    size_t length = (size_t)(longest < limit ? longest : limit);
+    int32_t limit = LONGEST_KEPT / l->heads, banded = l->span > 0 && l->span <= limit;
+    size_t length = (size_t)(longest < limit || banded ? longest : limit), band = (size_t)l->span + 2 * SQ_ATTENTION_ROWS + 16;
     if (length == 0 || l->window) return 0;
     size_t per_token = l->bidirectional ? length + 16 : (length + SQ_ATTENTION_ROWS) / 2 + 16 + SQ_ATTENTION_ROWS;
+    if (banded && band < per_token) per_token = band;
     return (size_t)l->heads * per_token * (size_t)tokens;
 }
 
+/* Row of what stands between the heads and a block's output: in HSTU's layer as wide as the heads. */
+static size_t mixed_width(const sq_layout *l) { return (size_t)(l->pointwise > 0 && l->ep > l->dp ? l->ep : l->dp); }
+
 static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, sq_saved *s)
 {
-    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp;
+    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp, ep = (size_t)l->ep;
+    size_t mixed = mixed_width(l);
     s->norm1 = SQ_TAKE(arena, float, n * dp);
     s->qkv = SQ_TAKE(arena, float, n * 3 * hp);
     s->heads = SQ_TAKE(arena, float, n * hp);
-    s->middle = SQ_TAKE(arena, float, n * dp);
-    s->norm2 = SQ_TAKE(arena, float, n * dp);
+    s->middle = SQ_TAKE(arena, float, n * mixed);
+    s->norm2 = SQ_TAKE(arena, float, n * mixed);
     s->hidden = SQ_TAKE(arena, float, n * fp);
     s->before = NULL;
     if (o->activation == SQ_ACTIVATION_GELU) s->before = SQ_TAKE(arena, float, n * fp);
@@ -42,9 +48,9 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
         s->gated[i].z = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
         s->gated[i].branch = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
     }
-    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * ep) : NULL;
     s->units = l->pointwise > 0 ? SQ_TAKE(arena, float, n * 3 * hp) : NULL;
-    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * ep) : NULL;
     s->mean1 = SQ_TAKE(arena, float, n);
     s->rstd1 = SQ_TAKE(arena, float, n);
     s->mean2 = SQ_TAKE(arena, float, n);
@@ -86,8 +92,8 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     sq_readout_take(arena, l, training ? n : 1, training, &out->readout);
     if (training) {
         size_t hp = l->window ? 0 : (size_t)l->hp;
-        out->t1 = SQ_TAKE(arena, float, n * dp);
-        out->t2 = SQ_TAKE(arena, float, n * dp);
+        out->t1 = SQ_TAKE(arena, float, n * mixed_width(l));
+        out->t2 = SQ_TAKE(arena, float, n * mixed_width(l));
         out->dqkv = SQ_TAKE(arena, float, n * 3 * hp);
         out->dheads = SQ_TAKE(arena, float, n * hp);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
@@ -123,6 +129,8 @@ static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_worksp
     a.d = (size_t)l->d;
     a.dp = (size_t)l->dp;
     a.hp = (size_t)l->hp;
+    a.e = (size_t)l->e;
+    a.ep = (size_t)l->ep;
     a.f = (size_t)l->f;
     a.fp = (size_t)l->fp;
     a.x = work->x[block];
@@ -532,12 +540,28 @@ void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     }
 }
 
+#define WHOLE_BLOCKS 48 /* rows of attention's blocks and lanes of its sums, of which this is a multiple, stay as they are */
+
+/* Tokens of a sequence that its last vector does not depend on, as many as can be left out without changing a bit of it: each
+ * block reaches back a span. Angles of relative = rotary, positions of keys and the unit of intervals are those of the whole window, which
+ * leaving out would change. */
+static int32_t beyond_reach(const sq_layout *l, int32_t length)
+{
+    if (l->placed || l->timed == SQ_TIME_INTERVALS) return 0;
+    int64_t reach = (int64_t)l->blocks * (l->span - 1) + 1;
+    if (!l->span || l->relative == SQ_RELATIVE_ROTARY || reach >= length) return 0;
+    return (int32_t)((length - reach) / WHOLE_BLOCKS * WHOLE_BLOCKS);
+}
+
 void sq_network_last(const sq_network *net, int32_t length, const int64_t *times, const int64_t *asks, sq_workspace *work,
                      float *out)
 {
     const sq_layout *l = net->layout;
+    const int32_t skip = beyond_reach(l, length);
+    if (skip) memmove(work->x[0], work->x[0] + (size_t)skip * (size_t)l->dp, (size_t)(length - skip) * (size_t)l->dp * sizeof(float));
+    length -= skip;
     int32_t starts[2] = {0, length};
-    sq_micro_batch batch = {length, 1, length, starts, 0, times, asks};
+    sq_micro_batch batch = {length, 1, length, starts, 0, l->timed ? times + skip : NULL, l->timed ? asks + skip : NULL};
     index_times(l, &batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
@@ -551,10 +575,10 @@ void sq_network_last(const sq_network *net, int32_t length, const int64_t *times
 
 static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_block_at *p, const float *w, float *to)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp;
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, ep = (size_t)l->ep;
     k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-    k->transpose(dp, dp, w + p->unit, dp, to + p->unit, dp);
-    k->transpose(dp, dp, w + p->output, dp, to + p->output, dp);
+    k->transpose(dp, ep, w + p->unit, ep, to + p->unit, dp);
+    k->transpose(ep, dp, w + p->output, dp, to + p->output, ep);
 }
 
 static void transpose_block(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w,

@@ -86,7 +86,7 @@ void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_w
  * order e (Hutchinson 1990; Hoffman, Roberts, Yaida 2019). */
 void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,
                     float *grads);
-/* Inference on one sequence of `length` tokens already in x[0], with times and asks as a micro-batch has them: only the last token's
+/* Inference on one sequence of `length` tokens already in x[0], which is overwritten, with times and asks as a micro-batch has them: only the last token's
  * user vector, to out [dp]. Same bits as sq_network_fwd and sq_network_read give it without dropout. */
 void sq_network_last(const sq_network *network, int32_t length, const int64_t *times, const int64_t *asks, sq_workspace *work,
                      float *out);

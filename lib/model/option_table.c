@@ -20,7 +20,8 @@
 const sq_option sq_option_table[] = {
     INTEGER(M, dim, "50", 1, 4096, "Width of the model and length of an item vector (d)."),
     INTEGER(M, blocks, "2", 0, 64, "Number of blocks, each of attention (or a filter, see mixer) and a feed-forward layer."),
-    INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim."),
+    INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim where head_dim is 0."),
+    INTEGER(M, head_dim, "0", 0, 1024, "Width of a head; 0 = dim / heads. Others need attention_output, or heads times it to be dim."),
     INTEGER(M, ffn_dim, "0", 0, 16384, "Width of the feed-forward layer; 0 = dim."),
     INTEGER(M, max_length, "200", 1, 65536,
             "Most recent events of a history that the model sees (L); with mask = bidirectional one fewer, and [MASK] behind them."),
@@ -32,6 +33,9 @@ const sq_option sq_option_table[] = {
            "Activation of the feed-forward layer; swiglu gates it by a third layer, without biases."),
     CHOICE(M, attention, "softmax", "softmax|hstu",
            "Softmax attention and feed-forward layers, or HSTU's layer: pointwise attention whose output is gated, without them."),
+    INTEGER(M, attention_span, "0", 0, 65536,
+            "Attention sees at most so many of the latest events, itself included (mask = causal); 0 = all of the window. Its cost "
+            "grows with max_length times the span, not with the square of max_length."),
     INTEGER(M, hstu_length, "0", 0, 1000000,
             "What attention = hstu divides its scores by, whatever a history's length; 0 = max_length."),
     BOOLEAN(M, residual_gate, "false",
@@ -108,6 +112,10 @@ const sq_option sq_option_table[] = {
             "Every so many-th event is a target of objective = prefix, from one of the newest on, drawn anew each epoch."),
     REAL(T, random_end, "0", 0, 1,
          "Share of the training sequences that end, for one epoch, at an event drawn at random: late positions meet many ends."),
+    REAL(T, length_alpha, "2", 1, 2,
+         "Stochastic length (HSTU): of a training sequence with more than max_length^(alpha / 2) inputs only so many are kept, in "
+         "their order, but with probability max_length^alpha / inputs^2 all; 2 = always all."),
+    CHOICE(T, length_choice, "uniform", "uniform|newest", "Which inputs length_alpha keeps: any of them alike, or the latest."),
     CHOICE(T, loss, "bce", "bce|softmax|sampled_softmax|gbce|bpr|bpr_max|top1_max|sce",
            "Binary cross-entropy with sampled negatives; cross-entropy over the whole catalogue, or over the target and "
            "sampled negatives; gSASRec's calibrated binary cross-entropy; a pairwise ranking loss over the negatives; or "

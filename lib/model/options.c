@@ -218,6 +218,21 @@ static int32_t check_gates(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_span(const sq_options *o, seqrec_error *error)
+{
+    const long long span = (long long)o->attention_span;
+    if (span == 0) return SEQREC_OK;
+    SQ_CHECK(o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld counts back from an event: it needs mask = causal, not bidirectional", span);
+    SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld and gates: gates are learned for every pair of events, also for those beyond the span", span);
+    SQ_CHECK(o->mixer == SQ_MIXER_ATTENTION, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld is that of attention; the filters of mixer = spectral have spectral_window", span);
+    SQ_CHECK(o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
+             "attention_span = %lld and user_embedding = prefix: events beyond the span would not see their user", span);
+    return SEQREC_OK;
+}
+
 static int32_t check_relative(const sq_options *o, seqrec_error *error)
 {
     const int reversed = o->position == SQ_POSITION_REVERSED;
@@ -233,9 +248,8 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
     SQ_CHECK((!reversed && o->relative != SQ_RELATIVE_SHAW) || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates go with relative terms of scores, not with those of values, which %s has",
              reversed ? "position = reversed" : "relative = shaw");
-    SQ_CHECK(o->relative != SQ_RELATIVE_ROTARY || sq_options_width(o) / o->heads % 2 == 0, error, SEQREC_E_ARGUMENT,
-             "relative = rotary turns pairs of columns: the head width %lld must be even",
-             (long long)(sq_options_width(o) / o->heads));
+    SQ_CHECK(o->relative != SQ_RELATIVE_ROTARY || sq_options_head_dim(o) % 2 == 0, error, SEQREC_E_ARGUMENT,
+             "relative = rotary turns pairs of columns: the head width %lld must be even", (long long)sq_options_head_dim(o));
     const int64_t buckets = o->mask == SQ_MASK_BIDIRECTIONAL ? o->relative_buckets / 2 : o->relative_buckets;
     SQ_CHECK(o->relative != SQ_RELATIVE_T5 || o->relative_distance > buckets / 2, error, SEQREC_E_ARGUMENT,
              "relative_distance = %lld must be above the %lld distances that have buckets of their own",
@@ -292,6 +306,21 @@ static int32_t check_prefix(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* What is left out stands between a kept event and its target. */
+static int32_t check_length(const sq_options *o, seqrec_error *error)
+{
+    if (o->length_alpha >= 2) return SEQREC_OK;
+    SQ_CHECK(o->objective == SQ_OBJECTIVE_NEXT, error, SEQREC_E_ARGUMENT,
+             "length_alpha = %g leaves out inputs of objective = next; that of other objectives stays whole", o->length_alpha);
+    SQ_CHECK(o->targets == 1, error, SEQREC_E_ARGUMENT,
+             "length_alpha = %g and targets = %lld: the next kept events are not the next events of the sequence", o->length_alpha,
+             (long long)o->targets);
+    SQ_CHECK(o->sse_item == 0, error, SEQREC_E_ARGUMENT,
+             "length_alpha = %g and sse_item = %g: an event that is replaced must be the target of the one before it",
+             o->length_alpha, o->sse_item);
+    return SEQREC_OK;
+}
+
 /* A filter has no queries, keys and probabilities, and reaches as far as its window. */
 static int32_t check_mixer(const sq_options *o, seqrec_error *error)
 {
@@ -306,7 +335,8 @@ static int32_t check_mixer(const sq_options *o, seqrec_error *error)
              SQ_FILTER_WINDOW);
     SQ_CHECK(o->wiring != SQ_WIRING_ORIGINAL, error, SEQREC_E_ARGUMENT,
              "wiring = original normalises queries, which mixer = spectral does not have");
-    SQ_CHECK(o->heads == 1, error, SEQREC_E_ARGUMENT, "heads = %lld: mixer = spectral has none", (long long)o->heads);
+    SQ_CHECK(o->heads == 1 && o->head_dim == 0, error, SEQREC_E_ARGUMENT, "heads = %lld, head_dim = %lld: mixer = spectral has none",
+             (long long)o->heads, (long long)o->head_dim);
     SQ_CHECK(o->attention == SQ_ATTENTION_SOFTMAX && o->relative == SQ_RELATIVE_NONE && o->position != SQ_POSITION_REVERSED, error,
              SEQREC_E_ARGUMENT,
              "attention = hstu, relative and position = reversed are ways of attention, which mixer = spectral takes the place of");
@@ -322,11 +352,22 @@ static int32_t check_mixer(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_heads(const sq_options *o, seqrec_error *error)
+{
+    const int64_t width = sq_options_width(o), together = o->heads * o->head_dim;
+    const char *name = width == o->dim ? "dim" : "dim + user_dim";
+    SQ_CHECK(o->head_dim > 0 || width % o->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
+             (long long)o->heads, name, (long long)width);
+    SQ_CHECK(o->attention_output || together == 0 || together == width, error, SEQREC_E_ARGUMENT,
+             "heads = %lld times head_dim = %lld is not %s = %lld, which it must be with attention_output = false: nothing else makes "
+             "one of the other",
+             (long long)o->heads, (long long)o->head_dim, name, (long long)width);
+    return SEQREC_OK;
+}
+
 int32_t sq_options_check(const sq_options *options, seqrec_error *error)
 {
-    const int64_t width = sq_options_width(options);
-    SQ_CHECK(width % options->heads == 0, error, SEQREC_E_ARGUMENT, "heads = %lld must divide %s = %lld",
-             (long long)options->heads, width == options->dim ? "dim" : "dim + user_dim", (long long)width);
+    SQ_TRY(check_heads(options, error));
     SQ_TRY(check_users(options, error));
     int32_t both_ways = options->mask == SQ_MASK_BIDIRECTIONAL, cloze = options->objective == SQ_OBJECTIVE_CLOZE;
     SQ_CHECK(both_ways || !cloze, error, SEQREC_E_ARGUMENT,
@@ -351,10 +392,12 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
              (long long)options->warmup_steps, (long long)options->schedule_steps);
     SQ_TRY(check_gates(options, error));
     SQ_TRY(check_mixer(options, error));
+    SQ_TRY(check_span(options, error));
     SQ_TRY(check_relative(options, error));
     SQ_TRY(check_time(options, error));
     SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));
+    SQ_TRY(check_length(options, error));
     SQ_TRY(check_score(options, error));
     return check_loss(options, error);
 }

@@ -26,6 +26,7 @@ enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
 enum { SQ_GATES_NONE, SQ_GATES_POSITION, SQ_GATES_CONTENT };
 enum { SQ_GATES_BY_ARM, SQ_GATES_BY_AR, SQ_GATES_BY_HARD_CONCRETE };
+enum { SQ_LENGTH_UNIFORM, SQ_LENGTH_NEWEST };
 enum { SQ_OBJECTIVE_NEXT, SQ_OBJECTIVE_CLOZE, SQ_OBJECTIVE_PREFIX };
 enum { /* rows of losstable.c */
     SQ_LOSS_BCE,
@@ -64,7 +65,7 @@ enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
 /* Integers, booleans and choices are int64_t, reals double; option_table.c names each field once. */
 typedef struct sq_options {
     /* model */
-    int64_t dim, blocks, heads, ffn_dim, max_length;
+    int64_t dim, blocks, heads, head_dim, ffn_dim, max_length;
     int64_t wiring, attention_output, activation, position, scale_embeddings, tied_output, item_bias, score;
     double temperature, temperature_lowest;
     int64_t temperature_learned;
@@ -74,7 +75,7 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
-    int64_t attention, hstu_length, norm_affine, residual_gate;
+    int64_t attention, attention_span, hstu_length, norm_affine, residual_gate;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
     int64_t position_place, time, time_request, time_span;
@@ -84,6 +85,8 @@ typedef struct sq_options {
     double mask_probability, mask_last_share;
     int64_t prefix_stride;
     double random_end;
+    double length_alpha;
+    int64_t length_choice;
     int64_t loss;
     double calibration, label_smoothing, score_penalty;
     int64_t targets, target_form;
@@ -152,13 +155,18 @@ static inline int sq_options_input_positions(const sq_options *options)
 {
     return options->position != SQ_POSITION_NONE && options->position_place == SQ_PLACE_INPUT;
 }
+/* Width of a head. */
+static inline int64_t sq_options_head_dim(const sq_options *options)
+{
+    return options->head_dim > 0 ? options->head_dim : sq_options_width(options) / options->heads;
+}
 /* Events of a spectral filter's window; 0: blocks attend. */
 static inline int64_t sq_options_window(const sq_options *options)
 {
     if (options->mixer != SQ_MIXER_SPECTRAL) return 0;
     return options->spectral_window > 0 ? options->spectral_window : options->max_length;
 }
-/* Rules between options, e.g. heads must divide dim. */
+/* Rules between options, e.g. heads without a head_dim must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);
 
 /* A config with the values of the first preset. */

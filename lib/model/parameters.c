@@ -121,16 +121,16 @@ static void query_key_value(builder *b, const sq_options *o, sq_block_at *at)
     for (size_t i = 0; i < 3; i++) {
         char full[40];
         snprintf(full, sizeof full, "%.30s.weight", names[i]);
-        sq_parameter *p = append(b, full, 2, l->d, l->d);
+        sq_parameter *p = append(b, full, 2, l->d, l->e);
         p->col_group = l->dh;
         p->col_group_ld = l->dhp;
         p->ld = 3 * (size_t)l->hp;
         p->offset = at->qkv + i * (size_t)l->hp;
         p->fan_in = l->d;
-        p->fan_out = o->wiring == SQ_WIRING_ORIGINAL ? l->d : 3 * l->d; /* one stacked matrix in PyTorch's layer */
+        p->fan_out = o->wiring == SQ_WIRING_ORIGINAL ? l->e : 3 * l->e; /* one stacked matrix in PyTorch's layer */
         if (o->attention) continue;
         snprintf(full, sizeof full, "%.30s.bias", names[i]);
-        p = append(b, full, 1, 1, l->d);
+        p = append(b, full, 1, 1, l->e);
         p->col_group = l->dh;
         p->col_group_ld = l->dhp;
         p->offset = at->qkv_bias + i * (size_t)l->hp;
@@ -157,12 +157,13 @@ static void spectrum(builder *b, sq_block_at *at)
 static void attention_output(builder *b, sq_block_at *at)
 {
     sq_layout *l = b->layout;
-    sq_parameter *p = append(b, "output.weight", 2, l->d, l->d);
+    sq_parameter *p = append(b, "output.weight", 2, l->e, l->d);
     p->row_group = l->dh;
     p->row_group_ld = l->dhp;
     p->ld = (size_t)l->dp;
     p->offset = at->output = reserve(b, (size_t)l->hp * (size_t)l->dp);
-    p->fan_in = p->fan_out = l->d;
+    p->fan_in = l->e;
+    p->fan_out = l->d;
     at->output_bias = vector(b, "output.bias", l->d, 0);
 }
 
@@ -197,7 +198,7 @@ static void content_gates(builder *b, sq_block_at *at)
 /* Distances that have a row of their own: up to relative_clip, or all that occur. */
 static void relative_widths(sq_layout *l, const sq_options *o)
 {
-    int32_t tokens = l->length + (o->user_embedding == SQ_USER_PREFIX);
+    int32_t tokens = l->span ? l->span : l->length + (o->user_embedding == SQ_USER_PREFIX); /* the farthest, and one */
     l->relative = (int32_t)o->relative;
     if (o->position == SQ_POSITION_REVERSED) l->relative = SQ_RELATIVE_REVERSED;
     if (l->relative == SQ_RELATIVE_NONE || l->relative == SQ_RELATIVE_ROTARY) return;
@@ -251,9 +252,9 @@ static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
 static void hstu(builder *b, sq_block_at *at)
 {
     const sq_layout *l = b->layout;
-    at->unit = reserve(b, (size_t)l->dp * (size_t)l->dp);
-    matrix(b, "unit.weight", l->d, l->d, &at->unit, (size_t)l->dp);
-    linear(b, "output", l->d, l->d, &at->output, &at->output_bias);
+    at->unit = reserve(b, (size_t)l->dp * (size_t)l->ep);
+    matrix(b, "unit.weight", l->d, l->e, &at->unit, (size_t)l->ep);
+    linear(b, "output", l->e, l->d, &at->output, &at->output_bias);
 }
 
 static void block(builder *b, const sq_options *o, sq_block_at *at)
@@ -288,7 +289,9 @@ static void widths(sq_layout *l, const sq_options *o)
     l->ud = (int32_t)sq_options_user_dim(o);
     l->up = round16(l->ud);
     l->heads = (int32_t)o->heads;
-    l->dh = l->d / l->heads;
+    l->dh = (int32_t)sq_options_head_dim(o);
+    l->e = l->heads * l->dh;
+    l->ep = round16(l->e);
     l->dhp = round16(l->dh);
     l->hp = l->heads * l->dhp;
     l->f = o->ffn_dim ? (int32_t)o->ffn_dim : l->d;
@@ -299,7 +302,9 @@ static void widths(sq_layout *l, const sq_options *o)
     if (o->gates == SQ_GATES_CONTENT) l->rank = (int32_t)o->gate_rank;
     l->rp = round16(l->rank);
     l->bidirectional = o->mask == SQ_MASK_BIDIRECTIONAL;
+    l->span = o->attention_span < o->max_length ? (int32_t)o->attention_span : 0;
     relative_widths(l, o);
+    l->placed = o->position_place == SQ_PLACE_ATTENTION;
     l->timed = (int32_t)o->time;
     l->time_columns = o->time == SQ_TIME_BIAS ? SQ_TIME_BUCKETS : o->time == SQ_TIME_INTERVALS ? (int32_t)o->time_span + 1 : 0;
     l->residual_gate = (int32_t)o->residual_gate;
@@ -335,10 +340,10 @@ static size_t head_table(builder *b, const char *name, int64_t rows)
 }
 
 /* What all blocks add to their keys and values. */
-static void shared_terms(builder *b, const sq_options *o)
+static void shared_terms(builder *b)
 {
     sq_layout *l = b->layout;
-    if (o->position_place == SQ_PLACE_ATTENTION) {
+    if (l->placed) {
         l->position_keys = head_table(b, "position_key.weight", l->length);
         l->position_values = head_table(b, "position_value.weight", l->length);
     }
@@ -352,10 +357,11 @@ static void build(sq_layout *l, const sq_options *o)
 {
     builder b = {l, -1};
     if (!o->norm_affine || l->pointwise > 0) {
-        l->ones = reserve(&b, (size_t)l->dp);
-        l->zeros = reserve(&b, (size_t)l->dp);
+        l->ones = l->head_ones = reserve(&b, (size_t)l->dp);
+        l->zeros = reserve(&b, (size_t)(l->ep > l->dp ? l->ep : l->dp));
+        if (l->e != l->d) l->head_ones = reserve(&b, (size_t)l->ep);
     }
-    shared_terms(&b, o);
+    shared_terms(&b);
     if (sq_options_input_positions(o)) l->position = table(&b, "position.weight", l->length);
     if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
     if (o->embedding_norm) norm(&b, o, "embedding_norm", &l->embedding_gain, &l->embedding_bias);

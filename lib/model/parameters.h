@@ -48,13 +48,16 @@ typedef struct sq_layout {
     int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
+    int32_t e, ep;           /* heads * dh: the heads side by side; d, but with a head_dim */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
     int32_t lp;              /* gates = position: row of gates, else 0 */
     int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
     int32_t bidirectional;   /* attention sees the whole sequence */
+    int32_t span;            /* the events that it sees at most, itself included; 0: all of a window */
     int32_t relative, past, columns; /* scheme, and its tables as in attention/relation.h; 0 columns: none by distance */
     int32_t relative_ld, bias_ld;
+    int32_t placed;              /* position_place = attention */
     int32_t timed, time_columns; /* option time, and the rows of its tables */
     float *cosines, *sines;  /* relative = rotary: [tokens of a window][dh / 2] of the angles */
     float pointwise;         /* attention = hstu: what its scores are multiplied by; else 0 */
@@ -64,7 +67,7 @@ typedef struct sq_layout {
     size_t position_keys, position_values; /* position_place = attention: [length][hp] */
     size_t time_keys, time_values;         /* time = intervals: [time_columns][hp] */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
-        head_norm_bias, user_default, log_scale, ones, zeros, floats;
+        head_norm_bias, user_default, log_scale, ones, zeros, head_ones, floats;
     sq_block_at *block;
     sq_parameter *parameters;
     int32_t count;

@@ -40,13 +40,13 @@ static void note_seen(sq_plan *p, const sq_plan_sequence *s)
     p->seen_ends[p->sequences] = p->seen_count += s->n;
 }
 
-/* Makes n events from `from` on the next tokens, which look back from the times of the events `ahead` of them. */
-static void put_events(sq_plan *p, const sq_plan_sequence *s, int64_t from, int64_t n, int64_t ahead)
+/* Makes n events from `from` on the tokens from `to` on, which look back from the times of the events `ahead` of them. */
+static void put_events(sq_plan *p, int64_t to, const sq_plan_sequence *s, int64_t from, int64_t n, int64_t ahead)
 {
-    memcpy(p->inputs + p->tokens, s->slots + from, (size_t)n * sizeof *s->slots);
+    memcpy(p->inputs + to, s->slots + from, (size_t)n * sizeof *s->slots);
     if (!s->times) return;
-    memcpy(p->times + p->tokens, s->times + from, (size_t)n * sizeof *s->times);
-    memcpy(p->asks + p->tokens, s->times + from + ahead, (size_t)n * sizeof *s->times);
+    memcpy(p->times + to, s->times + from, (size_t)n * sizeof *s->times);
+    memcpy(p->asks + to, s->times + from + ahead, (size_t)n * sizeof *s->times);
 }
 
 /* Enters the sequence whose inputs and `targets` targets stand behind those of the others. */
@@ -77,7 +77,7 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
     if (n < 2) return SEQREC_OK;
     SQ_TRY(reserve(p, memory, t, t, sequence->n, error));
     note_seen(p, sequence);
-    put_events(p, sequence, n - window, t, 1);
+    put_events(p, p->tokens, sequence, n - window, t, 1);
     memcpy(p->targets + p->target_count, slots + n - t, (size_t)t * sizeof *slots);
     for (int64_t i = 0; i < t; i++) {
         p->target_tokens[p->target_count + i] = p->tokens + i;
@@ -87,12 +87,45 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
     return SEQREC_OK;
 }
 
+/* ---- stochastic length ------------------------------------------------------------------------------------------------ */
+
+#define DRAWS ((uint64_t)1 << 20) /* counters of one sequence; the last is for the choice between all and some */
+
+static int64_t inputs_kept(const sq_stochastic_length *l, uint64_t counter, int64_t n, int64_t max_length)
+{
+    double pairs = pow((double)max_length, l->alpha);
+    int64_t kept = (int64_t)sqrt(pairs);
+    if (n <= kept || sq_random_unit(l->key, counter + DRAWS - 1) < pairs / ((double)n * (double)n)) return n;
+    return kept;
+}
+
+int32_t sq_plan_add_some(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *s, int64_t max_length, double decay,
+                         const sq_stochastic_length *l, seqrec_error *error)
+{
+    int64_t n = s->n - s->behind, inputs = n - 1 < max_length ? n - 1 : max_length, first = n - 1 - inputs, entered = 0;
+    uint64_t counter = (uint64_t)p->sequences * DRAWS;
+    if (n < 2) return SEQREC_OK;
+    SQ_TRY(reserve(p, memory, inputs, inputs, s->n, error));
+    note_seen(p, s);
+    int64_t kept = inputs_kept(l, counter, inputs, max_length);
+    for (int64_t i = l->newest ? inputs - kept : 0; entered < kept; i++) { /* Knuth, algorithm 3.4.2 S */
+        uint64_t left = (uint64_t)(kept - entered);
+        if (!l->newest && sq_random_below(l->key, counter + (uint64_t)i, (uint64_t)(inputs - i)) >= left) continue;
+        put_events(p, p->tokens + entered, s, first + i, 1, 1);
+        p->targets[p->target_count + entered] = s->slots[first + i + 1];
+        p->target_tokens[p->target_count + entered] = p->tokens + entered;
+        p->weights[p->target_count + entered++] = weight_of(s, first + i + 1, decay);
+    }
+    enter(p, kept, kept, inputs);
+    return SEQREC_OK;
+}
+
 /* ---- prefixes --------------------------------------------------------------------------------------------------------- */
 
 /* The events before event `at`, which is the target. */
 static void add_prefix(sq_plan *p, const sq_plan_sequence *s, int64_t at, int64_t tokens, double decay)
 {
-    put_events(p, s, at - tokens, tokens, 1);
+    put_events(p, p->tokens, s, at - tokens, tokens, 1);
     p->targets[p->target_count] = s->slots[at];
     p->target_tokens[p->target_count] = p->tokens + tokens - 1;
     p->weights[p->target_count] = weight_of(s, at, decay);
@@ -116,8 +149,6 @@ int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_
 }
 
 /* ---- Cloze ------------------------------------------------------------------------------------------------------------ */
-
-#define DRAWS ((uint64_t)1 << 20) /* counters of one sequence; the last is for the choice between share and last */
 
 /* How many of the window are masked, and from which place on they are chosen. */
 static int64_t masked_of(const sq_cloze *c, uint64_t counter, int64_t window, int64_t most, int64_t *first)
@@ -152,7 +183,7 @@ int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_seq
     if (most < 1) most = 1;
     SQ_TRY(reserve(p, memory, window, most, sequence->n, error));
     note_seen(p, sequence);
-    put_events(p, sequence, n - window, window, 0);
+    put_events(p, p->tokens, sequence, n - window, window, 0);
     int64_t count = masked_of(c, counter, window, most, &first);
     mask_places(p, c, sequence, counter, n - window, window, first, count, decay);
     enter(p, window, count, most);

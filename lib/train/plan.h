@@ -53,6 +53,17 @@ int32_t sq_plan_add(sq_plan *plan, const sq_memory *memory, const sq_plan_sequen
  * stride 1 targets and weights are those of sq_plan_add. At least one target is added. */
 int32_t sq_plan_add_prefixes(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
                              double decay, int64_t stride, int64_t phase, seqrec_error *error);
+/* Stochastic length (HSTU, Zhai et al. 2024, section 3.2, equation 4): of a sequence with n inputs, n > N^(alpha / 2), only
+ * N^(alpha / 2), rounded down, are kept, but with probability N^alpha / n^2 all. N = max_length. */
+typedef struct sq_stochastic_length {
+    uint64_t key; /* the draws of sequence s of a plan are functions of (key, s) */
+    double alpha;
+    int32_t newest; /* 1: the latest are kept; 0: every choice is equally likely */
+} sq_stochastic_length;
+/* As sq_plan_add, with inputs left out; those that are kept stay in order, and each keeps its target: the event behind it in the
+ * whole sequence, kept as an input or not, with the weight of its age there. */
+int32_t sq_plan_add_some(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
+                         const sq_stochastic_length *length, seqrec_error *error);
 /* How a sequence is masked (BERT4Rec, section 3.6): a share of its window, or its last event alone as inference has it. */
 typedef struct sq_cloze {
     uint64_t key;       /* the draws of sequence s of a plan are functions of (key, s) */

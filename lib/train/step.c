@@ -267,6 +267,11 @@ int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *whole, seqrec
     const sq_options *o = &t->options;
     const sq_memory *memory = &t->context->memory;
     const sq_plan_sequence kept = cut(t, whole), *sequence = &kept;
+    if (o->objective == SQ_OBJECTIVE_NEXT && o->length_alpha < 2) {
+        sq_stochastic_length length = {.alpha = o->length_alpha, .newest = o->length_choice == SQ_LENGTH_NEWEST};
+        length.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_LENGTH, (uint64_t)t->step);
+        return sq_plan_add_some(&t->plan, memory, sequence, o->max_length, o->position_decay, &length, error);
+    }
     if (o->objective == SQ_OBJECTIVE_NEXT)
         return sq_plan_add(&t->plan, memory, sequence, o->max_length, o->position_decay, error);
     if (o->objective == SQ_OBJECTIVE_PREFIX) return add_prefixes(t, sequence, error);

@@ -20,6 +20,7 @@ class Options:
     wiring: str = "post_norm"
     blocks: int = 2
     heads: int = 1
+    head_dim: int = 0  # width of a head; 0: what heads make of the network's width
     ffn_dim: int = 0  # 0: as dim
     activation: str = "relu"  # or "gelu", by the error function, or "swiglu", without biases
     output_projection: bool = True  # behind the heads; the 2018 model has none
@@ -37,6 +38,7 @@ class Options:
     head: str = "none"  # or "transform": BERT's dense layer, GELU and norm before scoring
 
     attention: str = "softmax"  # or "hstu"
+    attention_span: int = 0  # events that attention sees at most; 0: all
     hstu_length: int = 0  # 0: as max_length
     norm_affine: bool = True
     residual_gate: bool = False
@@ -61,6 +63,13 @@ class Options:
     def width(self):
         """Of the network."""
         return self.dim + (self.user_width() if self.user_embedding == "concatenated" else 0)
+
+    def head_width(self):
+        return self.head_dim or self.width() // self.heads
+
+    def mixed_width(self):
+        """Of all heads together."""
+        return self.heads * self.head_width()
 
 
 MASK = -1
@@ -139,7 +148,7 @@ class Relation(nn.Module):
     def __init__(self, options, width):
         super().__init__()
         o = self.options = options
-        longest = o.max_length + (o.user_embedding == "prefix") - 1
+        longest = min(o.max_length + (o.user_embedding == "prefix"), o.attention_span or math.inf) - 1
         clips = o.relative in ("shaw", "bias") and 0 < o.relative_clip < longest
         self.past = o.relative_clip if clips else longest
         self.both = o.mask == "bidirectional"
@@ -225,14 +234,14 @@ class Attention(nn.Module):
         super().__init__()
         biased = options.attention == "softmax"
         self.options = options
-        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=biased) for _ in range(3))
-        self.relation = Relation(options, dim // options.heads)
-        self.relation.tables(self, dim // options.heads)
+        self.query, self.key, self.value = (nn.Linear(dim, options.mixed_width(), bias=biased) for _ in range(3))
+        self.relation = Relation(options, options.head_width())
+        self.relation.tables(self, options.head_width())
 
     def mixed(self, asking, known, around):
         """around: the model, for what its blocks share."""
-        n, dim = known.shape
-        o, heads, width = self.options, self.options.heads, dim // self.options.heads
+        n, o = len(known), self.options
+        heads, width = o.heads, o.head_width()
         act = nn.functional.silu if o.attention == "hstu" else nn.Identity()
         query, key, value = (act(layer(x)).view(n, heads, width).transpose(0, 1)
                              for layer, x in ((self.query, asking), (self.key, known), (self.value, known)))
@@ -247,15 +256,16 @@ class Attention(nn.Module):
             logits = logits + torch.einsum("hid,hijd->hij", query, pairs[0])
         logits = logits / (1 if o.attention == "hstu" else math.sqrt(width)) + self.relation.bias(self, n)
         logits = logits + self.relation.by_time(self, around)
-        future = torch.ones(n, n, dtype=torch.bool).triu(1 if o.mask == "causal" else n)
+        pairs_of = torch.ones(n, n, dtype=torch.bool)
+        unseen = pairs_of.triu(1 if o.mask == "causal" else n) | pairs_of.tril(-(o.attention_span or n))
         if o.attention == "hstu":
-            weights = nn.functional.silu(logits).masked_fill(future, 0) / (o.hstu_length or o.max_length)
+            weights = nn.functional.silu(logits).masked_fill(unseen, 0) / (o.hstu_length or o.max_length)
         else:
-            weights = torch.softmax(logits.masked_fill(future, -math.inf), dim=-1)
+            weights = torch.softmax(logits.masked_fill(unseen, -math.inf), dim=-1)
         mixed = weights @ value
         if pairs:
             mixed = mixed + torch.einsum("hij,hijd->hid", weights, pairs[1])
-        return mixed.transpose(0, 1).reshape(n, dim)
+        return mixed.transpose(0, 1).reshape(n, o.mixed_width())
 
 
 class HSTUBlock(Attention):
@@ -264,10 +274,11 @@ class HSTUBlock(Attention):
     def __init__(self, options):
         dim = options.width()
         super().__init__(options, dim)
-        self.unit, self.output = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim)
+        self.unit, self.output = nn.Linear(dim, options.mixed_width(), bias=False), nn.Linear(options.mixed_width(), dim)
 
     def forward(self, x, around=None):
-        plain = nn.LayerNorm(x.shape[1], eps=self.options.norm_eps, elementwise_affine=False)
+        def plain(z):
+            return nn.functional.layer_norm(z, z.shape[1:], eps=self.options.norm_eps)
         y = plain(x)
         return x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, around)))
 
@@ -283,7 +294,7 @@ class Block(Attention):
         else:
             self.attention_norm = norm(options, dim)
             if options.output_projection:
-                self.output = nn.Linear(dim, dim)
+                self.output = nn.Linear(options.mixed_width(), dim)
         self.ffn_norm = norm(options, dim)
         self.ffn_in, self.ffn_out = nn.Linear(dim, inner, bias=biased), nn.Linear(inner, dim, bias=biased)
         if not biased:
@@ -327,11 +338,11 @@ class SASRec(nn.Module):
         self.options = options
         self.items = Table(options)
         if options.position_place == "attention":
-            self.position_key, self.position_value = (nn.Embedding(options.max_length, options.width()) for _ in range(2))
+            self.position_key, self.position_value = (nn.Embedding(options.max_length, options.mixed_width()) for _ in range(2))
         elif options.position != "none":
             self.position = nn.Embedding(options.max_length, options.width())
         if options.time == "intervals":
-            self.time_key, self.time_value = (nn.Embedding(options.time_span + 1, options.width()) for _ in range(2))
+            self.time_key, self.time_value = (nn.Embedding(options.time_span + 1, options.mixed_width()) for _ in range(2))
         if options.mask == "bidirectional":
             self.mask = nn.Embedding(1, options.dim)
         if options.embedding_norm:

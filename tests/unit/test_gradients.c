@@ -195,6 +195,7 @@ typedef struct attention {
     double dropout;
     int32_t bidirectional;
     float pointwise;
+    size_t span;
 } attention;
 
 static sq_head head_of(const problem *p)
@@ -203,6 +204,7 @@ static sq_head head_of(const problem *p)
     sq_head h = {.length = LENGTH, .width = HEAD, .padded = PADDED, .ld = PADDED, .mask_row = 17};
     h.bidirectional = row->bidirectional;
     h.pointwise = row->pointwise;
+    h.span = row->span;
     h.q = p->in[0].x;
     h.k = p->in[1].x;
     h.v = p->in[2].x;
@@ -222,7 +224,7 @@ static void open_attention(problem *p)
     for (int i = 0; i < 3; i++) add_input(p, LENGTH, PADDED, HEAD, 1.5f);
     p->extra[0] = zeros(LENGTH * PADDED);
     p->extra[1] = zeros(LENGTH * PADDED);
-    p->extra[2] = zeros(sq_head_kept(LENGTH, 1));
+    p->extra[2] = zeros(sq_head_kept(LENGTH, 1, 0));
     size_t ld = (LENGTH + 15) / 16 * 16;
     sq_head_scratch *s = p->state = calloc(1, sizeof *s);
     *s = (sq_head_scratch){zeros(PADDED * ld),
@@ -359,6 +361,8 @@ typedef struct wiring {
     int64_t relative, clip, position;
     int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
     int64_t window; /* of a spectral filter */
+    int64_t span;   /* of attention */
+    int64_t head_dim;
     int64_t time;   /* 1: bias, 2: intervals, 3: and positions beside them */
 } wiring;
 
@@ -404,6 +408,8 @@ static void open_network(problem *p)
     small_time(&o, w->time);
     if (w->window) o.mixer = SQ_MIXER_SPECTRAL;
     o.spectral_window = w->window;
+    o.attention_span = w->span;
+    o.head_dim = w->head_dim;
     network *n = p->state = calloc(1, sizeof *n);
     small_batch b;
     small_draw(&b, 2, 4, 1, 40, 500);
@@ -641,9 +647,10 @@ static void gradient_softmax(problem *p)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const attention plain = {0, 0, 0}, dropped = {0.3, 0, 0}, both_ways = {0, 1, 0}, both_ways_dropped = {0.3, 1, 0},
-                       pointwise = {0, 0, 0.05f}, pointwise_both = {0, 1, 0.05f};
-#define NO_TERMS 0, 0, 0, 0, 0, 0
+static const attention plain = {0, 0, 0, 0}, dropped = {0.3, 0, 0, 0}, both_ways = {0, 1, 0, 0}, both_ways_dropped = {0.3, 1, 0, 0},
+                       pointwise = {0, 0, 0.05f, 0}, pointwise_both = {0, 1, 0.05f, 0}, spanned = {0.3, 0, 0, 9},
+                       pointwise_span = {0, 0, 0.05f, 30};
+#define NO_TERMS 0, 0, 0, 0, 0, 0, 0, 0
 #define OLD 0, 0, 0, 0, 0, 0, 0, NO_TERMS
 static const wiring post_norm = {SQ_WIRING_POST_NORM, 2, 1, OLD}, pre_norm = {SQ_WIRING_PRE_NORM, 3, 1, OLD},
                     original = {SQ_WIRING_ORIGINAL, 2, 0, OLD}, plain_heads = {SQ_WIRING_PRE_NORM, 1, 0, OLD},
@@ -660,9 +667,11 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                     original_jacobian = {SQ_WIRING_ORIGINAL, 2, 0, GATED(SQ_GATES_CONTENT, 0.02)},
                     bert_jacobian = {SQ_WIRING_POST_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1,
                                      SQ_GATES_NONE, 0.02, NO_TERMS};
-#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0, 0
-#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0, 0
-#define TIMED(mask, relative, kind, time) mask, 0, 0, 0, 0, 0, 0, relative, 5, SQ_POSITION_START, kind, 0, time
+#define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0, 0, 0, 0
+#define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0, 0, 0, 0
+#define SPAN(relative, position, kind, span) CAUSAL, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, span, 0, 0
+#define HEADS_OF(mask, relative, position, kind, head_dim) mask, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, 0, head_dim, 0
+#define TIMED(mask, relative, kind, time) mask, 0, 0, 0, 0, 0, 0, relative, 5, SQ_POSITION_START, kind, 0, 0, 0, time
 #define CAUSAL SQ_MASK_CAUSAL
 #define BOTH SQ_MASK_BIDIRECTIONAL
 static const wiring
@@ -689,14 +698,29 @@ static const wiring
     reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
 static const wiring time_bias = {SQ_WIRING_POST_NORM, 3, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 0, 1)},
                     time_bias_both = {SQ_WIRING_PRE_NORM, 2, 0, TIMED(BOTH, SQ_RELATIVE_NONE, 0, 1)},
+                    time_span = {SQ_WIRING_POST_NORM, 2, 1, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 5, SQ_POSITION_START, 0, 0, 11, 20, 3},
                     time_hstu = {SQ_WIRING_PRE_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 1, 1)},
                     intervals = {SQ_WIRING_ORIGINAL, 2, 0, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 3)},
                     intervals_both = {SQ_WIRING_POST_NORM, 1, 1, TIMED(BOTH, SQ_RELATIVE_SHAW, 0, 2)};
-static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0},
-                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0},
-                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9, 0},
-                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0},
-                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12, 0};
+static const wiring post_filter = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0},
+                    pre_filter = {SQ_WIRING_PRE_NORM, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0},
+                    bert_filter = {SQ_WIRING_POST_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 1, SQ_HEAD_TRANSFORM, 1, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0},
+                    pre_filter_both_ways = {SQ_WIRING_PRE_NORM, 1, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0},
+                    filter_jacobian = {SQ_WIRING_POST_NORM, 1, 1, 0, 0, 0, 0, 0, 0, 0.02, 0, 0, 0, 0, 12, 0, 0, 0};
+static const wiring
+    wide_heads = {SQ_WIRING_POST_NORM, 3, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_SHAW, SQ_POSITION_END, 0, 20)},
+    narrow_heads = {SQ_WIRING_ORIGINAL, 2, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_NONE, SQ_POSITION_REVERSED, 0, 4)},
+    wide_heads_both = {SQ_WIRING_PRE_NORM, 2, 1, HEADS_OF(BOTH, SQ_RELATIVE_ROTARY, SQ_POSITION_END, 2, 32)},
+    wide_hstu = {SQ_WIRING_PRE_NORM, 3, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_BIAS, SQ_POSITION_START, 1, 16)},
+    narrow_hstu = {SQ_WIRING_PRE_NORM, 2, 1, HEADS_OF(CAUSAL, SQ_RELATIVE_SHAW, SQ_POSITION_START, 1, 7)};
+static const wiring
+    span_plain = {SQ_WIRING_ORIGINAL, 3, 0, SPAN(SQ_RELATIVE_NONE, SQ_POSITION_END, 0, 7)},
+    span_shaw = {SQ_WIRING_POST_NORM, 2, 1, SPAN(SQ_RELATIVE_SHAW, SQ_POSITION_END, 0, 10)},
+    span_bias = {SQ_WIRING_PRE_NORM, 2, 1, SPAN(SQ_RELATIVE_BIAS, SQ_POSITION_END, 0, 5)},
+    span_t5 = {SQ_WIRING_POST_NORM, 3, 1, SPAN(SQ_RELATIVE_T5, SQ_POSITION_END, 0, 17)},
+    span_rotary = {SQ_WIRING_POST_NORM, 3, 1, SPAN(SQ_RELATIVE_ROTARY, SQ_POSITION_END, 0, 8)},
+    span_reversed = {SQ_WIRING_POST_NORM, 2, 1, SPAN(SQ_RELATIVE_NONE, SQ_POSITION_REVERSED, 0, 11)},
+    span_hstu = {SQ_WIRING_PRE_NORM, 3, 1, SPAN(SQ_RELATIVE_SHAW, SQ_POSITION_START, 1, 6)};
 static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1, 1, 0, 0, 0},
                      bce_several = {sq_bce, 0, 3, 0, 0, 0}, softmax_dot = {sq_sampled_softmax, 0, 1, 0, 0, 0},
                      softmax_cosine = {sq_sampled_softmax, 1, 1, 0, 0, 0},
@@ -736,6 +760,8 @@ static const struct pair {
      close_attention, 0},
     {"pointwise attention", &pointwise, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"pointwise attention both ways", &pointwise_both, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"attention with dropout and a span", &spanned, open_attention, value_attention, gradient_attention, close_attention, 0},
+    {"pointwise attention with a span", &pointwise_span, open_attention, value_attention, gradient_attention, close_attention, 0},
     {"attention with gates", &plain, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"attention with gates and dropout", &dropped, open_gated, value_gated, gradient_gated, close_attention, 0},
     {"content gates with their sparsity", NULL, open_content, value_content, gradient_content, close_content, 2},
@@ -767,6 +793,7 @@ static const struct pair {
     NETWORK("bias by distance both ways", bias_both),
     NETWORK("bias by time", time_bias),
     NETWORK("bias by time both ways", time_bias_both),
+    NETWORK("intervals within a span, wide heads", time_span),
     NETWORK("HSTU with time", time_hstu),
     NETWORK("intervals with positions", intervals),
     NETWORK("intervals both ways, with Shaw", intervals_both),
@@ -786,6 +813,18 @@ static const struct pair {
     NETWORK("gated residuals, SwiGLU, Jacobian term", ligr_jacobian),
     NETWORK("post-norm, norms without parameters", bare_post),
     NETWORK("original, norms without parameters", bare_original),
+    NETWORK("wide heads, Shaw", wide_heads),
+    NETWORK("narrow heads, reversed", narrow_heads),
+    NETWORK("wide heads both ways, gated residuals", wide_heads_both),
+    NETWORK("HSTU with wide heads", wide_hstu),
+    NETWORK("HSTU with narrow heads", narrow_hstu),
+    NETWORK("original, a span", span_plain),
+    NETWORK("Shaw, a span", span_shaw),
+    NETWORK("bias by distance, a span", span_bias),
+    NETWORK("T5, a span", span_t5),
+    NETWORK("rotary, a span", span_rotary),
+    NETWORK("reversed, a span", span_reversed),
+    NETWORK("HSTU with heads and Shaw's terms, a span", span_hstu),
     {"post-norm network of filters", &post_filter, open_network, value_network, gradient_network, close_network, 0},
     {"pre-norm network of filters", &pre_filter, open_network, value_network, gradient_network, close_network, 0},
     {"bert network of filters", &bert_filter, open_network, value_network, gradient_network, close_network, 0},

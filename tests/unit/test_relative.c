@@ -476,6 +476,10 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     expect_refused("attention=hstu wiring=pre_norm activation=gelu", "are not those of attention = hstu");
     expect_refused("position=reversed embedding_norm=true", "not with embedding_norm");
     expect_refused("hstu_length=5", "needs attention = hstu");
+    expect_refused("attention_output=false heads=3 head_dim=20", "heads = 3 times head_dim = 20 is not dim = 50");
+    expect_refused("heads=3", "heads = 3 must divide dim = 50");
+    expect_refused("relative=rotary heads=3 head_dim=5", "head width 5 must be even");
+    expect_refused("mixer=spectral head_dim=50", "mixer = spectral has none");
     expect_refused("residual_gate=true", "needs wiring = pre_norm");
     expect_refused("prefix_stride=3", "needs objective = prefix");
     expect_refused("objective=prefix user_embedding=added", "users' vectors");

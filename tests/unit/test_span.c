@@ -1,0 +1,306 @@
+/* unit: attention over the latest events alone: against double precision, how far it reaches, what it leaves untouched, the same
+ * bits where it cuts nothing off, and the memory of long histories. */
+#include <stdio.h>
+#include "kernel_check.h"
+#include "network_pass.h"
+
+#define LENGTH 75
+#define WIDTH 10
+#define PADDED 16
+#define COLUMNS 20
+
+/* ---- one head ----------------------------------------------------------------------------------------------------- */
+
+static const size_t spans[] = {1, 2, 15, 16, 17, 24, 25, 40, 74, 75, 200};
+#define SPANS ((int)(sizeof spans / sizeof *spans))
+#define KINDS 4 /* softmax and pointwise, plain and with terms by distance */
+
+typedef struct one_head {
+    matrix q, k, v, keys, values, bias, transposed;
+    sq_relation relation;
+    sq_head head;
+    sq_arena arena;
+    sq_head_scratch scratch;
+    seqrec_context *context;
+} one_head;
+
+static void head_open(one_head *o, const sq_kernels *k, size_t span, int kind)
+{
+    matrix *tables[] = {&o->q, &o->k, &o->v, &o->keys, &o->values};
+    size_t padded = sq_round16(COLUMNS);
+    for (size_t i = 0; i < 5; i++) {
+        *tables[i] = matrix_open_slack(i < 3 ? LENGTH : COLUMNS, PADDED, PADDED, 256);
+        matrix_random(tables[i], 50 + i, WIDTH);
+    }
+    o->bias = matrix_of(1, padded, padded, 60);
+    o->transposed = matrix_open(PADDED, padded, padded);
+    k->transpose(COLUMNS, PADDED, o->keys.at, PADDED, o->transposed.at, padded);
+    o->relation = (sq_relation){.past = COLUMNS - 1, .columns = COLUMNS, .ld = PADDED, .bias = o->bias.at, .keys = o->keys.at};
+    o->relation.values = o->values.at;
+    o->relation.keys_t = o->transposed.at;
+    o->relation.ld_t = padded;
+    o->head = (sq_head){.length = LENGTH, .width = WIDTH, .padded = PADDED, .ld = PADDED, .span = span};
+    o->head.q = o->q.at;
+    o->head.k = o->k.at;
+    o->head.v = o->v.at;
+    o->head.dropout.scale = 1;
+    o->head.pointwise = kind % 2 ? 0.05f : 0;
+    o->head.relation = kind / 2 ? &o->relation : NULL;
+    EXPECT_OK(sq_context_create(NULL, NULL, 0, NULL, NULL, &o->context, error));
+    o->arena = (sq_arena){0};
+    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, &o->scratch);
+    EXPECT_OK(sq_arena_reserve(&o->arena, &o->context->memory, o->arena.peak, error));
+    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, &o->scratch);
+}
+
+static void head_close(one_head *o)
+{
+    matrix *all[] = {&o->q, &o->k, &o->v, &o->keys, &o->values, &o->bias, &o->transposed};
+    for (size_t i = 0; i < 7; i++) matrix_close(all[i]);
+    sq_arena_free(&o->arena, &o->context->memory);
+    sq_context_release(o->context);
+}
+
+static double plain_dot(const float *a, const float *b)
+{
+    double sum = 0;
+    for (size_t i = 0; i < WIDTH; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static size_t table_row(size_t t, size_t j) { return t - j < COLUMNS ? COLUMNS - 1 - (t - j) : 0; }
+
+/* The output of token t, over keys t - span + 1 .. t. */
+static void plain_row(const one_head *o, size_t t, double *out)
+{
+    double weights[LENGTH], sum = 0;
+    const int terms = o->head.relation != NULL, pointwise = o->head.pointwise > 0;
+    size_t from = t + 1 > o->head.span ? t + 1 - o->head.span : 0;
+    for (size_t i = 0; i < WIDTH; i++) out[i] = 0;
+    for (size_t j = from; j <= t; j++) {
+        double score = plain_dot(row_of(&o->q, t), row_of(&o->k, j));
+        if (terms) score += plain_dot(row_of(&o->q, t), row_of(&o->keys, table_row(t, j))) + (double)o->bias.at[table_row(t, j)];
+        weights[j] = pointwise ? (double)o->head.pointwise * score / (1 + exp(-score)) : exp(score / sqrt(WIDTH));
+        sum += weights[j];
+    }
+    for (size_t j = from; j <= t; j++)
+        for (size_t i = 0; i < WIDTH; i++) {
+            double value = (double)row_of(&o->v, j)[i] + (terms ? (double)row_of(&o->values, table_row(t, j))[i] : 0);
+            out[i] += weights[j] / (pointwise ? 1 : sum) * value;
+        }
+}
+
+START_TEST(attention_with_a_span_is_over_the_latest_keys)
+{
+    const sq_kernels *k = sq_kernels_variant(_i / SPANS);
+    float out[LENGTH * PADDED], alone[LENGTH * PADDED], *kept;
+    if (!k) return;
+    for (int kind = 0; kind < KINDS; kind++) {
+        one_head o;
+        head_open(&o, k, spans[_i % SPANS], kind);
+        kept = malloc(sq_head_kept(LENGTH, 0, o.head.span) * sizeof *kept);
+        sq_head_fwd(k, &o.head, 0, out, PADDED, kept, &o.scratch);
+        for (size_t t = 0; t < LENGTH; t++) {
+            double expected[WIDTH];
+            plain_row(&o, t, expected);
+            for (size_t i = 0; i < WIDTH; i++)
+                MUST(fabs((double)out[t * PADDED + i] - expected[i]) < 1e-5, "kind %d, token %zu: %g and %g", kind, t,
+                     (double)out[t * PADDED + i], expected[i]);
+        }
+        for (size_t t = 0; t < LENGTH; t++) { /* a sequence that ends there, and its last row alone */
+            o.head.length = t + 1;
+            sq_head_fwd(k, &o.head, t, alone, PADDED, NULL, &o.scratch);
+            for (size_t i = 0; i < WIDTH; i++)
+                MUST(same_bits(alone[t * PADDED + i], out[t * PADDED + i]), "kind %d, token %zu alone: %g and %g", kind, t,
+                     (double)alone[t * PADDED + i], (double)out[t * PADDED + i]);
+        }
+        free(kept);
+        head_close(&o);
+    }
+}
+END_TEST
+
+/* Keys and values that no row of a pass can see may hold anything; what is kept of a row does not grow with the length. */
+START_TEST(what_lies_beyond_the_span_is_not_read)
+{
+    const sq_kernels *k = sq_kernels_best();
+    one_head o;
+    float out[LENGTH * PADDED];
+    head_open(&o, k, 10, _i);
+    for (size_t j = 0; j < 48; j++)
+        for (size_t i = 0; i < WIDTH; i++) row_of(&o.k, j)[i] = row_of(&o.v, j)[i] = NAN;
+    sq_head_fwd(k, &o.head, 73, out, PADDED, NULL, &o.scratch); /* keys 64 .. 74 are seen, 48 the first read */
+    for (size_t t = 73; t < LENGTH; t++)
+        for (size_t i = 0; i < WIDTH; i++) ck_assert(isfinite(out[t * PADDED + i]));
+    head_close(&o);
+    ck_assert_uint_le(sq_head_kept(65536, 0, 64), 65536u * (64 + 2 * SQ_ATTENTION_ROWS + 16));
+    ck_assert_uint_gt(sq_head_kept(65536, 0, 0), (size_t)65536 * 65536 / 2);
+}
+END_TEST
+
+/* ---- the network ---------------------------------------------------------------------------------------------------- */
+
+static sq_options span_options(int64_t blocks, int64_t span)
+{
+    sq_options o = small_options("sasrec");
+    o.position = SQ_POSITION_NONE;
+    o.blocks = blocks;
+    o.heads = 2;
+    o.attention_span = span;
+    return o;
+}
+
+/* Each block reaches back a span: the event that is just within reach matters to the last vector, the one before does not. */
+START_TEST(a_vector_depends_on_the_events_in_reach)
+{
+    const int64_t blocks = 1 + _i, span = 9, reach = blocks * (span - 1) + 1;
+    sq_options o = span_options(blocks, span);
+    small_model s = small_open(&o, 0, 90);
+    small_weights(&s);
+    small_batch b;
+    small_draw(&b, 3, 1, 70, 70, 90);
+    size_t dp = (size_t)s.model->layout.dp, last = 69 * dp;
+    network_pass *p = pass_open(s.model, &b, 0, 0, 1);
+    pass_forward(p);
+    for (int64_t back = reach; back <= reach + 1; back++) {
+        small_batch other = b;
+        other.slots[70 - back] = (b.slots[70 - back] + 1) % 90;
+        network_pass *q = pass_open(s.model, &other, 0, 0, 1);
+        pass_forward(q);
+        ck_assert_msg((memcmp(p->u + last, q->u + last, dp * sizeof *p->u) == 0) == (back > reach), "%d blocks, %d events back",
+                      (int)blocks, (int)back);
+        pass_close(q);
+    }
+    pass_close(p);
+    small_close(&s);
+}
+END_TEST
+
+/* Weights after a few steps on sequences of at most 60 events. */
+static float *trained_weights(sq_options o, int32_t threads, size_t *floats)
+{
+    small_batch b;
+    o.dropout = 0.2;
+    o.micro_batch = 64;
+    EXPECT_OK(sq_options_check(&o, error));
+    small_model s = small_open(&o, threads, 90);
+    small_train(&s, &o);
+    small_draw(&b, 4, 20, 2, 61, 90);
+    double first = small_step(s.trainer, &b), last = 0;
+    for (int i = 0; i < 30; i++) last = small_step(s.trainer, &b);
+    ck_assert_msg(last < first - 0.05, "loss %g and %g", first, last);
+    *floats = s.model->layout.floats;
+    float *w = malloc(*floats * sizeof *w);
+    memcpy(w, s.trainer->weights, *floats * sizeof *w);
+    small_close(&s);
+    return w;
+}
+
+static void expect_same(sq_options a, sq_options b, int32_t threads, const char *what)
+{
+    size_t n, m;
+    float *one = trained_weights(a, 0, &n), *other = trained_weights(b, threads, &m);
+    ck_assert_msg(n == m && memcmp(one, other, n * sizeof *one) == 0, "%s", what);
+    free(one);
+    free(other);
+}
+
+START_TEST(a_span_that_cuts_nothing_off_changes_no_bit)
+{
+    expect_same(span_options(2, 0), span_options(2, 60), 0, "the longest sequence");
+    expect_same(span_options(2, 0), span_options(2, 200), 0, "the window");
+    sq_options shaw = span_options(2, 0), wide = span_options(2, 500);
+    shaw.relative = wide.relative = SQ_RELATIVE_SHAW;
+    expect_same(shaw, wide, 0, "more than the window, by distance");
+}
+END_TEST
+
+START_TEST(training_with_a_span_gives_the_same_bits_on_any_number_of_threads)
+{
+    sq_options o = span_options(2, 7);
+    o.relative = _i ? SQ_RELATIVE_T5 : SQ_RELATIVE_NONE;
+    o.attention = _i == 2 ? SQ_ATTENTION_HSTU : SQ_ATTENTION_SOFTMAX;
+    if (_i == 2) o.wiring = SQ_WIRING_PRE_NORM;
+    expect_same(o, o, 4, "threads");
+}
+END_TEST
+
+/* ---- long histories ------------------------------------------------------------------------------------------------- */
+
+#define LONG 4096
+#define MEGABYTES ((size_t)1000 * 1000)
+
+/* What one worker's arena holds after a step on a sequence of LONG events, width 64, two blocks. */
+static size_t long_step_memory(int64_t span, int64_t heads)
+{
+    static small_batch b;
+    sq_options o = span_options(2, span);
+    o.dim = 64;
+    o.heads = heads;
+    o.max_length = LONG;
+    o.position = SQ_POSITION_END;
+    small_model s = small_open(&o, 0, 90);
+    small_train(&s, &o);
+    small_draw(&b, 4, 1, LONG, LONG, 90);
+    double loss = small_step(s.trainer, &b);
+    ck_assert(isfinite(loss));
+    ck_assert_int_eq(s.trainer->plan.tokens, LONG - 1);
+    size_t bytes = s.trainer->arenas[0].capacity;
+    small_close(&s);
+    return bytes;
+}
+
+START_TEST(a_step_on_four_thousand_events_takes_less_than_100_megabytes_a_thread)
+{
+    static const int64_t spans_and_heads[][2] = {{0, 1}, {64, 1}, {512, 1}, {64, 2}};
+    size_t bytes = long_step_memory(spans_and_heads[_i][0], spans_and_heads[_i][1]);
+    ck_assert_msg(bytes < 100 * MEGABYTES, "span %d: %zu bytes", (int)spans_and_heads[_i][0], bytes);
+    ck_assert_uint_gt(bytes, 10 * MEGABYTES);
+}
+END_TEST
+
+/* ---- rules ------------------------------------------------------------------------------------------------------------ */
+
+static void expect_refused(const char *settings, const char *why)
+{
+    sq_options o = small_options("sasrec");
+    char text[256], *part, *rest = text;
+    seqrec_error e = {0};
+    snprintf(text, sizeof text, "attention_span=20 %s", settings);
+    while ((part = strtok_r(rest, " ", &rest))) {
+        char *value = strchr(part, '=');
+        *value++ = 0;
+        EXPECT_OK(sq_options_set(&o, part, value, error));
+    }
+    ck_assert_msg(sq_options_check(&o, &e) == SEQREC_E_ARGUMENT, "%s is allowed", settings);
+    ck_assert_msg(strstr(e.message, why), "%s: %s", settings, e.message);
+}
+
+START_TEST(what_has_no_band_of_keys_is_refused_with_the_rule)
+{
+    expect_refused("mask=bidirectional objective=cloze", "attention_span = 20 counts back from an event");
+    expect_refused("gates=position", "for every pair of events");
+    expect_refused("gates=content gate_estimator=hard_concrete", "for every pair of events");
+    expect_refused("mixer=spectral", "have spectral_window");
+    expect_refused("user_embedding=prefix", "would not see their user");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("span");
+    TCase *tests = tcase_create("span");
+    tcase_add_loop_test(tests, attention_with_a_span_is_over_the_latest_keys, 0, 3 * SPANS);
+    tcase_add_loop_test(tests, what_lies_beyond_the_span_is_not_read, 0, KINDS);
+    tcase_add_loop_test(tests, a_vector_depends_on_the_events_in_reach, 0, 3);
+    tcase_add_test(tests, a_span_that_cuts_nothing_off_changes_no_bit);
+    tcase_add_loop_test(tests, training_with_a_span_gives_the_same_bits_on_any_number_of_threads, 0, 3);
+    tcase_add_loop_test(tests, a_step_on_four_thousand_events_takes_less_than_100_megabytes_a_thread, 0, 4);
+    tcase_add_test(tests, what_has_no_band_of_keys_is_refused_with_the_rule);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
