@@ -190,6 +190,7 @@ SIGNATURES = {
     "dataset_user_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
     "dataset_synthesize": (c_int32, [H, POINTER(Synth), OUT, POINTER(Ceiling), ERR]),
     "model_gates": (c_int32, [H, POINTER(c_double), c_int64, I64P, ERR]),
+    "model_quantise": (c_int32, [H, c_int32, ERR]),
     "trainer_create": (c_int32, [H, H, OUT, ERR]),
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),
