@@ -262,13 +262,17 @@ typedef struct seqrec_filter {
     int64_t deny_count;
     int64_t *skipped; /**< out, may be NULL: how many ids of histories and lists were unknown and skipped */
     int64_t *strangers; /**< out, may be NULL: sequences whose user has no row in a model with users (0 in others) */
+    const uint64_t *bits; /**< NULL, or the host's own marks: the item with id bits_first + i may be recommended when bit i % 64 of word
+                           * i / 64 is set, i < bits_count; other ids may not */
+    int64_t bits_first;   /**< any id */
+    int64_t bits_count;   /**< bits, not words */
 } seqrec_filter;
 
 /** Scores candidates for each sequence from its raw history (users need not have been trained, and batch->users may be NULL).
  * With candidate_offsets NULL, all B sequences get the same `n` candidates and scores is [B][n]; otherwise sequence b gets
  * candidates[candidate_offsets[b]..candidate_offsets[b+1]) and scores has the same layout (n is ignored).
  * An unknown candidate is E_NOT_FOUND. An empty history scores with the zero vector: every score is 0.
- * filter may be NULL; only its unknown_items and skipped are used. Rule R. */
+ * filter may be NULL; only its unknown_items, skipped and strangers are used. Rule R. */
 SEQREC_API int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
                                 const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
                                 seqrec_error *error);

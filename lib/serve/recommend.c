@@ -85,6 +85,27 @@ static void carve(void *arg, sq_arena *arena)
     c->heaps = SQ_TAKE(arena, sq_topk, lists);
 }
 
+/* Whether the host's marks let the item in. */
+static int32_t marked(const seqrec_filter *filter, int64_t id)
+{
+    const uint64_t bit = (uint64_t)id - (uint64_t)filter->bits_first; /* modulo 2^64: ids in front are far beyond the count */
+    return bit < (uint64_t)filter->bits_count && (filter->bits[bit / 64] >> bit % 64 & 1);
+}
+
+static int64_t id_in(const call *c, int32_t slot)
+{
+    return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+}
+
+/* Drops listed items without a mark. */
+static void read_marks(call *c)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < c->listed; i++)
+        if (marked(c->filter, id_in(c, c->allow[i]))) c->allow[kept++] = c->allow[i];
+    c->listed = kept;
+}
+
 static int32_t read_lists(call *c, seqrec_error *error)
 {
     const seqrec_filter *f = c->filter;
@@ -94,6 +115,7 @@ static int32_t read_lists(call *c, seqrec_error *error)
     SQ_TRY(
         sq_request_find(&c->request, "allow", f->allow, f->allow_count, f->unknown_items, c->allow, &c->listed, error));
     c->listed = sq_slots_without(c->allow, sq_slots_tidy(c->allow, c->listed), c->deny, c->denied);
+    if (f->bits != NULL) read_marks(c);
     c->blocks = ceiling(c->listed, SQ_SCORED_ITEMS);
     return SEQREC_OK;
 }
@@ -129,7 +151,7 @@ static const int32_t *seen_from(const call *c, int64_t task, int32_t slot, int64
     return seen + skip;
 }
 
-/* Which rows of a chunk may be recommended at all. */
+/* Which rows of a chunk may be recommended at all, but for the host's marks. */
 static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
 {
     const sq_slots *slots = c->request.snapshot->catalogue->slots[chunk];
@@ -138,6 +160,14 @@ static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
     if (at == c->denied || c->deny[at] - first >= SQ_CHUNK_ROWS) return slots->live;
     memcpy(seat->allowed, slots->live, SQ_CHUNK_ROWS);
     for (; at < c->denied && c->deny[at] - first < SQ_CHUNK_ROWS; at++) seat->allowed[c->deny[at] - first] = 0;
+    return seat->allowed;
+}
+
+/* The same with the marks: they are read for chunks in which somebody's score asks for it. */
+static const uint8_t *marked_in(const call *c, int32_t chunk, const uint8_t *allowed, sq_seat *seat)
+{
+    const int64_t *ids = c->request.snapshot->catalogue->slots[chunk]->id;
+    for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) seat->allowed[row] = allowed[row] && marked(c->filter, ids[row]);
     return seat->allowed;
 }
 
@@ -177,7 +207,7 @@ static void offer(const call *c, int64_t part, int64_t user, int32_t slot, sq_se
     const sq_scoring *scoring = &c->request.scoring;
     int64_t n;
     const int32_t *seen = seen_from(c, user, slot, &n);
-    if (n > 0 && seen[0] == slot) return;
+    if ((n > 0 && seen[0] == slot) || (c->filter->bits != NULL && !marked(c->filter, id_in(c, slot)))) return;
     sq_score_slots(scoring, c->users + (size_t)user * scoring->width, 1, &slot, 1, &seat->scoring, seat->scores, 0);
     sq_topk_push(&c->heaps[user * c->parts + part], seat->scores[0], slot);
 }
@@ -213,8 +243,16 @@ static void score_chunk(const call *c, int64_t part, int64_t from, int64_t count
         sq_approximate_run(scoring, users, c->queries + from, (size_t)count, chunk, seat->scores, SQ_SCORED_ITEMS);
     else
         sq_score_run(scoring, users, (size_t)count, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring, seat->scores, SQ_SCORED_ITEMS);
-    for (int64_t q = 0; q < count; q++)
-        push_chunk(c, part, from + q, chunk, allowed, seat->scores + q * SQ_SCORED_ITEMS);
+    int32_t unmarked = c->filter->bits != NULL;
+    for (int64_t q = 0; q < count; q++) {
+        float *scores = seat->scores + q * SQ_SCORED_ITEMS;
+        if (unmarked) {
+            if (!sq_topk_reached(&c->heaps[(from + q) * c->parts + part], scores, SQ_CHUNK_ROWS)) continue;
+            allowed = marked_in(c, chunk, allowed, seat);
+            unmarked = 0;
+        }
+        push_chunk(c, part, from + q, chunk, allowed, scores);
+    }
 }
 
 static void score_listed(const call *c, int64_t part, int64_t from, int64_t count, int64_t block, sq_seat *seat)
@@ -259,17 +297,13 @@ static void score_again(const call *c, int64_t user, sq_topk *best, sq_seat *sea
 static void deliver(void *arg, int64_t user, sq_seat *seat)
 {
     const call *c = arg;
-    const sq_catalogue *catalogue = c->request.snapshot->catalogue;
     const int64_t b = c->first + user;
     sq_topk *best = &c->heaps[user * c->parts];
     for (int64_t p = 1; p < c->parts; p++)
         for (int32_t i = 0; i < best[p].count; i++) sq_topk_push(best, best[p].scores[i], best[p].slots[i]);
     if (c->approximate) score_again(c, user, best, seat);
     const int64_t count = least(sq_topk_finish(best), c->k);
-    for (int64_t i = 0; i < count; i++) {
-        const int32_t slot = best->slots[i];
-        c->items[b * c->k + i] = catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
-    }
+    for (int64_t i = 0; i < count; i++) c->items[b * c->k + i] = id_in(c, best->slots[i]);
     if (c->scores != NULL && count > 0) memcpy(c->scores + b * c->k, best->scores, (size_t)count * sizeof(float));
     c->found[b] = count;
 }

@@ -60,7 +60,7 @@ class Batch(Sized):
 class Filter(Sized):
     _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
                 ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P),
-                ("strangers", I64P)]
+                ("strangers", I64P), ("bits", POINTER(c_uint64)), ("bits_first", c_int64), ("bits_count", c_int64)]
 
 
 class Reader(Sized):

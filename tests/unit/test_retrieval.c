@@ -328,6 +328,86 @@ START_TEST(many_users_at_once_get_what_each_gets_alone)
 }
 END_TEST
 
+/* ---- the host's marks ------------------------------------------------------------------------------------------------ */
+
+enum { FIRST = 1000 - 77, BITS = 3 * SOME - 2000, WORDS = (BITS + 63) / 64 };
+
+/* Marks `share` of 64 items in the range; the ids that have none go to deny; returns how many. */
+static int64_t mark_some(uint64_t *bits, int64_t share, int64_t *deny)
+{
+    int64_t denied = 0;
+    memset(bits, 0, WORDS * sizeof *bits);
+    for (int64_t i = 0; i < SOME; i++) {
+        const int64_t bit = id_of(i) - FIRST;
+        const int64_t marked = bit < BITS && i * 2654435761 % 64 < share;
+        if (marked) bits[bit / 64] |= (uint64_t)1 << bit % 64;
+        if (!marked) deny[denied++] = id_of(i);
+    }
+    for (int64_t bit = BITS; bit < 64 * WORDS; bit++) bits[bit / 64] |= (uint64_t)1 << bit % 64; /* beyond the count: nothing */
+    return denied;
+}
+
+/* Marks do what a deny list of all others does. */
+START_TEST(items_without_a_mark_are_not_recommended)
+{
+    static answer denied, marked, alone;
+    static uint64_t bits[WORDS];
+    static int64_t deny[SOME], allow[SOME];
+    static const int64_t shares[] = {0, 1, 60};
+    open_model(_i % 2 ? 2 : 0, SOME, kinds[_i % KINDS]);
+    EXPECT(SEQREC_OK, seqrec_model_quantise(api.model, _i / KINDS, &api.error));
+    const asked *a = ask(SOME);
+    for (int64_t i = 0; i < SOME; i++) allow[i] = id_of(i / 2 * 2);
+    for (int32_t round = 0; round < 6; round++) {
+        seqrec_filter by_list = {.struct_size = sizeof by_list, .exclude_seen = round % 2}, by_marks = by_list;
+        by_list.deny = deny;
+        by_list.deny_count = mark_some(bits, shares[round / 2], deny);
+        by_marks.bits = bits;
+        by_marks.bits_first = FIRST;
+        by_marks.bits_count = BITS;
+        by_list.allow = by_marks.allow = round == 3 ? allow : NULL;
+        by_list.allow_count = by_marks.allow_count = round == 3 ? SOME : 0;
+        answer_all(&a->batch, &by_list, &denied);
+        answer_all(&a->batch, &by_marks, &marked);
+        expect_same(&denied, &marked);
+        answer_singly(a, &by_marks, &alone);
+        expect_same(&denied, &alone);
+    }
+    api_close();
+}
+END_TEST
+
+START_TEST(marks_begin_at_any_id)
+{
+    int64_t best[4], found;
+    const int64_t ids[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX, 0}, offsets[] = {0, 1};
+    const uint64_t bits[] = {2};
+    seqrec_filter filter = {.struct_size = sizeof filter, .bits = bits, .bits_first = INT64_MIN, .bits_count = 64};
+    open_model(0, 0, tied);
+    EXPECT(SEQREC_OK, seqrec_items_put(api.model, ids, 4, NULL, &api.error));
+    const seqrec_batch one = {.struct_size = sizeof one, .sequences = 1, .offsets = offsets, .items = ids};
+    EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    ck_assert(found == 1 && best[0] == INT64_MIN + 1);
+    filter.bits_first = INT64_MAX - 1;
+    filter.bits_count = 2;
+    EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    ck_assert(found == 1 && best[0] == INT64_MAX);
+    filter.bits_count = 0;
+    EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 0);
+    filter.struct_size = offsetof(seqrec_filter, bits); /* of a host that knows nothing of marks */
+    EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 4);
+    filter.struct_size = sizeof filter;
+    filter.bits_count = -1;
+    REFUSED(SEQREC_E_ARGUMENT, "bits_count", seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    filter.bits_count = 1;
+    filter.bits = NULL;
+    REFUSED(SEQREC_E_ARGUMENT, "bits", seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    api_close();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("retrieval");
@@ -343,6 +423,8 @@ int main(void)
     tcase_add_loop_test(tests, a_warm_call_on_copies_allocates_nothing, 0, 2);
     tcase_add_test(tests, wrong_arguments_of_copies_are_refused);
     tcase_add_loop_test(tests, many_users_at_once_get_what_each_gets_alone, 0, 4 * KINDS);
+    tcase_add_loop_test(tests, items_without_a_mark_are_not_recommended, 0, 3 * KINDS);
+    tcase_add_test(tests, marks_begin_at_any_id);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
