@@ -262,13 +262,17 @@ typedef struct seqrec_filter {
     int64_t deny_count;
     int64_t *skipped; /**< out, may be NULL: how many ids of histories and lists were unknown and skipped */
     int64_t *strangers; /**< out, may be NULL: sequences whose user has no row in a model with users (0 in others) */
+    const uint64_t *bits; /**< NULL, or the host's own marks: the item with id bits_first + i may be recommended when bit i % 64 of word
+                           * i / 64 is set, i < bits_count; other ids may not */
+    int64_t bits_first;   /**< any id */
+    int64_t bits_count;   /**< bits, not words */
 } seqrec_filter;
 
 /** Scores candidates for each sequence from its raw history (users need not have been trained, and batch->users may be NULL).
  * With candidate_offsets NULL, all B sequences get the same `n` candidates and scores is [B][n]; otherwise sequence b gets
  * candidates[candidate_offsets[b]..candidate_offsets[b+1]) and scores has the same layout (n is ignored).
  * An unknown candidate is E_NOT_FOUND. An empty history scores with the zero vector: every score is 0.
- * filter may be NULL; only its unknown_items and skipped are used. Rule R. */
+ * filter may be NULL; only its unknown_items, skipped and strangers are used. Rule R. */
 SEQREC_API int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
                                 const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
                                 seqrec_error *error);
@@ -285,6 +289,26 @@ SEQREC_API int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *
 /* ======================================================================================================================
  * EXPERIMENTAL from here on: exported under the symbol version SEQREC_EXPERIMENTAL, outside the ABI promise for now.
  * ====================================================================================================================== */
+
+/** @}
+ * @name Retrieval at scale (experimental)
+ * @{ */
+
+/** What a model keeps of its item vectors beside float32, for seqrec_topk to scan. */
+enum {
+    SEQREC_TABLE_FLOAT32 = 0, /**< nothing: all scores from float32 */
+    SEQREC_TABLE_BF16 = 1,    /**< the upper 16 bits of each float, rounded: half the bytes */
+    SEQREC_TABLE_INT8 = 2     /**< 8 bits and one scale a vector: a quarter */
+};
+
+/** Makes copies of the item vectors in few bits (SEQREC_TABLE_*), or drops them (SEQREC_TABLE_FLOAT32). From then on seqrec_topk
+ * without an allow list scans the copies for 2 k + 32 candidates a sequence, scores these from float32, and returns the best k.
+ * Scores are therefore those of seqrec_score, bit for bit; an item can only be missing when more than k + 32 others look better in
+ * the copies: at k = 10 and vectors of 64 floats tests hold int8 to a recall of .99 against float32, bf16 to .999. Every
+ * change of items or weights keeps the copies in step, in the snapshot that it publishes: readers never wait, and see row and copy
+ * change together. Costs width + 4 (int8) or 2 width (bf16) bytes an item, width rounded up to 16, and on a change of items
+ * copies of the 1,024 rows around each. Not stored by seqrec_model_save. E_RANGE: another number. Rule W. */
+SEQREC_API int32_t seqrec_model_quantise(seqrec_model *model, int32_t table, seqrec_error *error);
 
 /** @}
  * @name Users (experimental)

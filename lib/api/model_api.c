@@ -72,6 +72,17 @@ int32_t seqrec_model_set_note(seqrec_model *model, const char *key, const char *
     return sq_model_note(model, key, value, error);
 }
 
+_Static_assert(SEQREC_TABLE_FLOAT32 == (int)SQ_TABLE_FLOAT32 && SEQREC_TABLE_BF16 == (int)SQ_TABLE_BF16 &&
+                   SEQREC_TABLE_INT8 == (int)SQ_TABLE_INT8,
+               "kinds of tables are numbered as the interface numbers them");
+
+int32_t seqrec_model_quantise(seqrec_model *model, int32_t table, seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_CHECK(table >= 0 && table < SQ_TABLE_KINDS, error, SEQREC_E_RANGE, "table = %d is none of SEQREC_TABLE_*", (int)table);
+    return sq_model_quantise(model, table, error);
+}
+
 int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capacity, int64_t *blocks,
                            seqrec_error *error)
 {

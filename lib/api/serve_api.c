@@ -21,6 +21,9 @@ static int32_t read_filter(seqrec_filter *out, const seqrec_filter *filter, seqr
     SQ_CHECK(out->unknown_items == SEQREC_UNKNOWN_SKIP || out->unknown_items == SEQREC_UNKNOWN_ERROR, error,
              SEQREC_E_RANGE, "filter.unknown_items = %d is neither SEQREC_UNKNOWN_SKIP nor SEQREC_UNKNOWN_ERROR",
              (int)out->unknown_items);
+    SQ_CHECK(out->bits_count >= 0, error, SEQREC_E_ARGUMENT, "filter.bits_count = %lld is negative", (long long)out->bits_count);
+    SQ_CHECK(out->bits != NULL || out->bits_count == 0, error, SEQREC_E_ARGUMENT, "filter.bits is NULL but filter.bits_count is %lld",
+             (long long)out->bits_count);
     SQ_TRY(check_list("allow", out->allow, out->allow_count, error));
     return check_list("deny", out->deny, out->deny_count, error);
 }

@@ -85,11 +85,13 @@ void sq_catalogue_release(sq_catalogue *catalogue)
     for (int32_t i = 0; i < catalogue->chunks; i++) {
         release_slots(memory, catalogue->slots[i]);
         sq_rows_release(memory, catalogue->rows[i]);
+        if (catalogue->coarse) sq_coarse_release(memory, catalogue->coarse[i]);
     }
     size_t shards = catalogue->shards ? (size_t)1 << catalogue->shard_bits : 0;
     for (size_t i = 0; i < shards; i++) sq_shard_release(memory, catalogue->shards[i]);
     sq_free(memory, catalogue->slots);
     sq_free(memory, catalogue->rows);
+    sq_free(memory, catalogue->coarse);
     sq_free(memory, catalogue->shards);
     sq_free(memory, catalogue);
     sq_context_release(context);

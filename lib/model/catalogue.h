@@ -3,6 +3,7 @@
 #ifndef SQ_CATALOGUE_H
 #define SQ_CATALOGUE_H
 #include "base/context.h"
+#include "model/coarse.h"
 
 #define SQ_CHUNK_ROWS 1024 /* slot = chunk * SQ_CHUNK_ROWS + row */
 
@@ -45,6 +46,8 @@ typedef struct sq_catalogue {
     int32_t chunks;  /* length of slots and rows */
     sq_slots **slots;
     sq_rows **rows;
+    sq_coarse_rule rule; /* of the copies in few bits; users have none */
+    sq_coarse **coarse;  /* [chunks], NULL where no item lives; NULL without copies */
     int64_t count;   /* live items */
     uint64_t version; /* rises with every change of membership or of a vector from outside training */
     int32_t shard_bits;
@@ -76,8 +79,10 @@ int32_t sq_catalogue_update(const sq_catalogue *base, const int64_t *ids, int64_
                             sq_catalogue **out, seqrec_error *error);
 int32_t sq_catalogue_remove(const sq_catalogue *base, const int64_t *ids, int64_t n, sq_catalogue **out,
                             seqrec_error *error);
-/* The same membership and version with other row chunks (what a trainer publishes): adds a reference to each of
- * rows[chunks], the caller keeps its own. */
+/* The same table with copies in few bits, made anew (kind FLOAT32: without any). From then on every change keeps them. */
+int32_t sq_catalogue_with_copies(const sq_catalogue *base, sq_coarse_rule rule, sq_catalogue **out, seqrec_error *error);
+/* The same membership and version with other row chunks (what a trainer publishes), without copies in few bits: adds a reference
+ * to each of rows[chunks], the caller keeps its own. */
 int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, sq_catalogue **out,
                                seqrec_error *error);
 /* Places items at given slots and generations (loading a file): ids[n] distinct, slots[n] strictly rising, generations[n]

@@ -59,12 +59,14 @@ static int32_t share_chunks(const sq_catalogue *base, sq_catalogue *made, int32_
     const sq_memory *memory = &made->context->memory;
     made->slots = sq_alloc_zero(memory, (size_t)chunks, sizeof(sq_slots *));
     made->rows = sq_alloc_zero(memory, (size_t)chunks, sizeof(sq_rows *));
-    if (!made->slots || !made->rows) return 0;
+    if (base->coarse) made->coarse = sq_alloc_zero(memory, (size_t)chunks, sizeof(sq_coarse *));
+    if (!made->slots || !made->rows || (base->coarse && !made->coarse)) return 0;
     made->chunks = chunks;
     for (int32_t i = 0; i < base->chunks; i++) {
         atomic_fetch_add_explicit(&base->slots[i]->references, 1, memory_order_relaxed);
         made->slots[i] = base->slots[i];
         made->rows[i] = sq_rows_retain(base->rows[i]);
+        if (base->coarse && base->coarse[i]) made->coarse[i] = sq_coarse_retain(base->coarse[i]);
     }
     return 1;
 }
@@ -80,6 +82,7 @@ int32_t sq_draft_begin(sq_draft *draft, const sq_catalogue *base, int32_t chunks
     made->padded = base->padded;
     made->tables = base->tables;
     made->stride = base->stride;
+    made->rule = base->rule;
     made->count = base->count;
     made->version = base->version;
     made->shard_bits = base->shard_bits;
@@ -126,6 +129,12 @@ static int32_t own_rows(const sq_memory *memory, const sq_catalogue *made, sq_ro
     return 1;
 }
 
+static void drop_copy(const sq_memory *memory, sq_coarse **at)
+{
+    sq_coarse_release(memory, *at);
+    *at = NULL;
+}
+
 int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
 {
     const sq_memory *memory = memory_of(draft);
@@ -133,7 +142,23 @@ int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
     if (!own_slots(memory, &made->slots[chunk]) || !own_rows(memory, made, &made->rows[chunk])) {
         return no_memory(draft->made->kind->name, error);
     }
+    if (made->coarse) drop_copy(memory, &made->coarse[chunk]);
     return SEQREC_OK;
+}
+
+int32_t sq_draft_follow(sq_draft *draft, sq_coarse_rule rule, seqrec_error *error)
+{
+    const sq_memory *memory = memory_of(draft);
+    sq_catalogue *made = draft->made;
+    for (int32_t i = 0; made->coarse && i < made->chunks; i++) drop_copy(memory, &made->coarse[i]);
+    made->rule = rule;
+    if (rule.kind == SQ_TABLE_FLOAT32) {
+        sq_free(memory, made->coarse);
+        made->coarse = NULL;
+        return SEQREC_OK;
+    }
+    if (!made->coarse) made->coarse = sq_alloc_zero(memory, (size_t)made->chunks, sizeof(sq_coarse *));
+    return made->coarse ? SEQREC_OK : no_memory(made->kind->name, error);
 }
 
 int32_t sq_draft_fill_gaps(sq_draft *draft, int32_t generation, seqrec_error *error)
@@ -183,8 +208,21 @@ int32_t sq_draft_unlink(sq_draft *draft, int64_t id, seqrec_error *error)
     return SEQREC_OK;
 }
 
-int32_t sq_draft_end(sq_draft *draft, int32_t status, sq_catalogue **out)
+static int32_t make_copies(sq_draft *draft, seqrec_error *error)
 {
+    sq_catalogue *made = draft->made;
+    for (int32_t i = 0; made->coarse && i < made->chunks; i++) {
+        if (made->coarse[i] || made->slots[i]->live_count == 0) continue;
+        const float *scored = made->rows[i]->at + (size_t)(made->stride - made->padded);
+        made->coarse[i] = sq_coarse_create(memory_of(draft), made->rule, SQ_CHUNK_ROWS, (size_t)made->padded, (size_t)made->stride, scored);
+        if (!made->coarse[i]) return no_memory(made->kind->name, error);
+    }
+    return SEQREC_OK;
+}
+
+int32_t sq_draft_end(sq_draft *draft, int32_t status, sq_catalogue **out, seqrec_error *error)
+{
+    if (status == SEQREC_OK) status = make_copies(draft, error);
     if (status == SEQREC_OK)
         *out = draft->made;
     else

@@ -1,4 +1,4 @@
-/* model: the changes of a keyed table: put, update, remove, restore, other rows; each makes a new catalogue or nothing. */
+/* model: the changes of a keyed table: put, update, remove, restore, other rows or copies; each makes a new catalogue or nothing. */
 #include <inttypes.h>
 #include <string.h>
 #include "model/itemdraft.h"
@@ -114,7 +114,7 @@ int32_t sq_catalogue_put(const sq_catalogue *base, const int64_t *ids, int64_t n
     int32_t chunks = (int32_t)((base->count + n + SQ_CHUNK_ROWS - 1) / SQ_CHUNK_ROWS);
     SQ_TRY(sq_draft_begin(&draft, base, chunks, n, error));
     draft.made->version += n > 0;
-    return sq_draft_end(&draft, put_all(&draft, base, ids, n, vectors, fill, arg, error), out);
+    return sq_draft_end(&draft, put_all(&draft, base, ids, n, vectors, fill, arg, error), out, error);
 }
 
 /* The first id that base lacks. */
@@ -152,7 +152,7 @@ int32_t sq_catalogue_update(const sq_catalogue *base, const int64_t *ids, int64_
     sq_draft draft;
     SQ_TRY(sq_draft_begin(&draft, base, 0, 0, error));
     draft.made->version += n > 0;
-    return sq_draft_end(&draft, update_all(&draft, ids, n, vectors, error), out);
+    return sq_draft_end(&draft, update_all(&draft, ids, n, vectors, error), out, error);
 }
 
 static int32_t remove_all(sq_draft *draft, const sq_catalogue *base, const int64_t *ids, int64_t n, seqrec_error *error)
@@ -180,7 +180,7 @@ int32_t sq_catalogue_remove(const sq_catalogue *base, const int64_t *ids, int64_
     sq_draft draft;
     SQ_TRY(sq_draft_begin(&draft, base, 0, 0, error));
     draft.made->version += n > 0;
-    return sq_draft_end(&draft, remove_all(&draft, base, ids, n, error), out);
+    return sq_draft_end(&draft, remove_all(&draft, base, ids, n, error), out, error);
 }
 
 int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, sq_catalogue **out, seqrec_error *error)
@@ -191,7 +191,14 @@ int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, s
         sq_rows_release(&base->context->memory, draft.made->rows[i]);
         draft.made->rows[i] = sq_rows_retain(rows[i]);
     }
-    return sq_draft_end(&draft, SEQREC_OK, out);
+    return sq_draft_end(&draft, sq_draft_follow(&draft, (sq_coarse_rule){SQ_TABLE_FLOAT32, 0}, error), out, error);
+}
+
+int32_t sq_catalogue_with_copies(const sq_catalogue *base, sq_coarse_rule rule, sq_catalogue **out, seqrec_error *error)
+{
+    sq_draft draft;
+    SQ_TRY(sq_draft_begin(&draft, base, 0, 0, error));
+    return sq_draft_end(&draft, sq_draft_follow(&draft, rule, error), out, error);
 }
 
 /* The places of a stored table: slots rising, generations positive. *greatest gets the highest generation. */
@@ -248,7 +255,7 @@ int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32
     if (status == SEQREC_OK) {
         draft.made->version += n > 0;
         status = restore_all(&draft, ids, slots, generations, n, vectors, greatest, error);
-        status = sq_draft_end(&draft, status, out);
+        status = sq_draft_end(&draft, status, out, error);
     }
     sq_catalogue_release(empty);
     return status;

@@ -69,10 +69,23 @@ void sq_snapshot_release(const seqrec_model *model, sq_snapshot *s)
     sq_free(&model->context->memory, s);
 }
 
+/* Items of the model have the copies in few bits that it asks for. */
+static int32_t settle_copies(const seqrec_model *model, sq_catalogue **items, seqrec_error *error)
+{
+    const sq_coarse_rule rule = {model->table, model->options.score == SQ_SCORE_COSINE};
+    sq_catalogue *made = NULL;
+    if (!*items || (*items)->rule.kind == rule.kind) return SEQREC_OK;
+    SQ_TRY(sq_catalogue_with_copies(*items, rule, &made, error));
+    sq_catalogue_release(*items);
+    *items = made;
+    return SEQREC_OK;
+}
+
 int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error)
 {
     sq_snapshot *old = model->current, *next = NULL;
     int32_t status = change.weights ? sq_weights_settle(model, change.weights, error) : SEQREC_OK;
+    if (status == SEQREC_OK) status = settle_copies(model, &change.catalogue, error);
     if (status == SEQREC_OK) {
         next = sq_alloc_zero(&model->context->memory, 1, sizeof *next);
         if (!next) status = sq_fail(error, SEQREC_E_MEMORY, "no memory for a snapshot");
@@ -93,6 +106,19 @@ int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *er
     sq_lock_give(&model->reading);
     sq_snapshot_release(model, old);
     return SEQREC_OK;
+}
+
+int32_t sq_model_quantise(seqrec_model *model, int32_t kind, seqrec_error *error)
+{
+    sq_lock_take(&model->writing);
+    const int32_t before = model->table;
+    int32_t status = SEQREC_OK;
+    model->table = kind;
+    if (kind != before)
+        status = sq_model_publish(model, (sq_change){.catalogue = sq_catalogue_retain(model->current->catalogue)}, error);
+    if (status != SEQREC_OK) model->table = before;
+    sq_lock_give(&model->writing);
+    return status;
 }
 
 int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error)

@@ -37,6 +37,7 @@ struct seqrec_model {
     sq_notes *foreign; /* training options of its file that this build does not know; NULL: none. Fixed */
     sq_layout layout;
     const sq_kernels *kernels;
+    int32_t table; /* SQ_TABLE_*: what every published item table has beside its floats; changed by who holds `writing` */
     sq_lock writing; /* held by a writer from reading `current` to publishing */
     sq_lock reading; /* held while `current` is exchanged or retained */
     sq_snapshot *current;
@@ -72,6 +73,8 @@ void sq_snapshot_release(const seqrec_model *model, sq_snapshot *snapshot);
 /* Makes a snapshot that differs in `change` what readers see; takes over the references given, also on failure. The caller
  * holds model->writing. */
 int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error);
+/* Publishes the items with copies of another kind, which later tables have too. */
+int32_t sq_model_quantise(seqrec_model *model, int32_t kind, seqrec_error *error);
 /* Sets a note (NULL removes it) and publishes. */
 int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
 

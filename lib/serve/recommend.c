@@ -1,14 +1,16 @@
 /* serve: the best k items of the whole catalogue, or of a list, for each sequence of a batch. Sequences are taken in waves; in a
  * wave they are encoded first, then tasks of (users, part of the catalogue) push the scores of blocks of items into heaps of
- * their own, and the heaps of a user are merged. Slots order equal scores, so the result does not depend on the cut. */
+ * their own, and the heaps of a user are merged. Slots order equal scores, so the result does not depend on the cut. A table with
+ * copies in few bits is scanned by these: the heaps then keep candidates, and the best of them by their floats are delivered. */
 #include "serve/recommend.h"
 #include <math.h>
 #include <string.h>
+#include "serve/approximate.h"
 #include "serve/slotlist.h"
 #include "serve/topheap.h"
 
 enum {
-    MOST_USERS = 64,  /* scored together by a task */
+    MOST_USERS = 128, /* scored together by a task */
     PART_BLOCKS = 16, /* least blocks of a part: 16,384 items */
     LONG_LIST = 16384 /* a longer k leaves the catalogue in one part */
 };
@@ -18,7 +20,8 @@ typedef struct call {
     sq_request request;
     const seqrec_filter *filter;
     int64_t k;      /* as asked for: row length of the results */
-    int32_t kept;   /* most results there can be */
+    int32_t kept;   /* by a heap: the most results there can be, or more candidates */
+    int32_t approximate; /* 1: scanned by copies in few bits */
     int64_t listed; /* length of the allow list, tidied */
     int64_t denied; /* of the deny list */
     int32_t *allow, *deny;
@@ -28,6 +31,8 @@ typedef struct call {
     int64_t group;        /* users per task */
     int64_t first, count; /* the present wave */
     float *users;         /* [wave][padded d] */
+    sq_int8_query *queries; /* [wave] the same in whole numbers, for copies of 8 bits */
+    int32_t *words;         /* [wave][padded d] theirs */
     int64_t *seen;        /* [wave] items of each history, tidied; 0 when they may be recommended */
     float *heap_scores;   /* [wave][parts][kept] */
     int32_t *heap_slots;
@@ -54,7 +59,9 @@ static void plan(call *c)
     const int64_t threads = sq_pool_width(c->request.model->context->pool);
     const int64_t sequences = c->request.batch->sequences;
     const int64_t eligible = c->filter->allow != NULL ? c->filter->allow_count : catalogue->count;
-    c->kept = (int32_t)least(c->k, least(eligible, catalogue->count));
+    const int64_t most = least(c->k, least(eligible, catalogue->count));
+    c->approximate = catalogue->rule.kind != SQ_TABLE_FLOAT32 && c->filter->allow == NULL;
+    c->kept = (int32_t)(c->approximate && most > 0 ? sq_approximate_kept(most, catalogue->count) : most);
     c->blocks = c->filter->allow != NULL ? ceiling(eligible, SQ_SCORED_ITEMS) : catalogue->chunks;
     c->parts = c->kept > LONG_LIST ? 1 : least(threads, c->blocks / PART_BLOCKS);
     if (c->parts < 1) c->parts = 1;
@@ -70,10 +77,33 @@ static void carve(void *arg, sq_arena *arena)
     c->allow = SQ_TAKE(arena, int32_t, (size_t)(c->filter->allow != NULL ? c->filter->allow_count : 0));
     c->deny = SQ_TAKE(arena, int32_t, (size_t)c->filter->deny_count);
     c->users = SQ_TAKE(arena, float, (size_t)c->wave *(size_t)c->request.model->layout.vp);
+    c->queries = SQ_TAKE(arena, sq_int8_query, (size_t)(c->approximate ? c->wave : 0));
+    c->words = SQ_TAKE(arena, int32_t, (size_t)(c->approximate ? c->wave : 0) * (size_t)c->request.model->layout.vp);
     c->seen = SQ_TAKE(arena, int64_t, (size_t)c->wave);
     c->heap_scores = SQ_TAKE(arena, float, lists *kept);
     c->heap_slots = SQ_TAKE(arena, int32_t, lists * kept);
     c->heaps = SQ_TAKE(arena, sq_topk, lists);
+}
+
+/* Whether the host's marks let the item in. */
+static int32_t marked(const seqrec_filter *filter, int64_t id)
+{
+    const uint64_t bit = (uint64_t)id - (uint64_t)filter->bits_first; /* modulo 2^64: ids in front are far beyond the count */
+    return bit < (uint64_t)filter->bits_count && (filter->bits[bit / 64] >> bit % 64 & 1);
+}
+
+static int64_t id_in(const call *c, int32_t slot)
+{
+    return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+}
+
+/* Drops listed items without a mark. */
+static void read_marks(call *c)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < c->listed; i++)
+        if (marked(c->filter, id_in(c, c->allow[i]))) c->allow[kept++] = c->allow[i];
+    c->listed = kept;
 }
 
 static int32_t read_lists(call *c, seqrec_error *error)
@@ -85,6 +115,7 @@ static int32_t read_lists(call *c, seqrec_error *error)
     SQ_TRY(
         sq_request_find(&c->request, "allow", f->allow, f->allow_count, f->unknown_items, c->allow, &c->listed, error));
     c->listed = sq_slots_without(c->allow, sq_slots_tidy(c->allow, c->listed), c->deny, c->denied);
+    if (f->bits != NULL) read_marks(c);
     c->blocks = ceiling(c->listed, SQ_SCORED_ITEMS);
     return SEQREC_OK;
 }
@@ -95,7 +126,13 @@ static void encode_one(void *arg, int64_t task, sq_seat *seat)
 {
     call *c = arg;
     const int64_t b = c->first + task;
-    sq_request_encode(&c->request, b, seat, c->users + (size_t)task * c->request.scoring.width);
+    const size_t width = c->request.scoring.width;
+    float *user = c->users + (size_t)task * width;
+    sq_request_encode(&c->request, b, seat, user);
+    if (c->approximate) {
+        c->queries[task].words = (int32_t(*)[4])(void *)(c->words + (size_t)task * width);
+        sq_int8_query_set(&c->queries[task], width, user);
+    }
     c->seen[task] = 0;
     if (c->filter->exclude_seen)
         c->seen[task] = sq_slots_tidy(c->request.slots + c->request.batch->offsets[b], c->request.known[b]);
@@ -114,7 +151,7 @@ static const int32_t *seen_from(const call *c, int64_t task, int32_t slot, int64
     return seen + skip;
 }
 
-/* Which rows of a chunk may be recommended at all. */
+/* Which rows of a chunk may be recommended at all, but for the host's marks. */
 static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
 {
     const sq_slots *slots = c->request.snapshot->catalogue->slots[chunk];
@@ -123,6 +160,14 @@ static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
     if (at == c->denied || c->deny[at] - first >= SQ_CHUNK_ROWS) return slots->live;
     memcpy(seat->allowed, slots->live, SQ_CHUNK_ROWS);
     for (; at < c->denied && c->deny[at] - first < SQ_CHUNK_ROWS; at++) seat->allowed[c->deny[at] - first] = 0;
+    return seat->allowed;
+}
+
+/* The same with the marks: they are read for chunks in which somebody's score asks for it. */
+static const uint8_t *marked_in(const call *c, int32_t chunk, const uint8_t *allowed, sq_seat *seat)
+{
+    const int64_t *ids = c->request.snapshot->catalogue->slots[chunk]->id;
+    for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) seat->allowed[row] = allowed[row] && marked(c->filter, ids[row]);
     return seat->allowed;
 }
 
@@ -147,15 +192,67 @@ static void push_listed(const call *c, int64_t part, int64_t user, const int32_t
     }
 }
 
+/* Whether a group is scored by products: all its heaps are full, so that there are floors. */
+static int32_t screens(const call *c, int64_t part, int64_t from, int64_t count)
+{
+    if (c->approximate || count < SQ_SCREEN_USERS) return 0;
+    for (int64_t q = from; q < from + count; q++)
+        if (c->heaps[q * c->parts + part].count < c->kept) return 0;
+    return 1;
+}
+
+/* Scores one item for one user anew and offers it. */
+static void offer(const call *c, int64_t part, int64_t user, int32_t slot, sq_seat *seat)
+{
+    const sq_scoring *scoring = &c->request.scoring;
+    int64_t n;
+    const int32_t *seen = seen_from(c, user, slot, &n);
+    if ((n > 0 && seen[0] == slot) || (c->filter->bits != NULL && !marked(c->filter, id_in(c, slot)))) return;
+    sq_score_slots(scoring, c->users + (size_t)user * scoring->width, 1, &slot, 1, &seat->scoring, seat->scores, 0);
+    sq_topk_push(&c->heaps[user * c->parts + part], seat->scores[0], slot);
+}
+
+static void screen_chunk(const call *c, int64_t part, int64_t from, int64_t count, int32_t chunk, float margin, const uint8_t *allowed,
+                         sq_seat *seat)
+{
+    sq_screen *screen = &seat->screen;
+    const sq_topk *heaps = &c->heaps[from * c->parts + part];
+    for (int32_t row = 0; row < SQ_CHUNK_ROWS; row += SQ_SCREEN_ITEMS) {
+        const int32_t first = chunk * SQ_CHUNK_ROWS + row;
+        const size_t reached = sq_screen_run(screen, &c->request.scoring, heaps, (size_t)c->parts, margin, first, SQ_SCREEN_ITEMS, &seat->scoring);
+        for (size_t r = 0; r < reached; r++) {
+            const int32_t i = screen->reached[r];
+            for (int64_t q = 0; allowed[row + i] && q < count; q++)
+                if (sq_screen_reaches(screen, (size_t)i, (size_t)q)) offer(c, part, from + q, first + i, seat);
+        }
+    }
+}
+
 static void score_chunk(const call *c, int64_t part, int64_t from, int64_t count, int32_t chunk, sq_seat *seat)
 {
     const sq_scoring *scoring = &c->request.scoring;
+    const float *users = c->users + (size_t)from * scoring->width;
     if (scoring->catalogue->slots[chunk]->live_count == 0) return;
     const uint8_t *allowed = allowed_in(c, chunk, seat);
-    sq_score_run(scoring, c->users + (size_t)from * scoring->width, (size_t)count, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS,
-                 &seat->scoring, seat->scores, SQ_SCORED_ITEMS);
-    for (int64_t q = 0; q < count; q++)
-        push_chunk(c, part, from + q, chunk, allowed, seat->scores + q * SQ_SCORED_ITEMS);
+    const float margin = screens(c, part, from, count) ? sq_screen_margin(&seat->screen, scoring, chunk) : INFINITY;
+    if (margin < INFINITY) {
+        screen_chunk(c, part, from, count, chunk, margin, allowed, seat);
+        return;
+    }
+    if (c->approximate)
+        sq_approximate_run(scoring, users, c->queries + from, (size_t)count, chunk, seat->scores, SQ_SCORED_ITEMS);
+    else
+        sq_score_run(scoring, users, (size_t)count, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring, seat->scores, SQ_SCORED_ITEMS);
+    int32_t unmarked = c->filter->bits != NULL;
+    for (int64_t q = 0; q < count; q++) {
+        float *scores = seat->scores + q * SQ_SCORED_ITEMS;
+        if (unmarked) {
+            if (!sq_topk_reached(&c->heaps[(from + q) * c->parts + part], scores, SQ_CHUNK_ROWS)) continue;
+            allowed = marked_in(c, chunk, allowed, seat);
+            unmarked = 0;
+        }
+        push_chunk(c, part, from + q, chunk, allowed, scores);
+    }
 }
 
 static void score_listed(const call *c, int64_t part, int64_t from, int64_t count, int64_t block, sq_seat *seat)
@@ -174,6 +271,9 @@ static void score_part(void *arg, int64_t task, sq_seat *seat)
     const call *c = arg;
     const int64_t part = task % c->parts, from = task / c->parts * c->group;
     const int64_t count = least(c->group, c->count - from), end = c->blocks * (part + 1) / c->parts;
+    const sq_scoring *scoring = &c->request.scoring;
+    if (!c->approximate && c->filter->allow == NULL && count >= SQ_SCREEN_USERS)
+        sq_screen_begin(&seat->screen, scoring, c->users + (size_t)from * scoring->width, (size_t)count);
     for (int64_t block = c->blocks * part / c->parts; block < end; block++) {
         if (c->filter->allow != NULL)
             score_listed(c, part, from, count, block, seat);
@@ -182,18 +282,28 @@ static void score_part(void *arg, int64_t task, sq_seat *seat)
     }
 }
 
-static void deliver(const call *c, int64_t user)
+/* Candidates get the scores of their floats. A place is read before it is written: those in front of it hold no more. */
+static void score_again(const call *c, int64_t user, sq_topk *best, sq_seat *seat)
 {
-    const sq_catalogue *catalogue = c->request.snapshot->catalogue;
+    const sq_scoring *scoring = &c->request.scoring;
+    const int32_t n = best->count;
+    for (int32_t i = 0; i < n; i += SQ_SCORED_ITEMS)
+        sq_score_slots(scoring, c->users + (size_t)user * scoring->width, 1, best->slots + i, (size_t)least(SQ_SCORED_ITEMS, n - i),
+                       &seat->scoring, best->scores + i, 0);
+    best->count = 0;
+    for (int32_t i = 0; i < n; i++) sq_topk_push(best, best->scores[i], best->slots[i]);
+}
+
+static void deliver(void *arg, int64_t user, sq_seat *seat)
+{
+    const call *c = arg;
     const int64_t b = c->first + user;
     sq_topk *best = &c->heaps[user * c->parts];
     for (int64_t p = 1; p < c->parts; p++)
         for (int32_t i = 0; i < best[p].count; i++) sq_topk_push(best, best[p].scores[i], best[p].slots[i]);
-    const int32_t count = sq_topk_finish(best);
-    for (int32_t i = 0; i < count; i++) {
-        const int32_t slot = best->slots[i];
-        c->items[b * c->k + i] = catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
-    }
+    if (c->approximate) score_again(c, user, best, seat);
+    const int64_t count = least(sq_topk_finish(best), c->k);
+    for (int64_t i = 0; i < count; i++) c->items[b * c->k + i] = id_in(c, best->slots[i]);
     if (c->scores != NULL && count > 0) memcpy(c->scores + b * c->k, best->scores, (size_t)count * sizeof(float));
     c->found[b] = count;
 }
@@ -208,7 +318,7 @@ static int32_t recommend_all(call *c, seqrec_error *error)
         c->count = least(c->wave, c->request.batch->sequences - c->first);
         sq_request_run(&c->request, c->count, encode_one, c);
         if (c->kept > 0) sq_request_run(&c->request, ceiling(c->count, c->group) * c->parts, score_part, c);
-        for (int64_t user = 0; user < c->count; user++) deliver(c, user);
+        sq_request_run(&c->request, c->count, deliver, c);
     }
     return SEQREC_OK;
 }

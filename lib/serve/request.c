@@ -167,6 +167,7 @@ static void carve_seat(const sq_request *request, sq_arena *arena, size_t users,
     sq_scoring_scratch_take(arena, &seat->scoring);
     seat->scores = SQ_TAKE(arena, float, floats);
     seat->allowed = SQ_TAKE(arena, uint8_t, SQ_SCORED_ITEMS);
+    if (users >= SQ_SCREEN_USERS) sq_screen_take(arena, width, users, &seat->screen);
 }
 
 int32_t sq_request_seat(sq_request *request, int64_t tasks, size_t users, seqrec_error *error)

@@ -3,7 +3,7 @@
 #ifndef SQ_REQUEST_H
 #define SQ_REQUEST_H
 #include "serve/encode.h"
-#include "serve/scoring.h"
+#include "serve/screen.h"
 
 /* Working memory of one thread. */
 typedef struct sq_seat {
@@ -13,6 +13,7 @@ typedef struct sq_seat {
     sq_scoring_scratch scoring;
     float *scores;    /* [users][SQ_SCORED_ITEMS] */
     uint8_t *allowed; /* [SQ_SCORED_ITEMS] */
+    sq_screen screen; /* for at least SQ_SCREEN_USERS users */
 } sq_seat;
 
 typedef struct sq_request sq_request;

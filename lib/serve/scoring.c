@@ -7,6 +7,7 @@
 sq_scoring sq_scoring_of(const seqrec_model *model, const sq_catalogue *catalogue)
 {
     return (sq_scoring){.kernels = model->kernels,
+                        .scan = sq_scan_kernels_best(),
                         .catalogue = catalogue,
                         .width = (size_t)catalogue->padded,
                         .offset = sq_output_offset(catalogue),

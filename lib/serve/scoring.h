@@ -4,9 +4,11 @@
 #ifndef SQ_SCORING_H
 #define SQ_SCORING_H
 #include "model/model.h"
+#include "tensor/scankernels.h"
 
 typedef struct sq_scoring {
     const sq_kernels *kernels;
+    const sq_scan_kernels *scan;
     const sq_catalogue *catalogue;
     size_t width;  /* padded d */
     size_t offset; /* of the output vector in a row */

@@ -65,6 +65,14 @@ static int32_t any_reaches(const float *scores, float threshold)
     return reached;
 }
 
+int32_t sq_topk_reached(const sq_topk *heap, const float *scores, int32_t n)
+{
+    if (heap->count < heap->k) return 1;
+    for (int32_t i = 0; i < n; i += STRIDE)
+        if (any_reaches(scores + i, heap->scores[0])) return 1;
+    return 0;
+}
+
 static void push_some(sq_topk *heap, const float *scores, int32_t first_slot, int32_t from, int32_t to,
                       const uint8_t *allowed)
 {

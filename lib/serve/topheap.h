@@ -16,6 +16,8 @@ void sq_topk_init(sq_topk *heap, int32_t k, float *scores, int32_t *slots);
  * Blocks may come in any order, each slot once. */
 void sq_topk_push_block(sq_topk *heap, const float *scores, int32_t first_slot, int32_t n, const uint8_t *allowed);
 void sq_topk_push(sq_topk *heap, float score, int32_t slot);
+/* Whether one of scores[n], n a multiple of 16, might enter. */
+int32_t sq_topk_reached(const sq_topk *heap, const float *scores, int32_t n);
 /* Sorts what was kept, best first, and returns how many there are. To go on, start again with sq_topk_init. */
 int32_t sq_topk_finish(sq_topk *heap);
 #endif

@@ -60,7 +60,7 @@ class Batch(Sized):
 class Filter(Sized):
     _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
                 ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P),
-                ("strangers", I64P)]
+                ("strangers", I64P), ("bits", POINTER(c_uint64)), ("bits_first", c_int64), ("bits_count", c_int64)]
 
 
 class Reader(Sized):
@@ -191,6 +191,7 @@ SIGNATURES = {
     "dataset_user_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
     "dataset_synthesize": (c_int32, [H, POINTER(Synth), OUT, POINTER(Ceiling), ERR]),
     "model_gates": (c_int32, [H, POINTER(c_double), c_int64, I64P, ERR]),
+    "model_quantise": (c_int32, [H, c_int32, ERR]),
     "trainer_create": (c_int32, [H, H, OUT, ERR]),
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),

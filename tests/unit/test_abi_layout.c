@@ -70,6 +70,8 @@ START_TEST(fields_stay_where_programs_expect_them)
         FIELD(seqrec_filter, allow, 16),         FIELD(seqrec_filter, allow_count, 24),
         FIELD(seqrec_filter, deny, 32),          FIELD(seqrec_filter, deny_count, 40),
         FIELD(seqrec_filter, skipped, 48),       FIELD(seqrec_filter, strangers, 56),
+        FIELD(seqrec_filter, bits, 64),          FIELD(seqrec_filter, bits_first, 72),
+        FIELD(seqrec_filter, bits_count, 80),
     };
     check_rows(rows, sizeof rows / sizeof rows[0]);
 }

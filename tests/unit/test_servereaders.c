@@ -84,7 +84,7 @@ static void *read_on(void *arg)
     return NULL;
 }
 
-static void set_stage(int32_t threads)
+static void set_stage(int32_t threads, int32_t table)
 {
     seqrec_config *config = NULL;
     int64_t ids[STEADY];
@@ -98,6 +98,7 @@ static void set_stage(int32_t threads)
     for (int64_t i = 0; i < PASSING; i++) atomic_store(&stage.turn[i], 0);
     for (int64_t i = 0; i < STEADY; i++) ids[i] = i;
     ck_assert_int_eq(seqrec_items_put(stage.model, ids, STEADY, NULL, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_model_quantise(stage.model, table, NULL), SEQREC_OK);
     ck_assert_int_eq(seqrec_score(stage.model, &batch, ids, NULL, STEADY, NULL, steady_scores, NULL), SEQREC_OK);
 }
 
@@ -114,7 +115,7 @@ START_TEST(recommendations_beside_a_writer_never_name_what_was_removed)
     static const int32_t threads[] = {0, 2};
     pthread_t readers[READERS];
     int64_t faults[READERS] = {0};
-    set_stage(threads[_i]);
+    set_stage(threads[_i % 2], _i / 2);
     atomic_store(&stage.writing, 1);
     for (int32_t i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&readers[i], NULL, read_on, &faults[i]), 0);
     write_on();
@@ -163,7 +164,7 @@ START_TEST(recommendations_go_on_beside_a_trainer)
 {
     pthread_t readers[READERS];
     int64_t faults[READERS] = {0};
-    set_stage(2);
+    set_stage(2, SEQREC_TABLE_INT8);
     atomic_store(&stage.writing, 1);
     for (int32_t i = 0; i < READERS; i++)
         ck_assert_int_eq(pthread_create(&readers[i], NULL, recommend_on, &faults[i]), 0);
@@ -182,7 +183,7 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("servereaders");
-    tcase_add_loop_test(tests, recommendations_beside_a_writer_never_name_what_was_removed, 0, 2);
+    tcase_add_loop_test(tests, recommendations_beside_a_writer_never_name_what_was_removed, 0, 6);
     tcase_add_test(tests, recommendations_go_on_beside_a_trainer);
     Suite *suite = suite_create("servereaders");
     suite_add_tcase(suite, tests);
