@@ -32,4 +32,9 @@ int32_t sq_encode_window(const seqrec_model *model, int64_t n);
  * without users). Its bits depend on weights, slots and user alone. */
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
                float *out);
+
+/* The user vectors after each of the items in slots[n], n at most a window and at least 1, as sq_encode has them for mask = causal
+ * when the pass begins there: out [n][padded length of an item's]. states: scratch [tokens][padded d]. */
+void sq_encode_each(const sq_encoder *encoder, const int32_t *slots, int32_t n, int32_t user, sq_encode_scratch *scratch,
+                    float *states, float *out);
 #endif
