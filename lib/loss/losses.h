@@ -113,6 +113,8 @@ typedef struct sq_softmax {
 size_t sq_softmax_scratch(size_t items, size_t width);
 /* Sum of weight * loss. */
 double sq_softmax_loss(const sq_softmax *o);
+/* loss [n], without weights, smoothing and gradients, which are not looked at. */
+void sq_softmax_losses(const sq_softmax *o, float *loss);
 /* Builds panels of items 64 * first .. from rows. */
 void sq_softmax_panel(const sq_kernels *kernels, const float *rows, size_t width, size_t d, size_t panel, float *panels);
 #endif

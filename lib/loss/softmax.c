@@ -129,25 +129,45 @@ static double token_loss(const tile *t, size_t r)
     return log((double)t->sum[r]) + (double)t->top[r] - (1 - e) * (double)score - e * mean;
 }
 
+/* Tokens first .. of the softmax, without what gradients need. */
+static tile tile_at(const sq_softmax *o, size_t tokens, size_t block, size_t first)
+{
+    tile t = {.o = o, .block = block, .u = o->u + first * o->width, .target = o->target + first};
+    t.n = o->n - first < tokens ? o->n - first : tokens;
+    t.logits = o->scratch;
+    t.scaled = t.logits + tokens * block;
+    t.top = t.scaled + tokens * o->width;
+    t.sum = t.top + tokens;
+    t.mean = o->scratch + tokens * (block + o->width + 3 * 16);
+    return t;
+}
+
 double sq_softmax_loss(const sq_softmax *o)
 {
     double loss = 0;
     size_t tokens, block;
     tile_shape(o->items, &tokens, &block);
     for (size_t first = 0; first < o->n; first += tokens) {
-        tile t = {.o = o, .block = block, .u = o->u + first * o->width, .target = o->target + first};
+        tile t = tile_at(o, tokens, block, first);
         t.weight = o->weight + first;
-        t.n = o->n - first < tokens ? o->n - first : tokens;
         t.du = o->du + first * o->width;
-        t.logits = o->scratch;
-        t.scaled = t.logits + tokens * block;
-        t.top = t.scaled + tokens * o->width;
-        t.sum = t.top + tokens;
-        t.mean = o->scratch + tokens * (block + o->width + 3 * 16);
         if (first == 0 && o->smoothing > 0) mean_row(o, t.mean);
         normaliser(&t);
         for (size_t r = 0; r < t.n; r++) loss += (double)t.weight[r] * token_loss(&t, r);
         gradients(&t);
     }
     return loss;
+}
+
+void sq_softmax_losses(const sq_softmax *o, float *loss)
+{
+    sq_softmax plain = *o;
+    size_t tokens, block;
+    plain.smoothing = 0;
+    tile_shape(o->items, &tokens, &block);
+    for (size_t first = 0; first < o->n; first += tokens) {
+        tile t = tile_at(&plain, tokens, block, first);
+        normaliser(&t);
+        for (size_t r = 0; r < t.n; r++) loss[first + r] = (float)token_loss(&t, r);
+    }
 }

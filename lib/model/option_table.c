@@ -128,6 +128,10 @@ const sq_option sq_option_table[] = {
            "Several targets of a softmax loss: one logarithm of their summed probability, or a sum of logarithms."),
     CHOICE(T, event_weights, "none", "none|values",
            "Weight of a target in the loss: 1, or the value of its event; a batch of the host may bring weights instead."),
+    CHOICE(T, known_items, "none", "none|predicted|surprising",
+           "A fit multiplies a target's weight by p^known_power, or by (1 - p)^known_power, p the model's own probability of that "
+           "event in a softmax over the items, refreshed at the start of every epoch, without a gradient of its own."),
+    REAL(T, known_power, "1", 0, 16, "Exponent of known_items."),
     REAL(T, position_decay, "1", 1e-6, 1, "The target of age a (0 = newest) has its weight multiplied by this to the power a."),
     INTEGER(T, negatives, "1", 1, 65536, "Negatives per target (or per batch when shared)."),
     CHOICE(T, negative_sharing, "position", "position|batch", "Draw negatives for each target, or once for the whole batch."),

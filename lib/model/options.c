@@ -306,6 +306,13 @@ static int32_t check_prefix(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_known(const sq_options *o, seqrec_error *error)
+{
+    SQ_CHECK(o->known_items == SQ_KNOWN_NONE || o->objective == SQ_OBJECTIVE_NEXT, error, SEQREC_E_ARGUMENT,
+             "known_items needs objective = next: with cloze and prefix each known event takes a pass of its own");
+    return SEQREC_OK;
+}
+
 /* What is left out stands between a kept event and its target. */
 static int32_t check_length(const sq_options *o, seqrec_error *error)
 {
@@ -398,6 +405,7 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_TRY(check_blocks(options, error));
     SQ_TRY(check_prefix(options, error));
     SQ_TRY(check_length(options, error));
+    SQ_TRY(check_known(options, error));
     SQ_TRY(check_score(options, error));
     return check_loss(options, error);
 }

@@ -48,6 +48,7 @@ enum { /* rows of sampler.c */
     SQ_SAMPLER_HOST
 };
 enum { SQ_EVENT_WEIGHTS_NONE, SQ_EVENT_WEIGHTS_VALUES };
+enum { SQ_KNOWN_NONE, SQ_KNOWN_PREDICTED, SQ_KNOWN_SURPRISING };
 enum { SQ_TARGETS_JOINT, SQ_TARGETS_SEPARATE };
 enum { SQ_SEEN_EXCLUDE_HISTORY, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_KEEP };
 enum { SQ_SHARE_POSITION, SQ_SHARE_BATCH };
@@ -90,7 +91,8 @@ typedef struct sq_options {
     int64_t loss;
     double calibration, label_smoothing, score_penalty;
     int64_t targets, target_form;
-    int64_t event_weights;
+    int64_t event_weights, known_items;
+    double known_power;
     double position_decay;
     int64_t negatives, negative_sharing, sampler, seen;
     double sampler_alpha, mixed_share;

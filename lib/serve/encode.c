@@ -88,3 +88,25 @@ void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_s
     if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
     if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
 }
+
+void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *states, float *out)
+{
+    const int32_t *slots = history->slots;
+    const int32_t n = (int32_t)history->n, user = history->user;
+    const sq_network *network = &encoder->network;
+    const size_t dp = (size_t)network->layout->dp, vp = (size_t)network->layout->vp;
+    sq_embedding embedding = encoder->embedding;
+    const int32_t tokens = sq_embed_tokens(&embedding, n), starts[2] = {0, tokens};
+    const sq_micro_batch batch = {tokens, 1, tokens, starts, 0, scratch->times, scratch->asks};
+    for (int32_t t = 0; t < n; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[t]);
+    if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
+    sq_embed_fwd(&embedding, scratch->rows, n, 0, &scratch->work.embedded, scratch->work.x[0]);
+    if (network->layout->timed) put_times(encoder, history, n, scratch);
+    sq_network_fwd(network, &batch, &scratch->work, states);
+    states += (size_t)sq_embed_first(&embedding) * dp;
+    for (int32_t t = 0; t < n; t++, states += dp, out += vp) {
+        sq_network_read(network, 1, states, &scratch->work, scratch->joined ? scratch->joined : out);
+        if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
+        if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
+    }
+}

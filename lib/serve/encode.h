@@ -40,4 +40,9 @@ typedef struct sq_history {
  * bidirectional of the [MASK] behind it (BERT4Rec, section 3.6). To out [padded length of an item's]: zero when n is 0, with score =
  * cosine divided by its length and the temperature; with item_bias 1 stands where an item has its bias. Its bits depend on weights and history alone. */
 void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *out);
+
+/* The user vectors after each of the events of a history of 1 .. window events, as sq_encode has them for mask = causal when the pass
+ * begins there and is asked at the time of the next event, the last at history->ask: out [n][padded length of an item's]. states:
+ * scratch [tokens][padded d]. */
+void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *states, float *out);
 #endif

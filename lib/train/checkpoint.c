@@ -290,6 +290,9 @@ static int32_t note_fit(save_job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Of an epoch that is under way: the next one makes its own. */
+#define KNOWN "train.known"
+
 /* Training counts, when there are any. */
 static int32_t add_counts(save_job *j, seqrec_error *error)
 {
@@ -325,6 +328,8 @@ static int32_t describe(save_job *j, seqrec_error *error)
         SQ_TRY(add_column(j, "opt.users.v", users, &j->users.rows_v, j->users.chunks_v, error));
     }
     SQ_TRY(add_counts(j, error));
+    if (t->known && t->fit.done > 0)
+        SQ_TRY(sq_tensor_writer_add(j->writer, KNOWN, SQ_F32, 1, &t->known_count, t->known, error));
     for (int i = 0; i < 2; i++) {
         kept *k = &j->kept[i];
         if (!k->snapshot) continue;
@@ -439,6 +444,19 @@ static int32_t read_counts(const sq_tensor_file *file, sq_trainer *t, seqrec_err
     return status;
 }
 
+static int32_t read_known(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
+{
+    const int64_t any = -1;
+    const sq_tensor *tensor;
+    if (!sq_tensor_file_find(file, KNOWN)) return SEQREC_OK;
+    SQ_TRY(sq_tensor_file_expect(file, KNOWN, SQ_F32, 1, &any, &tensor, error));
+    t->known_count = tensor->shape[0];
+    t->known = sq_alloc(&t->context->memory, (size_t)t->known_count, sizeof *t->known);
+    SQ_CHECK(t->known, error, SEQREC_E_MEMORY, "no memory for the probabilities of %lld events", (long long)t->known_count);
+    SQ_TRY(sq_tensor_read(file, tensor, t->known, error));
+    return check_floats(KNOWN, t->known, (size_t)t->known_count, -FLT_MAX, error);
+}
+
 static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
 {
     int32_t has_best = sq_tensor_file_find(file, "train.best.items") != NULL;
@@ -450,6 +468,7 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);
     if (status == SEQREC_OK) status = read_kept(file, t, AVERAGE, chunks, &t->fit.average, error);
     if (status == SEQREC_OK) status = read_counts(file, t, error);
+    if (status == SEQREC_OK) status = read_known(file, t, error);
     sq_free(&t->context->memory, chunks);
     return status;
 }

@@ -7,14 +7,10 @@
 #include "model/match.h"
 #include "train/average.h"
 #include "train/checkpoint.h"
+#include "train/known.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* What is trained on together: a user's events before `end`, of which the plan takes the last. */
-typedef struct window {
-    int64_t user, end;
-} window;
 
 /* One call's view of the data. */
 typedef struct job {
@@ -27,7 +23,7 @@ typedef struct job {
     int32_t *user_of;  /* [users] slot of each user; -1: the default vector */
     uint64_t users_mapped;
     int64_t *users;    /* [count] users with a target */
-    window *windows;   /* [window_count] of these users */
+    sq_window *windows; /* [window_count] of these users */
     int64_t *order;    /* [samples] this epoch's order of the windows */
     int64_t count, window_count, samples; /* objective = cloze has a window more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
@@ -153,12 +149,12 @@ static int32_t list_windows(job *j, seqrec_error *error)
     j->windows = sq_alloc(&j->t->context->memory, (size_t)j->window_count, sizeof *j->windows);
     j->order = sq_alloc(&j->t->context->memory, (size_t)j->samples, sizeof *j->order);
     SQ_CHECK(j->windows && j->order, error, SEQREC_E_MEMORY, "no memory for %lld windows", (long long)j->window_count);
-    window *to = j->windows;
+    sq_window *to = j->windows;
     for (int64_t i = 0; i < j->count; i++) {
         sq_division_user(&j->division, j->data, j->users[i], &train, &valid);
         for (int64_t k = 0; k < windows_of(o, train); k++, to++) {
             int64_t end = train - k * o->window_step;
-            *to = (window){j->users[i], k > 0 && end < span_of(o) ? span_of(o) : end};
+            *to = (sq_window){j->users[i], k > 0 && end < span_of(o) ? span_of(o) : end};
         }
     }
     return SEQREC_OK;
@@ -285,14 +281,27 @@ static void shuffle(job *j)
     }
 }
 
+/* Own probabilities of the events, once an epoch: those of its start also for the rest of an epoch that was interrupted. */
+static int32_t refresh_known(job *j, seqrec_error *error)
+{
+    const sq_known_events events = {j->data, j->slot_of, j->user_of, j->windows, j->window_count};
+    if (j->t->options.known_items == SQ_KNOWN_NONE) return SEQREC_OK;
+    if (j->t->fit.done > 0 && j->t->known_count == j->data->events) return SEQREC_OK;
+    return sq_known_refresh(j->t, &events, error);
+}
+
 /* Weights of the first n events of a user, in step with slots_of; NULL: all 1. */
 static const float *weights_of(const job *j, int64_t user, int64_t n)
 {
-    const int32_t *items = j->data->sequence + j->data->offsets[user];
+    const sq_options *o = &j->t->options;
+    const int64_t at = j->data->offsets[user];
+    const float *values = o->event_weights == SQ_EVENT_WEIGHTS_NONE ? NULL : j->data->values + at;
+    const float *known = o->known_items == SQ_KNOWN_NONE ? NULL : j->t->known + at;
     int64_t kept = 0;
-    if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return NULL;
+    if (!values && !known) return NULL;
     for (int64_t i = 0; i < n; i++)
-        if (j->slot_of[items[i]] >= 0) j->weights[kept++] = j->data->values[j->data->offsets[user] + i];
+        if (j->slot_of[j->data->sequence[at + i]] >= 0)
+            j->weights[kept++] = (values ? values[i] : 1) * (known ? sq_known_weight(o, known[i]) : 1);
     return j->weights;
 }
 
@@ -336,6 +345,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
     sq_progress_state *f = &t->fit;
     int64_t batches = batches_of(j, j->samples);
     SQ_TRY(follow(j, error));
+    SQ_TRY(refresh_known(j, error));
     shuffle(j);
     j->partial = 0;
     for (double start = sq_seconds(); f->done < j->samples && !j->cancelled; start = sq_seconds()) {

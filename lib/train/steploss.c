@@ -209,10 +209,9 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
 
 /* ---- output vectors in one piece ------------------------------------------------------------------------------------ */
 
-static void table_row(sq_trainer *t, size_t row, int32_t slot)
+void sq_step_output_row(const sq_trainer *t, int32_t slot, float *to)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    float *to = t->table + row * dp;
     const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
         float norm = sqrtf(t->kernels->dot(dp, from, from));
@@ -227,7 +226,8 @@ static void table_panel(void *arg, int32_t panel, int32_t worker)
     sq_trainer *t = arg;
     size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.vp;
     (void)worker;
-    for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++) table_row(t, r, t->items.live[r]);
+    for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++)
+        sq_step_output_row(t, t->items.live[r], t->table + r * dp);
     sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.vd, (size_t)panel, t->panels);
 }
 
@@ -272,7 +272,8 @@ static int32_t shared_table(sq_trainer *t, seqrec_error *error)
     const int32_t *negatives = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
     SQ_TRY(reserve_table(t, k, error));
     SQ_TRY(shared_expected(t, negatives, error));
-    for (int64_t j = 0; j < t->options.negatives; j++) table_row(t, (size_t)j, negatives[j]);
+    for (int64_t j = 0; j < t->options.negatives; j++)
+        sq_step_output_row(t, negatives[j], t->table + (size_t)j * (size_t)t->model->layout.vp);
     t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
     return SEQREC_OK;
 }

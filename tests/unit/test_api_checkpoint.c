@@ -277,11 +277,12 @@ static void expect_refused(const train_world *w, size_t size, const char *what, 
     ck_assert_int_eq(atomic_load(&api.memory.blocks), blocks);
 }
 
-/* With users and a mean, so that there is everything a checkpoint can have. */
+/* With users, a mean and probabilities of known items, so that there is everything a checkpoint can have. */
 static train_world open_with_checkpoint(void)
 {
     train_world w =
-        world_open((world_options){"loss", "bce", "user_embedding", "added", "average_epochs", "2", "sse_user", "0.2"}, 0);
+        world_open((world_options){"loss", "bce", "user_embedding", "added", "average_epochs", "2", "sse_user", "0.2", "known_items",
+                                   "predicted"}, 0);
     world_fit_steps(&w, 12);
     world_checkpoint(&w, "state");
     return w;

@@ -254,6 +254,11 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "sce", "user_embedding", "concatenated", "user_dim", "6", "sce_buckets", "3", "sse_item", "0.1"},
     (world_options){"loss", "sce", "mask", "bidirectional", "objective", "cloze", "head", "transform", "clip_norm", "1"},
     (world_options){"loss", "sce", "gates", "position", "user_embedding", "added", "sce_bucket_items", "5", "negatives", "1"},
+    (world_options){"loss", "softmax", "known_items", "predicted", "known_power", "0.5", "window_step", "3"},
+    (world_options){"known_items", "surprising", "score", "cosine", "user_embedding", "prefix", "length_alpha", "1.5",
+                    "gates", "none", "average_epochs", "2"},
+    (world_options){"known_items", "predicted", "user_embedding", "concatenated", "loss", "sampled_softmax", "head_dim", "6",
+                    "attention_span", "3"},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, STEPS = 15 /* of three epochs */ };
 
