@@ -15,6 +15,13 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t
     out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * sq_round16(columns));
 }
 
+void sq_head_row_take(sq_arena *arena, size_t most_seen, size_t columns, sq_head_scratch *out)
+{
+    *out = (sq_head_scratch){0};
+    out->s = SQ_TAKE(arena, float, sq_round16(most_seen));
+    out->r = SQ_TAKE(arena, float, sq_round16(columns));
+}
+
 size_t sq_head_kept(size_t length, int32_t bidirectional)
 {
     size_t floats = 0;
@@ -198,6 +205,19 @@ void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out,
         values(k, h, &b, scratch, out + i * ld_out, ld_out);
         if (kept) kept += b.rows * b.width;
     }
+}
+
+void sq_head_row(const sq_kernels *k, const sq_head *h, const float *const *keys, const float *const *values, size_t seen,
+                 float *out, sq_head_scratch *scratch)
+{
+    rows b = {.i = seen - 1, .rows = 1, .end = seen, .width = sq_round16(seen), .seen = seen};
+    sq_relation n = h->relation ? relation_of(h, &b) : (sq_relation){0};
+    k->gather_dots(seen, h->padded, h->q, keys, scratch->s);
+    if (h->relation) add_terms(k, h, &b, &n, h->q, h->padded, n.keys_t, n.bias, scratch->r, scratch->s);
+    activate(k, h, &b, scratch->s, NULL);
+    memset(out, 0, h->padded * sizeof *out);
+    k->gather_axpy(seen, h->padded, scratch->s, values, out);
+    if (n.values) add_values(k, h, &b, &n, scratch->s, scratch->r, out, h->padded);
 }
 
 static void clear(const sq_head *h, float *x)

@@ -14,6 +14,7 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
     encoder.network.layout = &model->layout;
     encoder.network.options = &model->options;
     encoder.network.weights = weights->at;
+    encoder.network.relations = weights->relations;
     encoder.network.gates = weights->gates.z ? &weights->gates : NULL;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
     encoder.network.attention_output = encoder.network.ffn_output = none;
@@ -45,6 +46,12 @@ static void normalise(const sq_network *network, float *u)
     network->kernels->scale(width, factor, u, u);
 }
 
+void sq_encode_finish(const sq_encoder *encoder, const float *state, float *out)
+{
+    if (state != out) sq_layout_item_part(encoder->network.layout, state, out);
+    if (encoder->network.options->score == SQ_SCORE_COSINE) normalise(&encoder->network, out);
+}
+
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
                float *out)
 {
@@ -61,7 +68,7 @@ void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32
     if (asks) scratch->rows[events] = network->weights + network->layout->mask;
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
     sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
-    sq_network_last(network, sq_embed_tokens(&embedding, window), &scratch->work, scratch->joined ? scratch->joined : out);
-    if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
-    if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
+    float *state = scratch->joined ? scratch->joined : out;
+    sq_network_last(network, sq_embed_tokens(&embedding, window), &scratch->work, state);
+    sq_encode_finish(encoder, state, out);
 }

@@ -32,4 +32,6 @@ int32_t sq_encode_window(const seqrec_model *model, int64_t n);
  * without users). Its bits depend on weights, slots and user alone. */
 void sq_encode(const sq_encoder *encoder, const int32_t *slots, int64_t n, int32_t user, sq_encode_scratch *scratch,
                float *out);
+/* out, a user vector as above, from what the network's readout gave, state [padded d] (out itself where the two are of one kind). */
+void sq_encode_finish(const sq_encoder *encoder, const float *state, float *out);
 #endif
