@@ -418,6 +418,35 @@ SEQREC_API int32_t seqrec_session_encode(seqrec_session *session, float *out, se
  * 2024, section 3.3). Models with SEQREC_SESSION_RECOMPUTES need a pass over the window for each candidate. Nothing is appended. S. */
 SEQREC_API int32_t seqrec_session_ahead(seqrec_session *session, const int64_t *candidates, int64_t n, float *out,
                                         seqrec_error *error);
+/** How paths are found behind a session. */
+enum {
+    SEQREC_DECODE_GREEDY = 0, /**< the best item of each step */
+    SEQREC_DECODE_BEAM = 1,   /**< of all ways on from `width` paths the `width` most probable ones, in every step */
+    SEQREC_DECODE_SAMPLE = 2  /**< `width` paths whose items are drawn */
+};
+
+/** How a session is gone on with. Zero the struct and set struct_size; zero means the value in brackets. */
+typedef struct seqrec_decode {
+    size_t struct_size;
+    int32_t method;     /**< SEQREC_DECODE_* */
+    int32_t repeats;    /**< 1: an item may come several times in a path */
+    int64_t steps;      /**< items of a path: 1 .. 4,096 [1] */
+    int64_t width;      /**< paths: 1 .. 4,096 [1]; greedy has one */
+    int64_t top_k;      /**< sample: draw from this many best items of a step only; 0: from all */
+    double temperature; /**< divides the scores: 1e-4 .. 1e4 [1] */
+    uint64_t seed;      /**< of what is drawn */
+} seqrec_decode;
+
+/** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
+ * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) leaves, and unless
+ * decode->repeats is 1 not those of the path. items [width][steps]: *found paths (fewer than width where there are no more), of a
+ * beam by falling probability, of drawn ones in the order of their numbers; log_probabilities [width] or NULL: of each whole path.
+ * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
+ * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
+ * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.
+ * E_ARGUMENT: the filter leaves fewer items than a path needs. Nothing is appended. Rule S. */
+SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
+                                         int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
 /** Fills *out with facts about the session. Rule S. */
 SEQREC_API int32_t seqrec_session_describe(seqrec_session *session, seqrec_session_info *out, seqrec_error *error);
 /** Writes user, events and times as bytes to out[out_bytes]; *needed (may be NULL) gets their number (48 + 16 for each event)

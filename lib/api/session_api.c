@@ -1,6 +1,7 @@
 /* api: sessions. */
 #include "api/checks.h"
-#include "serve/session.h"
+#include <math.h>
+#include "serve/decode.h"
 
 static int32_t check_pool(const seqrec_sessions *sessions, seqrec_error *error)
 {
@@ -147,6 +148,45 @@ int32_t seqrec_session_ahead(seqrec_session *session, const int64_t *candidates,
     SQ_TRY(check_session(session, error));
     SQ_TRY(check_candidates(candidates, n, out, "out", error));
     return sq_session_ahead(session, candidates, n, out, error);
+}
+
+/* Zeros become what they stand for. */
+static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqrec_error *error)
+{
+    SQ_CHECK(decode != NULL, error, SEQREC_E_ARGUMENT, "decode is NULL");
+    SQ_TRY(sq_struct_read(out, sizeof *out, decode, SQ_DECODE_FIRST, "decode", error));
+    SQ_CHECK(out->method >= SEQREC_DECODE_GREEDY && out->method <= SEQREC_DECODE_SAMPLE, error, SEQREC_E_RANGE,
+             "decode.method = %d is no SEQREC_DECODE_*", (int)out->method);
+    SQ_CHECK(out->repeats == 0 || out->repeats == 1, error, SEQREC_E_RANGE, "decode.repeats = %d is neither 0 nor 1",
+             (int)out->repeats);
+    if (out->steps == 0) out->steps = 1;
+    if (out->width == 0) out->width = 1;
+    if (out->temperature == 0) out->temperature = 1;
+    SQ_CHECK(out->steps >= 1 && out->steps <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.steps = %lld is not in 1 .. %d",
+             (long long)out->steps, SQ_DECODE_MOST);
+    SQ_CHECK(out->width >= 1 && out->width <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.width = %lld is not in 1 .. %d",
+             (long long)out->width, SQ_DECODE_MOST);
+    SQ_CHECK(out->width == 1 || out->method != SEQREC_DECODE_GREEDY, error, SEQREC_E_ARGUMENT,
+             "decode.width = %lld: the best item of each step is one path", (long long)out->width);
+    SQ_CHECK(out->top_k >= 0, error, SEQREC_E_RANGE, "decode.top_k = %lld is negative", (long long)out->top_k);
+    SQ_CHECK(out->top_k == 0 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
+             "decode.top_k = %lld is of drawn paths alone", (long long)out->top_k);
+    SQ_CHECK(isfinite(out->temperature) && out->temperature >= 1e-4 && out->temperature <= 1e4, error, SEQREC_E_RANGE,
+             "decode.temperature = %g is not in 1e-4 .. 1e4", out->temperature);
+    return SEQREC_OK;
+}
+
+int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter, int64_t *items,
+                              double *log_probabilities, int64_t *found, seqrec_error *error)
+{
+    seqrec_filter f = {0};
+    seqrec_decode d = {0};
+    SQ_TRY(check_session(session, error));
+    SQ_TRY(read_decode(&d, decode, error));
+    SQ_TRY(sq_filter_read(&f, filter, error));
+    SQ_CHECK(items != NULL, error, SEQREC_E_ARGUMENT, "items is NULL");
+    SQ_CHECK(found != NULL, error, SEQREC_E_ARGUMENT, "found is NULL");
+    return sq_session_decode(session, &d, &f, items, log_probabilities, found, error);
 }
 
 /* ---- bytes -------------------------------------------------------------------------------------------------------- */

@@ -20,7 +20,8 @@ enum {
     SQ_STREAM_NOISE = 14,     /* training events replaced at random */
     SQ_STREAM_USER_INIT = 16, /* user initialisation */
     SQ_STREAM_SHARE = 17,     /* stochastic shared embeddings, and which users count as unknown */
-    SQ_STREAM_BUCKETS = 18    /* directions of the buckets of loss = sce */
+    SQ_STREAM_BUCKETS = 18,   /* directions of the buckets of loss = sce */
+    SQ_STREAM_DECODE = 30     /* paths drawn from a session */
 };
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014): a bijection with full avalanche. */

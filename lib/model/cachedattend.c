@@ -13,10 +13,9 @@ static void add(rows *r, const float *key, const float *value)
     r->values[r->count++] = value;
 }
 
-/* Cached tokens from .. to - 1. */
-static void add_cached(const sq_block_pass *a, int64_t from, int64_t to, rows *r)
+/* Tokens from .. to - 1 of a ring. */
+static void add_cached(const sq_block_pass *a, const sq_token_cache *cache, int64_t from, int64_t to, rows *r)
 {
-    const sq_token_cache *cache = a->extension->cache;
     const float *keys = sq_token_cache_rows(cache, a->l, a->block, 0), *values = sq_token_cache_rows(cache, a->l, a->block, 1);
     int64_t row = from < to ? (from - cache->first) % cache->capacity : 0;
     for (int64_t t = from; t < to; t++, row = row + 1 == cache->capacity ? 0 : row + 1)
@@ -29,15 +28,28 @@ static void add_own(const sq_block_pass *a, size_t row, rows *r)
     add(r, own + a->hp, own + 2 * a->hp);
 }
 
+/* What stands between the cached tokens and row `row`, from place `from` on. */
+static void add_between(const sq_block_pass *a, size_t row, int64_t from, int64_t to, rows *r)
+{
+    const sq_extension *x = a->extension;
+    for (int64_t t = from; t < to; t++) {
+        const int64_t i = t - x->cache->next;
+        if (!x->apart)
+            add_own(a, (size_t)i, r);
+        else
+            add_cached(a, &x->branches->store, x->branches->trails[row][i], x->branches->trails[row][i] + 1, r);
+    }
+}
+
 /* What row `row` of the pass sees, oldest first, as the first head has it. */
 static size_t seen_by(const sq_block_pass *a, size_t row)
 {
     const sq_extension *x = a->extension;
-    const int64_t next = x->cache->next, t = next + (x->apart ? 0 : (int64_t)row);
+    const int64_t next = x->cache->next, t = sq_extension_place(x, (int64_t)row);
     const int64_t oldest = t - x->span + 1 > x->cache->first ? t - x->span + 1 : x->cache->first;
     rows seen = {x->keys, x->values, 0};
-    add_cached(a, oldest, t < next ? t : next, &seen);
-    for (int64_t j = oldest > next ? oldest : next; j < t; j++) add_own(a, (size_t)(j - next), &seen);
+    add_cached(a, x->cache, oldest, t < next ? t : next, &seen);
+    add_between(a, row, oldest > next ? oldest : next, t, &seen);
     add_own(a, row, &seen);
     return seen.count;
 }
@@ -64,14 +76,14 @@ static void attend(const sq_block_pass *a, const sq_relations *relations, size_t
     }
 }
 
-static void keep(const sq_block_pass *a)
+/* The rows become tokens first, first + 1, ... of the ring. */
+static void keep(const sq_block_pass *a, const sq_token_cache *cache, int64_t first)
 {
-    const sq_token_cache *cache = a->extension->cache;
     for (int32_t which = 0; which < 2; which++) {
         float *to = sq_token_cache_rows(cache, a->l, a->block, which);
         const float *from = a->s->qkv + (size_t)(1 + which) * a->hp;
         for (size_t i = 0; i < a->n; i++) {
-            const size_t row = (size_t)((cache->next + (int64_t)i - cache->first) % cache->capacity);
+            const size_t row = (size_t)((first + (int64_t)i - cache->first) % cache->capacity);
             memcpy(to + row * a->hp, from + i * 3 * a->hp, a->hp * sizeof *to);
         }
     }
@@ -79,6 +91,8 @@ static void keep(const sq_block_pass *a)
 
 void sq_cached_attend(const sq_block_pass *a, const sq_relations *relations, size_t from)
 {
+    const sq_extension *x = a->extension;
     for (size_t row = from; row < a->n; row++) attend(a, relations, row);
-    if (!a->extension->apart) keep(a);
+    if (!x->apart) keep(a, x->cache, x->cache->next);
+    if (x->apart && x->branches) keep(a, &x->branches->store, x->branches->kept);
 }

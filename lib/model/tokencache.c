@@ -45,5 +45,5 @@ void sq_extension_turn(const sq_layout *l, const sq_options *o, int32_t n, sq_ex
     const size_t half = (size_t)l->dh / 2;
     if (l->relative != SQ_RELATIVE_ROTARY) return;
     for (int32_t i = 0; i < n; i++)
-        turn(l, o, x->cache->next + (x->apart ? 0 : i), x->cosines + (size_t)i * half, x->sines + (size_t)i * half);
+        turn(l, o, sq_extension_place(x, i), x->cosines + (size_t)i * half, x->sines + (size_t)i * half);
 }

@@ -24,16 +24,30 @@ static inline float *sq_token_cache_rows(const sq_token_cache *cache, const sq_l
 /* Copies the tokens of a ring that has not come round into the larger one at `at`, and makes the cache that. */
 void sq_token_cache_move(sq_token_cache *cache, const sq_layout *layout, float *at, int64_t capacity);
 
+/* Tokens of branches behind a cached sequence. Branches that have a beginning in common share its tokens. */
+typedef struct sq_branches {
+    sq_token_cache store;     /* token i lies in row i */
+    const int32_t *const *trails; /* [rows of a pass][depth] the tokens of each row's branch before it, oldest first */
+    int32_t depth;
+    int64_t kept; /* the rows of the pass become tokens kept, kept + 1, ... */
+} sq_branches;
+
 /* How the tokens of a pass join a cached sequence; borrows the cache. */
 typedef struct sq_extension {
     sq_token_cache *cache;
     int64_t span;  /* a token sees so many, itself included; the ring has room for one fewer at least, or for all */
-    int32_t apart; /* 0: the rows follow one another and stay in the cache; 1: each is the next token by itself, and nothing stays */
+    int32_t apart; /* 0: the rows follow one another and stay in the cache; 1: each is the next token by itself, of a branch */
+    const sq_branches *branches; /* apart: NULL: all branches begin here, and nothing stays */
     const float **keys, **values; /* [span] rows that the query at hand sees */
     float *cosines, *sines;       /* rotary: [tokens][dh / 2] of the places of the rows */
     sq_head_scratch head;
 } sq_extension;
 void sq_extension_take(sq_arena *arena, const sq_layout *layout, int64_t span, int32_t tokens, sq_extension *out);
+/* The place of row i of a pass. */
+static inline int64_t sq_extension_place(const sq_extension *x, int64_t i)
+{
+    return x->cache->next + (!x->apart ? i : x->branches ? x->branches->depth : 0);
+}
 /* Before the pass of n rows. */
 void sq_extension_turn(const sq_layout *layout, const sq_options *options, int32_t n, sq_extension *extension);
 #endif

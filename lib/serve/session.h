@@ -1,6 +1,7 @@
 /* serve: the calls on a session. Arguments have been checked; a call that fails leaves session and results as they were. */
 #ifndef SQ_SESSION_H
 #define SQ_SESSION_H
+#include "serve/request.h"
 #include "serve/sessionpool.h"
 
 /* session.c: times NULL: 0 each. unknown_items: SEQREC_UNKNOWN_*; an event of an unknown item stays and is seen once the model has
@@ -11,7 +12,9 @@ int32_t sq_session_describe(seqrec_session *session, seqrec_session_info *out, s
 /* Gives back events and cache. */
 int32_t sq_session_evict(seqrec_session *session, seqrec_error *error);
 
-/* sessionread.c: filter as in seqrec.h, never NULL and of this build's size. */
+/* sessionread.c: what a request gets of a session whose cache is up to date; excludes: 1 for a read that leaves out what was seen. */
+sq_ready sq_session_ready(const seqrec_session *session, const sq_session_view *view, int32_t excludes);
+/* Filters are as in seqrec.h, never NULL and of this build's size. */
 int32_t sq_session_topk(seqrec_session *session, int64_t k, const seqrec_filter *filter, int64_t *items, float *scores,
                         int64_t *found, seqrec_error *error);
 int32_t sq_session_score(seqrec_session *session, const int64_t *candidates, int64_t n, float *scores, seqrec_error *error);

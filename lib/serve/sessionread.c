@@ -4,8 +4,7 @@
 #include "serve/recommend.h"
 #include "serve/session.h"
 
-/* excludes: 1 for a read that leaves out what was seen. */
-static sq_ready ready_of(const seqrec_session *s, const sq_session_view *v, int32_t excludes)
+sq_ready sq_session_ready(const seqrec_session *s, const sq_session_view *v, int32_t excludes)
 {
     return (sq_ready){.snapshot = v->snapshot,
                       .user = s->cache.at,
@@ -32,7 +31,7 @@ static int32_t topk(seqrec_session *s, const sq_session_view *v, int64_t k, cons
     const int64_t count = v->snapshot->catalogue->count;
     SQ_CHECK(k <= count, error, SEQREC_E_RANGE, "k = %" PRId64 " is above the %" PRId64 " items of the model", k, count);
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
-    const sq_ready ready = ready_of(s, v, filter->exclude_seen);
+    const sq_ready ready = sq_session_ready(s, v, filter->exclude_seen);
     const seqrec_batch batch = batch_of(&ready, offsets);
     SQ_TRY(sq_recommend(v->model, &batch, &ready, k, filter, items, scores, &some, error));
     SQ_CHECK(some > 0 || k == 0, error, SEQREC_E_ARGUMENT, "the filter leaves none of the %" PRId64 " items of the model",
@@ -59,7 +58,7 @@ static int32_t score(seqrec_session *s, const sq_session_view *v, const int64_t 
     int64_t offsets[2];
     const seqrec_filter filter = {.struct_size = sizeof filter};
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
-    const sq_ready ready = ready_of(s, v, 0);
+    const sq_ready ready = sq_session_ready(s, v, 0);
     const seqrec_batch batch = batch_of(&ready, offsets);
     return sq_score_candidates(v->model, &batch, &ready, candidates, NULL, n, &filter, scores, error);
 }

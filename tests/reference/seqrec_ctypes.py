@@ -139,6 +139,11 @@ class SessionInfo(Sized):
                 ("event_bytes", c_size_t)]
 
 
+class Decode(Sized):
+    _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
+                ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64)]
+
+
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
 
 H, OUT, ERR = c_void_p, POINTER(c_void_p), POINTER(Error)
@@ -198,6 +203,7 @@ SIGNATURES = {
     "session_score": (c_int32, [H, I64P, c_int64, F32P, ERR]),
     "session_encode": (c_int32, [H, F32P, ERR]),
     "session_ahead": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "session_decode": (c_int32, [H, POINTER(Decode), POINTER(Filter), I64P, F64P, I64P, ERR]),
     "session_describe": (c_int32, [H, POINTER(SessionInfo), ERR]),
     "session_save": (c_int32, [H, c_void_p, c_size_t, SIZEP, ERR]),
     "session_restore": (c_int32, [H, c_void_p, c_size_t, OUT, ERR]),

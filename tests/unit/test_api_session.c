@@ -104,6 +104,46 @@ START_TEST(bad_arguments_name_the_value_and_the_rule)
 }
 END_TEST
 
+START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
+{
+    int64_t items[8], found = -3;
+    const seqrec_filter filter = {.struct_size = sizeof filter, .allow = history, .allow_count = 4};
+    seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_BEAM, .steps = 2, .width = 2};
+#define WITH(field, value, status, hint)                                                                               \
+    do {                                                                                                               \
+        seqrec_decode bad = how;                                                                                       \
+        bad.field = (value);                                                                                           \
+        REFUSED(status, hint, seqrec_session_decode(session, &bad, NULL, items, NULL, &found, &api.error));            \
+    } while (0)
+    expect_usable();
+    WITH(struct_size, 16, SEQREC_E_ARGUMENT, "decode.struct_size is 16");
+    WITH(method, 3, SEQREC_E_RANGE, "decode.method = 3");
+    WITH(method, SEQREC_DECODE_GREEDY, SEQREC_E_ARGUMENT, "decode.width = 2");
+    WITH(repeats, 2, SEQREC_E_RANGE, "decode.repeats = 2");
+    WITH(steps, -1, SEQREC_E_RANGE, "decode.steps = -1");
+    WITH(steps, 4097, SEQREC_E_RANGE, "decode.steps = 4097");
+    WITH(steps, 31, SEQREC_E_ARGUMENT, "leaves 30 items; a path of 31 steps without repeats needs 31");
+    WITH(width, 4097, SEQREC_E_RANGE, "decode.width = 4097");
+    WITH(top_k, -1, SEQREC_E_RANGE, "decode.top_k = -1");
+    WITH(top_k, 4, SEQREC_E_ARGUMENT, "decode.top_k = 4");
+    WITH(temperature, -1, SEQREC_E_RANGE, "decode.temperature = -1");
+    WITH(temperature, 0.0 / 0.0, SEQREC_E_RANGE, "decode.temperature = ");
+    REFUSED(SEQREC_E_ARGUMENT, "decode is NULL", seqrec_session_decode(session, NULL, NULL, items, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "items is NULL", seqrec_session_decode(session, &how, NULL, NULL, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "found is NULL", seqrec_session_decode(session, &how, NULL, items, NULL, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "session is NULL", seqrec_session_decode(NULL, &how, NULL, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, -3);
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, &filter, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 2);
+    for (int32_t i = 0; i < 4; i++) ck_assert(items[i] == 3 || items[i] == 5 || items[i] == 7 || items[i] == 9);
+    how = (seqrec_decode){.struct_size = sizeof how}; /* zero: the best item */
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(session, 1, NULL, items + 1, NULL, &found, &api.error));
+    ck_assert_int_eq(items[0], items[1]);
+    expect_usable();
+}
+END_TEST
+
 START_TEST(filters_that_leave_nothing_are_refused)
 {
     int64_t items[ITEMS], found = -5, all[ITEMS], skipped = -1;
@@ -260,7 +300,8 @@ END_TEST
 
 static int32_t fresh_read(int32_t which)
 {
-    int64_t items[3], found;
+    const seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_SAMPLE, .steps = 3, .width = 2, .top_k = 5};
+    int64_t items[6], found;
     float out[12];
     seqrec_session *one = NULL;
     seqrec_sessions *fresh = NULL;
@@ -269,6 +310,7 @@ static int32_t fresh_read(int32_t which)
     if (status == SEQREC_OK && which == 0) status = seqrec_session_topk(one, 3, NULL, items, NULL, &found, &api.error);
     if (status == SEQREC_OK && which == 1) status = seqrec_session_score(one, history, 4, out, &api.error);
     if (status == SEQREC_OK && which == 2) status = seqrec_session_ahead(one, history, 4, out, &api.error);
+    if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, &found, &api.error);
     seqrec_session_release(one);
     seqrec_sessions_release(fresh);
     return status;
@@ -287,7 +329,7 @@ START_TEST(whatever_allocation_fails_the_call_fails_and_the_session_stays)
 {
     unsigned char bytes[BYTES];
     expect_usable();
-    for (int32_t which = 0; which < 3; which++)
+    for (int32_t which = 0; which < 4; which++)
         for (int64_t n = 0;; n++) {
             atomic_store(&api.memory.to_fail, n);
             const int32_t status = fresh_read(which);
@@ -300,7 +342,7 @@ START_TEST(whatever_allocation_fails_the_call_fails_and_the_session_stays)
         }
     EXPECT(SEQREC_OK, seqrec_session_save(session, bytes, BYTES, NULL, &api.error));
     EACH_ALLOCATION_FAILS(restore_saved(bytes), expect_usable(), (void)0);
-    EACH_ALLOCATION_FAILS(fresh_read(3), expect_usable(), (void)0);
+    EACH_ALLOCATION_FAILS(fresh_read(4), expect_usable(), (void)0);
 }
 END_TEST
 
@@ -348,6 +390,7 @@ int main(void)
     TCase *tests = tcase_create("api_session");
     tcase_add_checked_fixture(tests, open_all, close_all);
     tcase_add_test(tests, bad_arguments_name_the_value_and_the_rule);
+    tcase_add_test(tests, bad_ways_of_decoding_name_the_value_and_the_rule);
     tcase_add_test(tests, filters_that_leave_nothing_are_refused);
     tcase_add_test(tests, unknown_events_wait_for_their_item);
     tcase_add_test(tests, an_evicted_session_can_only_be_released);
