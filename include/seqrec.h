@@ -350,6 +350,148 @@ SEQREC_API int32_t seqrec_users_next(const seqrec_model *model, int64_t *cursor,
 SEQREC_API int32_t seqrec_users_find(const seqrec_model *model, const char *name, int64_t *id, seqrec_error *error);
 
 /** @}
+ * @name Sessions (experimental)
+ * Users who are there now. A session keeps a user's events, and with them the keys and values of attention, so that an event more
+ * costs one token and not a pass over the whole history. Its answers are a function of its events, the weights and the item table:
+ * the same bits whether the events came one by one, at once, or back from a snapshot, and whether its cache was dropped meanwhile.
+ * When the weights or the vectors of its items or its user change (seqrec_trainer_publish, seqrec_items_update, _put, _remove,
+ * seqrec_users_forget, seqrec_sessions_swap), the next read makes the cache again from the events; a read that runs meanwhile ends
+ * with what it began with. Items that the model does not have (any more) are passed over, as in seqrec_topk.
+ *
+ * What a session sees of more events than max_length depends on the model; seqrec_session_info.rule says it:
+ *   - SEQREC_SESSION_SLIDES, where only distances matter (position = none or reversed, any `relative`): every event sees the
+ *     max_length newest up to itself in every block, over the whole history. This is not what a new pass over the last max_length
+ *     events gives (seqrec_topk), whose first events have seen nothing before them.
+ *   - SEQREC_SESSION_HALVES, where places are counted from a start (position = start, or user_embedding = prefix): the window grows
+ *     to max_length events. The next one drops the older half, rounded up, and the rest is taken in anew: one event in max_length / 2
+ *     costs a pass over as many.
+ *   - SEQREC_SESSION_RECOMPUTES, where every event moves all places or is seen by all (position = end, mask = bidirectional, mixer =
+ *     spectral, gates, time, position_place = attention): the first read after an event is a pass over the last max_length events, bit for bit that of seqrec_topk.
+ * Up to max_length events all three agree with seqrec_encode to rounding.
+ *
+ * Any number of threads may use different sessions of one pool at once, beside writers of the model; one thread at a time a
+ * session (E_STATE when the library sees another call at work on it). Rule S below: W on the session, R on its pool.
+ * @{ */
+
+/** Sessions that share a model and a budget of bytes for their caches. */
+typedef struct seqrec_sessions seqrec_sessions;
+/** The events of one user, in order. */
+typedef struct seqrec_session seqrec_session;
+
+/** What becomes of a session's cache when an event comes, see above. */
+enum { SEQREC_SESSION_SLIDES = 0, SEQREC_SESSION_HALVES = 1, SEQREC_SESSION_RECOMPUTES = 2 };
+
+/** Facts about a pool. Set struct_size first. */
+typedef struct seqrec_sessions_info {
+    size_t struct_size;
+    int64_t sessions; /**< not yet released */
+    int64_t cached;   /**< of these, with a cache */
+    int64_t dropped;  /**< caches that the budget has cost so far */
+    size_t cache_bytes, event_bytes; /**< as of the end of each session's latest call */
+    size_t budget;
+} seqrec_sessions_info;
+
+/** Facts about a session. Set struct_size first. */
+typedef struct seqrec_session_info {
+    size_t struct_size;
+    int32_t rule;     /**< SEQREC_SESSION_* */
+    int32_t has_user; /**< 1: opened for `user` */
+    int64_t user;
+    int64_t events;  /**< appended so far; all are kept, 16 bytes each */
+    int64_t cached;  /**< tokens with keys and values (of which a user's own may be one) */
+    int64_t waiting; /**< events that no read has looked at yet, or all after the cache was dropped */
+    size_t cache_bytes, event_bytes;
+} seqrec_session_info;
+
+/** Creates a pool of sessions on `model`, which it retains. cache_bytes: when the caches of all sessions are larger, those that were
+ * not used for longest lose theirs, never their events, and make it again at their next read; 0 keeps no cache between calls,
+ * SIZE_MAX keeps all. A cache has max_length * dim * blocks * 8 bytes (more where heads are padded) when a session is that long. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_sessions_create(seqrec_model *model, size_t cache_bytes, seqrec_sessions **out,
+                                                            seqrec_error *error);
+/** Drops the caller's reference; sessions that are open keep the pool. R. */
+SEQREC_API void seqrec_sessions_release(seqrec_sessions *sessions);
+/** Reads that begin from now on are answered by `model`, in the same context (else E_ARGUMENT), from the sessions' events; those that
+ * run end with the model before, which is released with the last of them. Rule R. */
+SEQREC_API int32_t seqrec_sessions_swap(seqrec_sessions *sessions, seqrec_model *model, seqrec_error *error);
+/** Fills *out with facts about the pool. Rule R. */
+SEQREC_API int32_t seqrec_sessions_describe(seqrec_sessions *sessions, seqrec_sessions_info *out, seqrec_error *error);
+
+/** Opens a session. user: whose vector a model with users takes (NULL, or one without a row: the default vector). The other
+ * arguments are its first events, as for seqrec_session_append; n may be 0. The caller releases *out. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_session_open(seqrec_sessions *sessions, const int64_t *user, const int64_t *items,
+                                                         const int64_t *timestamps, int64_t n, int32_t unknown_items,
+                                                         seqrec_session **out, seqrec_error *error);
+/** Ends a session, and frees it. NULL is allowed. Rule S. */
+SEQREC_API void seqrec_session_release(seqrec_session *session);
+/** Appends n events, oldest first. timestamps [n] in seconds, or NULL: kept with the events. A model with option `time` needs them,
+ * none before the one before it (E_ARGUMENT; E_STATE in a read, of events that an earlier model took without); others do not look.
+ * unknown_items: SEQREC_UNKNOWN_ERROR refuses all when the model lacks an item (E_NOT_FOUND names it); SEQREC_UNKNOWN_SKIP keeps such
+ * an event and passes over it until the model has the item. The next read takes the events in. Rule S. */
+SEQREC_API int32_t seqrec_session_append(seqrec_session *session, const int64_t *items, const int64_t *timestamps, int64_t n,
+                                         int32_t unknown_items, seqrec_error *error);
+/** Says when the session is asked, in seconds, until the next event comes: models with time = bias look back from then. Not told,
+ * that is the time of the newest event. E_ARGUMENT: `time` is before it. Rule S. */
+SEQREC_API int32_t seqrec_session_ask_at(seqrec_session *session, int64_t time, seqrec_error *error);
+/** The best k items: items [k] by falling score (equal scores by rising slot), scores [k] or NULL, *found of them. filter (may be
+ * NULL) as in seqrec_topk. Unlike there, k above the number of items is E_RANGE, and a filter that leaves no item E_ARGUMENT. S. */
+SEQREC_API int32_t seqrec_session_topk(seqrec_session *session, int64_t k, const seqrec_filter *filter, int64_t *items,
+                                       float *scores, int64_t *found, seqrec_error *error);
+/** Scores n candidates (an unknown one is E_NOT_FOUND) as next items, to scores [n], as seqrec_score does. Rule S. */
+SEQREC_API int32_t seqrec_session_score(seqrec_session *session, const int64_t *candidates, int64_t n, float *scores,
+                                        seqrec_error *error);
+/** The user vector, to out [d], as seqrec_encode gives it. Without events it is zero. Rule S. */
+SEQREC_API int32_t seqrec_session_encode(seqrec_session *session, float *out, seqrec_error *error);
+/** The user vector as it would be after each of n candidates (an unknown one is E_NOT_FOUND), to out [n][d]: those that appending
+ * each by itself would give, in one pass in which every candidate sees the history and itself but no other (M-FALCON, Zhai et al.
+ * 2024, section 3.3). Models with SEQREC_SESSION_RECOMPUTES need a pass over the window for each candidate. Nothing is appended. S. */
+SEQREC_API int32_t seqrec_session_ahead(seqrec_session *session, const int64_t *candidates, int64_t n, float *out,
+                                        seqrec_error *error);
+/** How paths are found behind a session. */
+enum {
+    SEQREC_DECODE_GREEDY = 0, /**< the best item of each step */
+    SEQREC_DECODE_BEAM = 1,   /**< of all ways on from `width` paths the `width` most probable ones, in every step */
+    SEQREC_DECODE_SAMPLE = 2  /**< `width` paths whose items are drawn */
+};
+
+/** How a session is gone on with. Zero the struct and set struct_size; zero means the value in brackets. */
+typedef struct seqrec_decode {
+    size_t struct_size;
+    int32_t method;     /**< SEQREC_DECODE_* */
+    int32_t repeats;    /**< 1: an item may come several times in a path */
+    int64_t steps;      /**< items of a path: 1 .. 4,096 [1] */
+    int64_t width;      /**< paths: 1 .. 4,096 [1]; greedy has one */
+    int64_t top_k;      /**< sample: draw from this many best items of a step only; 0: from all */
+    double temperature; /**< divides the scores: 1e-4 .. 1e4 [1] */
+    uint64_t seed;      /**< of what is drawn */
+    int64_t interval;   /**< models with option `time`: seconds from an item of a path to the next; the first comes when the session
+                             is asked [0] */
+} seqrec_decode;
+
+/** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
+ * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) leaves, and unless
+ * decode->repeats is 1 not those of the path. items [width][steps]: *found paths (fewer than width where there are no more), of a
+ * beam by falling probability, of drawn ones in the order of their numbers; log_probabilities [width] or NULL: of each whole path.
+ * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
+ * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
+ * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.
+ * E_ARGUMENT: the filter leaves fewer items than a path needs. Nothing is appended. Rule S. */
+SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
+                                         int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
+/** Fills *out with facts about the session. Rule S. */
+SEQREC_API int32_t seqrec_session_describe(seqrec_session *session, seqrec_session_info *out, seqrec_error *error);
+/** Writes user, events and times as bytes to out[out_bytes]; *needed (may be NULL) gets their number (48 + 16 for each event)
+ * whether they fit or not (E_RANGE; out may be NULL for out_bytes 0). Neither weights nor caches are in them. Rule S. */
+SEQREC_API int32_t seqrec_session_save(seqrec_session *session, void *out, size_t out_bytes, size_t *needed,
+                                       seqrec_error *error);
+/** A session of such bytes, that goes on as the saved one would. E_FORMAT names the byte that is wrong; E_ARGUMENT: the pool's model
+ * has other options of model scope than the one of the saved session. The caller releases *out. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_session_restore(seqrec_sessions *sessions, const void *bytes, size_t count,
+                                                            seqrec_session **out, seqrec_error *error);
+/** Gives back the session's events and cache, e.g. when its bytes have been saved elsewhere. From then on every call but
+ * seqrec_session_release is E_STATE. Rule S. */
+SEQREC_API int32_t seqrec_session_evict(seqrec_session *session, seqrec_error *error);
+
+/** @}
  * @name Datasets (experimental)
  * @{ */
 

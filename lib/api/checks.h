@@ -64,4 +64,30 @@ static inline int32_t sq_batch_times_check(const seqrec_model *model, const seqr
     }
     return SEQREC_OK;
 }
+
+static inline int32_t sq_list_check(const char *name, const int64_t *ids, int64_t count, seqrec_error *error)
+{
+    SQ_CHECK(count >= 0, error, SEQREC_E_ARGUMENT, "filter.%s_count = %lld is negative", name, (long long)count);
+    SQ_CHECK(ids != NULL || count == 0, error, SEQREC_E_ARGUMENT, "filter.%s is NULL but filter.%s_count is %lld", name,
+             name, (long long)count);
+    return SEQREC_OK;
+}
+
+/* filter NULL: a zeroed one. */
+static inline int32_t sq_filter_read(seqrec_filter *out, const seqrec_filter *filter, seqrec_error *error)
+{
+    out->struct_size = sizeof *out;
+    if (filter == NULL) return SEQREC_OK;
+    SQ_TRY(sq_struct_read(out, sizeof *out, filter, SQ_FILTER_FIRST, "filter", error));
+    SQ_CHECK(out->exclude_seen == 0 || out->exclude_seen == 1, error, SEQREC_E_RANGE,
+             "filter.exclude_seen = %d is neither 0 nor 1", (int)out->exclude_seen);
+    SQ_CHECK(out->unknown_items == SEQREC_UNKNOWN_SKIP || out->unknown_items == SEQREC_UNKNOWN_ERROR, error,
+             SEQREC_E_RANGE, "filter.unknown_items = %d is neither SEQREC_UNKNOWN_SKIP nor SEQREC_UNKNOWN_ERROR",
+             (int)out->unknown_items);
+    SQ_CHECK(out->bits_count >= 0, error, SEQREC_E_ARGUMENT, "filter.bits_count = %lld is negative", (long long)out->bits_count);
+    SQ_CHECK(out->bits != NULL || out->bits_count == 0, error, SEQREC_E_ARGUMENT, "filter.bits is NULL but filter.bits_count is %lld",
+             (long long)out->bits_count);
+    SQ_TRY(sq_list_check("allow", out->allow, out->allow_count, error));
+    return sq_list_check("deny", out->deny, out->deny_count, error);
+}
 #endif

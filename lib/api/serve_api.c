@@ -2,32 +2,6 @@
 #include "api/checks.h"
 #include "serve/recommend.h"
 
-static int32_t check_list(const char *name, const int64_t *ids, int64_t count, seqrec_error *error)
-{
-    SQ_CHECK(count >= 0, error, SEQREC_E_ARGUMENT, "filter.%s_count = %lld is negative", name, (long long)count);
-    SQ_CHECK(ids != NULL || count == 0, error, SEQREC_E_ARGUMENT, "filter.%s is NULL but filter.%s_count is %lld", name,
-             name, (long long)count);
-    return SEQREC_OK;
-}
-
-/* filter NULL: a zeroed one. */
-static int32_t read_filter(seqrec_filter *out, const seqrec_filter *filter, seqrec_error *error)
-{
-    out->struct_size = sizeof *out;
-    if (filter == NULL) return SEQREC_OK;
-    SQ_TRY(sq_struct_read(out, sizeof *out, filter, SQ_FILTER_FIRST, "filter", error));
-    SQ_CHECK(out->exclude_seen == 0 || out->exclude_seen == 1, error, SEQREC_E_RANGE,
-             "filter.exclude_seen = %d is neither 0 nor 1", (int)out->exclude_seen);
-    SQ_CHECK(out->unknown_items == SEQREC_UNKNOWN_SKIP || out->unknown_items == SEQREC_UNKNOWN_ERROR, error,
-             SEQREC_E_RANGE, "filter.unknown_items = %d is neither SEQREC_UNKNOWN_SKIP nor SEQREC_UNKNOWN_ERROR",
-             (int)out->unknown_items);
-    SQ_CHECK(out->bits_count >= 0, error, SEQREC_E_ARGUMENT, "filter.bits_count = %lld is negative", (long long)out->bits_count);
-    SQ_CHECK(out->bits != NULL || out->bits_count == 0, error, SEQREC_E_ARGUMENT, "filter.bits is NULL but filter.bits_count is %lld",
-             (long long)out->bits_count);
-    SQ_TRY(check_list("allow", out->allow, out->allow_count, error));
-    return check_list("deny", out->deny, out->deny_count, error);
-}
-
 /* What the three calls have in common. */
 static int32_t begin(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter,
                      seqrec_batch *read_batch, seqrec_filter *read_filter_to, seqrec_error *error)
@@ -35,7 +9,7 @@ static int32_t begin(const seqrec_model *model, const seqrec_batch *batch, const
     SQ_TRY(sq_model_usable(model, error));
     SQ_TRY(sq_batch_read(read_batch, batch, error));
     SQ_TRY(sq_batch_times_check(model, read_batch, error));
-    return read_filter(read_filter_to, filter, error);
+    return sq_filter_read(read_filter_to, filter, error);
 }
 
 static int32_t check_offsets(const int64_t *offsets, int64_t sequences, seqrec_error *error)
@@ -64,7 +38,7 @@ int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const
              (long long)listed);
     SQ_CHECK(scores != NULL || listed == 0 || b.sequences == 0, error, SEQREC_E_ARGUMENT,
              "scores is NULL for %lld candidates", (long long)listed);
-    return sq_score_candidates(model, &b, candidates, candidate_offsets, n, &f, scores, error);
+    return sq_score_candidates(model, &b, NULL, candidates, candidate_offsets, n, &f, scores, error);
 }
 
 int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_t k, const seqrec_filter *filter,
@@ -78,7 +52,7 @@ int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_
              (long long)k);
     SQ_CHECK(found != NULL || b.sequences == 0, error, SEQREC_E_ARGUMENT, "found is NULL for %lld sequences",
              (long long)b.sequences);
-    return sq_recommend(model, &b, k, &f, items, scores, found, error);
+    return sq_recommend(model, &b, NULL, k, &f, items, scores, found, error);
 }
 
 int32_t seqrec_encode(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter, float *out,

@@ -20,6 +20,9 @@
 #define SQ_STEP_STATS_FIRST SQ_THROUGH(seqrec_step_stats, learning_rate)
 #define SQ_FIT_FIRST SQ_THROUGH(seqrec_fit, progress_context)
 #define SQ_FIT_STATS_FIRST SQ_THROUGH(seqrec_fit_stats, reserved)
+#define SQ_SESSIONS_INFO_FIRST SQ_THROUGH(seqrec_sessions_info, budget)
+#define SQ_SESSION_INFO_FIRST SQ_THROUGH(seqrec_session_info, event_bytes)
+#define SQ_DECODE_FIRST SQ_THROUGH(seqrec_decode, seed)
 #define SQ_EVALUATION_FIRST SQ_THROUGH(seqrec_evaluation, progress_context)
 
 /* Copies a struct the host filled in over `to` (bytes of this build, zeroed or holding defaults), whose own first field is the

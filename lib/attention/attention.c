@@ -15,6 +15,13 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t
     out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * sq_round16(columns));
 }
 
+void sq_head_row_take(sq_arena *arena, size_t most_seen, size_t columns, sq_head_scratch *out)
+{
+    *out = (sq_head_scratch){0};
+    out->s = SQ_TAKE(arena, float, sq_round16(most_seen));
+    out->r = SQ_TAKE(arena, float, sq_round16(columns));
+}
+
 /* The first key that scores of row i begin with: one that the first row of its block sees, or up to 15 before it. It is that of
  * whole blocks also where a pass begins within one, so that a row has the same bits in both. */
 static size_t first_key(size_t i, size_t span)
@@ -238,6 +245,22 @@ void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out,
         values(k, h, &b, scratch, out + i * ld_out, ld_out);
         if (kept) kept += b.rows * b.width;
     }
+}
+
+void sq_head_row(const sq_kernels *k, const sq_head *h, const float *const *keys, const float *const *values, size_t seen,
+                 float *out, sq_head_scratch *scratch)
+{
+    rows b = {.i = seen - 1, .rows = 1, .end = seen, .width = sq_round16(seen), .seen = seen};
+    sq_relation n[2];
+    size_t count = relations_of(h, &b, n);
+    k->gather_dots(seen, h->padded, h->q, keys, scratch->s);
+    for (size_t i = 0; i < count; i++)
+        add_terms(k, h, &b, &n[i], h->q, h->padded, n[i].keys_t, n[i].bias, scratch->r, scratch->s);
+    activate(k, h, &b, scratch->s, NULL);
+    memset(out, 0, h->padded * sizeof *out);
+    k->gather_axpy(seen, h->padded, scratch->s, values, out);
+    for (size_t i = 0; i < count; i++)
+        if (n[i].values) add_values(k, h, &b, &n[i], scratch->s, scratch->r, out, h->padded);
 }
 
 static void clear(const sq_head *h, float *x)

@@ -41,6 +41,12 @@ size_t sq_head_kept(size_t length, int32_t bidirectional, size_t span);
  * kept: NULL, or [sq_head_kept(...)] with from = 0. */
 void sq_head_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, float *out, size_t ld_out, float *kept,
                  sq_head_scratch *scratch);
+/* One query beside a cache: q of the head is its row, keys[seen] and values[seen] are the rows of the tokens that it sees, oldest
+ * first and its own last (length, ld, k and v do not count; no gates, no dropout). out [padded]. Its bits depend on these rows
+ * and their order alone, wherever they lie. scratch: of sq_head_row_take. */
+void sq_head_row(const sq_kernels *kernels, const sq_head *head, const float *const *keys, const float *const *values,
+                 size_t seen, float *out, sq_head_scratch *scratch);
+void sq_head_row_take(sq_arena *arena, size_t most_seen, size_t columns, sq_head_scratch *out);
 /* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten, the relation's gradients added to; out and dout as of fwd; kept NULL:
  * probabilities are redone. */
 void sq_head_bwd(const sq_kernels *kernels, const sq_head *head, const float *out, const float *dout, size_t ld_out,

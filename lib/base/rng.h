@@ -22,7 +22,8 @@ enum {
     SQ_STREAM_SHARE = 17,     /* stochastic shared embeddings, and which users count as unknown */
     SQ_STREAM_BUCKETS = 18,   /* directions of the buckets of loss = sce */
     SQ_STREAM_TIES = 20,      /* order of events at the same instant */
-    SQ_STREAM_LENGTH = 26     /* which events of a long training sequence are left out */
+    SQ_STREAM_LENGTH = 26,    /* which events of a long training sequence are left out */
+    SQ_STREAM_DECODE = 30     /* paths drawn from a session */
 };
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014): a bijection with full avalanche. */

@@ -7,11 +7,13 @@
 static void rotate(const sq_block_pass *a, float sign, float *x)
 {
     size_t half = (size_t)a->l->dh / 2, ld = 3 * a->hp, dhp = (size_t)a->l->dhp;
+    const float *cosines = a->extension ? a->extension->cosines : a->l->cosines;
+    const float *sines = a->extension ? a->extension->sines : a->l->sines;
     if (a->l->relative != SQ_RELATIVE_ROTARY) return;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
         for (size_t h = 0; h < 2 * (size_t)a->l->heads; h++)
-            a->k->rotate(n, half, ld, half, a->l->cosines, a->l->sines, sign, x + start * ld + h * dhp);
+            a->k->rotate(n, half, ld, half, cosines, sines, sign, x + start * ld + h * dhp);
     }
 }
 
@@ -90,28 +92,46 @@ static const sq_gates *gates_of(const sq_block_pass *a, int32_t sequence, size_t
     return to;
 }
 
+const sq_relation *sq_block_relation(const sq_block_pass *a, const sq_relations *relations, int32_t head, float *grads,
+                                     sq_relation *to)
+{
+    if (!a->l->columns) return NULL;
+    *to = sq_relation_of_head(a->l, a->net->weights, a->block, head, relations, grads);
+    return to;
+}
+
 /* What a head adds by distance and by time; grads: for the backward pass, or NULL. */
-static void relate(const sq_block_pass *a, int32_t sequence, int32_t head, float *grads, sq_relation to[2], sq_head *h)
+static void relate(const sq_block_pass *a, const sq_relations *relations, int32_t sequence, int32_t head, float *grads,
+                   sq_relation to[2], sq_head *h)
 {
     size_t ld = sq_round16((size_t)a->work->longest);
-    if (a->l->columns) {
-        to[0] = sq_relation_of_head(a->l, a->net->weights, a->block, head, &a->work->relations, grads);
-        h->relation = &to[0];
-    }
+    h->relation = sq_block_relation(a, relations, head, grads, &to[0]);
     if (!a->l->timed) return;
-    to[1] = sq_timed_relation_of_head(a->l, a->net->weights, head, &a->work->relations, grads);
+    to[1] = sq_timed_relation_of_head(a->l, a->net->weights, head, relations, grads);
     to[1].index = a->work->index + (size_t)a->batch->starts[sequence] * ld;
     to[1].ld_index = ld;
     h->timed = &to[1];
 }
 
+/* Of the forward pass: those that were made with the weights, or made now. */
+static const sq_relations *relations_of(const sq_block_pass *a)
+{
+    if (a->net->relations) return &a->net->relations[a->block];
+    sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, NULL,
+                      &a->work->relations);
+    return &a->work->relations;
+}
+
 void sq_block_attend(const sq_block_pass *a, size_t from)
 {
     float *kept = a->s->kept;
-    sq_relations_open(a->k, a->l, a->net->options, a->net->weights, a->block, a->batch->longest, NULL,
-                      &a->work->relations);
     add_positions(a, a->s->qkv, NULL);
+    const sq_relations *relations = relations_of(a);
     rotate(a, 1, a->s->qkv);
+    if (a->extension) {
+        sq_cached_attend(a, relations, from);
+        return;
+    }
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         sq_gates values;
         const sq_gates *gates = gates_of(a, i, from, NULL, &values);
@@ -119,9 +139,9 @@ void sq_block_attend(const sq_block_pass *a, size_t from)
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
-            sq_relation relations[2];
+            sq_relation terms[2];
             head.gates = gates;
-            relate(a, i, h, NULL, relations, &head);
+            relate(a, relations, i, h, NULL, terms, &head);
             sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
@@ -149,9 +169,9 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
-            sq_relation relations[2];
+            sq_relation terms[2];
             head.gates = gates;
-            relate(a, i, h, grads, relations, &head);
+            relate(a, &a->work->relations, i, h, grads, terms, &head);
             sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
                         dq + a->hp, dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;

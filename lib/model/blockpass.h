@@ -13,6 +13,7 @@ typedef struct sq_block_pass {
     const sq_block_at *offset;
     const sq_micro_batch *batch;
     sq_workspace *work;
+    sq_extension *extension; /* tokens that join a cached sequence; NULL: whole sequences */
     sq_saved *s;
     int32_t block, wiring;
     size_t n, d, dp, hp, e, ep, f, fp;
@@ -49,6 +50,11 @@ static inline void sq_linear_bwd(const sq_block_pass *a, const float *x, size_t 
 /* blockattend.c: s->heads, rows `from` on, from s->qkv; and dqkv from dheads. */
 void sq_block_attend(const sq_block_pass *pass, size_t from);
 void sq_block_attend_bwd(const sq_block_pass *pass, float *grads);
+/* Of a head, or NULL; grads: for the backward pass, or NULL. */
+const sq_relation *sq_block_relation(const sq_block_pass *pass, const sq_relations *relations, int32_t head, float *grads,
+                                     sq_relation *to);
+/* cachedattend.c: s->heads, rows `from` on, of a pass with an extension, whose queries and keys have been turned. */
+void sq_cached_attend(const sq_block_pass *pass, const sq_relations *relations, size_t from);
 /* Between [heads][dhp] and [e], rows ep apart: rows row .. row + rows - 1. */
 void sq_join_heads(const sq_block_pass *pass, size_t row, size_t rows, const float *from, float *to);
 void sq_part_heads(const sq_block_pass *pass, const float *from, float *to);

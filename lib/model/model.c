@@ -28,16 +28,43 @@ void sq_weights_release(const sq_memory *memory, sq_weights *weights)
 {
     if (!weights || atomic_fetch_sub_explicit(&weights->references, 1, memory_order_acq_rel) != 1) return;
     sq_gate_table_free(memory, &weights->gates);
+    sq_arena_free(&weights->relations_at, memory);
     sq_free(memory, weights->at);
     sq_free(memory, weights);
+}
+
+static sq_relations *take_relations(sq_arena *arena, const sq_layout *l)
+{
+    sq_relations *all = SQ_TAKE(arena, sq_relations, (size_t)l->blocks), measured;
+    for (int32_t b = 0; b < l->blocks; b++) sq_relations_take(arena, l, 0, arena->base ? &all[b] : &measured);
+    return all;
+}
+
+static int32_t reserve_relations(const seqrec_model *m, sq_weights *weights, seqrec_error *error)
+{
+    sq_arena measured = {0};
+    if (m->layout.columns == 0) return SEQREC_OK;
+    (void)take_relations(&measured, &m->layout);
+    return sq_arena_reserve(&weights->relations_at, &m->context->memory, measured.peak, error);
+}
+
+static void settle_relations(const seqrec_model *m, sq_weights *weights)
+{
+    if (m->layout.columns == 0) return;
+    weights->relations_at.used = 0;
+    weights->relations = take_relations(&weights->relations_at, &m->layout);
+    for (int32_t b = 0; b < m->layout.blocks; b++)
+        sq_relations_open(m->kernels, &m->layout, &m->options, weights->at, b, INT32_MAX, NULL, &weights->relations[b]);
 }
 
 int32_t sq_weights_settle(const seqrec_model *m, sq_weights *weights, seqrec_error *error)
 {
     if (weights->settled) return SEQREC_OK;
+    SQ_TRY(reserve_relations(m, weights, error));
     SQ_TRY(sq_gate_table_create(&m->context->memory, &m->layout, &weights->gates, error));
     sq_gate_table_settle(m->kernels, &m->layout, &m->options, weights->at, &weights->gates);
     sq_derive(m->kernels, &m->layout, weights->at);
+    settle_relations(m, weights);
     weights->settled = 1;
     return SEQREC_OK;
 }
@@ -59,6 +86,12 @@ sq_snapshot *sq_snapshot_acquire(const seqrec_model *model)
     sq_snapshot *snapshot = model->current;
     atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
     sq_lock_give(lock);
+    return snapshot;
+}
+
+sq_snapshot *sq_snapshot_retain(sq_snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
     return snapshot;
 }
 
@@ -95,6 +128,7 @@ int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *er
         return status;
     }
     next->references = 1;
+    next->trained = old->trained + (change.weights != NULL);
     next->weights = change.weights ? change.weights : sq_weights_retain(old->weights);
     next->catalogue = change.catalogue ? change.catalogue : sq_catalogue_retain(old->catalogue);
     next->names = change.names ? change.names : sq_item_names_retain(old->names);
@@ -189,7 +223,7 @@ int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, co
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for a model");
     }
     *m->current = (sq_snapshot){1,           parts.weights,    parts.catalogue, parts.names,
-                                parts.users, parts.user_names, parts.notes};
+                                parts.users, parts.user_names, parts.notes, 0};
     m->options = *options;
     memcpy(m->preset, preset, strnlen(preset, sizeof m->preset - 1));
     m->kernels = sq_kernels_best();

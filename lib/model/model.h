@@ -12,7 +12,9 @@
 typedef struct sq_weights {
     _Atomic int32_t references;
     float *at;           /* [layout.floats] */
-    sq_gate_table gates; /* what reads use of position gates; made by sq_weights_settle */
+    sq_gate_table gates; /* what reads use of position gates; made by sq_weights_settle, as the next */
+    sq_relations *relations; /* [blocks] terms by distance; NULL: the model has none */
+    sq_arena relations_at;   /* their memory */
     int32_t settled;     /* 1: that is done, and nothing is written any more */
 } sq_weights;
 
@@ -25,6 +27,7 @@ typedef struct sq_snapshot {
     sq_catalogue *users; /* empty with user_embedding = none */
     sq_item_names *user_names;
     sq_notes *notes;
+    uint64_t trained; /* rises with every snapshot of the model that has other weights than the one before */
 } sq_snapshot;
 
 #define SQ_IDLE_ARENAS 64
@@ -68,6 +71,7 @@ seqrec_model *sq_model_retain(seqrec_model *model);
 void sq_model_release(seqrec_model *model);
 
 sq_snapshot *sq_snapshot_acquire(const seqrec_model *model);
+sq_snapshot *sq_snapshot_retain(sq_snapshot *snapshot);
 void sq_snapshot_release(const seqrec_model *model, sq_snapshot *snapshot);
 
 /* Makes a snapshot that differs in `change` what readers see; takes over the references given, also on failure. The caller

@@ -571,6 +571,21 @@ void sq_network_last(const sq_network *net, int32_t length, const int64_t *times
     sq_network_read(net, 1, out, work, out);
 }
 
+void sq_network_extend(const sq_network *net, int32_t n, sq_extension *extension, sq_workspace *work, float *out)
+{
+    const sq_layout *l = net->layout;
+    int32_t starts[2] = {0, n}, rows = extension->apart ? n : 1;
+    sq_micro_batch batch = {n, 1, n, starts, 0, NULL, NULL};
+    sq_extension_turn(l, net->options, n, extension);
+    for (int32_t b = 0; b < l->blocks; b++) {
+        at a = block_at(net, &batch, work, b);
+        a.extension = extension;
+        block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)(n - rows));
+    }
+    if (!extension->apart) extension->cache->next += n;
+    final_fwd(net, (size_t)rows, work->x[l->blocks] + (size_t)(n - rows) * (size_t)l->dp, work, out);
+}
+
 /* ---- transposed matrices ---------------------------------------------------------------------------------------- */
 
 static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_block_at *p, const float *w, float *to)

@@ -9,6 +9,7 @@
 #include "model/gatetable.h"
 #include "model/readout.h"
 #include "model/relationtable.h"
+#include "model/tokencache.h"
 
 /* What a pass computes with. */
 typedef struct sq_network {
@@ -20,6 +21,7 @@ typedef struct sq_network {
     /* Of block 0; block b and place p derive their keys from these. The outputs: what is added to a residual. */
     sq_dropout embedding, attention, attention_output, ffn, ffn_output;
     const sq_gate_table *gates; /* of position gates: their values */
+    const sq_relations *relations; /* [blocks] made before; NULL: every pass makes its own */
     int32_t learns_gates; /* 1: the backward pass leaves dz of position gates in the place of their parameters */
     int32_t draws_gates;  /* 1: content gates have noise, from gate_key */
     uint64_t gate_key;
@@ -90,6 +92,11 @@ void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_w
  * user vector, to out [dp]. Same bits as sq_network_fwd and sq_network_read give it without dropout. */
 void sq_network_last(const sq_network *network, int32_t length, const int64_t *times, const int64_t *asks, sq_workspace *work,
                      float *out);
+
+/* Inference on n tokens in x[0] that join a cached sequence of a causal model without gates and filters: the state of the last to
+ * out [dp], or with extension->apart those of all to out [n][dp]. A token's bits depend on the tokens it goes back to and its place
+ * alone, not on how they are dealt over passes; they are within rounding of what sq_network_fwd gives. work: taken for n tokens. */
+void sq_network_extend(const sq_network *network, int32_t n, sq_extension *extension, sq_workspace *work, float *out);
 
 /* u [n][dp]: user vectors of n states x (one at a time without training), and the way back, as in readout.h. */
 void sq_network_read(const sq_network *network, size_t n, const float *x, sq_workspace *work, float *u);

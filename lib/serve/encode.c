@@ -14,6 +14,7 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
     encoder.network.layout = &model->layout;
     encoder.network.options = &model->options;
     encoder.network.weights = weights->at;
+    encoder.network.relations = weights->relations;
     encoder.network.gates = weights->gates.z ? &weights->gates : NULL;
     encoder.network.embedding = encoder.network.attention = encoder.network.ffn = none;
     encoder.network.attention_output = encoder.network.ffn_output = none;
@@ -45,6 +46,12 @@ static void normalise(const sq_network *network, float *u)
     const float temperature = sq_temperature(network->layout, network->options, network->weights);
     const float factor = norm > 0 ? 1.0f / (norm * temperature) : 0;
     network->kernels->scale(width, factor, u, u);
+}
+
+void sq_encode_finish(const sq_encoder *encoder, const float *state, float *out)
+{
+    if (state != out) sq_layout_item_part(encoder->network.layout, state, out);
+    if (encoder->network.options->score == SQ_SCORE_COSINE) normalise(&encoder->network, out);
 }
 
 /* Times of the tokens of the last `events` events: a user's token in front has that of the first, a [MASK] behind that of the
@@ -83,10 +90,9 @@ void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_s
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
     sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
     if (network->layout->timed) put_times(encoder, history, events, scratch);
-    sq_network_last(network, sq_embed_tokens(&embedding, window), scratch->times, scratch->asks, &scratch->work,
-                    scratch->joined ? scratch->joined : out);
-    if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
-    if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
+    float *state = scratch->joined ? scratch->joined : out;
+    sq_network_last(network, sq_embed_tokens(&embedding, window), scratch->times, scratch->asks, &scratch->work, state);
+    sq_encode_finish(encoder, state, out);
 }
 
 void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *states, float *out)
@@ -105,8 +111,8 @@ void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_enc
     sq_network_fwd(network, &batch, &scratch->work, states);
     states += (size_t)sq_embed_first(&embedding) * dp;
     for (int32_t t = 0; t < n; t++, states += dp, out += vp) {
-        sq_network_read(network, 1, states, &scratch->work, scratch->joined ? scratch->joined : out);
-        if (scratch->joined) sq_layout_item_part(network->layout, scratch->joined, out);
-        if (network->options->score == SQ_SCORE_COSINE) normalise(network, out);
+        float *state = scratch->joined ? scratch->joined : out;
+        sq_network_read(network, 1, states, &scratch->work, state);
+        sq_encode_finish(encoder, state, out);
     }
 }

@@ -45,4 +45,6 @@ void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_s
  * begins there and is asked at the time of the next event, the last at history->ask: out [n][padded length of an item's]. states:
  * scratch [tokens][padded d]. */
 void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_encode_scratch *scratch, float *states, float *out);
+/* out, a user vector as above, from what the network's readout gave, state [padded d] (out itself where the two are of one kind). */
+void sq_encode_finish(const sq_encoder *encoder, const float *state, float *out);
 #endif

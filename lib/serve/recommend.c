@@ -134,7 +134,9 @@ static void encode_one(void *arg, int64_t task, sq_seat *seat)
         sq_int8_query_set(&c->queries[task], width, user);
     }
     c->seen[task] = 0;
-    if (c->filter->exclude_seen)
+    if (c->filter->exclude_seen && c->request.ready != NULL)
+        c->seen[task] = c->request.known[b];
+    else if (c->filter->exclude_seen)
         c->seen[task] = sq_slots_tidy(c->request.slots + c->request.batch->offsets[b], c->request.known[b]);
     for (int64_t p = 0; p < c->parts; p++) {
         const size_t list = (size_t)(task * c->parts + p), at = list * (size_t)c->kept;
@@ -323,11 +325,11 @@ static int32_t recommend_all(call *c, seqrec_error *error)
     return SEQREC_OK;
 }
 
-int32_t sq_recommend(const seqrec_model *model, const seqrec_batch *batch, int64_t k, const seqrec_filter *filter,
-                     int64_t *items, float *scores, int64_t *found, seqrec_error *error)
+int32_t sq_recommend(const seqrec_model *model, const seqrec_batch *batch, const sq_ready *ready, int64_t k,
+                     const seqrec_filter *filter, int64_t *items, float *scores, int64_t *found, seqrec_error *error)
 {
     call c = {.filter = filter, .k = k, .items = items, .scores = scores, .found = found};
-    int32_t status = sq_request_open(&c.request, model, batch, error);
+    int32_t status = sq_request_open(&c.request, model, batch, ready, error);
     if (status == SEQREC_OK) status = recommend_all(&c, error);
     if (status == SEQREC_OK) sq_request_count(&c.request, filter);
     sq_request_end(&c.request);

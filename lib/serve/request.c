@@ -7,13 +7,15 @@
 #define EVENTS_PER_TASK 4096          /* ids looked up by one task */
 #define IDLE_BYTES ((size_t)64 << 20) /* an arena larger than this is not kept for the next call */
 
-int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch, seqrec_error *error)
+int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch, const sq_ready *ready,
+                        seqrec_error *error)
 {
     memset(request, 0, sizeof *request);
     request->model = (seqrec_model *)model; /* idle arenas are not part of the model's value */
     request->batch = batch;
+    request->ready = ready;
     SQ_TRY(sq_pool_check(model->context->pool, error));
-    request->snapshot = sq_snapshot_acquire(model);
+    request->snapshot = ready != NULL ? sq_snapshot_retain(ready->snapshot) : sq_snapshot_acquire(model);
     request->encoder = sq_encoder_of(model, request->snapshot);
     request->scoring = sq_scoring_of(model, request->snapshot->catalogue);
     return SEQREC_OK;
@@ -63,6 +65,14 @@ static void look_up_run(void *arg, int32_t task, int32_t worker)
     }
 }
 
+static void copy_ready(sq_request *request)
+{
+    const sq_ready *ready = request->ready;
+    if (ready->n > 0) memcpy(request->slots, ready->seen, (size_t)ready->n * sizeof *request->slots);
+    request->known[0] = ready->n;
+    request->strangers = ready->stranger;
+}
+
 static void look_up(sq_request *request)
 {
     const int64_t sequences = request->batch->sequences;
@@ -78,6 +88,9 @@ static int32_t refuse_unknown(const sq_request *request, int64_t b, seqrec_error
 {
     const seqrec_batch *batch = request->batch;
     int64_t e = batch->offsets[b];
+    if (request->ready != NULL)
+        return sq_fail(error, SEQREC_E_NOT_FOUND, "%" PRId64 " events of the session are of items that are not in the model",
+                       request->ready->unknown);
     while (sq_catalogue_find(request->snapshot->catalogue, batch->items[e]) >= 0) e++;
     return sq_fail(error, SEQREC_E_NOT_FOUND,
                    "item %" PRId64 " of sequence %" PRId64 " (event %" PRId64 ") is not in the model", batch->items[e],
@@ -88,7 +101,8 @@ static int32_t count_known(sq_request *request, int32_t unknown_items, seqrec_er
 {
     const int64_t *offsets = request->batch->offsets;
     for (int64_t b = 0; b < request->batch->sequences; b++) {
-        const int64_t unknown = offsets[b + 1] - offsets[b] - request->known[b];
+        const int64_t unknown =
+            request->ready != NULL ? request->ready->unknown : offsets[b + 1] - offsets[b] - request->known[b];
         if (unknown > 0 && unknown_items == SEQREC_UNKNOWN_ERROR) return refuse_unknown(request, b, error);
         request->skipped += unknown;
         if (request->known[b] > request->longest) request->longest = request->known[b];
@@ -100,14 +114,14 @@ static int32_t count_known(sq_request *request, int32_t unknown_items, seqrec_er
 
 static int32_t finds_users(const sq_request *request)
 {
-    return request->model->options.user_embedding != SQ_USER_NONE && request->batch->users != NULL;
+    return request->model->options.user_embedding != SQ_USER_NONE && request->ready == NULL && request->batch->users != NULL;
 }
 
 /* Slots of the users; without a row, or an id, a user is the default one. */
 static void look_up_users(sq_request *request)
 {
     const seqrec_batch *batch = request->batch;
-    if (request->model->options.user_embedding == SQ_USER_NONE) return;
+    if (request->model->options.user_embedding == SQ_USER_NONE || request->ready != NULL) return;
     if (batch->users == NULL) request->strangers = batch->sequences;
     for (int64_t b = 0; batch->users != NULL && b < batch->sequences; b++) {
         request->users[b] = sq_catalogue_find(request->snapshot->users, batch->users[b]);
@@ -153,7 +167,10 @@ int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_reques
     carve(request, &measured, layout, arg);
     SQ_TRY(sq_model_borrow(request->model, measured.peak, &request->arena, error));
     carve(request, &request->arena, layout, arg);
-    look_up(request);
+    if (request->ready != NULL)
+        copy_ready(request);
+    else
+        look_up(request);
     look_up_users(request);
     return count_known(request, unknown_items, error);
 }
@@ -161,7 +178,8 @@ int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_reques
 static void carve_seat(const sq_request *request, sq_arena *arena, size_t users, sq_seat *seat)
 {
     const size_t width = (size_t)request->model->layout.vp, floats = users * SQ_SCORED_ITEMS;
-    sq_encode_scratch_take(arena, request->model, sq_encode_window(request->model, request->longest), &seat->encode);
+    const int64_t longest = request->ready != NULL ? 0 : request->longest;
+    sq_encode_scratch_take(arena, request->model, sq_encode_window(request->model, longest), &seat->encode);
     seat->user = SQ_TAKE(arena, float, width);
     if (users == 0) return;
     sq_scoring_scratch_take(arena, &seat->scoring);
@@ -210,6 +228,10 @@ void sq_request_run(sq_request *request, int64_t tasks, sq_request_body body, vo
 
 void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, float *out)
 {
+    if (request->ready != NULL) {
+        memcpy(out, request->ready->user, (size_t)request->model->layout.vp * sizeof *out);
+        return;
+    }
     const int64_t at = request->batch->offsets[b], n = request->known[b], *asks = request->batch->request_times;
     sq_history history = {.slots = request->slots + at, .n = n, .user = request->users != NULL ? request->users[b] : -1};
     if (request->times != NULL && n > 0) {

@@ -16,6 +16,16 @@ typedef struct sq_seat {
     sq_screen screen; /* for at least SQ_SCREEN_USERS users */
 } sq_seat;
 
+/* A user vector that is there already, what it was made with, and what its history was: in the place of one sequence. */
+typedef struct sq_ready {
+    sq_snapshot *snapshot;
+    const float *user;   /* [padded length of an item's vector] */
+    const int32_t *seen; /* [n] slots of its items, rising */
+    int64_t n;
+    int64_t unknown;  /* events of items that the model does not have */
+    int32_t stranger; /* 1: its user has no row in a model with users */
+} sq_ready;
+
 typedef struct sq_request sq_request;
 /* Carves further memory of a call; run once to measure and once to take. */
 typedef void (*sq_request_layout)(void *arg, sq_arena *arena);
@@ -26,6 +36,7 @@ struct sq_request {
     seqrec_model *model;
     sq_snapshot *snapshot;
     const seqrec_batch *batch;
+    const sq_ready *ready; /* NULL: vectors are made of the batch */
     sq_encoder encoder;
     sq_scoring scoring;
     sq_arena arena;
@@ -44,8 +55,10 @@ struct sq_request {
     void *arg;
 };
 
-/* Takes a snapshot; the batch is well-formed. End the request whatever this and the next two answer. */
-int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch, seqrec_error *error);
+/* Takes a snapshot; the batch is well-formed. With `ready` its snapshot is used, and the batch is one sequence of ready->n events
+ * of which nobody reads more. End the request whatever this and the next two answer. */
+int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch, const sq_ready *ready,
+                        seqrec_error *error);
 /* Takes the memory of the call (layout may be NULL) and resolves the histories. unknown_items = SEQREC_UNKNOWN_ERROR:
  * E_NOT_FOUND names the first unknown id. */
 int32_t sq_request_prepare(sq_request *request, int32_t unknown_items, sq_request_layout layout, void *arg,
@@ -56,7 +69,7 @@ int32_t sq_request_seat(sq_request *request, int64_t tasks, size_t users, seqrec
 void sq_request_run(sq_request *request, int64_t tasks, sq_request_body body, void *arg);
 void sq_request_end(sq_request *request);
 
-/* The user vector of sequence b to out [padded d]. */
+/* The user vector of sequence b to out [padded length of an item's vector]. */
 void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, float *out);
 /* Slots of ids[n]: an unknown one is skipped and counted, or E_NOT_FOUND names it as a member of `list`. *found of slots[n] are
  * filled. */

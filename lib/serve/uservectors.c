@@ -63,7 +63,7 @@ int32_t sq_encode_batch(const seqrec_model *model, const seqrec_batch *batch, co
 {
     call c = {.filter = filter, .out = out};
     begin(&c, batch);
-    int32_t status = sq_request_open(&c.request, model, batch, error);
+    int32_t status = sq_request_open(&c.request, model, batch, NULL, error);
     if (status == SEQREC_OK) status = encode_all(&c, error);
     end(&c, status);
     return status;
@@ -113,13 +113,13 @@ static int32_t score_all(call *c, seqrec_error *error)
     return SEQREC_OK;
 }
 
-int32_t sq_score_candidates(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
-                            const int64_t *offsets, int64_t n, const seqrec_filter *filter, float *scores,
-                            seqrec_error *error)
+int32_t sq_score_candidates(const seqrec_model *model, const seqrec_batch *batch, const sq_ready *ready,
+                            const int64_t *candidates, const int64_t *offsets, int64_t n, const seqrec_filter *filter,
+                            float *scores, seqrec_error *error)
 {
     call c = {.filter = filter, .candidates = candidates, .offsets = offsets, .n = n, .out = scores};
     begin(&c, batch);
-    int32_t status = sq_request_open(&c.request, model, batch, error);
+    int32_t status = sq_request_open(&c.request, model, batch, ready, error);
     if (status == SEQREC_OK) status = score_all(&c, error);
     end(&c, status);
     return status;

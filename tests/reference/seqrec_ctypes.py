@@ -128,6 +128,22 @@ class Evaluation(Sized):
                 ("cold_events", c_int64), ("last_items", c_int64), ("hide_request_time", c_int32), ("instant_sets", c_int32)]
 
 
+class SessionsInfo(Sized):
+    _fields_ = [("struct_size", c_size_t), ("sessions", c_int64), ("cached", c_int64), ("dropped", c_int64),
+                ("cache_bytes", c_size_t), ("event_bytes", c_size_t), ("budget", c_size_t)]
+
+
+class SessionInfo(Sized):
+    _fields_ = [("struct_size", c_size_t), ("rule", c_int32), ("has_user", c_int32), ("user", c_int64),
+                ("events", c_int64), ("cached", c_int64), ("waiting", c_int64), ("cache_bytes", c_size_t),
+                ("event_bytes", c_size_t)]
+
+
+class Decode(Sized):
+    _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
+                ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64)]
+
+
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
 
 H, OUT, ERR = c_void_p, POINTER(c_void_p), POINTER(Error)
@@ -176,6 +192,23 @@ SIGNATURES = {
     "users_width": (c_int64, [H]),
     "users_next": (c_int32, [H, I64P, I64P, c_int64, I64P, ERR]),
     "users_find": (c_int32, [H, c_char_p, I64P, ERR]),
+    "sessions_create": (c_int32, [H, c_size_t, OUT, ERR]),
+    "sessions_release": (None, [H]),
+    "sessions_swap": (c_int32, [H, H, ERR]),
+    "sessions_describe": (c_int32, [H, POINTER(SessionsInfo), ERR]),
+    "session_open": (c_int32, [H, I64P, I64P, I64P, c_int64, c_int32, OUT, ERR]),
+    "session_release": (None, [H]),
+    "session_ask_at": (c_int32, [H, c_int64, ERR]),
+    "session_append": (c_int32, [H, I64P, I64P, c_int64, c_int32, ERR]),
+    "session_topk": (c_int32, [H, c_int64, POINTER(Filter), I64P, F32P, I64P, ERR]),
+    "session_score": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "session_encode": (c_int32, [H, F32P, ERR]),
+    "session_ahead": (c_int32, [H, I64P, c_int64, F32P, ERR]),
+    "session_decode": (c_int32, [H, POINTER(Decode), POINTER(Filter), I64P, F64P, I64P, ERR]),
+    "session_describe": (c_int32, [H, POINTER(SessionInfo), ERR]),
+    "session_save": (c_int32, [H, c_void_p, c_size_t, SIZEP, ERR]),
+    "session_restore": (c_int32, [H, c_void_p, c_size_t, OUT, ERR]),
+    "session_evict": (c_int32, [H, ERR]),
     "dataset_create": (c_int32, [H, POINTER(Batch), OUT, ERR]),
     "dataset_read": (c_int32, [H, c_char_p, POINTER(Reader), OUT, ERR]),
     "dataset_retain": (H, [H]),

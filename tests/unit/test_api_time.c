@@ -291,6 +291,116 @@ START_TEST(a_timed_model_comes_back_from_its_file)
 }
 END_TEST
 
+static const int64_t walked[] = {1, 5, 9, 2, 7, 11, 4, 8, 3, 6, 12, 10}, clock_of[] = {10, 50, 50, 900, 901, 5000, 5001, 5002, 9000, 9100, 9999, 20000};
+
+/* The best five of n events, asked at `ask`. */
+static void best_of(const train_world *w, int64_t n, int64_t ask, int64_t best[5], float scores[5])
+{
+    const int64_t offsets[] = {0, n};
+    int64_t found;
+    const seqrec_batch one = {.struct_size = sizeof one, .sequences = 1, .offsets = offsets, .items = walked, .timestamps = clock_of,
+                              .request_times = &ask};
+    EXPECT(SEQREC_OK, seqrec_topk(w->model, &one, 5, NULL, best, scores, &found, &api.error));
+    ck_assert_int_eq(found, 5);
+}
+
+START_TEST(a_session_keeps_times_and_is_asked_at_one)
+{
+    timed_batch b;
+    const char *const *kinds[] = {timed, hidden, spans};
+    train_world w = open_with_items(kinds[_i]);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    walk_in_time(&b);
+    for (int i = 0; i < 20; i++) step(&w, &b.host.view);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, NULL, NULL, 0, 0, &session, &api.error));
+    for (int64_t n = 1; n <= 12; n++) {
+        int64_t best[5], expected[5], found;
+        float scores[5], wanted[5];
+        EXPECT(SEQREC_OK, seqrec_session_append(session, walked + n - 1, clock_of + n - 1, 1, 0, &api.error));
+        for (int later = 0; later < 2; later++) {
+            const int64_t ask = clock_of[n - 1] + later * 700;
+            if (later) EXPECT(SEQREC_OK, seqrec_session_ask_at(session, ask, &api.error));
+            EXPECT(SEQREC_OK, seqrec_session_topk(session, 5, NULL, best, scores, &found, &api.error));
+            best_of(&w, n, ask, expected, wanted);
+            ck_assert(memcmp(best, expected, sizeof best) == 0 && memcmp(scores, wanted, sizeof scores) == 0);
+        }
+    }
+    const int64_t past = 19999;
+    REFUSED(SEQREC_E_ARGUMENT, "timestamps is NULL", seqrec_session_append(session, walked, NULL, 1, 0, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "timestamps[0] = 19999 is before", seqrec_session_append(session, walked, &past, 1, 0, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "time = 19999 is before", seqrec_session_ask_at(session, past, &api.error));
+    seqrec_session_info info = {.struct_size = sizeof info};
+    EXPECT(SEQREC_OK, seqrec_session_describe(session, &info, &api.error));
+    ck_assert_int_eq(info.events, 12);
+    ck_assert_int_eq(info.rule, SEQREC_SESSION_RECOMPUTES);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    world_close(&w);
+}
+END_TEST
+
+/* A path's items come `interval` seconds apart, the first when the session is asked. */
+START_TEST(a_path_behind_a_timed_session_is_appending_its_items)
+{
+    timed_batch b;
+    train_world w = open_with_items(timed);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL, *other = NULL;
+    walk_in_time(&b);
+    for (int i = 0; i < 20; i++) step(&w, &b.host.view);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, 4, 0, &session, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, 4, 0, &other, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_ask_at(session, 1000, &api.error));
+    const seqrec_decode how = {.struct_size = sizeof how, .steps = 10, .repeats = 1, .interval = 600};
+    int64_t path[10], found;
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, path, NULL, &found, &api.error));
+    for (int64_t i = 0; i < 10; i++) {
+        int64_t best, some;
+        const int64_t now = 1000 + 600 * i;
+        EXPECT(SEQREC_OK, seqrec_session_ask_at(other, now, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_topk(other, 1, NULL, &best, NULL, &some, &api.error));
+        ck_assert_int_eq(best, path[i]);
+        EXPECT(SEQREC_OK, seqrec_session_append(other, &best, &now, 1, 0, &api.error));
+    }
+    seqrec_session_release(session);
+    seqrec_session_release(other);
+    seqrec_sessions_release(pool);
+    world_close(&w);
+}
+END_TEST
+
+/* Events that came without times are told of when a model needs them. */
+START_TEST(a_swap_to_a_timed_model_asks_for_times)
+{
+    train_world w = open_with_items(timed), plain = open_with_items(NULL);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    int64_t best[5], found;
+    seqrec_model *model = NULL;
+    int64_t ids[ITEMS];
+    for (int64_t i = 0; i < ITEMS; i++) ids[i] = i + 1;
+    EXPECT(SEQREC_OK, seqrec_model_create(plain.context, w.config, &model, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_put(model, ids, ITEMS, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_create(plain.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, NULL, 3, 0, &session, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, model, &api.error));
+    REFUSED(SEQREC_E_STATE, "event 2 of the session has no time", seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, plain.model, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    seqrec_model_release(model);
+    world_close(&plain);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(rules_between_options_are_told)
 {
     static const struct {
@@ -325,6 +435,9 @@ int main(void)
     tcase_add_test(tests, held_out_events_at_one_instant_may_be_a_set);
     tcase_add_test(tests, a_dataset_without_times_is_refused_by_a_timed_model);
     tcase_add_loop_test(tests, a_timed_model_comes_back_from_its_file, 0, 3);
+    tcase_add_loop_test(tests, a_session_keeps_times_and_is_asked_at_one, 0, 3);
+    tcase_add_test(tests, a_path_behind_a_timed_session_is_appending_its_items);
+    tcase_add_test(tests, a_swap_to_a_timed_model_asks_for_times);
     tcase_add_test(tests, rules_between_options_are_told);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,412 @@
+/* api: what seqrec.h promises of sessions: statuses, messages, failing allocations, bytes from outside. */
+#include <pthread.h>
+#include <stdio.h>
+#include "api_fixture.h"
+
+enum { ITEMS = 30, BYTES = 48 + 16 * 4 };
+
+static seqrec_sessions *pool;
+static seqrec_session *session;
+static const int64_t history[] = {3, 5, 7, 9}, times[] = {100, 200, -300, 400};
+
+static void make_model(const char *const *settings)
+{
+    int64_t ids[ITEMS];
+    for (; settings && *settings; settings += 2) api_set(settings[0], settings[1]);
+    EXPECT(SEQREC_OK, seqrec_model_create(api.context, api.config, &api.model, &api.error));
+    for (int64_t i = 0; i < ITEMS; i++) ids[i] = i;
+    EXPECT(SEQREC_OK, seqrec_items_put(api.model, ids, ITEMS, NULL, &api.error));
+}
+
+static void open_all(void)
+{
+    static const char *const settings[] = {"position", "none", "init", "normal", "init_std", "0.4", NULL};
+    api_open_tied();
+    seqrec_model_release(api.model);
+    make_model(settings);
+    EXPECT(SEQREC_OK, seqrec_sessions_create(api.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK,
+           seqrec_session_open(pool, NULL, history, times, 4, SEQREC_UNKNOWN_ERROR, &session, &api.error));
+}
+
+static void close_all(void)
+{
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    pool = NULL;
+    session = NULL;
+    api_close();
+}
+
+/* The session answers, and as before. */
+static void expect_usable(void)
+{
+    static float first[3];
+    static int32_t known = 0;
+    float now[3];
+    EXPECT(SEQREC_OK, seqrec_session_encode(session, now, &api.error));
+    if (known) ck_assert_mem_eq(now, first, sizeof now);
+    memcpy(first, now, sizeof now);
+    known = 1;
+}
+
+START_TEST(bad_arguments_name_the_value_and_the_rule)
+{
+    int64_t items[ITEMS + 1], found;
+    float out[ITEMS * 3];
+    seqrec_session *other = NULL;
+    seqrec_sessions *none = NULL;
+    seqrec_session_info info = {.struct_size = 8};
+    seqrec_sessions_info pool_info = {.struct_size = 8};
+    expect_usable();
+    REFUSED(SEQREC_E_ARGUMENT, "model is NULL", seqrec_sessions_create(NULL, 0, &none, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL", seqrec_sessions_create(api.model, 0, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "sessions is NULL", seqrec_sessions_swap(NULL, api.model, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "model is NULL", seqrec_sessions_swap(pool, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "struct_size is 8", seqrec_sessions_describe(pool, &pool_info, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL", seqrec_sessions_describe(pool, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "sessions is NULL", seqrec_session_open(NULL, NULL, NULL, NULL, 0, 0, &other, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL", seqrec_session_open(pool, NULL, NULL, NULL, 0, 0, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "n = -1", seqrec_session_open(pool, NULL, history, NULL, -1, 0, &other, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "items is NULL for 2", seqrec_session_append(session, NULL, NULL, 2, 0, &api.error));
+    REFUSED(SEQREC_E_RANGE, "unknown_items = 7", seqrec_session_append(session, history, NULL, 1, 7, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "session is NULL", seqrec_session_append(NULL, history, NULL, 1, 0, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "item 77 (items[1])",
+            seqrec_session_append(session, (int64_t[]){4, 77}, NULL, 2, SEQREC_UNKNOWN_ERROR, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "item 77",
+            seqrec_session_open(pool, NULL, (int64_t[]){77}, NULL, 1, SEQREC_UNKNOWN_ERROR, &other, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "k = -1", seqrec_session_topk(session, -1, NULL, items, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "items is NULL", seqrec_session_topk(session, 1, NULL, NULL, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "found is NULL", seqrec_session_topk(session, 1, NULL, items, NULL, NULL, &api.error));
+    REFUSED(SEQREC_E_RANGE, "k = 31 is above the 30 items",
+            seqrec_session_topk(session, ITEMS + 1, NULL, items, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "n = -2", seqrec_session_score(session, history, -2, out, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "candidates is NULL", seqrec_session_score(session, NULL, 2, out, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "scores is NULL", seqrec_session_score(session, history, 2, NULL, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "item 99 (candidates[0])",
+            seqrec_session_score(session, (int64_t[]){99}, 1, out, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL", seqrec_session_ahead(session, history, 2, NULL, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "item 98 (candidates[1])",
+            seqrec_session_ahead(session, (int64_t[]){1, 98}, 2, out, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL", seqrec_session_encode(session, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "struct_size is 8", seqrec_session_describe(session, &info, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "out is NULL for 9 bytes", seqrec_session_save(session, NULL, 9, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "bytes is NULL", seqrec_session_restore(pool, NULL, 9, &other, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "session is NULL", seqrec_session_evict(NULL, &api.error));
+    seqrec_session_release(NULL);
+    seqrec_sessions_release(NULL);
+    EXPECT(SEQREC_OK, seqrec_session_topk(session, 0, NULL, NULL, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 0);
+    EXPECT(SEQREC_OK, seqrec_session_score(session, NULL, 0, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_append(session, NULL, NULL, 0, 0, &api.error));
+    ck_assert(other == NULL && none == NULL);
+    expect_usable();
+}
+END_TEST
+
+START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
+{
+    int64_t items[8], found = -3;
+    const seqrec_filter filter = {.struct_size = sizeof filter, .allow = history, .allow_count = 4};
+    seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_BEAM, .steps = 2, .width = 2};
+#define WITH(field, value, status, hint)                                                                               \
+    do {                                                                                                               \
+        seqrec_decode bad = how;                                                                                       \
+        bad.field = (value);                                                                                           \
+        REFUSED(status, hint, seqrec_session_decode(session, &bad, NULL, items, NULL, &found, &api.error));            \
+    } while (0)
+    expect_usable();
+    WITH(struct_size, 16, SEQREC_E_ARGUMENT, "decode.struct_size is 16");
+    WITH(method, 3, SEQREC_E_RANGE, "decode.method = 3");
+    WITH(method, SEQREC_DECODE_GREEDY, SEQREC_E_ARGUMENT, "decode.width = 2");
+    WITH(repeats, 2, SEQREC_E_RANGE, "decode.repeats = 2");
+    WITH(steps, -1, SEQREC_E_RANGE, "decode.steps = -1");
+    WITH(steps, 4097, SEQREC_E_RANGE, "decode.steps = 4097");
+    WITH(steps, 31, SEQREC_E_ARGUMENT, "leaves 30 items; a path of 31 steps without repeats needs 31");
+    WITH(width, 4097, SEQREC_E_RANGE, "decode.width = 4097");
+    WITH(top_k, -1, SEQREC_E_RANGE, "decode.top_k = -1");
+    WITH(top_k, 4, SEQREC_E_ARGUMENT, "decode.top_k = 4");
+    WITH(temperature, -1, SEQREC_E_RANGE, "decode.temperature = -1");
+    WITH(temperature, 0.0 / 0.0, SEQREC_E_RANGE, "decode.temperature = ");
+    REFUSED(SEQREC_E_ARGUMENT, "decode is NULL", seqrec_session_decode(session, NULL, NULL, items, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "items is NULL", seqrec_session_decode(session, &how, NULL, NULL, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "found is NULL", seqrec_session_decode(session, &how, NULL, items, NULL, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "session is NULL", seqrec_session_decode(NULL, &how, NULL, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, -3);
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, &filter, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 2);
+    for (int32_t i = 0; i < 4; i++) ck_assert(items[i] == 3 || items[i] == 5 || items[i] == 7 || items[i] == 9);
+    how = (seqrec_decode){.struct_size = sizeof how}; /* zero: the best item */
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(session, 1, NULL, items + 1, NULL, &found, &api.error));
+    ck_assert_int_eq(items[0], items[1]);
+    expect_usable();
+}
+END_TEST
+
+START_TEST(filters_that_leave_nothing_are_refused)
+{
+    int64_t items[ITEMS], found = -5, all[ITEMS], skipped = -1;
+    seqrec_filter filter = {.struct_size = sizeof filter, .deny = all, .deny_count = ITEMS, .skipped = &skipped};
+    expect_usable();
+    for (int64_t i = 0; i < ITEMS; i++) all[i] = i;
+    REFUSED(SEQREC_E_ARGUMENT, "leaves none of the 30 items",
+            seqrec_session_topk(session, 3, &filter, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, -5);
+    filter = (seqrec_filter){.struct_size = sizeof filter, .allow = history, .allow_count = 4, .exclude_seen = 1};
+    REFUSED(SEQREC_E_ARGUMENT, "leaves none", seqrec_session_topk(session, 3, &filter, items, NULL, &found, &api.error));
+    filter.exclude_seen = 0;
+    EXPECT(SEQREC_OK, seqrec_session_topk(session, 6, &filter, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 4);
+    filter.unknown_items = 5;
+    REFUSED(SEQREC_E_RANGE, "unknown_items = 5", seqrec_session_topk(session, 3, &filter, items, NULL, &found, &api.error));
+    expect_usable();
+}
+END_TEST
+
+START_TEST(unknown_events_wait_for_their_item)
+{
+    int64_t items[ITEMS], found, skipped = -1, strangers = -1;
+    const int64_t late = 77;
+    float out[3], expected[3];
+    const int64_t offsets[] = {0, 3}, seen[] = {9, 77, 2};
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = seen};
+    seqrec_filter filter = {
+        .struct_size = sizeof filter, .exclude_seen = 1, .skipped = &skipped, .strangers = &strangers};
+    seqrec_session *one = NULL;
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, seen, NULL, 3, SEQREC_UNKNOWN_SKIP, &one, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(one, 28, &filter, items, NULL, &found, &api.error));
+    ck_assert(found == 28 && skipped == 1 && strangers == 0);
+    filter.unknown_items = SEQREC_UNKNOWN_ERROR;
+    REFUSED(SEQREC_E_NOT_FOUND, "1 events of the session",
+            seqrec_session_topk(one, 3, &filter, items, NULL, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_put(api.model, &late, 1, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(one, 28, &filter, items, NULL, &found, &api.error));
+    ck_assert(found == 28 && skipped == 0); /* of 31 items 3 were seen */
+    EXPECT(SEQREC_OK, seqrec_session_encode(one, out, &api.error));
+    EXPECT(SEQREC_OK, seqrec_encode(api.model, &batch, NULL, expected, &api.error));
+    for (int32_t i = 0; i < 3; i++) ck_assert(out[i] - expected[i] < 1e-5f && expected[i] - out[i] < 1e-5f);
+    seqrec_session_release(one);
+}
+END_TEST
+
+START_TEST(an_evicted_session_can_only_be_released)
+{
+    int64_t items[3], found;
+    float out[9];
+    unsigned char bytes[BYTES];
+    seqrec_session_info info = {.struct_size = sizeof info};
+    seqrec_sessions_info pool_info = {.struct_size = sizeof pool_info};
+    EXPECT(SEQREC_OK, seqrec_session_encode(session, out, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_evict(session, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_describe(pool, &pool_info, &api.error));
+    ck_assert(pool_info.sessions == 1 && pool_info.cache_bytes == 0 && pool_info.event_bytes == 0);
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_append(session, history, NULL, 1, 0, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_topk(session, 3, NULL, items, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_score(session, history, 3, out, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_encode(session, out, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_ahead(session, history, 3, out, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_save(session, bytes, sizeof bytes, NULL, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_describe(session, &info, &api.error));
+    REFUSED(SEQREC_E_STATE, "was evicted", seqrec_session_evict(session, &api.error));
+}
+END_TEST
+
+START_TEST(a_session_outlives_the_handles_of_its_pool_and_model)
+{
+    expect_usable();
+    seqrec_sessions_release(pool);
+    seqrec_model_release(api.model);
+    pool = NULL;
+    api.model = NULL;
+    expect_usable();
+}
+END_TEST
+
+/* ---- bytes ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(bytes_bring_back_user_events_and_times)
+{
+    unsigned char bytes[BYTES], again[BYTES];
+    size_t needed = 0;
+    const int64_t user = -12;
+    seqrec_session *one = NULL, *two = NULL;
+    seqrec_session_info info = {.struct_size = sizeof info};
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, &user, history, times, 4, SEQREC_UNKNOWN_ERROR, &one, &api.error));
+    REFUSED(SEQREC_E_RANGE, "112 bytes, room is for 111", seqrec_session_save(one, bytes, BYTES - 1, &needed, &api.error));
+    ck_assert_uint_eq(needed, BYTES);
+    REFUSED(SEQREC_E_RANGE, "room is for 0", seqrec_session_save(one, NULL, 0, &needed, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_save(one, bytes, BYTES, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_restore(pool, bytes, BYTES, &two, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_describe(two, &info, &api.error));
+    ck_assert(info.has_user == 1 && info.user == -12 && info.events == 4 && info.waiting == 4);
+    EXPECT(SEQREC_OK, seqrec_session_save(two, again, BYTES, NULL, &api.error));
+    ck_assert_mem_eq(bytes, again, BYTES);
+    seqrec_session_release(one);
+    seqrec_session_release(two);
+}
+END_TEST
+
+START_TEST(damaged_bytes_are_refused_and_leave_nothing)
+{
+    unsigned char bytes[BYTES], bad[BYTES];
+    seqrec_session *other = NULL;
+    EXPECT(SEQREC_OK, seqrec_session_save(session, bytes, BYTES, NULL, &api.error));
+    const int64_t before = atomic_load(&api.memory.blocks);
+    for (size_t n = 0; n < BYTES; n++)
+        EXPECT(SEQREC_E_FORMAT, seqrec_session_restore(pool, bytes, n, &other, &api.error));
+    for (size_t i = 0; i < BYTES * 8; i++) {
+        memcpy(bad, bytes, BYTES);
+        bad[i / 8] ^= (unsigned char)(1u << i % 8);
+        EXPECT(SEQREC_E_FORMAT, seqrec_session_restore(pool, bad, BYTES, &other, &api.error));
+    }
+    ck_assert_ptr_null(other);
+    ck_assert_int_eq(atomic_load(&api.memory.blocks), before);
+    REFUSED(SEQREC_E_FORMAT, "byte 0", seqrec_session_restore(pool, "nothing", 7, &other, &api.error));
+}
+END_TEST
+
+START_TEST(bytes_of_another_model_are_refused)
+{
+    static const char *const settings[] = {"dim", "5", NULL};
+    unsigned char bytes[BYTES];
+    seqrec_session *other = NULL;
+    seqrec_model *first = api.model;
+    EXPECT(SEQREC_OK, seqrec_session_save(session, bytes, BYTES, NULL, &api.error));
+    make_model(settings);
+    EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, api.model, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "of another model", seqrec_session_restore(pool, bytes, BYTES, &other, &api.error));
+    EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, first, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_restore(pool, bytes, BYTES, &other, &api.error));
+    seqrec_session_release(other);
+    seqrec_model_release(first);
+}
+END_TEST
+
+START_TEST(a_model_of_another_context_is_refused)
+{
+    seqrec_context *context = NULL;
+    seqrec_model *model = NULL;
+    EXPECT(SEQREC_OK, seqrec_context_create(&api.allocator, NULL, 0, NULL, NULL, &context, &api.error));
+    EXPECT(SEQREC_OK, seqrec_model_create(context, api.config, &model, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "another context", seqrec_sessions_swap(pool, model, &api.error));
+    seqrec_model_release(model);
+    seqrec_context_release(context);
+    expect_usable();
+}
+END_TEST
+
+/* ---- memory that fails ---------------------------------------------------------------------------------------------- */
+
+static int32_t fresh_read(int32_t which)
+{
+    const seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_SAMPLE, .steps = 3, .width = 2, .top_k = 5};
+    int64_t items[6], found;
+    float out[12];
+    seqrec_session *one = NULL;
+    seqrec_sessions *fresh = NULL;
+    int32_t status = seqrec_sessions_create(api.model, SIZE_MAX, &fresh, &api.error);
+    if (status == SEQREC_OK) status = seqrec_session_open(fresh, NULL, history, times, 4, 0, &one, &api.error);
+    if (status == SEQREC_OK && which == 0) status = seqrec_session_topk(one, 3, NULL, items, NULL, &found, &api.error);
+    if (status == SEQREC_OK && which == 1) status = seqrec_session_score(one, history, 4, out, &api.error);
+    if (status == SEQREC_OK && which == 2) status = seqrec_session_ahead(one, history, 4, out, &api.error);
+    if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, &found, &api.error);
+    seqrec_session_release(one);
+    seqrec_sessions_release(fresh);
+    return status;
+}
+
+static int32_t restore_saved(const unsigned char *bytes)
+{
+    seqrec_session *one = NULL;
+    const int32_t status = seqrec_session_restore(pool, bytes, BYTES, &one, &api.error);
+    seqrec_session_release(one);
+    return status;
+}
+
+/* Arenas that the model keeps between calls are blocks too: only the state of sessions is looked at. */
+START_TEST(whatever_allocation_fails_the_call_fails_and_the_session_stays)
+{
+    unsigned char bytes[BYTES];
+    expect_usable();
+    for (int32_t which = 0; which < 4; which++)
+        for (int64_t n = 0;; n++) {
+            atomic_store(&api.memory.to_fail, n);
+            const int32_t status = fresh_read(which);
+            const int32_t reached = atomic_load(&api.memory.to_fail) < 0;
+            atomic_store(&api.memory.to_fail, -1);
+            ck_assert_int_eq(status, reached ? SEQREC_E_MEMORY : SEQREC_OK);
+            expect_usable();
+            if (!reached) break;
+            ck_assert_int_lt(n, 40);
+        }
+    EXPECT(SEQREC_OK, seqrec_session_save(session, bytes, BYTES, NULL, &api.error));
+    EACH_ALLOCATION_FAILS(restore_saved(bytes), expect_usable(), (void)0);
+    EACH_ALLOCATION_FAILS(fresh_read(4), expect_usable(), (void)0);
+}
+END_TEST
+
+/* A read that fails for want of memory is made good by the next. */
+START_TEST(a_read_that_failed_can_be_repeated)
+{
+    float out[3], expected[3];
+    for (int64_t n = 0; n < 30; n++) {
+        seqrec_session *one = NULL, *other = NULL;
+        EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, history, NULL, 2, 0, &one, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, history, NULL, 4, 0, &other, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_encode(other, expected, &api.error));
+        if (n % 2) EXPECT(SEQREC_OK, seqrec_session_encode(one, out, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_append(one, history + 2, NULL, 2, 0, &api.error));
+        atomic_store(&api.memory.to_fail, n / 2);
+        const int32_t status = seqrec_session_encode(one, out, &api.error);
+        ck_assert(status == SEQREC_OK || status == SEQREC_E_MEMORY);
+        atomic_store(&api.memory.to_fail, -1);
+        EXPECT(SEQREC_OK, seqrec_session_encode(one, out, &api.error));
+        ck_assert_mem_eq(out, expected, sizeof out);
+        seqrec_session_release(one);
+        seqrec_session_release(other);
+    }
+}
+END_TEST
+
+/* ---- a process that forked ------------------------------------------------------------------------------------------ */
+
+static int in_child(void)
+{
+    float out[3];
+    if (seqrec_session_encode(session, out, NULL) != SEQREC_E_STATE) return 1;
+    if (seqrec_session_append(session, history, NULL, 1, 0, NULL) != SEQREC_E_STATE) return 2;
+    return seqrec_sessions_swap(pool, api.model, NULL) != SEQREC_E_STATE;
+}
+
+START_TEST(a_forked_child_is_refused)
+{
+    ck_assert_int_eq(api_in_child(in_child), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("api_session");
+    tcase_add_checked_fixture(tests, open_all, close_all);
+    tcase_add_test(tests, bad_arguments_name_the_value_and_the_rule);
+    tcase_add_test(tests, bad_ways_of_decoding_name_the_value_and_the_rule);
+    tcase_add_test(tests, filters_that_leave_nothing_are_refused);
+    tcase_add_test(tests, unknown_events_wait_for_their_item);
+    tcase_add_test(tests, an_evicted_session_can_only_be_released);
+    tcase_add_test(tests, a_session_outlives_the_handles_of_its_pool_and_model);
+    tcase_add_test(tests, bytes_bring_back_user_events_and_times);
+    tcase_add_test(tests, damaged_bytes_are_refused_and_leave_nothing);
+    tcase_add_test(tests, bytes_of_another_model_are_refused);
+    tcase_add_test(tests, a_model_of_another_context_is_refused);
+    tcase_add_test(tests, whatever_allocation_fails_the_call_fails_and_the_session_stays);
+    tcase_add_test(tests, a_read_that_failed_can_be_repeated);
+    tcase_add_test(tests, a_forked_child_is_refused);
+    Suite *suite = suite_create("api_session");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

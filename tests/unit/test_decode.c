@@ -1,0 +1,305 @@
+/* unit: paths behind a session against sessions that the same items are appended to, and against every path there is. */
+#include "session_world.h"
+
+enum { STEPS = 6, FEW = 9 };
+
+static seqrec_decode how_of(int32_t method, int64_t width, int64_t steps)
+{
+    return (seqrec_decode){.struct_size = sizeof(seqrec_decode), .method = method, .width = width, .steps = steps};
+}
+
+/* Log probabilities of all items behind a session; those that may not follow have -Inf. */
+static void outlook_of(seqrec_session *session, const uint8_t *barred, int64_t items, double temperature, double *out)
+{
+    int64_t all[ITEMS];
+    float scores[ITEMS];
+    double sum = 0, most = -INFINITY;
+    for (int64_t i = 0; i < items; i++) all[i] = i;
+    good(seqrec_session_score(session, all, items, scores, &failure));
+    for (int64_t i = 0; i < items; i++)
+        if (!barred[i]) most = fmax(most, (double)scores[i] / temperature);
+    for (int64_t i = 0; i < items; i++)
+        if (!barred[i]) sum += exp((double)scores[i] / temperature - most);
+    for (int64_t i = 0; i < items; i++)
+        out[i] = barred[i] ? -INFINITY : (double)scores[i] / temperature - most - log(sum);
+}
+
+/* Walks a path item by item on a copy of the session; its log probability. Each item is to be the best when `best`. */
+static double walk(seqrec_sessions *pool, seqrec_session *session, const int64_t *path, int64_t steps, int32_t repeats,
+                   double temperature, int32_t best)
+{
+    seqrec_session *copy = copy_of(pool, session);
+    uint8_t barred[ITEMS] = {0};
+    double total = 0, out[ITEMS];
+    for (int64_t h = 0; h < steps; h++) {
+        outlook_of(copy, barred, ITEMS, temperature, out);
+        total += out[path[h]];
+        for (int64_t i = 0; best && i < ITEMS; i++) ck_assert_double_ge(out[path[h]] + 1e-4, out[i]);
+        if (!repeats) barred[path[h]] = 1;
+        append(copy, path + h, 1);
+    }
+    seqrec_session_release(copy);
+    return total;
+}
+
+/* From short histories, and across the place where windows drop their older half. */
+START_TEST(paths_are_what_appending_their_items_gives)
+{
+    static const int64_t lengths[] = {0, 1, 5, 8, 9, 12};
+    small_model s = open_model(schemes[_i].settings, NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[7 * STEPS], found;
+    double log_probabilities[7];
+    fill_items(items);
+    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+        seqrec_session *session = session_of(pool, items, lengths[n]);
+        seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 0, STEPS);
+        good(seqrec_session_decode(session, &how, NULL, paths, log_probabilities, &found, &failure));
+        ck_assert_int_eq(found, 1);
+        const double alone = walk(pool, session, paths, STEPS, 0, 1, 1);
+        ck_assert_double_eq_tol(log_probabilities[0], alone, 1e-4);
+        how = how_of(SEQREC_DECODE_BEAM, 7, STEPS);
+        how.repeats = 1;
+        good(seqrec_session_decode(session, &how, NULL, paths, log_probabilities, &found, &failure));
+        ck_assert_int_eq(found, 7);
+        for (int64_t i = 0; i < 7; i++) {
+            ck_assert(i == 0 || log_probabilities[i] <= log_probabilities[i - 1]);
+            ck_assert_double_eq_tol(log_probabilities[i], walk(pool, session, paths + i * STEPS, STEPS, 1, 1, 0), 1e-4);
+        }
+        how = how_of(SEQREC_DECODE_SAMPLE, 7, STEPS);
+        how.temperature = 1.5;
+        good(seqrec_session_decode(session, &how, NULL, paths, log_probabilities, &found, &failure));
+        ck_assert_int_eq(found, 7);
+        for (int64_t i = 0; i < 7; i += 3)
+            ck_assert_double_eq_tol(log_probabilities[i], walk(pool, session, paths + i * STEPS, STEPS, 0, 1.5, 0), 1e-4);
+        seqrec_session_release(session);
+    }
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* With an allow list of FEW items every path of three can be tried: a beam as wide as the paths of two steps finds the best. */
+START_TEST(a_beam_that_is_wide_enough_finds_the_best_of_all_paths)
+{
+    small_model s = open_model("position=none relative=alibi", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], allowed[FEW], paths[FEW * FEW * 3], found;
+    double log_probabilities[FEW * FEW], out[ITEMS], best = -INFINITY;
+    uint8_t barred[ITEMS];
+    fill_items(items);
+    for (int64_t i = 0; i < FEW; i++) allowed[i] = 10 * i;
+    const seqrec_filter filter = {.struct_size = sizeof filter, .allow = allowed, .allow_count = FEW};
+    seqrec_session *session = session_of(pool, items, 6);
+    const seqrec_decode how = how_of(SEQREC_DECODE_BEAM, FEW * FEW, 3);
+    good(seqrec_session_decode(session, &how, &filter, paths, log_probabilities, &found, &failure));
+    ck_assert_int_eq(found, FEW * FEW);
+    for (int64_t a = 0; a < FEW; a++)
+        for (int64_t b = 0; b < FEW; b++) {
+            if (a == b) continue;
+            seqrec_session *copy = copy_of(pool, session);
+            const int64_t two[] = {allowed[a], allowed[b]};
+            double total = 0;
+            for (int64_t i = 0; i < ITEMS; i++) barred[i] = i % 10 != 0;
+            for (int64_t h = 0; h < 2; h++) {
+                outlook_of(copy, barred, ITEMS, 1, out);
+                total += out[two[h]];
+                barred[two[h]] = 1;
+                append(copy, two + h, 1);
+            }
+            outlook_of(copy, barred, ITEMS, 1, out);
+            for (int64_t i = 0; i < FEW; i++) best = fmax(best, total + out[allowed[i]]);
+            seqrec_session_release(copy);
+        }
+    ck_assert_double_eq_tol(log_probabilities[0], best, 1e-4);
+    for (int64_t i = 0; i < found; i++) /* no two are the same */
+        for (int64_t j = 0; j < i; j++) ck_assert(memcmp(paths + 3 * i, paths + 3 * j, 3 * sizeof *paths) != 0);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* Chi-square of the first two items of 4,096 paths: its mean is the degrees of freedom, its deviation the root of twice them. */
+static void expect_frequencies(int64_t top_k, double temperature)
+{
+    enum { PATHS = 4096 };
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    static int64_t paths[PATHS], items[MOST];
+    int64_t found, counts[ITEMS] = {0}, freedom = -1;
+    double out[ITEMS], square = 0, kept = 0, lowest = -INFINITY;
+    uint8_t barred[ITEMS] = {0};
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 6);
+    seqrec_decode how = how_of(SEQREC_DECODE_SAMPLE, PATHS, 1);
+    how.top_k = top_k;
+    how.temperature = temperature;
+    how.seed = 7;
+    good(seqrec_session_decode(session, &how, NULL, paths, NULL, &found, &failure));
+    for (int64_t i = 0; i < PATHS; i++) counts[paths[i]]++;
+    outlook_of(session, barred, ITEMS, temperature, out);
+    for (int64_t k = 0; k < top_k; k++) { /* the k-th largest */
+        double next = -INFINITY;
+        for (int64_t i = 0; i < ITEMS; i++)
+            if (k == 0 || out[i] < lowest) next = fmax(next, out[i]);
+        lowest = next;
+    }
+    for (int64_t i = 0; i < ITEMS; i++)
+        if (top_k == 0 || out[i] >= lowest) kept += exp(out[i]);
+    for (int64_t i = 0; i < ITEMS; i++) {
+        if (top_k != 0 && out[i] < lowest) {
+            ck_assert_int_eq(counts[i], 0);
+            continue;
+        }
+        const double expected = PATHS * exp(out[i]) / kept;
+        if (expected < 5) continue;
+        square += ((double)counts[i] - expected) * ((double)counts[i] - expected) / expected;
+        freedom++;
+    }
+    ck_assert_int_gt(freedom, 3);
+    ck_assert_msg(square < (double)freedom + 5 * sqrt(2.0 * (double)freedom), "chi-square %g of %d", square, (int)freedom);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+
+START_TEST(items_are_drawn_by_their_probabilities)
+{
+    expect_frequencies(0, 3);
+    expect_frequencies(0, 0.8);
+    expect_frequencies(6, 4);
+}
+END_TEST
+
+/* A table of three chunks, by bins of fifty slots. */
+START_TEST(items_of_all_chunks_are_drawn_by_their_probabilities)
+{
+    enum { MANY = 2600, PATHS = 4096, BIN = 50 };
+    const sq_options o = options_of("position=none");
+    small_model s = small_open(&o, 0, MANY);
+    small_weights(&s);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    static int64_t paths[PATHS], all[MANY];
+    static float scores[MANY];
+    int64_t items[MOST], found, counts[MANY / BIN] = {0};
+    double weights[MANY / BIN] = {0}, sum = 0, square = 0;
+    fill_items(items);
+    for (int64_t i = 0; i < MANY; i++) all[i] = i;
+    seqrec_session *session = session_of(pool, items, 6);
+    seqrec_decode how = how_of(SEQREC_DECODE_SAMPLE, PATHS, 1);
+    how.temperature = 2;
+    good(seqrec_session_decode(session, &how, NULL, paths, NULL, &found, &failure));
+    good(seqrec_session_score(session, all, MANY, scores, &failure));
+    for (int64_t i = 0; i < PATHS; i++) counts[paths[i] / BIN]++;
+    for (int64_t i = 0; i < MANY; i++) {
+        weights[i / BIN] += exp((double)scores[i] / 2);
+        sum += exp((double)scores[i] / 2);
+    }
+    for (int64_t b = 0; b < MANY / BIN; b++) {
+        const double expected = PATHS * weights[b] / sum;
+        square += ((double)counts[b] - expected) * ((double)counts[b] - expected) / expected;
+    }
+    const double freedom = MANY / BIN - 1;
+    ck_assert_msg(square < freedom + 5 * sqrt(2 * freedom), "chi-square %g of %g", square, freedom);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* The same paths whatever the threads and however many are asked for; other seeds give others. */
+START_TEST(drawn_paths_depend_on_seed_and_number_alone)
+{
+    static int64_t first[40 * STEPS], paths[40 * STEPS];
+    static double first_log[40], logs[40];
+    int64_t items[MOST], found;
+    fill_items(items);
+    for (int32_t threads = 0; threads <= 3; threads++) {
+        const sq_options o = options_of("position=start max_length=12 relative=t5");
+        small_model s = small_open(&o, threads, ITEMS);
+        small_weights(&s);
+        seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+        seqrec_session *session = session_of(pool, items, 9);
+        for (int32_t method = SEQREC_DECODE_BEAM; method <= SEQREC_DECODE_SAMPLE; method++) {
+            seqrec_decode how = how_of(method, 40, STEPS);
+            static int64_t kept[2][40 * STEPS];
+            good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+            if (threads == 0) memcpy(kept[method - 1], paths, sizeof paths);
+            ck_assert_mem_eq(kept[method - 1], paths, sizeof paths);
+        }
+        if (threads == 0) {
+            memcpy(first, paths, sizeof paths);
+            memcpy(first_log, logs, sizeof logs);
+        }
+        ck_assert_mem_eq(first_log, logs, sizeof logs);
+        seqrec_decode fewer = how_of(SEQREC_DECODE_SAMPLE, 5, STEPS);
+        good(seqrec_session_decode(session, &fewer, NULL, paths, NULL, &found, &failure));
+        ck_assert_mem_eq(first, paths, 5 * STEPS * sizeof *paths);
+        fewer.seed = 1;
+        good(seqrec_session_decode(session, &fewer, NULL, paths, NULL, &found, &failure));
+        ck_assert(memcmp(first, paths, 5 * STEPS * sizeof *paths) != 0);
+        seqrec_session_release(session);
+        seqrec_sessions_release(pool);
+        small_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(filters_hold_in_every_step_and_items_come_once)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], deny[ITEMS], paths[20 * 30], found, skipped = -1, copies = 0;
+    float before[WIDEST], after[WIDEST];
+    fill_items(items);
+    for (int64_t i = 0; i < 40; i++) deny[i] = i;
+    deny[40] = 12345;
+    seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1, .deny = deny, .deny_count = 41, .skipped = &skipped};
+    seqrec_session *session = session_of(pool, items, 8);
+    encode(session, before);
+    for (int32_t method = 0; method <= SEQREC_DECODE_SAMPLE; method++) {
+        seqrec_decode how = how_of(method, method == 0 ? 1 : 20, 30);
+        good(seqrec_session_decode(session, &how, &filter, paths, NULL, &found, &failure));
+        ck_assert_int_eq(skipped, 1);
+        for (int64_t i = 0; i < found * 30; i++) {
+            ck_assert_int_ge(paths[i], 40);
+            for (int64_t e = 0; e < 8; e++) ck_assert_int_ne(paths[i], items[e]);
+            for (int64_t j = i / 30 * 30; j < i; j++) ck_assert_int_ne(paths[i], paths[j]);
+        }
+        how.repeats = 1;
+        good(seqrec_session_decode(session, &how, &filter, paths, NULL, &found, &failure));
+        for (int64_t i = 0; i < found * 30; i++)
+            for (int64_t j = i / 30 * 30; j < i; j++) copies += paths[i] == paths[j];
+    }
+    ck_assert_int_gt(copies, 0);
+    encode(session, after);
+    ck_assert_mem_eq(before, after, 20 * sizeof *after);
+    seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 1, 60);
+    found = -7;
+    ck_assert_int_eq(seqrec_session_decode(session, &how, &filter, paths, NULL, &found, &failure), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(failure.message, "a path of 60 steps without repeats needs 60"));
+    ck_assert_int_eq(found, -7);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("decode");
+    tcase_add_loop_test(tests, paths_are_what_appending_their_items_gives, 0, SCHEMES);
+    tcase_add_test(tests, a_beam_that_is_wide_enough_finds_the_best_of_all_paths);
+    tcase_add_test(tests, items_are_drawn_by_their_probabilities);
+    tcase_add_test(tests, items_of_all_chunks_are_drawn_by_their_probabilities);
+    tcase_add_test(tests, drawn_paths_depend_on_seed_and_number_alone);
+    tcase_add_test(tests, filters_hold_in_every_step_and_items_come_once);
+    Suite *suite = suite_create("decode");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
