@@ -74,6 +74,21 @@ static int show(seqrec_session *session, int64_t visitor, int64_t event, int64_t
     return present;
 }
 
+/* How the visitor may go on: the two most probable ways of several items found by a beam. */
+static void look_ahead(seqrec_session *session, int64_t visitor)
+{
+    int64_t paths[2 * LIST], found = 0;
+    double logs[2];
+    const seqrec_decode decode = {
+        .struct_size = sizeof decode, .method = SEQREC_DECODE_BEAM, .width = 2, .steps = LIST};
+    must(seqrec_session_decode(session, &decode, NULL, paths, logs, &found, &failure));
+    for (int64_t p = 0; p < found; p++) {
+        printf("visitor %" PRId64 " may go on (log p %6.2f):", visitor, logs[p]);
+        for (int64_t i = 0; i < LIST; i++) printf(" %" PRId64, paths[p * LIST + i]);
+        putchar('\n');
+    }
+}
+
 /* A server that goes down hands its visitors over as bytes. */
 static seqrec_session *move(seqrec_sessions *pool, seqrec_session *session)
 {
@@ -112,6 +127,7 @@ int main(void)
         }
         if (event == 23) sessions[0] = move(pool, sessions[0]);
     }
+    for (int64_t v = 0; v < VISITORS; v++) look_ahead(sessions[v], v);
     must(seqrec_sessions_describe(pool, &info, &failure));
     printf("%" PRId64 " sessions, caches of %zu bytes\n", info.sessions, info.cache_bytes);
 

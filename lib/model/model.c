@@ -289,10 +289,13 @@ int32_t sq_model_borrow(seqrec_model *model, size_t bytes, sq_arena *out, seqrec
     return status;
 }
 
+#define IDLE_BYTES ((size_t)64 << 20)
+
 void sq_model_return(seqrec_model *model, sq_arena *arena)
 {
+    if (arena->base == NULL) return;
     sq_lock_take(&model->arenas_lock);
-    int32_t kept = model->idle < SQ_IDLE_ARENAS;
+    int32_t kept = arena->capacity <= IDLE_BYTES && model->idle < SQ_IDLE_ARENAS;
     if (kept) model->arenas[model->idle++] = *arena;
     sq_lock_give(&model->arenas_lock);
     if (!kept) sq_arena_free(arena, &model->context->memory);

@@ -89,7 +89,8 @@ void sq_weights_release(const sq_memory *memory, sq_weights *weights);
  * from then on: publishing does it, and who reads a snapshot of a trainer. */
 int32_t sq_weights_settle(const seqrec_model *model, sq_weights *weights, seqrec_error *error);
 
-/* Working memory for a call: an idle arena of at least `bytes`, given back afterwards. */
+/* Working memory for a call: an idle arena of at least `bytes`, given back afterwards (one that was never borrowed may be, too). One
+ * that is very large is not kept for the next call. */
 int32_t sq_model_borrow(seqrec_model *model, size_t bytes, sq_arena *out, seqrec_error *error);
 void sq_model_return(seqrec_model *model, sq_arena *arena);
 

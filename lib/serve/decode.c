@@ -402,8 +402,8 @@ static int32_t decode(seqrec_session *s, const sq_session_view *v, const seqrec_
         deliver(&c, items, log_probabilities, found);
         sq_request_count(&c.request, filter);
     }
-    if (c.windows.arena.base != NULL) sq_desk_give(v, &c.windows);
-    if (c.rows.arena.base != NULL) sq_desk_give(v, &c.rows);
+    sq_desk_give(v, &c.windows);
+    sq_desk_give(v, &c.rows);
     sq_request_end(&c.request);
     return status;
 }

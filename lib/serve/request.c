@@ -5,7 +5,6 @@
 
 #define TASKS_MOST 65536              /* of one loop: a task takes several sequences when there are more */
 #define EVENTS_PER_TASK 4096          /* ids looked up by one task */
-#define IDLE_BYTES ((size_t)64 << 20) /* an arena larger than this is not kept for the next call */
 
 int32_t sq_request_open(sq_request *request, const seqrec_model *model, const seqrec_batch *batch, const sq_ready *ready,
                         seqrec_error *error)
@@ -21,20 +20,11 @@ int32_t sq_request_open(sq_request *request, const seqrec_model *model, const se
     return SEQREC_OK;
 }
 
-static void give_back(sq_request *request, sq_arena *arena)
-{
-    if (arena->base == NULL) return;
-    if (arena->capacity > IDLE_BYTES)
-        sq_arena_free(arena, &request->model->context->memory);
-    else
-        sq_model_return(request->model, arena);
-}
-
 /* The call's own arena goes back last: it is the first that the next call takes. */
 void sq_request_end(sq_request *request)
 {
-    for (int32_t i = request->seat_count - 1; i >= 0; i--) give_back(request, &request->seats[i].arena);
-    give_back(request, &request->arena);
+    for (int32_t i = request->seat_count - 1; i >= 0; i--) sq_model_return(request->model, &request->seats[i].arena);
+    sq_model_return(request->model, &request->arena);
     if (request->snapshot != NULL) sq_snapshot_release(request->model, request->snapshot);
 }
 

@@ -24,7 +24,7 @@ typedef struct sq_desk {
     float *spare; /* room of a cache of sq_session_span tokens */
 } sq_desk;
 
-/* For passes of up to `rows` rows, or as many as one pass takes. Give it back. */
+/* For passes of up to `rows` rows, or as many as one pass takes. Give it back; a zeroed one may be given, too. */
 int32_t sq_desk_take(const sq_session_view *view, int32_t kind, int64_t rows, sq_desk *out, seqrec_error *error);
 void sq_desk_give(const sq_session_view *view, sq_desk *desk);
 
