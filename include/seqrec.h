@@ -309,6 +309,25 @@ enum {
  * change together. Costs width + 4 (int8) or 2 width (bf16) bytes an item, width rounded up to 16, and on a change of items
  * copies of the 1,024 rows around each. Not stored by seqrec_model_save. E_RANGE: another number. Rule W. */
 SEQREC_API int32_t seqrec_model_quantise(seqrec_model *model, int32_t table, seqrec_error *error);
+/** Writes a file for serving: no optimiser state, and copies of the item vectors (SEQREC_TABLE_*) that seqrec_topk scans once it is
+ * loaded. rows = 1: the float32 vectors are there too, as they lie in memory, so that seqrec_model_map can leave them in the
+ * file; items are numbered without gaps then, under a new generation when there were any. rows = 0: vectors are kept in few bits only
+ * (E_ARGUMENT with SEQREC_TABLE_FLOAT32), in a half or a quarter of the bytes; loading makes float32 of them, and scores are those of
+ * what is left. Its metadata say what the file lost; whatever is loaded from it serves and takes changes of items, but cannot be
+ * trained (E_STATE), and says so again when it is saved. Atomic as seqrec_model_save; read by seqrec_model_load. Rule R. */
+SEQREC_API int32_t seqrec_model_export(const seqrec_model *model, const char *path, int32_t table, int32_t rows, seqrec_error *error);
+
+enum { SEQREC_MAP_VERIFY = 1 /**< reads the whole file first and checks all sums */ };
+
+/** Loads a file of seqrec_model_export with rows so that the float32 vectors and their copies stay in the file, mapped read-only:
+ * processes that map one file share its pages, and vectors of which only a few are scored from float32 are paged in as they are asked
+ * for. Changes of items copy the 1,024 rows around each into memory. E_UNSUPPORTED: a file without rows. Header, sizes, places,
+ * options, parameters, ids and names are checked as by seqrec_model_load. Not checked without SEQREC_MAP_VERIFY: the sums of vectors
+ * and copies, and in no case whether vectors are finite; a wrong value can only make wrong scores. The file must not be changed in
+ * place or cut short while a model maps it: the system then ends the process with a signal. Replace it by renaming another over it,
+ * as all writers of this library do. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_map(seqrec_context *context, const char *path, int32_t flags, seqrec_model **out,
+                                                      seqrec_error *error);
 
 /** @}
  * @name Users (experimental)

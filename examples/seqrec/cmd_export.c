@@ -1,8 +1,9 @@
-/* seqrec tool: `export`, item vectors as .npy beside a text file of their ids. */
+/* seqrec tool: `export`, item vectors as .npy beside a text file of their ids, or a file for serving. */
 #include "commands.h"
 #include "json_writer.h"
 #include "data_source.h"
 #include "npy_file.h"
+#include "serving_file.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,9 +11,9 @@
 
 enum { BLOCK = 1024, NAME_BYTES = 4100, PATH_BYTES = 4096 };
 
-static const command_text text = {"export", "--model MODEL --out PREFIX [OPTIONS]",
+static const command_text text = {"export", "--model MODEL (--out PREFIX | --serving FILE [--table T]) [OPTIONS]",
                                   "Writes PREFIX.npy (float32, one row per item) and PREFIX.ids.txt (one id per line,\n"
-                                  "the item's name behind a tab)."};
+                                  "the item's name behind a tab); or a FILE for serving, with vectors in few bits."};
 
 typedef struct export_run {
     const char *model_path, *prefix;
@@ -82,11 +83,9 @@ static int write_files(export_run *run)
 
 static int export_model(export_run *run)
 {
-    seqrec_error error = {0};
     int outcome = open_context(1, &run->context);
+    if (!outcome) outcome = load_model(run->context, run->model_path, 0, &run->model);
     if (outcome) return outcome;
-    if (seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
-        return fail_file(run->model_path, "loading", &error);
     run->width = seqrec_items_width(run->model);
     run->rows = malloc((size_t)(BLOCK * run->width) * sizeof *run->rows);
     if (!run->rows) return fail("out of memory");
@@ -109,17 +108,36 @@ static void print_result(const export_run *run)
     emit_end(&json, '}');
 }
 
+static int export_serving(const export_run *run, serving_file *file, const char *table)
+{
+    if (table) file->table = find_table(table);
+    if (file->table < 0) return usage_error(text.name, "--table: '%s' is none of float32, bf16, int8", table);
+    if (file->bare && file->table == SEQREC_TABLE_FLOAT32)
+        return usage_error(text.name, "--without-rows needs --table bf16 or int8: else no vectors are left");
+    return write_serving(run->model_path, file, run->as_json);
+}
+
 int run_export(int argc, char **argv)
 {
     export_run run = {0};
+    serving_file serving = {0};
+    const char *table_name = NULL;
     const argument table[] = {{"model", ARGUMENT_TEXT, &run.model_path, "MODEL", "model file", 0, 0},
                               {"out", ARGUMENT_TEXT, &run.prefix, "PREFIX", "beginning of the files' names", 0, 0},
+                              {"serving", ARGUMENT_TEXT, &serving.path, "FILE", "write a file for serving instead", 0, 0},
+                              {"table", ARGUMENT_TEXT, &table_name, "T",
+                               "of it: float32, bf16 or int8 vectors to scan (default: float32)", 0, 0},
+                              {"without-rows", ARGUMENT_FLAG, &serving.bare, NULL,
+                               "of it: no float32 vectors beside those in few bits", 0, 0},
                               {"json", ARGUMENT_FLAG, &run.as_json, NULL, "print one JSON object", 0, 0},
                               {0}};
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome != PARSED) return outcome;
-    if (!run.model_path || !run.prefix)
+    if (!run.model_path || (!run.prefix && !serving.path))
         return usage_error(text.name, "--%s is needed", run.model_path ? "out PREFIX" : "model MODEL");
+    if (run.prefix && serving.path) return usage_error(text.name, "--out excludes --serving: one thing at a time");
+    if (!serving.path && (table_name || serving.bare)) return usage_error(text.name, "--table and --without-rows go with --serving");
+    if (serving.path) return export_serving(&run, &serving, table_name);
     if (strlen(run.prefix) + sizeof ".ids.txt" > PATH_BYTES)
         return usage_error(text.name, "--out: longer than %d bytes", PATH_BYTES - (int)sizeof ".ids.txt");
     snprintf(run.vectors_path, sizeof run.vectors_path, "%s.npy", run.prefix);

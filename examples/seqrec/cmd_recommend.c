@@ -3,6 +3,7 @@
 #include "data_source.h"
 #include "id_list.h"
 #include "json_writer.h"
+#include "serving_file.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ typedef struct recommend_run {
     data_source source;
     const char *model_path, *history_text, *times_text, *request_text, *user, *allow_text, *deny_text, *candidate_text;
     int64_t k, threads;
-    int keep_seen, as_json;
+    int keep_seen, mapped, as_json;
     progress bar;
     seqrec_context *context;
     seqrec_model *model;
@@ -45,6 +46,7 @@ static int parse(recommend_run *run, int argc, char **argv)
         {"deny", ARGUMENT_TEXT, &run->deny_text, "A,B,...", "never these items, or @FILE", 0, 0},
         {"candidates", ARGUMENT_TEXT, &run->candidate_text, "A,B,...",
          "score exactly these items, seen or not, or @FILE", 0, 0},
+        {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
         DATA_ARGUMENTS(run->source, "user-column"),
@@ -250,10 +252,8 @@ static void print_text(const recommend_run *run)
 
 static int recommend(recommend_run *run)
 {
-    seqrec_error error = {0};
     int outcome = open_context(run->threads, &run->context);
-    if (!outcome && seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
-        outcome = fail_file(run->model_path, "loading", &error);
+    if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
     if (!outcome) outcome = read_lists(run);
     if (!outcome) outcome = check_history(run);
     if (!outcome) outcome = rank_items(run);

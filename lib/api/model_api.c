@@ -83,6 +83,26 @@ int32_t seqrec_model_quantise(seqrec_model *model, int32_t table, seqrec_error *
     return sq_model_quantise(model, table, error);
 }
 
+int32_t seqrec_model_export(const seqrec_model *model, const char *path, int32_t table, int32_t rows, seqrec_error *error)
+{
+    SQ_TRY(sq_model_usable(model, error));
+    SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
+    SQ_CHECK(table >= 0 && table < SQ_TABLE_KINDS, error, SEQREC_E_RANGE, "table = %d is none of SEQREC_TABLE_*", (int)table);
+    SQ_CHECK(rows == 0 || rows == 1, error, SEQREC_E_RANGE, "rows = %d is neither 0 nor 1", (int)rows);
+    SQ_CHECK(rows || table != SQ_TABLE_FLOAT32, error, SEQREC_E_ARGUMENT, "rows = 0 leaves no vectors with SEQREC_TABLE_FLOAT32");
+    return sq_model_export(model, path, table, rows, error);
+}
+
+int32_t seqrec_model_map(seqrec_context *context, const char *path, int32_t flags, seqrec_model **out, seqrec_error *error)
+{
+    SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
+    SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
+    SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
+    SQ_CHECK(flags == 0 || flags == SEQREC_MAP_VERIFY, error, SEQREC_E_RANGE, "flags = %d is neither 0 nor SEQREC_MAP_VERIFY", (int)flags);
+    SQ_TRY(sq_pool_check(context->pool, error));
+    return sq_model_map(context, path, flags == SEQREC_MAP_VERIFY, out, error);
+}
+
 int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capacity, int64_t *blocks,
                            seqrec_error *error)
 {

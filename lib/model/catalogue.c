@@ -10,7 +10,7 @@ const sq_kind sq_kind_item = {"item", 0}, sq_kind_user = {"user", 1};
 sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *like)
 {
     size_t floats = (size_t)SQ_CHUNK_ROWS * (size_t)stride;
-    sq_rows *rows = sq_alloc(memory, 1, sizeof *rows);
+    sq_rows *rows = sq_alloc_zero(memory, 1, sizeof *rows);
     if (!rows) return NULL;
     atomic_init(&rows->references, 1);
     rows->at = like ? sq_alloc(memory, floats, sizeof(float)) : sq_alloc_zero(memory, floats, sizeof(float));
@@ -20,6 +20,16 @@ sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *
     }
     rows->wiped = like && like->wiped;
     if (like) memcpy(rows->at, like->at, floats * sizeof(float));
+    return rows;
+}
+
+sq_rows *sq_rows_map(const sq_memory *memory, sq_mapping *mapping, const float *at)
+{
+    sq_rows *rows = sq_alloc_zero(memory, 1, sizeof *rows);
+    if (!rows) return NULL;
+    atomic_init(&rows->references, 1);
+    rows->at = (float *)at;
+    rows->mapping = sq_mapping_retain(mapping);
     return rows;
 }
 
@@ -33,7 +43,10 @@ void sq_rows_release(const sq_memory *memory, sq_rows *rows)
 {
     if (!rows || atomic_fetch_sub_explicit(&rows->references, 1, memory_order_acq_rel) != 1) return;
     if (rows->wiped) memset(rows->at, 0, sq_block_bytes(rows->at));
-    sq_free(memory, rows->at);
+    if (rows->mapping)
+        sq_mapping_release(rows->mapping);
+    else
+        sq_free(memory, rows->at);
     sq_free(memory, rows);
 }
 

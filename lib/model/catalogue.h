@@ -4,6 +4,7 @@
 #define SQ_CATALOGUE_H
 #include "base/context.h"
 #include "model/coarse.h"
+#include "model/mapping.h"
 
 #define SQ_CHUNK_ROWS 1024 /* slot = chunk * SQ_CHUNK_ROWS + row */
 
@@ -22,6 +23,7 @@ typedef struct sq_rows {
     _Atomic int32_t references;
     int32_t wiped; /* 1: zeroed before their memory is given back */
     float *at;     /* 64-byte aligned */
+    sq_mapping *mapping; /* NULL, or the file that `at` lies in: then nobody may write it, shared or not */
 } sq_rows;
 
 /* What a table holds. */
@@ -92,9 +94,22 @@ int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32
                              const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
                              const float *vectors, sq_catalogue **out, seqrec_error *error);
 
+/* The parts of a table that a file holds as they are in memory, whole chunks; every part adds a reference to what it takes. */
+typedef struct sq_stored {
+    sq_rows *const *rows;     /* [chunks] */
+    sq_coarse *const *coarse; /* [chunks], or NULL when rule asks for none */
+    sq_coarse_rule rule;
+} sq_stored;
+/* sq_catalogue_restore with these in the place of vectors. There are as many chunks as the last slot asks. */
+int32_t sq_catalogue_restore_stored(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
+                                    const int32_t *slots, const int32_t *generations, int64_t n, const sq_stored *stored,
+                                    sq_catalogue **out, seqrec_error *error);
+
 /* Row chunks on their own, for a trainer's private copies: a new chunk, zeroed or a copy of `like` (and wiped like it). NULL
  * when memory fails. */
 sq_rows *sq_rows_create(const sq_memory *memory, int32_t stride, const sq_rows *like);
+/* A chunk that lies in a mapped file; adds a reference to the mapping. */
+sq_rows *sq_rows_map(const sq_memory *memory, sq_mapping *mapping, const float *at);
 sq_rows *sq_rows_retain(sq_rows *rows);
 void sq_rows_release(const sq_memory *memory, sq_rows *rows);
 #endif

@@ -120,7 +120,7 @@ static int32_t own_slots(const sq_memory *memory, sq_slots **at)
 static int32_t own_rows(const sq_memory *memory, const sq_catalogue *made, sq_rows **at)
 {
     sq_rows *old = *at;
-    if (old && atomic_load_explicit(&old->references, memory_order_acquire) == 1) return 1;
+    if (old && !old->mapping && atomic_load_explicit(&old->references, memory_order_acquire) == 1) return 1;
     sq_rows *own = sq_rows_create(memory, made->stride, old);
     if (!own) return 0;
     own->wiped = made->kind->wiped;
@@ -143,6 +143,23 @@ int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
         return no_memory(draft->made->kind->name, error);
     }
     if (made->coarse) drop_copy(memory, &made->coarse[chunk]);
+    return SEQREC_OK;
+}
+
+int32_t sq_draft_own_slots(sq_draft *draft, int32_t chunk, seqrec_error *error)
+{
+    return own_slots(memory_of(draft), &draft->made->slots[chunk]) ? SEQREC_OK : no_memory(draft->made->kind->name, error);
+}
+
+int32_t sq_draft_store(sq_draft *draft, const sq_stored *stored, seqrec_error *error)
+{
+    sq_catalogue *made = draft->made;
+    for (int32_t i = 0; i < made->chunks; i++) made->rows[i] = sq_rows_retain(stored->rows[i]);
+    made->rule = stored->rule;
+    if (stored->rule.kind == SQ_TABLE_FLOAT32) return SEQREC_OK;
+    made->coarse = sq_alloc_zero(memory_of(draft), (size_t)made->chunks, sizeof(sq_coarse *));
+    if (!made->coarse) return no_memory(made->kind->name, error);
+    for (int32_t i = 0; i < made->chunks; i++) made->coarse[i] = sq_coarse_retain(stored->coarse[i]);
     return SEQREC_OK;
 }
 

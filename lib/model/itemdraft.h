@@ -16,6 +16,10 @@ typedef struct sq_draft {
 int32_t sq_draft_begin(sq_draft *draft, const sq_catalogue *base, int32_t chunks, int64_t adding, seqrec_error *error);
 /* Makes slots and rows of the chunk private to the draft; its copy in few bits is dropped, and made anew at the end. */
 int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error);
+/* Makes slots of the chunk private to the draft, for a chunk whose rows are stored. */
+int32_t sq_draft_own_slots(sq_draft *draft, int32_t chunk, seqrec_error *error);
+/* Lets a draft without copies take the rows, and copies, of all its chunks from a file. */
+int32_t sq_draft_store(sq_draft *draft, const sq_stored *stored, seqrec_error *error);
 /* Lets every absent chunk share one blank whose slots have `generation`. */
 int32_t sq_draft_fill_gaps(sq_draft *draft, int32_t generation, seqrec_error *error);
 /* Enters id -> slot in the map; *found gets the slot now stored (another one: id was there, nothing changed). */

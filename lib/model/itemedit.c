@@ -37,8 +37,8 @@ static int32_t write_vector(const sq_catalogue *made, int64_t id, const float *v
     return SEQREC_OK;
 }
 
-/* Puts id into a slot of a chunk the draft owns; the row is left zero. */
-static float *settle(sq_catalogue *made, int64_t id, int32_t slot, int32_t generation)
+/* Puts id into a slot of a chunk whose slots the draft owns. */
+static void enter(sq_catalogue *made, int64_t id, int32_t slot, int32_t generation)
 {
     sq_slots *slots = made->slots[slot / SQ_CHUNK_ROWS];
     int32_t row = slot % SQ_CHUNK_ROWS;
@@ -48,6 +48,12 @@ static float *settle(sq_catalogue *made, int64_t id, int32_t slot, int32_t gener
     slots->live[row] = 1;
     slots->live_count++;
     made->count++;
+}
+
+/* The same where it owns the rows too; the row is left zero. */
+static float *settle(sq_catalogue *made, int64_t id, int32_t slot, int32_t generation)
+{
+    enter(made, id, slot, generation);
     float *at = sq_catalogue_row(made, slot);
     memset(at, 0, (size_t)made->stride * sizeof(float));
     return at;
@@ -219,7 +225,7 @@ static int32_t check_places(const char *what, const int32_t *slots, const int32_
 }
 
 static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *slots, const int32_t *generations,
-                           int64_t n, const float *vectors, int32_t greatest, seqrec_error *error)
+                           int64_t n, const float *vectors, const sq_stored *stored, int32_t greatest, seqrec_error *error)
 {
     sq_catalogue *made = draft->made;
     size_t width = (size_t)made->dim * (size_t)made->tables;
@@ -230,8 +236,12 @@ static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *s
         SQ_CHECK(found == slots[i], error, SEQREC_E_FORMAT, "%s %" PRId64 " is stored twice: ids must be distinct",
                  made->kind->name, ids[i]);
         int32_t fresh = !made->slots[chunk];
-        SQ_TRY(sq_draft_own_chunk(draft, chunk, error));
+        SQ_TRY(stored ? sq_draft_own_slots(draft, chunk, error) : sq_draft_own_chunk(draft, chunk, error));
         for (int32_t row = 0; fresh && row < SQ_CHUNK_ROWS; row++) made->slots[chunk]->generation[row] = greatest;
+        if (stored) {
+            enter(made, ids[i], slots[i], generations[i]);
+            continue;
+        }
         float *row = settle(made, ids[i], slots[i], generations[i]);
         if (vectors) SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, row, SEQREC_E_FORMAT, error));
     }
@@ -240,9 +250,9 @@ static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *s
 
 /* A file does not say how often its gaps were used: they start from the highest generation of the table, so that a slot and
  * generation kept from before the file was written does not soon name another item. */
-int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
-                             const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
-                             const float *vectors, sq_catalogue **out, seqrec_error *error)
+static int32_t restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
+                       const int32_t *slots, const int32_t *generations, int64_t n, const float *vectors, const sq_stored *stored,
+                       sq_catalogue **out, seqrec_error *error)
 {
     SQ_CHECK(n >= 0 && n <= SQ_SLOT_LIMIT, error, SEQREC_E_FORMAT, "%" PRId64 " stored %ss: must lie in 0..%" PRId64,
              n, kind->name, SQ_SLOT_LIMIT);
@@ -254,9 +264,24 @@ int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32
     int32_t status = sq_draft_begin(&draft, empty, n ? slots[n - 1] / SQ_CHUNK_ROWS + 1 : 0, n, error);
     if (status == SEQREC_OK) {
         draft.made->version += n > 0;
-        status = restore_all(&draft, ids, slots, generations, n, vectors, greatest, error);
+        if (stored) status = sq_draft_store(&draft, stored, error);
+        if (status == SEQREC_OK) status = restore_all(&draft, ids, slots, generations, n, vectors, stored, greatest, error);
         status = sq_draft_end(&draft, status, out, error);
     }
     sq_catalogue_release(empty);
     return status;
+}
+
+int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
+                             const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
+                             const float *vectors, sq_catalogue **out, seqrec_error *error)
+{
+    return restore(context, kind, dim, tables, ids, slots, generations, n, vectors, NULL, out, error);
+}
+
+int32_t sq_catalogue_restore_stored(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
+                                    const int32_t *slots, const int32_t *generations, int64_t n, const sq_stored *stored,
+                                    sq_catalogue **out, seqrec_error *error)
+{
+    return restore(context, kind, dim, tables, ids, slots, generations, n, NULL, stored, out, error);
 }

@@ -31,12 +31,14 @@ typedef struct sq_snapshot {
 } sq_snapshot;
 
 #define SQ_IDLE_ARENAS 64
+#define SQ_LOST_BYTES 96
 
 struct seqrec_model {
     seqrec_context *context; /* retained */
     _Atomic int64_t references;
     sq_options options; /* model scope is fixed; training scope as last stored */
     char preset[32];
+    char lost[SQ_LOST_BYTES]; /* what the file of the model had lost: it is for serving only; "": nothing. Fixed */
     sq_notes *foreign; /* training options of its file that this build does not know; NULL: none. Fixed */
     sq_layout layout;
     const sq_kernels *kernels;

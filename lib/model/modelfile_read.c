@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/text.h"
-#include "model/modelfile.h"
+#include "model/servefile.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
 
@@ -13,6 +13,8 @@ typedef struct table {
     const sq_kind *kind;
     int32_t dim, tables;
     int64_t count;
+    int32_t packed; /* 1: its vectors are whole chunks, of a file for serving */
+    int32_t dtype;  /* of its vectors otherwise; in a file for serving also BF16 and I8, the latter with scales */
     int64_t *ids;
     int32_t *slots, *generations;
     sq_catalogue *catalogue;
@@ -27,6 +29,8 @@ typedef struct reading {
     char preset[32];
     sq_layout layout;
     sq_notes *foreign, *notes;
+    char lost[SQ_LOST_BYTES]; /* "": a model file */
+    int32_t copies;           /* SQ_TABLE_* */
     table items, users;
     sq_weights *weights;
 } reading;
@@ -79,9 +83,23 @@ static int32_t take_option(reading *r, int32_t scope, const char *name, const ch
     return sq_options_set(&r->options, name, value, error);
 }
 
+static int32_t take_serving(reading *r, const char *name, const char *value, seqrec_error *error)
+{
+    if (strcmp(name, "lost") == 0) {
+        SQ_CHECK(value[0] && strlen(value) < sizeof r->lost, error, SEQREC_E_FORMAT, "not 1 to %zu bytes", sizeof r->lost - 1);
+        memcpy(r->lost, value, strlen(value) + 1);
+    }
+    if (strcmp(name, "table") == 0) {
+        r->copies = sq_table_find(value);
+        SQ_CHECK(r->copies >= 0, error, SEQREC_E_UNSUPPORTED, "\"%.40s\" is no table that this build knows", value);
+    }
+    return SEQREC_OK;
+}
+
 static int32_t take_text(reading *r, const char *key, const char *value, seqrec_error *error)
 {
     const char *name;
+    if ((name = behind(key, "serving.")) != NULL) return take_serving(r, name, value, error);
     if ((name = behind(key, "model.")) != NULL) return take_option(r, SQ_SCOPE_MODEL, name, value, error);
     if ((name = behind(key, "training.")) != NULL) return take_option(r, SQ_SCOPE_TRAINING, name, value, error);
     if ((name = behind(key, "note.")) != NULL) return add_note(&r->notes, name, value, error);
@@ -116,10 +134,10 @@ static const struct {
 } columns[] = {
     {".id", SQ_I64, 1, -1, 0},        {".slot", SQ_I32, 1, 0, 0},   {".generation", SQ_I32, 1, 0, 0},
     {".weight", SQ_F32, 2, 0, 1},     {".output", SQ_F32, 2, 0, 1}, {".name.offsets", SQ_I64, 1, 2, 0},
-    {".name.bytes", SQ_U8, 1, -1, 0},
+    {".name.bytes", SQ_U8, 1, -1, 0}, {".weight.scale", SQ_F32, 1, 0, 0}, {".output.scale", SQ_F32, 1, 0, 0},
 };
 #define COLUMNS ((int32_t)(sizeof columns / sizeof *columns))
-enum { IDS, SLOTS, GENERATIONS, WEIGHT, OUTPUT, NAME_OFFSETS, NAME_BYTES };
+enum { IDS, SLOTS, GENERATIONS, WEIGHT, OUTPUT, NAME_OFFSETS, NAME_BYTES, WEIGHT_SCALE, OUTPUT_SCALE };
 
 typedef struct column_name {
     char text[32];
@@ -141,8 +159,10 @@ static int32_t has_names(const reading *r, const table *t)
 static int32_t wants(const reading *r, const table *t, int32_t column)
 {
     if (!t->name) return 0;
-    if (column == OUTPUT) return t->tables == 2;
-    return column < OUTPUT || has_names(r, t);
+    if (t->packed && column != NAME_OFFSETS && column != NAME_BYTES) return column < WEIGHT;
+    if (column >= WEIGHT_SCALE && t->dtype != SQ_I8) return 0;
+    if (column == OUTPUT || column == OUTPUT_SCALE) return t->tables == 2;
+    return column < OUTPUT || column == WEIGHT_SCALE || has_names(r, t);
 }
 
 static int32_t expect_column(const reading *r, const table *t, int32_t column, const sq_tensor **out,
@@ -152,7 +172,8 @@ static int32_t expect_column(const reading *r, const table *t, int32_t column, c
     int64_t shape[2];
     shape[0] = columns[column].first < 0 ? -1 : sizes[columns[column].first];
     shape[1] = sizes[columns[column].second];
-    return sq_tensor_file_expect(r->file, name_of(t, column).text, columns[column].dtype, columns[column].rank, shape,
+    const int32_t dtype = column == WEIGHT || column == OUTPUT ? t->dtype : columns[column].dtype;
+    return sq_tensor_file_expect(r->file, name_of(t, column).text, dtype, columns[column].rank, shape,
                                  out, error);
 }
 
@@ -183,6 +204,7 @@ static int32_t expect_parameter(const reading *r, const sq_parameter *p, const s
 
 static int32_t is_known(const reading *r, const char *name)
 {
+    if (r->items.packed && sq_serving_is_known(name, r->copies)) return 1;
     if (behind(name, "train.") || behind(name, "opt.")) return 1;
     if (is_column(r, &r->items, name) || is_column(r, &r->users, name)) return 1;
     for (int32_t i = 0; i < r->layout.count; i++)
@@ -272,8 +294,32 @@ static int32_t read_places(const reading *r, table *t, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Rows of one tensor straight into the chunks, which nobody else sees yet. */
-static int32_t read_rows(const reading *r, table *t, int32_t column, size_t at, float *block, size_t rows,
+/* Vectors of few bits, `n` of dim elements each at the end of the room at `block`, as floats from its beginning on. */
+static void widen(const table *t, const float *scales, size_t n, float *block, const void *few)
+{
+    for (size_t i = 0; i < n * (size_t)t->dim; i++) {
+        if (t->dtype == SQ_I8) {
+            block[i] = scales[i / (size_t)t->dim] * (float)((const int8_t *)few)[i];
+        } else {
+            const uint32_t bits = (uint32_t)((const uint16_t *)few)[i] << 16;
+            memcpy(&block[i], &bits, sizeof bits);
+        }
+    }
+}
+
+/* The next n vectors of a tensor as floats. Those of few bits are read into the end of the room: widening goes upwards, and stays
+ * behind what it reads. */
+static int32_t next_vectors(sq_tensor_cursor *cursor, const table *t, const float *scales, size_t n, float *block, seqrec_error *error)
+{
+    const size_t elements = n * (size_t)t->dim, bytes = elements * sq_dtype_bytes(t->dtype);
+    char *at = (char *)(block + elements) - bytes;
+    SQ_TRY(sq_tensor_next(cursor, at, bytes, error));
+    if (t->dtype != SQ_F32) widen(t, scales, n, block, at);
+    return SEQREC_OK;
+}
+
+/* Rows of one tensor straight into the chunks, which nobody else sees yet. scales: of all its rows, with whole numbers. */
+static int32_t read_rows(const reading *r, table *t, int32_t column, size_t at, const float *scales, float *block, size_t rows,
                          seqrec_error *error)
 {
     const sq_tensor *tensor = NULL;
@@ -283,7 +329,7 @@ static int32_t read_rows(const reading *r, table *t, int32_t column, size_t at, 
     sq_tensor_start(&cursor, r->file, tensor);
     for (int64_t item = 0; item < t->count;) {
         size_t n = (size_t)(t->count - item) < rows ? (size_t)(t->count - item) : rows;
-        SQ_TRY(sq_tensor_next(&cursor, block, n * dim * sizeof *block, error));
+        SQ_TRY(next_vectors(&cursor, t, scales ? scales + item : NULL, n, block, error));
         SQ_TRY(check_finite(tensor->name, block, n * dim, item * t->dim, error));
         for (size_t i = 0; i < n; i++, item++)
             memcpy(sq_catalogue_row(t->catalogue, t->slots[item]) + at, block + i * dim, dim * sizeof *block);
@@ -291,15 +337,47 @@ static int32_t read_rows(const reading *r, table *t, int32_t column, size_t at, 
     return SEQREC_OK;
 }
 
+static int32_t read_scaled(const reading *r, table *t, int32_t column, size_t at, float *block, size_t rows, seqrec_error *error)
+{
+    void *scales = NULL;
+    int32_t status = t->dtype == SQ_I8 ? read_column(r, t, column == WEIGHT ? WEIGHT_SCALE : OUTPUT_SCALE, &scales, error) : SEQREC_OK;
+    if (status == SEQREC_OK) status = read_rows(r, t, column, at, scales, block, rows, error);
+    sq_free(&r->context->memory, scales);
+    return status;
+}
+
 static int32_t read_vectors(const reading *r, table *t, seqrec_error *error)
 {
     size_t row_bytes = (size_t)t->dim * sizeof(float), rows = BLOCK_BYTES / row_bytes;
     float *block = sq_alloc(&r->context->memory, rows, row_bytes);
     SQ_CHECK(block, error, SEQREC_E_MEMORY, "no memory for a block of %s vectors", t->kind->name);
-    int32_t status = read_rows(r, t, WEIGHT, 0, block, rows, error);
+    int32_t status = read_scaled(r, t, WEIGHT, 0, block, rows, error);
     if (status == SEQREC_OK && wants(r, t, OUTPUT))
-        status = read_rows(r, t, OUTPUT, sq_output_offset(t->catalogue), block, rows, error);
+        status = read_scaled(r, t, OUTPUT, sq_output_offset(t->catalogue), block, rows, error);
     sq_free(&r->context->memory, block);
+    return status;
+}
+
+/* Whole chunks, in memory or left in the file. */
+static int32_t restore_packed(const reading *r, table *t, const sq_serving_chunks *chunks, seqrec_error *error)
+{
+    const sq_stored stored = {chunks->rows, chunks->coarse, {r->copies, r->options.score == SQ_SCORE_COSINE}};
+    seqrec_error inner;
+    if (sq_catalogue_restore_stored(r->context, t->kind, t->dim, t->tables, t->ids, t->slots, t->generations, t->count, &stored,
+                                    &t->catalogue, &inner) != SEQREC_OK)
+        return blame("tensors", "items.*", &inner, error);
+    return SEQREC_OK;
+}
+
+static int32_t read_packed(const reading *r, table *t, seqrec_error *error)
+{
+    const sq_memory *memory = &r->context->memory;
+    const int32_t padded = (int32_t)sq_round16((size_t)t->dim), last = t->count ? t->slots[t->count - 1] : -1;
+    const int32_t count = last < 0 ? 0 : last / SQ_CHUNK_ROWS + 1;
+    sq_serving_chunks chunks = {0};
+    int32_t status = sq_serving_read(memory, r->file, r->copies, t->dim, padded, t->tables * padded, count, &chunks, error);
+    if (status == SEQREC_OK) status = restore_packed(r, t, &chunks, error);
+    sq_serving_drop(memory, &chunks);
     return status;
 }
 
@@ -308,6 +386,7 @@ static int32_t read_members(const reading *r, table *t, seqrec_error *error)
     char which[16];
     seqrec_error inner;
     SQ_TRY(read_places(r, t, error));
+    if (t->packed) return read_packed(r, t, error);
     snprintf(which, sizeof which, "%.8s.*", t->name);
     if (sq_catalogue_restore(r->context, t->kind, t->dim, t->tables, t->ids, t->slots, t->generations, t->count, NULL,
                              &t->catalogue, &inner) != SEQREC_OK)
@@ -398,11 +477,23 @@ static int32_t read_names(const reading *r, table *t, seqrec_error *error)
 
 /* ---- The whole. ---- */
 
+/* Of files for serving what is there tells how vectors are kept. */
 static void choose_tables(reading *r)
 {
-    r->items = (table){.name = "items", .kind = &sq_kind_item, .dim = r->layout.vd, .tables = r->options.tied_output ? 1 : 2};
+    r->items = (table){.name = "items", .kind = &sq_kind_item, .dim = r->layout.vd, .tables = r->options.tied_output ? 1 : 2, .dtype = SQ_F32};
     if (r->options.user_embedding != SQ_USER_NONE)
-        r->users = (table){.name = "users", .kind = &sq_kind_user, .dim = r->layout.ud, .tables = 1};
+        r->users = (table){.name = "users", .kind = &sq_kind_user, .dim = r->layout.ud, .tables = 1, .dtype = SQ_F32};
+    const sq_tensor *weight = sq_tensor_file_find(r->file, "items.weight");
+    if (r->lost[0] == '\0') return;
+    r->items.packed = sq_tensor_file_find(r->file, "items.rows") != NULL;
+    if (weight && (weight->dtype == SQ_BF16 || weight->dtype == SQ_I8)) r->items.dtype = weight->dtype;
+}
+
+static int32_t check_mapped(const reading *r, seqrec_error *error)
+{
+    SQ_CHECK(!sq_tensor_file_mapping(r->file) || r->items.packed, error, SEQREC_E_UNSUPPORTED,
+             "the file has no rows to map: seqrec_model_export with rows writes one that has");
+    return SEQREC_OK;
 }
 
 static int32_t read_table(const reading *r, table *t, seqrec_error *error)
@@ -417,6 +508,7 @@ static int32_t read_all(reading *r, seqrec_error *error)
     SQ_TRY(read_texts(r, error));
     SQ_TRY(sq_layout_create(&r->context->memory, &r->options, &r->layout, error));
     choose_tables(r);
+    SQ_TRY(check_mapped(r, error));
     SQ_TRY(check_tensors(r, error));
     SQ_TRY(read_parameters(r, error));
     SQ_TRY(read_table(r, &r->items, error));
@@ -444,6 +536,15 @@ static void drop(reading *r)
     sq_weights_release(memory, r->weights);
 }
 
+/* Copies that the file speaks of and does not hold are made. */
+static int32_t follow_file(const reading *r, seqrec_model *made, seqrec_error *error)
+{
+    memcpy(made->lost, r->lost, sizeof made->lost);
+    if (!r->items.packed) return sq_model_quantise(made, r->copies, error);
+    made->table = r->copies;
+    return SEQREC_OK;
+}
+
 static int32_t assemble(reading *r, seqrec_model **out, seqrec_error *error)
 {
     const sq_change parts = {.weights = r->weights,        .catalogue = r->items.catalogue,
@@ -457,8 +558,12 @@ static int32_t assemble(reading *r, seqrec_model **out, seqrec_error *error)
     SQ_TRY(sq_model_assemble(r->context, &r->options, r->preset, parts, &made, error));
     made->foreign = r->foreign;
     r->foreign = NULL;
-    *out = made;
-    return SEQREC_OK;
+    int32_t status = follow_file(r, made, error);
+    if (status == SEQREC_OK)
+        *out = made;
+    else
+        sq_model_release(made);
+    return status;
 }
 
 int32_t sq_model_file_read(seqrec_context *context, const sq_tensor_file *file, seqrec_model **out, seqrec_error *error)
@@ -470,13 +575,29 @@ int32_t sq_model_file_read(seqrec_context *context, const sq_tensor_file *file, 
     return status;
 }
 
+static int32_t read_open(seqrec_context *context, sq_tensor_file *file, seqrec_model **out, seqrec_error *error)
+{
+    int32_t status = sq_model_file_read(context, file, out, error);
+    if (status == SEQREC_OK && !sq_tensor_file_summed(file))
+        sq_log(context, 1, "the model file has no checksums: damage to its values would not be seen");
+    return status;
+}
+
 int32_t sq_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error)
 {
     sq_tensor_file *file = NULL;
     SQ_TRY(sq_tensor_file_open(&context->memory, path, &file, error));
-    int32_t status = sq_model_file_read(context, file, out, error);
-    if (status == SEQREC_OK && !sq_tensor_file_summed(file))
-        sq_log(context, 1, "the model file has no checksums: damage to its values would not be seen");
+    int32_t status = read_open(context, file, out, error);
+    sq_tensor_file_close(file);
+    return status;
+}
+
+int32_t sq_model_map(seqrec_context *context, const char *path, int32_t verify, seqrec_model **out, seqrec_error *error)
+{
+    sq_tensor_file *file = NULL;
+    SQ_TRY(sq_tensor_file_open_mapped(&context->memory, path, &file, error));
+    int32_t status = verify ? sq_tensor_file_verify(file, error) : SEQREC_OK;
+    if (status == SEQREC_OK) status = read_open(context, file, out, error);
     sq_tensor_file_close(file);
     return status;
 }

@@ -1,5 +1,5 @@
 /* model: writing a model file: metadata, then the tensors, whose rows are brought while the file is written. */
-#include "model/modelfile.h"
+#include "model/servefile.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -39,16 +39,18 @@ static int32_t add_notes(sq_tensor_writer *writer, const sq_notes *notes, const 
     return SEQREC_OK;
 }
 
-static int32_t add_texts(sq_tensor_writer *writer, const sq_model_source *source, const sq_options *options,
+static int32_t add_texts(sq_tensor_writer *writer, const sq_model_source *source, const sq_options *options, sq_file_form form,
                          seqrec_error *error)
 {
     char number[16];
-    snprintf(number, sizeof number, "%d", SQ_MODEL_FORMAT_VERSION);
+    const int32_t plain = form.form == SQ_FORM_PLAIN && source->model->lost[0] == '\0';
+    snprintf(number, sizeof number, "%d", plain ? SQ_MODEL_FORMAT_PLAIN : SQ_MODEL_FORMAT_VERSION);
     SQ_TRY(sq_tensor_writer_text(writer, "format", SQ_MODEL_FORMAT, error));
     SQ_TRY(sq_tensor_writer_text(writer, "format_version", number, error));
     snprintf(number, sizeof number, "%d.%d.%d", SEQREC_VERSION_MAJOR, SEQREC_VERSION_MINOR, SEQREC_VERSION_PATCH);
     SQ_TRY(sq_tensor_writer_text(writer, "library_version", number, error));
     SQ_TRY(sq_tensor_writer_text(writer, "preset", source->model->preset, error));
+    SQ_TRY(sq_serving_add_texts(writer, source->model, form, error));
     SQ_TRY(add_options(writer, options, SQ_SCOPE_MODEL, "model.", error));
     SQ_TRY(add_options(writer, options, SQ_SCOPE_TRAINING, "training.", error));
     SQ_TRY(add_notes(writer, source->model->foreign, "training.", error));
@@ -185,6 +187,10 @@ static int32_t add_table(sq_tensor_writer *writer, const char *table, sq_table_s
     SQ_TRY(add_column(writer, table, "id", SQ_I64, 1, shape, bring_ids, source, error));
     SQ_TRY(add_column(writer, table, "slot", SQ_I32, 1, shape, bring_slots, source, error));
     SQ_TRY(add_column(writer, table, "generation", SQ_I32, 1, shape, bring_generations, source, error));
+    if (source->form != SQ_FORM_PLAIN) {
+        SQ_TRY(sq_serving_add(writer, source, error));
+        return add_names(writer, table, source, error);
+    }
     SQ_TRY(add_column(writer, table, "weight", SQ_F32, 2, shape, bring_inputs, source, error));
     if (source->catalogue->tables == 2)
         SQ_TRY(add_column(writer, table, "output", SQ_F32, 2, shape, bring_outputs, source, error));
@@ -215,7 +221,7 @@ static int32_t add_parameters(sq_tensor_writer *writer, sq_model_source *source,
 /* ---- The whole. ---- */
 
 /* Lists the slots. A table that has shrunk so far that a reader would not believe its slots is renumbered under a generation
- * that none of its slots had. */
+ * that none of its slots had; so is one whose rows are to lie without a gap. */
 static int32_t list_slots(sq_table_source *source, seqrec_error *error)
 {
     const sq_catalogue *catalogue = source->catalogue;
@@ -232,35 +238,37 @@ static int32_t list_slots(sq_table_source *source, seqrec_error *error)
         }
     }
     source->count = n;
-    source->renumbered = n > 0 && source->slots[n - 1] >= sq_slots_most(n);
+    source->renumbered = n > 0 && source->slots[n - 1] >= (source->form == SQ_FORM_ROWS ? n : sq_slots_most(n));
     source->generation = greatest == INT32_MAX ? 1 : greatest + 1;
     return SEQREC_OK;
 }
 
-static int32_t describe(sq_tensor_writer *writer, sq_model_source *source, const sq_options *options,
+static int32_t describe(sq_tensor_writer *writer, sq_model_source *source, const sq_options *options, sq_file_form form,
                         seqrec_error *error)
 {
     int personal = source->model->options.user_embedding != SQ_USER_NONE;
-    source->items = (sq_table_source){.catalogue = source->snapshot->catalogue, .names = source->snapshot->names};
+    source->items = (sq_table_source){.catalogue = source->snapshot->catalogue, .names = source->snapshot->names, .form = form.form};
+    source->items.rule = (sq_coarse_rule){form.table, source->model->options.score == SQ_SCORE_COSINE};
+    if (form.form != SQ_FORM_PLAIN) SQ_TRY(sq_serving_prepare(&source->items, error));
     SQ_TRY(list_slots(&source->items, error));
     if (personal) {
         source->users = (sq_table_source){.catalogue = source->snapshot->users, .names = source->snapshot->user_names};
         SQ_TRY(list_slots(&source->users, error));
     }
-    SQ_TRY(add_texts(writer, source, options, error));
+    SQ_TRY(add_texts(writer, source, options, form, error));
     SQ_TRY(add_table(writer, "items", &source->items, error));
     if (personal) SQ_TRY(add_table(writer, "users", &source->users, error));
     return add_parameters(writer, source, error);
 }
 
 int32_t sq_model_file_describe(sq_tensor_writer *writer, const seqrec_model *model, const sq_snapshot *snapshot,
-                               const sq_options *options, sq_model_source **out, seqrec_error *error)
+                               const sq_options *options, sq_file_form form, sq_model_source **out, seqrec_error *error)
 {
     sq_model_source *source = sq_alloc_zero(&model->context->memory, 1, sizeof *source);
     SQ_CHECK(source, error, SEQREC_E_MEMORY, "no memory for writing a model");
     source->model = model;
     source->snapshot = snapshot;
-    int32_t status = describe(writer, source, options, error);
+    int32_t status = describe(writer, source, options, form, error);
     if (status == SEQREC_OK)
         *out = source;
     else
@@ -274,13 +282,15 @@ void sq_model_source_free(sq_model_source *source)
     const sq_memory *memory = &source->model->context->memory;
     sq_free(memory, source->items.slots);
     sq_free(memory, source->items.name_offsets);
+    sq_free(memory, source->items.gathered);
+    sq_free(memory, source->items.copied);
     sq_free(memory, source->users.slots);
     sq_free(memory, source->users.name_offsets);
     sq_free(memory, source->parameters);
     sq_free(memory, source);
 }
 
-int32_t sq_model_save(const seqrec_model *model, const char *path, seqrec_error *error)
+static int32_t save_as(const seqrec_model *model, const char *path, sq_file_form form, seqrec_error *error)
 {
     sq_options options;
     sq_model_source *source = NULL;
@@ -288,10 +298,20 @@ int32_t sq_model_save(const seqrec_model *model, const char *path, seqrec_error 
     SQ_TRY(sq_tensor_writer_create(&model->context->memory, &writer, error));
     sq_model_options(model, &options);
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
-    int32_t status = sq_model_file_describe(writer, model, snapshot, &options, &source, error);
+    int32_t status = sq_model_file_describe(writer, model, snapshot, &options, form, &source, error);
     if (status == SEQREC_OK) status = sq_tensor_writer_save(writer, path, error);
     sq_tensor_writer_free(writer);
     sq_model_source_free(source);
     sq_snapshot_release(model, snapshot);
     return status;
+}
+
+int32_t sq_model_save(const seqrec_model *model, const char *path, seqrec_error *error)
+{
+    return save_as(model, path, (sq_file_form){SQ_FORM_PLAIN, SQ_TABLE_FLOAT32}, error);
+}
+
+int32_t sq_model_export(const seqrec_model *model, const char *path, int32_t table, int32_t rows, seqrec_error *error)
+{
+    return save_as(model, path, (sq_file_form){rows ? SQ_FORM_ROWS : SQ_FORM_COPIES, table}, error);
 }

@@ -28,6 +28,7 @@ typedef struct text_pair {
 struct sq_tensor_file {
     sq_memory memory;
     const unsigned char *bytes; /* NULL: read from fd */
+    sq_mapping *mapping;        /* NULL, or all of it; reading goes by fd, so that a file cut short is an error and no signal */
     int fd;
     int64_t size;
     int64_t data; /* byte where the data section begins */
@@ -471,6 +472,28 @@ int32_t sq_tensor_file_open(const sq_memory *memory, const char *path, sq_tensor
     return finish_open(status, file, out);
 }
 
+static int32_t map_file(sq_tensor_file *file, seqrec_error *error)
+{
+    SQ_CHECK(file->size > 0, error, SEQREC_E_FORMAT, "the file is empty");
+    return sq_mapping_create(&file->memory, file->fd, (size_t)file->size, &file->mapping, error);
+}
+
+int32_t sq_tensor_file_open_mapped(const sq_memory *memory, const char *path, sq_tensor_file **out, seqrec_error *error)
+{
+    sq_tensor_file *file;
+    SQ_CHECK(path != NULL && path[0] != '\0', error, SEQREC_E_ARGUMENT, "the path of a file to open is empty");
+    SQ_TRY(new_file(memory, &file, error));
+    int32_t status = open_path(file, path, error);
+    if (status == SEQREC_OK) status = map_file(file, error);
+    if (status == SEQREC_OK) status = take_file(file, error);
+    return finish_open(status, file, out);
+}
+
+sq_mapping *sq_tensor_file_mapping(const sq_tensor_file *file)
+{
+    return file->mapping;
+}
+
 int32_t sq_tensor_file_open_memory(const sq_memory *memory, const void *bytes, size_t count, sq_tensor_file **out,
                                    seqrec_error *error)
 {
@@ -487,6 +510,7 @@ void sq_tensor_file_close(sq_tensor_file *file)
     if (file == NULL) return;
     sq_memory memory = file->memory;
     if (file->fd >= 0) (void)close(file->fd);
+    sq_mapping_release(file->mapping);
     sq_free(&memory, file->tensors);
     sq_free(&memory, file->texts);
     sq_free(&memory, file->pool);

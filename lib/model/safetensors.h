@@ -4,6 +4,7 @@
 #define SQ_SAFETENSORS_H
 #include "base/memory.h"
 #include "model/checksum.h"
+#include "model/mapping.h"
 
 #define SQ_TENSOR_RANK 8          /* most dimensions of a tensor read; written files use at most 4 */
 #define SQ_TENSOR_COUNT 65536     /* most tensors of a file */
@@ -59,6 +60,9 @@ typedef struct sq_tensor_file sq_tensor_file;
  * E_IO, E_FORMAT (names the tensor or the byte), E_MEMORY. The file must not be changed in place while it is open (replacing
  * it by rename is fine): a changed tensor is found by its sum, where there is one. */
 int32_t sq_tensor_file_open(const sq_memory *memory, const char *path, sq_tensor_file **out, seqrec_error *error);
+/* The same with the file mapped too: sq_tensor_file_mapping, else NULL. Tensors are read as from any file. */
+int32_t sq_tensor_file_open_mapped(const sq_memory *memory, const char *path, sq_tensor_file **out, seqrec_error *error);
+sq_mapping *sq_tensor_file_mapping(const sq_tensor_file *file);
 /* The same from memory that the caller keeps as long as the file is open. */
 int32_t sq_tensor_file_open_memory(const sq_memory *memory, const void *bytes, size_t count, sq_tensor_file **out,
                                    seqrec_error *error);

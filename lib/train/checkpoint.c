@@ -315,7 +315,7 @@ static int32_t describe(save_job *j, seqrec_error *error)
     SQ_TRY(sq_trainer_snapshot(t, &j->now, error));
     SQ_TRY(note_fit(j, error));
     SQ_TRY(sq_tensor_writer_create(&t->context->memory, &j->writer, error));
-    SQ_TRY(sq_model_file_describe(j->writer, t->model, j->now, &t->options, &j->source, error));
+    SQ_TRY(sq_model_file_describe(j->writer, t->model, j->now, &t->options, (sq_file_form){SQ_FORM_PLAIN, 0}, &j->source, error));
     const sq_table_source *items = &j->source->items, *users = &j->source->users;
     SQ_TRY(gather(j, error));
     SQ_TRY(add_counters(j->writer, t, error));

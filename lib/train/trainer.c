@@ -166,6 +166,8 @@ static int32_t build(sq_trainer *t, seqrec_error *error)
 
 int32_t sq_trainer_create(seqrec_model *model, const sq_options *options, sq_trainer **out, seqrec_error *error)
 {
+    SQ_CHECK(model->lost[0] == '\0', error, SEQREC_E_STATE,
+             "the model is from a file for serving, which lost: %s; train the model that the file was exported from", model->lost);
     SQ_TRY(sq_options_check(options, error));
     sq_trainer *t = sq_alloc_zero(&model->context->memory, 1, sizeof *t);
     SQ_CHECK(t, error, SEQREC_E_MEMORY, "no memory for a trainer");

@@ -83,6 +83,24 @@ kind == "topk" || kind == "score" || kind == "session-append" {
         serving = field("p50_ms")
 }
 
+kind == "retrieval" {
+    retrievals[++retrieval_count] = name
+    retrieval_ms[name] = field("p50_ms")
+    retrieval_rate[name] = field("gb_per_second")
+    retrieval_bandwidth[name] = field("bandwidth")
+    recalls[name] = field("recall")
+    batch_ms[name] = field("batch_ms")
+    if (field("product_gflops") != "") product_share[name] = 100 * field("gflops") / field("product_gflops")
+    retrieval_items[name] = field("items")
+    held[name] = field("resident_bytes")
+}
+
+kind == "faiss" {
+    faiss_name = "faiss " field("version")
+    faiss_ms = field("p50_ms")
+    faiss_batch = field("batch_ms")
+}
+
 kind == "gates" {
     gates[++gates_count] = sprintf("%-24s length %3d: %3.0f %% closed, %.2f of the time without gates", name, field("length"),
                                    100 * field("closed"), field("ratio"))
@@ -130,6 +148,14 @@ function kernel_line(name,    i, got) {
     print ""
 }
 
+function retrieval_line(name) {
+    printf "%-26s %9d %7.2f ms %8.1f %4.0f %% %7s", name, retrieval_items[name], retrieval_ms[name], retrieval_rate[name],
+        100 * retrieval_rate[name] / retrieval_bandwidth[name], recalls[name]
+    if (batch_ms[name] != "") printf " %7.1f ms %4.0f %%", batch_ms[name], product_share[name]
+    if (held[name] != "") printf " %27s", megabytes(held[name])
+    print ""
+}
+
 function tables(    i, j, n, theirs) {
     if (peak_count) title("Multiply-adds in registers, GFLOP/s of 1 and 2 threads")
     for (i = 1; i <= peak_count; i++) printf "%-26s %8.1f %8.1f\n", peaks[i], peak[peaks[i], 1], peak[peaks[i], 2]
@@ -165,6 +191,12 @@ function tables(    i, j, n, theirs) {
         if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict
     }
     for (i = 1; i <= serve_count; i++) print serves[i]
+    if (retrieval_count) {
+        title("The best 10 of a table, d 64, one thread; of the bandwidth of memory, of a matrix product")
+        printf "%-26s %9s %10s %8s %6s %7s %10s %6s %9s\n", "", "items", "one user", "GB/s", "of it", "recall", "128 users", "of it", "resident"
+    }
+    for (i = 1; i <= retrieval_count; i++) retrieval_line(retrievals[i])
+    if (faiss_name != "") printf "%-26s %9d %7.2f ms %31.1f ms\n", faiss_name, 1000000, faiss_ms, faiss_batch
     if (kernel_count) {
         title("Kernels on one core, and their share of its multiply-adds")
         printf "%-43s", ""
@@ -236,6 +268,14 @@ function promises(    i, n, most, flat, warm, large) {
     promise("allocations in warm steps", warm, "most", 0, "")
     promise("full E4 evaluation", evaluation, "most", 3, " s")
     promise("one user of 200 events over 3,416 items, p50 on one thread", serving, "most", 0.5, " ms")
+    promise("one user over 1,000,000 items, times faiss", ratio(faiss_ms, retrieval_ms["float32"]), "least", 1, "x")
+    promise("one user over 1,000,000 items, times the bandwidth's limit",
+            ratio(retrieval_bandwidth["float32"], retrieval_rate["float32"]), "most", 1.2, "x")
+    promise("one user over 1,000,000 items, int8 times float32", ratio(retrieval_ms["float32"], retrieval_ms["int8"]), "least", 3, "x")
+    promise("recall at 10 of int8", recalls["int8"], "least", 0.99, "")
+    promise("128 users over 1,000,000 items, share of the matrix product", product_share["float32"], "least", 70, "%")
+    promise("one user over 10,000,000 items in a mapped file, int8", retrieval_ms["int8-mapped"], "most", 60, " ms")
+    promise("resident memory of those", held["int8-mapped"] == "" ? "" : held["int8-mapped"] / 1e6, "most", 1000, " MB")
     promise("reading, the slowest of the formats, million lines a second", reading, "least", 3, "")
 }
 

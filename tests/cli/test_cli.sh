@@ -351,6 +351,24 @@ run evaluate --model named.st --data named.csv --users users.txt --json --quiet
 exits 1 "evaluate --users: numbers are no names"
 
 # ---- vectors ----
+run export --model named.st --serving served.st --table int8 --json
+exits 0 "export --serving"
+parses "export --serving: JSON" "r['table'] == 'int8' and r['rows'] == 1 and r['items'] > 0"
+first=$("$SEQREC" export --model named.st --out first > /dev/null 2>&1 && head -n 1 first.ids.txt | cut -f 1)
+"$SEQREC" recommend --model named.st --history "$first" --json > plain.json 2> err &&
+    "$SEQREC" recommend --model served.st --history "$first" --json > served.json 2> err &&
+    "$SEQREC" recommend --model served.st --map --history "$first" --json > mapped.json 2> err &&
+    cmp -s plain.json served.json && cmp -s plain.json mapped.json
+verdict $? "recommend: a file for serving, loaded and mapped, gives what the model gives"
+run recommend --model named.st --map --history "$first"
+exits 1 "recommend --map: not for model files"
+run export --model named.st --serving served.st --without-rows
+exits 2 "export --without-rows needs a table"
+run export --model named.st --serving served.st --table int4
+exits 2 "export --table knows its tables"
+run export --model named.st --out vectors --table int8
+exits 2 "export --table goes with --serving"
+
 run export --model named.st --out vectors --json
 exits 0 "export"
 parses "export: JSON" "r['width'] == 16 and r['items'] == sum(1 for _ in open('vectors.ids.txt'))"

@@ -225,6 +225,8 @@ SIGNATURES = {
     "dataset_synthesize": (c_int32, [H, POINTER(Synth), OUT, POINTER(Ceiling), ERR]),
     "model_gates": (c_int32, [H, POINTER(c_double), c_int64, I64P, ERR]),
     "model_quantise": (c_int32, [H, c_int32, ERR]),
+    "model_export": (c_int32, [H, c_char_p, c_int32, c_int32, ERR]),
+    "model_map": (c_int32, [H, c_char_p, c_int32, OUT, ERR]),
     "trainer_create": (c_int32, [H, H, OUT, ERR]),
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),

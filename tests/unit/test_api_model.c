@@ -535,7 +535,7 @@ START_TEST(metadata_that_contradict_the_model_are_refused)
         {SEQREC_E_FORMAT, "format_version", NULL, "format_version"},
         {SEQREC_E_FORMAT, "format_version", "0", "format_version"},
         {SEQREC_E_FORMAT, "format_version", "one", "one"},
-        {SEQREC_E_UNSUPPORTED, "format_version", "2", "format_version 2"},
+        {SEQREC_E_UNSUPPORTED, "format_version", "3", "format_version 3"},
         {SEQREC_E_UNSUPPORTED, "model.gates", "4", "model.gates"},
         {SEQREC_E_UNSUPPORTED, "model.", "4", "model."},
         {SEQREC_E_FORMAT, "model.learning_rate", "0.1", "scope"},
