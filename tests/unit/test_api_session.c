@@ -1,7 +1,7 @@
 /* api: what seqrec.h promises of sessions: statuses, messages, failing allocations, bytes from outside. */
-#include <pthread.h>
 #include <stdio.h>
 #include "api_fixture.h"
+#include "model/checksum.h"
 
 enum { ITEMS = 30, BYTES = 48 + 16 * 4 };
 
@@ -247,6 +247,12 @@ START_TEST(bytes_bring_back_user_events_and_times)
 }
 END_TEST
 
+static void sign(unsigned char *bytes)
+{
+    const uint64_t sum = sq_checksum_of(bytes, BYTES - 8);
+    for (size_t i = 0; i < 8; i++) bytes[BYTES - 8 + i] = (unsigned char)(sum >> (8 * i));
+}
+
 START_TEST(damaged_bytes_are_refused_and_leave_nothing)
 {
     unsigned char bytes[BYTES], bad[BYTES];
@@ -262,6 +268,13 @@ START_TEST(damaged_bytes_are_refused_and_leave_nothing)
     }
     ck_assert_ptr_null(other);
     ck_assert_int_eq(atomic_load(&api.memory.blocks), before);
+    memcpy(bad, bytes, BYTES);
+    bad[24] = 5; /* the session has no user */
+    sign(bad);
+    REFUSED(SEQREC_E_FORMAT, "byte 24", seqrec_session_restore(pool, bad, BYTES, &other, &api.error));
+    bad[16] = 2;
+    sign(bad);
+    REFUSED(SEQREC_E_FORMAT, "byte 16", seqrec_session_restore(pool, bad, BYTES, &other, &api.error));
     REFUSED(SEQREC_E_FORMAT, "byte 0", seqrec_session_restore(pool, "nothing", 7, &other, &api.error));
 }
 END_TEST
