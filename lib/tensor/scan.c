@@ -13,6 +13,21 @@ typedef uint32_t vecnu __attribute__((vector_size(LANES * 4), aligned(4), may_al
 SQ_INLINE vecn load_words(const uint8_t *p) { return *(const vecnu *)p; }
 SQ_INLINE vecn splat_word(int32_t x) { return (vecn){0} + (uint32_t)x; }
 
+/* add_group: what 4 columns of LANES rows add to their two sums. sum_of: the sums as one. */
+#if defined(__AVX512VNNI__)
+SQ_INLINE vecn byte_sums(vecn sum, vecn rows, vecn query)
+{
+    return (vecn)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)rows, (__m512i)query);
+}
+
+SQ_INLINE void add_group(const int32_t words[4], vecn rows, vecn sum[2])
+{
+    sum[0] = byte_sums(sum[0], rows, splat_word(words[2]));
+    sum[1] = byte_sums(sum[1], rows, splat_word(words[3]));
+}
+
+SQ_INLINE vecn sum_of(const vecn sum[2]) { return sum[0] + (sum[1] << 8); }
+#else
 /* Sums of products of the two halves of each word, as signed numbers. */
 SQ_INLINE vecn pair_sums(vecn a, vecn b)
 {
@@ -26,33 +41,14 @@ SQ_INLINE vecn pair_sums(vecn a, vecn b)
 #endif
 }
 
-#if defined(__AVX512VNNI__)
-SQ_INLINE vecn byte_sums(vecn sum, vecn rows, vecn query)
-{
-    return (vecn)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)rows, (__m512i)query);
-}
-#endif
-
-/* One group of 4 columns: what `part` of 16 rows adds to its two sums, whose total sum_of makes. */
 SQ_INLINE void add_group(const int32_t words[4], vecn rows, vecn sum[2])
 {
-#if defined(__AVX512VNNI__)
-    sum[0] = byte_sums(sum[0], rows, splat_word(words[2]));
-    sum[1] = byte_sums(sum[1], rows, splat_word(words[3]));
-#else
     sum[0] += pair_sums(rows & 0x00ff00ffu, splat_word(words[0]));
     sum[1] += pair_sums((rows >> 8) & 0x00ff00ffu, splat_word(words[1]));
-#endif
 }
 
-SQ_INLINE vecn sum_of(const vecn sum[2])
-{
-#if defined(__AVX512VNNI__)
-    return sum[0] + (sum[1] << 8);
-#else
-    return sum[0] + sum[1];
+SQ_INLINE vecn sum_of(const vecn sum[2]) { return sum[0] + sum[1]; }
 #endif
-}
 
 /* Rows are read once, from memory, and faster than the processor asks for them by itself. Sums are taken modulo 2^32: with the bias
  * off they fit. */

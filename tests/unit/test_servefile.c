@@ -60,6 +60,36 @@ START_TEST(a_file_with_rows_serves_as_its_model_did)
 }
 END_TEST
 
+/* Users and names go with the file. */
+START_TEST(users_and_names_are_in_a_file_for_serving)
+{
+    static const char *const personal[] = {"user_embedding", "added", NULL};
+    static answer before, after;
+    static int64_t users[USERS];
+    const int64_t id = id_of(3);
+    const char *name = "third";
+    char text[16];
+    open_model(0, SOME, personal);
+    asked *a = ask(SOME);
+    for (int64_t u = 0; u < USERS; u++) users[u] = 100 - u;
+    EXPECT(SEQREC_OK, seqrec_users_put(api.model, users, USERS / 2, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_set_names(api.model, &id, &name, 1, &api.error));
+    a->batch.users = users;
+    export_to("file", SEQREC_TABLE_INT8, 1);
+    EXPECT(SEQREC_OK, seqrec_model_quantise(api.model, SEQREC_TABLE_INT8, &api.error));
+    answer_all(&a->batch, NULL, &before);
+    for (int32_t mapped = 0; mapped < 2; mapped++) {
+        take_model("file", mapped);
+        ck_assert_int_eq(seqrec_users_count(api.model), USERS / 2);
+        answer_all(&a->batch, NULL, &after);
+        expect_same(&before, &after);
+        EXPECT(SEQREC_OK, seqrec_items_name(api.model, id, text, sizeof text, NULL, &api.error));
+        ck_assert_str_eq(text, "third");
+    }
+    api_close();
+}
+END_TEST
+
 START_TEST(gaps_are_closed_under_a_new_generation)
 {
     static answer before, after;
@@ -353,6 +383,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_checked_fixture(tests, open_world, close_world);
     tcase_add_loop_test(tests, a_file_with_rows_serves_as_its_model_did, 0, 3 * KINDS);
+    tcase_add_test(tests, users_and_names_are_in_a_file_for_serving);
     tcase_add_test(tests, gaps_are_closed_under_a_new_generation);
     tcase_add_loop_test(tests, a_file_without_rows_keeps_what_its_bits_hold, 0, 2 * KINDS);
     tcase_add_test(tests, a_file_says_what_it_lost_and_is_not_trained);
