@@ -43,6 +43,10 @@ experiment-noise: all
 experiment-sampling: all
 	@sh tests/experiments/sampling.sh
 
+#: make experiment-time  what the time between events is worth (minutes; stops and goes on)
+experiment-time: all
+	@sh tests/experiments/time.sh
+
 #: make experiment-correction  what positions are counted from, and what that is worth (hours; stops and goes on)
 experiment-correction: all
 	@sh tests/experiments/correction.sh
@@ -112,5 +116,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-correction asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-correction asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

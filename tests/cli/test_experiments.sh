@@ -68,6 +68,14 @@ for picture in seconds bytes gradients; do
     verdict $? "report: sampling-$picture.svg is well-formed"
 done
 
+awk -F, 'BEGIN { OFS = "\t" } NR > 1 { print $1, $2, 3, 880000000 + 1000 * int(NR / 2) + int(NR / 7) % 5 * 86400 }' data/ml-1m.txt > data/ml-100k.u.data
+experiment time.sh time.jsonl ONLY=seed1 EPOCHS=2
+exits 0 "time: one seed of every arm"
+holds time.jsonl "time: what a line has" "len(all) == 5 and by['hstu-time-seed1']['against']['protocol'] == 'E4' and \
+by['hstu-seed1']['E4']['hr@10'] == by['hstu-seed1']['hidden']['hr@10'] and 'request_time' not in by['hstu-seed1']['E4']"
+grep -q '^| tisasrec | 1 | [01]' out
+verdict $? "time: a row of the table"
+
 "$SEQREC" train --data data/ml-1m.txt --set dim=16 --epochs 3 --out model.st --quiet > out 2> err
 popular=loss=sampled_softmax,negatives=32,seen=keep,sampler=popularity,sampler_alpha=1
 rc=0

@@ -16,7 +16,6 @@ OUT=${OUT:-docs/experiments/correction.jsonl}
 . tests/experiments/units.sh
 mode=${1:-run}
 case $mode in run|list|table) ;; *) echo "correction: $mode is none of run, list and table" >&2; exit 2 ;; esac
-references=$WORK/reference
 epochs=${EPOCHS:-60}
 
 # What an arm sets.
@@ -38,23 +37,6 @@ fifth() {
     [ -f "$WORK/fifth.txt" ] || { mkdir -p "$WORK"; awk '$1 % 5 == 0' "$DATA/ml-1m.txt" > "$WORK/fifth.txt"; }
 }
 
-# The model that others are compared with: NAME is that of its own unit.
-reference() { # NAME OPTIONS...
-    reference=$references/$1.safetensors
-    shift
-    [ -f "$reference" ] && return 0
-    mkdir -p "$references"
-    echo "again $reference"
-    [ ! -f "$reference.state" ] || set -- --resume "$reference.state"
-    bounded "$SEQREC" train --data "$source" "$@" --threads "$THREADS" --checkpoint "$reference.state" --out "$reference.part" \
-        --quiet || {
-        time_is_up && stop_here
-        exit 1
-    }
-    rm -f "$reference.state"
-    mv "$reference.part" "$reference"
-}
-
 # unit ARM DATA LOSS LENGTH SEED
 unit() {
     name=$2-$3-$1-L$4-seed$5
@@ -70,13 +52,10 @@ unit() {
     train "" $base $(arm "$1")
     figures="\"E4\":$(evaluate --protocol E4 --cutoffs 10 --breakdown --quiet)"
     if [ "$1" = end ]; then
-        mkdir -p "$references"
-        cp "$unit/$name.safetensors" "$references/$name.safetensors"
+        keep
     else
         reference "$2-$3-end-L$4-seed$5" $base $(arm end)
-        "$SEQREC" compare --model "$unit/$name.safetensors" --model "$reference" --data "$source" --protocol E4 --cutoffs 10 \
-            --threads "$THREADS" --json --quiet > "$unit/compared"
-        figures="$figures,\"against_end\":$(last "$unit/compared")"
+        figures="$figures,\"against_end\":$(against --protocol E4 --cutoffs 10)"
     fi
     finish "\"options\":\"$base $(arm "$1")\",\"train\":$trained,$figures"
     DATA=${SEQREC_DATA:-../shared/data}

@@ -130,6 +130,37 @@ evaluate() {
     last "$unit/report"
 }
 
+# reference NAME OPTIONS...: $reference is the model of $source that others are compared with, trained again where it is missing.
+# NAME is that of its own unit, which keeps it with `keep`.
+reference() {
+    reference=$WORK/reference/$1.safetensors
+    shift
+    [ -f "$reference" ] && return 0
+    mkdir -p "$WORK/reference"
+    echo "again $reference"
+    [ ! -f "$reference.state" ] || set -- --resume "$reference.state"
+    bounded "$SEQREC" train --data "$source" "$@" --threads "$THREADS" --checkpoint "$reference.state" --out "$reference.part" \
+        --quiet || {
+        time_is_up && stop_here
+        exit 1
+    }
+    rm -f "$reference.state"
+    mv "$reference.part" "$reference"
+}
+
+# The unit's model, as a reference.
+keep() {
+    mkdir -p "$WORK/reference"
+    cp "$unit/$name.safetensors" "$WORK/reference/$name.safetensors"
+}
+
+# against OPTIONS...: the unit's model minus $reference, user by user
+against() {
+    "$SEQREC" compare --model "$unit/$name.safetensors" --model "$reference" --data "$source" "$@" --threads "$THREADS" --json \
+        --quiet > "$unit/compared"
+    last "$unit/compared"
+}
+
 # finish MEMBERS: writes the line, without paths of this machine, and clears the folder
 finish() {
     mkdir -p "$(dirname "$OUT")"

@@ -1,0 +1,85 @@
+#!/bin/sh
+# tests: what the time between events is worth, on ml-100k, whose ratings have seconds. HSTU with and without its bias by time, which
+# looks back from the next event or from the event itself, and TiSASRec with and without its intervals; three seeds each. A model
+# that looks back from the request is evaluated knowing the target's time, as the published program has it, and without. Every arm is
+# compared, user by user, with the arm without time of its seed, whose model is kept in $WORK/reference and trained again where it is
+# missing; and once more with events at the same instant as a set. Each unit appends one
+# JSON line to docs/experiments/time.jsonl; units.sh says how it is stopped and goes on. At the end the table is printed.
+#   time.sh [run|list|table]   as correction.sh
+# From the environment also EPOCHS (the most of a training).
+set -eu
+cd "$(dirname "$0")/../.."
+OUT=${OUT:-docs/experiments/time.jsonl}
+. tests/experiments/units.sh
+mode=${1:-run}
+case $mode in run|list|table) ;; *) echo "time: $mode is none of run, list and table" >&2; exit 2 ;; esac
+file=ml-100k.u.data
+source=$DATA/$file
+
+arm() { # ARM
+    case $1 in
+        hstu) echo "--preset hstu" ;;
+        hstu-time) echo "--preset hstu-time" ;;
+        hstu-time-own) echo "--preset hstu-time --set time_request=false" ;;
+        tisasrec) echo "--preset tisasrec" ;;
+        tisasrec-untimed) echo "--preset tisasrec --set time=none" ;;
+    esac
+}
+
+# unit ARM REFERENCE SEED: REFERENCE is the arm it is compared with, "" for one that others are
+unit() {
+    name=$1-seed$3
+    options="$(arm "$1") ${EPOCHS:+--epochs $EPOCHS} --seed $3"
+    if [ "$mode" = list ]; then echo "$name $file $options"; return; fi
+    begin "$name" "$file" || return 0
+    train "" $options
+    figures="\"E4\":$(evaluate --protocol E4 --quiet),\"set\":$(evaluate --protocol E4 --instant-sets --quiet)"
+    figures="$figures,\"hidden\":$(evaluate --protocol E4 --hide-request-time --quiet)"
+    if [ -z "$2" ]; then
+        keep
+    else
+        reference "$2-seed$3" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$3"
+        figures="$figures,\"against\":$(against --protocol E4 --cutoffs 10)"
+        figures="$figures,\"against_hidden\":$(against --protocol E4 --cutoffs 10 --hide-request-time)"
+        figures="$figures,\"against_set\":$(against --protocol E4 --cutoffs 10 --instant-sets)"
+    fi
+    finish "\"options\":\"$options\",\"train\":$trained,$figures"
+}
+
+# One row for each arm: means over the seeds that are there.
+table() {
+    awk "$field"'
+        {
+            split($0, quoted, "\"")
+            row = quoted[4]
+            sub(/-seed[0-9]*$/, "", row)
+            if (!(row in count)) rows[++n] = row
+            count[row]++
+            for (i = 1; i <= 3; i++) {
+                hits[row, i] += field(part[i], "hr@10"); ndcg[row, i] += field(part[i], "ndcg@10")
+            }
+            seconds[row] += field("train", "seconds_per_epoch")
+        }
+        END {
+            print "| arm | seeds | HR@10 / NDCG@10, time of the target known | hidden | events at one instant as a set | seconds an epoch |"
+            print "|---|---|---|---|---|---|"
+            for (i = 1; i <= n; i++) {
+                r = rows[i]; c = count[r]
+                printf "| %s | %d |", r, c
+                for (j = 1; j <= 3; j++) printf " %.4f / %.4f |", hits[r, j] / c, ndcg[r, j] / c
+                printf " %.1f |\n", seconds[r] / c
+            }
+        }
+        BEGIN { part[1] = "E4"; part[2] = "hidden"; part[3] = "set" }' "$OUT"
+}
+
+if [ "$mode" != table ]; then
+    for seed in 1 2 3; do
+        unit hstu "" $seed
+        unit hstu-time hstu $seed
+        unit hstu-time-own hstu $seed
+        unit tisasrec-untimed "" $seed
+        unit tisasrec tisasrec-untimed $seed
+    done
+fi
+if [ "$mode" != list ] && [ -f "$OUT" ]; then table; fi
