@@ -1,5 +1,6 @@
 /* model: attention of one block where its tokens join a cached sequence. */
 #include "model/blockpass.h"
+#include "position/interval.h"
 #include <string.h>
 
 typedef struct rows {
@@ -62,15 +63,30 @@ static void next_head(const sq_block_pass *a, size_t seen)
     }
 }
 
+/* The terms by time of the keys that row `row` sees; NULL: the model has none. */
+static const sq_relation *timed_of(const sq_block_pass *a, const sq_relations *relations, size_t row, size_t seen, sq_relation *to)
+{
+    sq_extension *x = a->extension;
+    if (!a->l->timed) return NULL;
+    const int64_t oldest = sq_extension_place(x, (int64_t)row) + 1 - (int64_t)seen;
+    sq_time_buckets(x->times + (oldest - x->timed_from), seen, x->asks[row], x->index);
+    *to = sq_timed_relation_of_head(a->l, a->net->weights, 0, relations, NULL);
+    to->index = x->index;
+    return to;
+}
+
 static void attend(const sq_block_pass *a, const sq_relations *relations, size_t row)
 {
     sq_extension *x = a->extension;
     const size_t seen = seen_by(a, row), dhp = (size_t)a->l->dhp;
+    sq_relation by_time;
+    const sq_relation *timed = timed_of(a, relations, row, seen, &by_time);
     for (int32_t h = 0; h < a->l->heads; h++) {
         sq_relation relation;
         sq_head head = {.width = (size_t)a->l->dh, .padded = dhp, .pointwise = a->l->pointwise, .dropout.scale = 1};
         head.q = a->s->qkv + row * 3 * a->hp + (size_t)h * dhp;
         head.relation = sq_block_relation(a, relations, h, NULL, &relation);
+        head.timed = timed; /* a bias that all heads share */
         sq_head_row(a->k, &head, x->keys, x->values, seen, a->s->heads + row * a->hp + (size_t)h * dhp, &x->head);
         if (h + 1 < a->l->heads) next_head(a, seen);
     }

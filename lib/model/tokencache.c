@@ -22,7 +22,12 @@ void sq_extension_take(sq_arena *arena, const sq_layout *l, int64_t span, int32_
     out->values = SQ_TAKE(arena, const float *, (size_t)span);
     out->cosines = SQ_TAKE(arena, float, (size_t)tokens * half);
     out->sines = SQ_TAKE(arena, float, (size_t)tokens * half);
-    sq_head_row_take(arena, (size_t)span, (size_t)l->columns, &out->head);
+    const size_t timed = l->timed ? (size_t)tokens : 0;
+    out->times = SQ_TAKE(arena, int64_t, timed ? (size_t)span + timed : 0);
+    out->asks = SQ_TAKE(arena, int64_t, timed);
+    out->index = SQ_TAKE(arena, uint16_t, timed ? (size_t)span : 0);
+    const int32_t columns = l->columns > l->time_columns ? l->columns : l->time_columns;
+    sq_head_row_take(arena, (size_t)span, (size_t)columns, &out->head);
 }
 
 static void turn(const sq_layout *l, const sq_options *o, int64_t t, float *cosines, float *sines)

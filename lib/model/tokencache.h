@@ -40,6 +40,10 @@ typedef struct sq_extension {
     const sq_branches *branches; /* apart: NULL: all branches begin here, and nothing stays */
     const float **keys, **values; /* [span] rows that the query at hand sees */
     float *cosines, *sines;       /* rotary: [tokens][dh / 2] of the places of the rows */
+    int64_t *times; /* time = bias: [span + tokens] of the tokens from place `timed_from` on, and of the event behind the last */
+    int64_t *asks;  /* [tokens] what the rows look back from */
+    int64_t timed_from;
+    uint16_t *index; /* [span] of the query at hand */
     sq_head_scratch head;
 } sq_extension;
 void sq_extension_take(sq_arena *arena, const sq_layout *layout, int64_t span, int32_t tokens, sq_extension *out);

@@ -283,6 +283,7 @@ static void take_rows(call *c)
 {
     const size_t dp = (size_t)c->view->model->layout.dp;
     sq_desk *d = &c->rows;
+    d->interval = c->how->interval;
     c->branches.depth = (int32_t)c->step;
     c->branches.trails = c->trails;
     for (int64_t from = 0; from < c->count; from += d->rows) {
@@ -293,7 +294,7 @@ static void take_rows(call *c)
             c->trails[r] = paths[r].tokens;
             d->slots[r] = paths[r].slots[c->step];
         }
-        sq_session_look_ahead(c->view, c->cache->user, d->slots, n, &c->behind, &c->branches, d);
+        sq_session_look_ahead(c->view, c->cache, d->slots, n, &c->behind, &c->branches, d);
         for (int32_t r = 0; r < n; r++) {
             sq_session_finish(c->view, d->states + (size_t)r * dp, &d->work, paths[r].user);
             paths[r].tokens[c->step] = (int32_t)(c->branches.kept + r);
@@ -310,19 +311,18 @@ static int64_t put_own_times(call *c, int64_t events, int64_t skip, int64_t own)
     return start + (skip + own) * c->how->interval;
 }
 
-static int32_t take_windows(call *c, seqrec_error *error)
+static void take_windows(call *c)
 {
     const int64_t known = c->cache->known, first = sq_session_first(c->view->model, known + c->step + 1);
     const int64_t events = first < known ? known - first : 0, skip = first > known ? first - known : 0;
     const int64_t own = c->step + 1 - skip;
     sq_desk *d = &c->windows;
-    SQ_TRY(sq_session_window(c->view, c->cache, known - events, events, d, error));
+    sq_session_window(c->view, c->cache, known - events, events, d);
     const int64_t ask = put_own_times(c, events, skip, own);
     for (int64_t i = 0; i < c->count; i++) {
         memcpy(d->slots + events, c->now[i].slots + skip, (size_t)own * sizeof *d->slots);
         sq_session_encode_window(c->view, c->cache->user, events + own, ask, d, c->now[i].user);
     }
-    return SEQREC_OK;
 }
 
 /* ---- all steps ---------------------------------------------------------------------------------------------------- */
@@ -350,7 +350,7 @@ static int32_t step(call *c, seqrec_error *error)
     if (joins(c, c->cache->known + c->step + 1))
         take_rows(c);
     else
-        SQ_TRY(take_windows(c, error));
+        take_windows(c);
     return SEQREC_OK;
 }
 

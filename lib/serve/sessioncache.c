@@ -131,6 +131,19 @@ static void see_from(sq_session_cache *cache, int64_t first)
     if (!few) cache->distinct = sq_slots_tidy(cache->seen, cache->distinct);
 }
 
+/* Of the events from `first` on, which an earlier model may have taken as they were. */
+static int32_t check_times(const sq_session_view *v, int64_t first, seqrec_error *error)
+{
+    for (int64_t e = first; e < v->count && v->model->layout.timed; e++) {
+        SQ_CHECK(v->events[e].time != SQ_NO_TIME, error, SEQREC_E_STATE,
+                 "event %lld of the session has no time, which the model's option time needs", (long long)e);
+        SQ_CHECK(e == 0 || v->events[e - 1].time <= v->events[e].time, error, SEQREC_E_STATE,
+                 "event %lld of the session is at %lld, before the event before it at %lld", (long long)e,
+                 (long long)v->events[e].time, (long long)v->events[e - 1].time);
+    }
+    return SEQREC_OK;
+}
+
 static int32_t find_slots(sq_session_cache *cache, const sq_session_view *v, seqrec_error *error)
 {
     const sq_memory *memory = &v->model->context->memory;
@@ -138,6 +151,7 @@ static int32_t find_slots(sq_session_cache *cache, const sq_session_view *v, seq
     SQ_TRY(sq_grow(memory, (void **)&cache->slots, &cache->room, (size_t)first, (size_t)v->count, sizeof *cache->slots, error));
     SQ_TRY(sq_grow(memory, (void **)&cache->seen, &cache->seen_room, (size_t)cache->distinct, (size_t)v->count,
                    sizeof *cache->seen, error));
+    SQ_TRY(check_times(v, first, error));
     for (; cache->events < v->count; cache->events++) {
         const int32_t slot = sq_catalogue_find(v->snapshot->catalogue, v->events[cache->events].item);
         cache->slots[cache->events] = slot;
@@ -157,10 +171,10 @@ static int32_t recompute(sq_session_cache *cache, const sq_session_view *v, seqr
     SQ_TRY(reserve(cache, v, 0, error));
     SQ_TRY(sq_desk_take(v, SQ_DESK_WINDOWS, 1, &d, error));
     const int64_t n = cache->known - first;
-    const int32_t status = sq_session_window(v, cache, first, n, &d, error);
-    if (status == SEQREC_OK) sq_session_encode_window(v, cache->user, n, sq_session_asked(v, cache), &d, cache->at);
+    sq_session_window(v, cache, first, n, &d);
+    sq_session_encode_window(v, cache->user, n, sq_session_asked(v, cache), &d, cache->at);
     sq_desk_give(v, &d);
-    return status;
+    return SEQREC_OK;
 }
 
 /* Whether what was taken in is where the window begins now. */
@@ -176,12 +190,18 @@ static void begin_window(sq_session_cache *cache, const sq_session_view *v)
 static int32_t extend(sq_session_cache *cache, const sq_session_view *v, seqrec_error *error)
 {
     sq_desk d;
+    if (cache->newest_is_open) {
+        cache->newest_is_open = 0;
+        cache->taken--;
+        cache->tokens.next--;
+    }
     begin_window(cache, v);
     const int64_t more = cache->known - cache->taken, prefix = v->model->options.user_embedding == SQ_USER_PREFIX;
     SQ_TRY(reserve(cache, v, cache->tokens.next - cache->tokens.first + more + prefix, error));
     SQ_TRY(sq_desk_take(v, SQ_DESK_ROWS, more, &d, error));
     sq_session_take_in(v, cache, cache->taken, cache->known, &cache->tokens, &d);
     cache->taken = cache->known;
+    cache->newest_is_open = sq_session_redoes(v->model) && cache->known > 0;
     if (cache->known > 0) sq_session_finish(v, d.states, &d.work, cache->at);
     sq_desk_give(v, &d);
     return SEQREC_OK;
@@ -191,7 +211,8 @@ int32_t sq_session_cache_update(sq_session_cache *cache, const sq_session_view *
 {
     settle(cache, v);
     SQ_TRY(find_slots(cache, v, error));
-    if (cache->has_vector && cache->encoded == cache->known && cache->asked == v->ask) return SEQREC_OK;
+    if (cache->has_vector && cache->encoded == cache->known && (cache->asked == v->ask || !sq_session_redoes(v->model)))
+        return SEQREC_OK;
     const int32_t caches = sq_session_rule(v->model) != SEQREC_SESSION_RECOMPUTES;
     cache->has_vector = 0;
     SQ_TRY(caches ? extend(cache, v, error) : recompute(cache, v, error));
@@ -205,12 +226,12 @@ int32_t sq_session_cache_update(sq_session_cache *cache, const sq_session_view *
 /* ---- looking ahead ------------------------------------------------------------------------------------------------ */
 
 /* The event that may come does so at the time of the request, and the one behind it is asked for then. */
-static int32_t ahead_by_windows(const sq_session_cache *cache, const sq_session_view *v, const int32_t *slots, int64_t n, sq_desk *d,
-                                float *out, seqrec_error *error)
+static void ahead_by_windows(const sq_session_cache *cache, const sq_session_view *v, const int32_t *slots, int64_t n, sq_desk *d,
+                             float *out)
 {
     const int64_t first = sq_session_first(v->model, cache->known + 1), events = cache->known - first;
     const size_t part = (size_t)v->model->layout.part;
-    SQ_TRY(sq_session_window(v, cache, first, events, d, error));
+    sq_session_window(v, cache, first, events, d);
     const int64_t ask = sq_session_asked(v, cache);
     if (v->model->layout.timed) d->times[events] = ask;
     for (int64_t i = 0; i < n; i++) {
@@ -218,7 +239,6 @@ static int32_t ahead_by_windows(const sq_session_cache *cache, const sq_session_
         sq_session_encode_window(v, cache->user, events + 1, ask, d, d->user);
         memcpy(out + (size_t)i * part, d->user, part * sizeof *out);
     }
-    return SEQREC_OK;
 }
 
 static void ahead_of_tokens(const sq_session_cache *cache, const sq_session_view *v, const int32_t *slots, int64_t n,
@@ -227,7 +247,7 @@ static void ahead_of_tokens(const sq_session_cache *cache, const sq_session_view
     const size_t part = (size_t)v->model->layout.part, dp = (size_t)v->model->layout.dp;
     for (int64_t i = 0; i < n; i += d->rows) {
         const int32_t some = (int32_t)(n - i < d->rows ? n - i : d->rows);
-        sq_session_look_ahead(v, cache->user, slots + i, some, tokens, NULL, d);
+        sq_session_look_ahead(v, cache, slots + i, some, tokens, NULL, d);
         for (int32_t r = 0; r < some; r++) {
             sq_session_finish(v, d->states + (size_t)r * dp, &d->work, d->user);
             memcpy(out + (size_t)(i + r) * part, d->user, part * sizeof *out);
@@ -253,11 +273,10 @@ int32_t sq_session_cache_ahead(const sq_session_cache *cache, const sq_session_v
         tokens = (sq_token_cache){.at = d.spare, .capacity = sq_session_span(v->model)};
         sq_session_take_in(v, cache, sq_session_first(v->model, cache->known + 1), cache->known, &tokens, &d);
     }
-    int32_t status = SEQREC_OK;
     if (caches)
         ahead_of_tokens(cache, v, slots, n, &tokens, &d, out);
     else
-        status = ahead_by_windows(cache, v, slots, n, &d, out, error);
+        ahead_by_windows(cache, v, slots, n, &d, out);
     sq_desk_give(v, &d);
-    return status;
+    return SEQREC_OK;
 }

@@ -30,6 +30,7 @@ typedef struct sq_session_cache {
     int64_t encoded; /* events behind the user vector; meaningless without has_vector */
     int32_t has_vector;
     int64_t asked;   /* the view's, when the vector was made */
+    int32_t newest_is_open; /* 1: the last token was made for a request at that time, and is made again for another or with an event */
     sq_token_cache tokens;
 } sq_session_cache;
 

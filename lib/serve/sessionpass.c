@@ -1,6 +1,5 @@
 /* serve: passes through the network for sessions. */
 #include "serve/sessionpass.h"
-#include <inttypes.h>
 #include "serve/sessionwindow.h"
 
 #define MOST_ROWS 64 /* of one pass */
@@ -50,21 +49,20 @@ void sq_session_list(const sq_session_cache *cache, int64_t first, int64_t n, in
     }
 }
 
-int32_t sq_session_window(const sq_session_view *v, const sq_session_cache *cache, int64_t first, int64_t n, sq_desk *d,
-                          seqrec_error *error)
+/* Times of the known events first .. first + n - 1 of cache->known, to out. */
+static void list_times(const sq_session_view *v, const sq_session_cache *cache, int64_t first, int64_t n, int64_t *out)
 {
     int64_t index = cache->known;
-    sq_session_list(cache, first, n, d->slots);
-    for (int64_t e = cache->events - 1; v->model->layout.timed && index > first; e--) {
-        if (cache->slots[e] < 0 || --index >= first + n) continue;
-        d->times[index - first] = v->events[e].time;
-        SQ_CHECK(v->events[e].time != SQ_NO_TIME, error, SEQREC_E_STATE,
-                 "event %" PRId64 " of the session has no time, which the model's option time needs", e);
-        SQ_CHECK(index + 1 >= first + n || v->events[e].time <= d->times[index - first + 1], error, SEQREC_E_STATE,
-                 "event %" PRId64 " of the session is at %" PRId64 ", behind the next one at %" PRId64, e, v->events[e].time,
-                 d->times[index - first + 1]);
+    for (int64_t e = cache->events - 1; n > 0 && index > first; e--) {
+        if (cache->slots[e] < 0) continue;
+        if (--index < first + n) out[index - first] = v->events[e].time;
     }
-    return SEQREC_OK;
+}
+
+void sq_session_window(const sq_session_view *v, const sq_session_cache *cache, int64_t first, int64_t n, sq_desk *d)
+{
+    sq_session_list(cache, first, n, d->slots);
+    if (v->model->layout.timed) list_times(v, cache, first, n, d->times);
 }
 
 int64_t sq_session_asked(const sq_session_view *v, const sq_session_cache *cache)
@@ -97,6 +95,22 @@ static sq_embedding embedding_at(const sq_session_view *v, int32_t user, int64_t
     return e;
 }
 
+/* The times of a pass of n rows, and of what their queries see: the token at place p is known event p + base, or one that may come. */
+static void put_times(const sq_session_view *v, const sq_session_cache *cache, int64_t base, int32_t n, sq_desk *d)
+{
+    sq_extension *x = &d->extension;
+    const int64_t first = sq_extension_place(x, 0), last = sq_extension_place(x, n - 1), start = sq_session_asked(v, cache);
+    int64_t from = first - x->span + 1, known = cache->known - base;
+    if (v->model->layout.timed == 0) return;
+    if (from < x->cache->first) from = x->cache->first;
+    if (known > last + 2) known = last + 2;
+    if (known > from) list_times(v, cache, from + base, known - from, x->times);
+    for (int64_t p = known > from ? known : from; p <= last + 1; p++) x->times[p - from] = start + (p - known) * d->interval;
+    x->timed_from = from;
+    for (int32_t i = 0; i < n; i++)
+        x->asks[i] = x->times[sq_extension_place(x, i) + (v->model->options.time_request != 0) - from];
+}
+
 void sq_session_take_in(const sq_session_view *v, const sq_session_cache *cache, int64_t from, int64_t to,
                         sq_token_cache *tokens, sq_desk *d)
 {
@@ -108,19 +122,21 @@ void sq_session_take_in(const sq_session_view *v, const sq_session_cache *cache,
         const sq_embedding e = embedding_at(v, cache->user, tokens->next);
         sq_session_list(cache, from, n, d->slots);
         for (int32_t i = 0; i < n; i++) d->vectors[i] = row_of(v, d->slots[i]);
+        put_times(v, cache, from - tokens->next, n, d);
         sq_embed_fwd(&e, d->vectors, n, 0, &d->work.embedded, d->work.x[0]);
         sq_network_extend(&v->encoder.network, sq_embed_tokens(&e, n), &d->extension, &d->work, d->states);
         from += n;
     }
 }
 
-void sq_session_look_ahead(const sq_session_view *v, int32_t user, const int32_t *slots, int32_t n, sq_token_cache *tokens,
+void sq_session_look_ahead(const sq_session_view *v, const sq_session_cache *cache, const int32_t *slots, int32_t n, sq_token_cache *tokens,
                            const sq_branches *branches, sq_desk *d)
 {
     d->extension.cache = tokens;
     d->extension.apart = 1;
     d->extension.branches = branches;
-    const sq_embedding e = embedding_at(v, user, sq_extension_place(&d->extension, 0));
+    const sq_embedding e = embedding_at(v, cache->user, sq_extension_place(&d->extension, 0));
+    put_times(v, cache, cache->known - tokens->next, n, d);
     for (int32_t i = 0; i < n; i++) {
         const float *vector = row_of(v, slots[i]);
         sq_embed_fwd(&e, &vector, 1, 0, &d->work.embedded, d->work.x[0] + (size_t)i * e.width);

@@ -21,6 +21,7 @@ typedef struct sq_desk {
     sq_workspace work;
     sq_extension extension;
     sq_encode_scratch whole;
+    int64_t interval; /* time = bias: seconds from an item that may come to the next */
     float *spare; /* room of a cache of sq_session_span tokens */
 } sq_desk;
 
@@ -30,9 +31,8 @@ void sq_desk_give(const sq_session_view *view, sq_desk *desk);
 
 /* Slots of the known events first .. first + n - 1 of cache->known, to out. */
 void sq_session_list(const sq_session_cache *cache, int64_t first, int64_t n, int32_t *out);
-/* The same with their times, to the desk. E_STATE names an event of a timed model's session that has none or goes back in time. */
-int32_t sq_session_window(const sq_session_view *view, const sq_session_cache *cache, int64_t first, int64_t n, sq_desk *desk,
-                          seqrec_error *error);
+/* The same with their times, to the desk. */
+void sq_session_window(const sq_session_view *view, const sq_session_cache *cache, int64_t first, int64_t n, sq_desk *desk);
 /* When a session of a timed model is asked; of others 0. */
 int64_t sq_session_asked(const sq_session_view *view, const sq_session_cache *cache);
 /* out: the user vector of the n events of a window on the desk. */
@@ -41,9 +41,10 @@ void sq_session_encode_window(const sq_session_view *view, int32_t user, int64_t
  * at desk->states then. */
 void sq_session_take_in(const sq_session_view *view, const sq_session_cache *cache, int64_t from, int64_t to,
                         sq_token_cache *tokens, sq_desk *desk);
-/* desk->states [n] of the items in slots[n <= desk->rows], each as the next event of its branch (branches NULL: of the session). user:
- * slot or -1. */
-void sq_session_look_ahead(const sq_session_view *view, int32_t user, const int32_t *slots, int32_t n, sq_token_cache *tokens,
+/* desk->states [n] of the items in slots[n <= desk->rows], each as the next event of its branch (branches NULL: of the session), in a
+ * timed model at the time of the request and desk->interval seconds for each of the branch before it. The tokens are all of the cache's
+ * known events. */
+void sq_session_look_ahead(const sq_session_view *view, const sq_session_cache *cache, const int32_t *slots, int32_t n, sq_token_cache *tokens,
                            const sq_branches *branches, sq_desk *desk);
 /* The user vector of a state, which is overwritten. */
 void sq_session_finish(const sq_session_view *view, float *state, sq_workspace *work, float *out);

@@ -5,10 +5,16 @@ int32_t sq_session_rule(const seqrec_model *model)
 {
     const sq_options *o = &model->options;
     const sq_layout *l = &model->layout;
-    if (l->timed || l->placed || l->bidirectional || l->window || o->gates != SQ_GATES_NONE || o->position == SQ_POSITION_END)
+    if (l->timed == SQ_TIME_INTERVALS || (l->timed && o->user_embedding == SQ_USER_PREFIX)) return SEQREC_SESSION_RECOMPUTES;
+    if (l->placed || l->bidirectional || l->window || o->gates != SQ_GATES_NONE || o->position == SQ_POSITION_END)
         return SEQREC_SESSION_RECOMPUTES;
     if (o->position == SQ_POSITION_START || o->user_embedding == SQ_USER_PREFIX) return SEQREC_SESSION_HALVES;
     return SEQREC_SESSION_SLIDES;
+}
+
+int32_t sq_session_redoes(const seqrec_model *model)
+{
+    return model->layout.timed == SQ_TIME_BIAS && (model->options.time_request || model->layout.bidirectional);
 }
 
 static int64_t first_of_window(int64_t length, int64_t n)

@@ -1,4 +1,5 @@
 /* unit: models that read times, through the public interface: what they need, what they refuse, and how they are evaluated. */
+#include <math.h>
 #include "train_world.h"
 
 static const char *const timed[] = {"time", "bias", "wiring", "pre_norm", "attention", "hstu", "dropout", "0", NULL};
@@ -342,16 +343,79 @@ START_TEST(a_session_keeps_times_and_is_asked_at_one)
 }
 END_TEST
 
-/* A path's items come `interval` seconds apart, the first when the session is asked. */
-START_TEST(a_path_behind_a_timed_session_is_appending_its_items)
+static const char *const slides[] = {"time", "bias", "position", "none", "relative", "bias", "attention_span", "4", NULL};
+static const char *const slides_hstu[] = {"time", "bias", "position", "none", "attention", "hstu", "wiring", "pre_norm", "blocks", "2",
+                                          "attention_span", "4", NULL};
+static const char *const slides_own[] = {"time", "bias", "time_request", "false", "position", "none", "heads", "1", "blocks", "2",
+                                         "attention_span", "3", NULL};
+static const char *const halves[] = {"time", "bias", "position", "start", "attention", "hstu", "wiring", "pre_norm", "blocks", "2", NULL};
+static const char *const *const cached[] = {slides, slides_hstu, slides_own, halves};
+
+static train_world trained_world(const char *const *options)
 {
     timed_batch b;
-    train_world w = open_with_items(timed);
-    seqrec_sessions *pool = NULL;
-    seqrec_session *session = NULL, *other = NULL;
+    train_world w = open_with_items(options);
     walk_in_time(&b);
     for (int i = 0; i < 20; i++) step(&w, &b.host.view);
     EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    return w;
+}
+
+static void session_vector(seqrec_sessions *pool, int64_t n, const int64_t *one_more, int64_t ask, float out[WORLD_WIDTH])
+{
+    seqrec_session *fresh = NULL;
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, n, 0, &fresh, &api.error));
+    if (one_more) EXPECT(SEQREC_OK, seqrec_session_append(fresh, one_more, &ask, 1, 0, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_ask_at(fresh, ask, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(fresh, out, &api.error));
+    seqrec_session_release(fresh);
+}
+
+/* The newest event is made again for every request; those before it stay. */
+START_TEST(a_cached_session_with_time_is_a_pass_over_its_window)
+{
+    train_world w = trained_world(cached[_i]);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, NULL, NULL, 0, 0, &session, &api.error));
+    for (int64_t n = 1; n <= 12; n++) {
+        EXPECT(SEQREC_OK, seqrec_session_append(session, walked + n - 1, clock_of + n - 1, 1, 0, &api.error));
+        for (int later = 0; later < 3; later++) {
+            float got[WORLD_WIDTH], expected[WORLD_WIDTH], fresh[WORLD_WIDTH], ahead[2 * WORLD_WIDTH];
+            const int64_t ask = clock_of[n - 1] + (later == 1) * 700, offsets[] = {0, n}, next[] = {3, 14};
+            const seqrec_batch one = {.struct_size = sizeof one, .sequences = 1, .offsets = offsets, .items = walked,
+                                      .timestamps = clock_of, .request_times = &ask};
+            if (later) EXPECT(SEQREC_OK, seqrec_session_ask_at(session, ask, &api.error));
+            EXPECT(SEQREC_OK, seqrec_session_encode(session, got, &api.error));
+            session_vector(pool, n, NULL, ask, fresh);
+            ck_assert_msg(memcmp(got, fresh, sizeof got) == 0, "%d events, asked %d: not what all at once give", (int)n, later);
+            EXPECT(SEQREC_OK, seqrec_encode(w.model, &one, NULL, expected, &api.error));
+            for (int i = 0; i < WORLD_WIDTH && (n <= 8 || cached[_i] != halves); i++)
+                ck_assert_msg(fabsf(got[i] - expected[i]) < 1e-5f, "%d events, asked %d: %g and %g", (int)n, later, (double)got[i],
+                              (double)expected[i]);
+            EXPECT(SEQREC_OK, seqrec_session_ahead(session, next, 2, ahead, &api.error));
+            for (int i = 0; i < 2; i++) {
+                session_vector(pool, n, &next[i], ask, fresh);
+                ck_assert_msg(memcmp(ahead + i * WORLD_WIDTH, fresh, sizeof fresh) == 0, "%d events, ahead of %d", (int)n, i);
+            }
+        }
+    }
+    seqrec_session_info info = {.struct_size = sizeof info};
+    EXPECT(SEQREC_OK, seqrec_session_describe(session, &info, &api.error));
+    ck_assert_int_ne(info.rule, SEQREC_SESSION_RECOMPUTES);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    world_close(&w);
+}
+END_TEST
+
+/* A path's items come `interval` seconds apart, the first when the session is asked. */
+START_TEST(a_path_behind_a_timed_session_is_appending_its_items)
+{
+    train_world w = trained_world(_i == 0 ? timed : cached[_i - 1]);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL, *other = NULL;
     EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, 4, 0, &session, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, 4, 0, &other, &api.error));
@@ -390,7 +454,7 @@ START_TEST(a_swap_to_a_timed_model_asks_for_times)
     EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, NULL, 3, 0, &session, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
     EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, model, &api.error));
-    REFUSED(SEQREC_E_STATE, "event 2 of the session has no time", seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
+    REFUSED(SEQREC_E_STATE, "event 0 of the session has no time", seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
     EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, plain.model, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_topk(session, 5, NULL, best, NULL, &found, &api.error));
     seqrec_session_release(session);
@@ -436,7 +500,8 @@ int main(void)
     tcase_add_test(tests, a_dataset_without_times_is_refused_by_a_timed_model);
     tcase_add_loop_test(tests, a_timed_model_comes_back_from_its_file, 0, 3);
     tcase_add_loop_test(tests, a_session_keeps_times_and_is_asked_at_one, 0, 3);
-    tcase_add_test(tests, a_path_behind_a_timed_session_is_appending_its_items);
+    tcase_add_loop_test(tests, a_cached_session_with_time_is_a_pass_over_its_window, 0, 4);
+    tcase_add_loop_test(tests, a_path_behind_a_timed_session_is_appending_its_items, 0, 5);
     tcase_add_test(tests, a_swap_to_a_timed_model_asks_for_times);
     tcase_add_test(tests, rules_between_options_are_told);
     suite_add_tcase(suite, tests);
