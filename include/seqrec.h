@@ -484,11 +484,13 @@ typedef struct seqrec_decode {
     uint64_t seed;      /**< of what is drawn */
     int64_t interval;   /**< models with option `time`: seconds from an item of a path to the next; the first comes when the session
                              is asked [0] */
+    double top_p;       /**< sample: draw from the nucleus of a step only, the smallest set of best items whose probabilities reach
+                             this sum (Holtzman et al. 2020), among the top_k where both are given: above 0, at most 1 [1: all] */
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
  * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) leaves, and unless
- * decode->repeats is 1 not those of the path. items [width][steps]: *found paths (fewer than width where there are no more), of a
+ * decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then. items [width][steps]: *found paths (fewer than width where there are no more), of a
  * beam by falling probability, of drawn ones in the order of their numbers; log_probabilities [width] or NULL: of each whole path.
  * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending

@@ -168,6 +168,7 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     if (out->steps == 0) out->steps = 1;
     if (out->width == 0) out->width = 1;
     if (out->temperature == 0) out->temperature = 1;
+    if (out->top_p == 0) out->top_p = 1;
     SQ_CHECK(out->steps >= 1 && out->steps <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.steps = %lld is not in 1 .. %d",
              (long long)out->steps, SQ_DECODE_MOST);
     SQ_CHECK(out->width >= 1 && out->width <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.width = %lld is not in 1 .. %d",
@@ -177,6 +178,9 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     SQ_CHECK(out->top_k >= 0, error, SEQREC_E_RANGE, "decode.top_k = %lld is negative", (long long)out->top_k);
     SQ_CHECK(out->top_k == 0 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
              "decode.top_k = %lld is of drawn paths alone", (long long)out->top_k);
+    SQ_CHECK(out->top_p > 0 && out->top_p <= 1, error, SEQREC_E_RANGE, "decode.top_p = %g is not above 0 and at most 1", out->top_p);
+    SQ_CHECK(out->top_p == 1 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
+             "decode.top_p = %g is of drawn paths alone", out->top_p);
     SQ_CHECK(out->interval >= 0 && out->interval <= INT64_MAX / 2 / SQ_DECODE_MOST, error, SEQREC_E_RANGE,
              "decode.interval = %lld seconds is not in 0 .. %lld", (long long)out->interval, (long long)(INT64_MAX / 2 / SQ_DECODE_MOST));
     SQ_CHECK(isfinite(out->temperature) && out->temperature >= 1e-4 && out->temperature <= 1e4, error, SEQREC_E_RANGE,

@@ -5,12 +5,14 @@
 #include <math.h>
 #include <string.h>
 #include "base/rng.h"
+#include "serve/nucleus.h"
 #include "serve/recommend.h"
 #include "serve/sessionpass.h"
 #include "serve/sessionwindow.h"
 #include "serve/topheap.h"
 
-#define MOST_USERS 64 /* scored together by a task */
+#define MOST_USERS 64          /* scored together by a task */
+#define MOST_SCORES (1 << 22)  /* that a task keeps, unless one path has more */
 
 typedef struct path {
     float *user;     /* [padded length of an item's vector] */
@@ -39,6 +41,7 @@ typedef struct call {
     int64_t group;    /* paths of a task */
     int64_t step, count;
     uint8_t *allowed; /* [chunks][SQ_CHUNK_ROWS] */
+    float *whole;     /* [threads][most_group][chunks][SQ_CHUNK_ROWS] where nuclei are drawn from */
     int32_t *listed;  /* of an allow or deny list */
     path *now, *next; /* [width] */
     outlook *outlooks; /* [width] */
@@ -52,6 +55,19 @@ typedef struct call {
 } call;
 
 static int32_t draws(const call *c) { return c->how->method == SEQREC_DECODE_SAMPLE; }
+
+/* Whether a step looks at the scores of all items at once. */
+static int32_t keeps_scores(const call *c) { return draws(c) && c->kept == 0 && c->how->top_p < 1; }
+
+static size_t slots_of(const call *c) { return (size_t)c->request.snapshot->catalogue->chunks * SQ_CHUNK_ROWS; }
+
+static int64_t most_group(const call *c)
+{
+    const int64_t most = c->how->width < MOST_USERS ? c->how->width : MOST_USERS;
+    if (!keeps_scores(c) || most * (int64_t)slots_of(c) <= MOST_SCORES) return most;
+    const int64_t fit = MOST_SCORES / (int64_t)slots_of(c);
+    return fit > 0 ? fit : 1;
+}
 
 static size_t width_of(const call *c) { return (size_t)c->request.model->layout.vp; }
 
@@ -68,10 +84,11 @@ static void carve(void *arg, sq_arena *arena)
 {
     call *c = arg;
     const size_t width = (size_t)c->how->width, steps = (size_t)c->how->steps, kept = (size_t)c->kept;
-    const size_t chunks = (size_t)c->request.snapshot->catalogue->chunks;
+    const size_t threads = keeps_scores(c) ? (size_t)sq_pool_width(c->view->model->context->pool) : 0;
     const int64_t longest = c->filter->allow_count > c->filter->deny_count ? c->filter->allow_count : c->filter->deny_count;
     const size_t store = sq_token_cache_floats(&c->view->model->layout, (int64_t)(width * steps));
-    c->allowed = SQ_TAKE(arena, uint8_t, chunks * SQ_CHUNK_ROWS);
+    c->allowed = SQ_TAKE(arena, uint8_t, slots_of(c));
+    c->whole = SQ_TAKE(arena, float, threads * (size_t)most_group(c) * slots_of(c));
     c->listed = SQ_TAKE(arena, int32_t, (size_t)longest);
     c->now = SQ_TAKE(arena, path, width);
     c->next = SQ_TAKE(arena, path, width);
@@ -112,14 +129,14 @@ static int32_t read_allowed(call *c, seqrec_error *error)
             memcpy(c->allowed + (size_t)k * SQ_CHUNK_ROWS, items->slots[k]->live, SQ_CHUNK_ROWS);
     } else {
         SQ_TRY(read_list(c, "allow", c->filter->allow, c->filter->allow_count, &n, error));
-        memset(c->allowed, 0, (size_t)items->chunks * SQ_CHUNK_ROWS);
+        memset(c->allowed, 0, slots_of(c));
         for (int64_t i = 0; i < n; i++) c->allowed[c->listed[i]] = 1;
     }
     SQ_TRY(read_list(c, "deny", c->filter->deny, c->filter->deny_count, &n, error));
     for (int64_t i = 0; i < n; i++) c->allowed[c->listed[i]] = 0;
     for (int64_t i = 0; i < c->request.known[0]; i++) c->allowed[c->request.slots[i]] = 0;
     c->eligible = 0;
-    for (int64_t i = 0; i < (int64_t)items->chunks * SQ_CHUNK_ROWS; i++) c->eligible += c->allowed[i] != 0;
+    for (size_t i = 0; i < slots_of(c); i++) c->eligible += c->allowed[i] != 0;
     const int64_t needed = c->how->repeats ? 1 : c->how->steps;
     SQ_CHECK(c->eligible >= needed, error, SEQREC_E_ARGUMENT,
              "the filter leaves %" PRId64 " items; a path of %" PRId64 " steps%s needs %" PRId64, c->eligible, c->how->steps,
@@ -169,14 +186,20 @@ static void draw(const call *c, int64_t rollout, int32_t chunk, const float *wei
     o->drawn_score = o->largest + log((double)weights[i]);
 }
 
+/* The largest score of a chunk; what is not a number becomes -Inf. */
+static double settle(const call *c, float *scores)
+{
+    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
+        if (isnan(scores[i])) scores[i] = -INFINITY;
+    return (double)c->request.scoring.kernels->max(SQ_CHUNK_ROWS, scores);
+}
+
 /* The best so far, and the running sum; scores become weights. */
 static void weigh(const call *c, int64_t index, int32_t chunk, float *scores)
 {
     outlook *o = &c->outlooks[index];
     sq_topk_push_block(&o->best, scores, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, NULL);
-    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
-        if (isnan(scores[i])) scores[i] = -INFINITY;
-    const double most = (double)c->request.scoring.kernels->max(SQ_CHUNK_ROWS, scores);
+    const double most = settle(c, scores);
     if (most == -INFINITY) return;
     const double largest = most > o->largest ? most : o->largest;
     const double sum = (double)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, (float)largest, scores);
@@ -185,10 +208,38 @@ static void weigh(const call *c, int64_t index, int32_t chunk, float *scores)
     if (draws(c) && c->kept == 0) draw(c, index, chunk, scores, sum, o);
 }
 
+/* Where a task puts the scores of its paths: of a chunk each, or of all items. */
+typedef struct sheet {
+    float *at;
+    size_t row, chunk; /* floats from a path's to the next one's, from a chunk's to the next one's */
+} sheet;
+
+static sheet sheet_of(const call *c, const sq_seat *seat)
+{
+    const size_t slots = slots_of(c);
+    if (!keeps_scores(c)) return (sheet){seat->scores, SQ_SCORED_ITEMS, 0};
+    return (sheet){c->whole + (size_t)(seat - c->request.seats) * (size_t)most_group(c) * slots, slots, SQ_CHUNK_ROWS};
+}
+
+/* One item of the nucleus of a path; all its scores become weights. */
+static void draw_of_nucleus(const call *c, int64_t index, float *scores)
+{
+    const int32_t n = (int32_t)slots_of(c);
+    outlook *o = &c->outlooks[index];
+    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS) o->largest = fmax(o->largest, settle(c, scores + at));
+    if (o->largest == -INFINITY) return;
+    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS)
+        (void)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, (float)o->largest, scores + at);
+    o->sum = sq_nucleus_keep(scores, n, c->how->top_p);
+    o->drawn = draw_from(scores, n, o->sum, sq_random_unit(key_of(c, index), 0));
+    o->drawn_score = o->largest + log((double)scores[o->drawn]);
+}
+
 static void look_out(void *arg, int64_t task, sq_seat *seat)
 {
     call *c = arg;
     const sq_scoring *scoring = &c->request.scoring;
+    const sheet s = sheet_of(c, seat);
     const int64_t from = task * c->group, some = c->count - from < c->group ? c->count - from : c->group;
     for (int64_t i = from; i < from + some; i++) {
         outlook *o = &c->outlooks[i];
@@ -196,16 +247,16 @@ static void look_out(void *arg, int64_t task, sq_seat *seat)
         sq_topk_init(&o->best, c->kept, o->best.scores, o->best.slots);
     }
     for (int32_t chunk = 0; chunk < scoring->catalogue->chunks; chunk++) {
-        if (scoring->catalogue->slots[chunk]->live_count == 0) continue;
-        sq_score_run(scoring, c->now[from].user, (size_t)some, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring,
-                     seat->scores, SQ_SCORED_ITEMS);
+        if (scoring->catalogue->slots[chunk]->live_count == 0 && s.chunk == 0) continue;
+        float *scores = s.at + (size_t)chunk * s.chunk;
+        sq_score_run(scoring, c->now[from].user, (size_t)some, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring, scores, s.row);
         for (int64_t i = 0; i < some; i++) {
-            float *scores = seat->scores + i * SQ_SCORED_ITEMS;
-            mask(c, &c->now[from + i], chunk, scores);
-            weigh(c, from + i, chunk, scores);
+            mask(c, &c->now[from + i], chunk, scores + (size_t)i * s.row);
+            if (s.chunk == 0) weigh(c, from + i, chunk, scores + (size_t)i * s.row);
         }
     }
     for (int64_t i = from; i < from + some; i++) {
+        if (s.chunk > 0) draw_of_nucleus(c, i, s.at + (size_t)(i - from) * s.row);
         (void)sq_topk_finish(&c->outlooks[i].best);
         c->outlooks[i].log_sum = c->outlooks[i].largest + log(c->outlooks[i].sum);
     }
@@ -252,7 +303,7 @@ static int64_t choose_best(call *c)
     return made;
 }
 
-/* One of the best that were kept, by their shares of one another. */
+/* One of the best that were kept, or of their nucleus, by their shares of one another. */
 static void draw_of_best(const call *c, int64_t i, outlook *o)
 {
     double sum = 0;
@@ -260,6 +311,7 @@ static void draw_of_best(const call *c, int64_t i, outlook *o)
         o->best.scores[b] = (float)exp((double)o->best.scores[b] - o->largest);
         sum += (double)o->best.scores[b];
     }
+    if (c->how->top_p < 1) sum = sq_nucleus_keep(o->best.scores, o->best.count, c->how->top_p);
     const int32_t b = draw_from(o->best.scores, o->best.count, sum, sq_random_unit(key_of(c, i), 0));
     o->drawn = o->best.slots[b];
     o->drawn_score = o->largest + log((double)o->best.scores[b]);
@@ -338,7 +390,7 @@ static int32_t step(call *c, seqrec_error *error)
 {
     const int64_t threads = sq_pool_width(c->view->model->context->pool);
     c->group = (c->count + threads - 1) / threads;
-    if (c->group > MOST_USERS) c->group = MOST_USERS;
+    if (c->group > most_group(c)) c->group = most_group(c);
     sq_request_run(&c->request, (c->count + c->group - 1) / c->group, look_out, c);
     const int64_t made = draws(c) ? choose_drawn(c) : choose_best(c);
     SQ_CHECK(made > 0, error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
@@ -359,7 +411,7 @@ static int32_t all_steps(call *c, seqrec_error *error)
     SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
     lay_out(c);
     SQ_TRY(read_allowed(c, error));
-    SQ_TRY(sq_request_seat(&c->request, c->how->width, (size_t)(c->how->width < MOST_USERS ? c->how->width : MOST_USERS), error));
+    SQ_TRY(sq_request_seat(&c->request, c->how->width, (size_t)most_group(c), error));
     SQ_TRY(take_desks(c, error));
     c->count = draws(c) ? c->how->width : 1;
     for (int64_t i = 0; i < c->count; i++) memcpy(c->now[i].user, c->cache->at, width_of(c) * sizeof(float));

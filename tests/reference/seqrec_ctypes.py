@@ -141,7 +141,8 @@ class SessionInfo(Sized):
 
 class Decode(Sized):
     _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
-                ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64)]
+                ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
+                ("interval", c_int64), ("top_p", c_double)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------

@@ -126,6 +126,10 @@ START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
     WITH(width, 4097, SEQREC_E_RANGE, "decode.width = 4097");
     WITH(top_k, -1, SEQREC_E_RANGE, "decode.top_k = -1");
     WITH(top_k, 4, SEQREC_E_ARGUMENT, "decode.top_k = 4");
+    WITH(top_p, 0.5, SEQREC_E_ARGUMENT, "decode.top_p = 0.5 is of drawn paths alone");
+    WITH(top_p, -0.1, SEQREC_E_RANGE, "decode.top_p = -0.1 is not above 0 and at most 1");
+    WITH(top_p, 1.5, SEQREC_E_RANGE, "decode.top_p = 1.5");
+    WITH(top_p, 0.0 / 0.0, SEQREC_E_RANGE, "decode.top_p = ");
     WITH(temperature, -1, SEQREC_E_RANGE, "decode.temperature = -1");
     WITH(temperature, 0.0 / 0.0, SEQREC_E_RANGE, "decode.temperature = ");
     REFUSED(SEQREC_E_ARGUMENT, "decode is NULL", seqrec_session_decode(session, NULL, NULL, items, NULL, &found, &api.error));
