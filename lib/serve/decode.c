@@ -36,6 +36,9 @@ typedef struct call {
     const sq_session_cache *cache;
     const seqrec_decode *how;
     const seqrec_filter *filter;
+    const int64_t *given;   /* [steps] ids of the one path there is, or NULL: paths are to be found */
+    int32_t *followed;      /* [steps] their slots */
+    double *shares;         /* [steps] their log probabilities */
     int32_t kept;     /* best items of a path that a step looks at */
     int64_t eligible; /* items that may follow the session */
     int64_t group;    /* paths of a task */
@@ -90,6 +93,8 @@ static void carve(void *arg, sq_arena *arena)
     c->allowed = SQ_TAKE(arena, uint8_t, slots_of(c));
     c->whole = SQ_TAKE(arena, float, threads * (size_t)most_group(c) * slots_of(c));
     c->listed = SQ_TAKE(arena, int32_t, (size_t)longest);
+    c->followed = SQ_TAKE(arena, int32_t, c->given != NULL ? steps : 0);
+    c->shares = SQ_TAKE(arena, double, c->given != NULL ? steps : 0);
     c->now = SQ_TAKE(arena, path, width);
     c->next = SQ_TAKE(arena, path, width);
     c->outlooks = SQ_TAKE(arena, outlook, width);
@@ -199,6 +204,10 @@ static void weigh(const call *c, int64_t index, int32_t chunk, float *scores)
 {
     outlook *o = &c->outlooks[index];
     sq_topk_push_block(&o->best, scores, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, NULL);
+    if (c->given != NULL && c->followed[c->step] / SQ_CHUNK_ROWS == chunk) {
+        o->drawn = c->followed[c->step];
+        o->drawn_score = (double)scores[o->drawn % SQ_CHUNK_ROWS];
+    }
     const double most = settle(c, scores);
     if (most == -INFINITY) return;
     const double largest = most > o->largest ? most : o->largest;
@@ -329,6 +338,17 @@ static int64_t choose_drawn(call *c)
     return c->count;
 }
 
+/* 0: its score, or that of every item, is not a number. */
+static int64_t follow(call *c)
+{
+    const outlook *o = &c->outlooks[0];
+    const double share = log_share(o, o->drawn_score);
+    if (isnan(share)) return 0;
+    c->shares[c->step] = share;
+    go_on(c, 0, 0, o->drawn, share);
+    return 1;
+}
+
 /* ---- one step: the vectors of the paths --------------------------------------------------------------------------- */
 
 static void take_rows(call *c)
@@ -392,7 +412,7 @@ static int32_t step(call *c, seqrec_error *error)
     c->group = (c->count + threads - 1) / threads;
     if (c->group > most_group(c)) c->group = most_group(c);
     sq_request_run(&c->request, (c->count + c->group - 1) / c->group, look_out, c);
-    const int64_t made = draws(c) ? choose_drawn(c) : choose_best(c);
+    const int64_t made = c->given != NULL ? follow(c) : draws(c) ? choose_drawn(c) : choose_best(c);
     SQ_CHECK(made > 0, error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
     path *old = c->now;
     c->now = c->next;
@@ -408,8 +428,11 @@ static int32_t step(call *c, seqrec_error *error)
 
 static int32_t all_steps(call *c, seqrec_error *error)
 {
+    int64_t n;
     SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
     lay_out(c);
+    if (c->given != NULL)
+        SQ_TRY(sq_request_find(&c->request, "items", c->given, c->how->steps, SEQREC_UNKNOWN_ERROR, c->followed, &n, error));
     SQ_TRY(read_allowed(c, error));
     SQ_TRY(sq_request_seat(&c->request, c->how->width, (size_t)most_group(c), error));
     SQ_TRY(take_desks(c, error));
@@ -434,29 +457,29 @@ static void deliver(const call *c, int64_t *items, double *log_probabilities, in
 
 static int32_t most_kept(const call *c)
 {
-    const int64_t wanted = draws(c) ? c->how->top_k : c->how->width, count = c->request.snapshot->catalogue->count;
+    const int64_t wanted = c->given != NULL ? 0 : draws(c) ? c->how->top_k : c->how->width, count = c->request.snapshot->catalogue->count;
     return (int32_t)(wanted < count ? wanted : count);
 }
 
-static int32_t decode(seqrec_session *s, const sq_session_view *v, const seqrec_decode *how, const seqrec_filter *filter,
-                      int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error)
+/* items NULL: of the path that is given the log probabilities are delivered, item by item. */
+static int32_t decode(seqrec_session *s, call *c, int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error)
 {
-    call c = {.view = v, .cache = &s->cache, .how = how, .filter = filter};
+    const sq_session_view *v = c->view;
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
-    const sq_ready ready = sq_session_ready(s, v, filter->exclude_seen);
+    const sq_ready ready = sq_session_ready(s, v, c->filter->exclude_seen);
     const int64_t offsets[] = {0, ready.n};
     const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets};
-    int32_t status = sq_request_open(&c.request, v->model, &batch, &ready, error);
-    c.behind = s->cache.tokens;
-    c.kept = status == SEQREC_OK ? most_kept(&c) : 0;
-    if (status == SEQREC_OK) status = all_steps(&c, error);
-    if (status == SEQREC_OK) {
-        deliver(&c, items, log_probabilities, found);
-        sq_request_count(&c.request, filter);
-    }
-    sq_desk_give(v, &c.windows);
-    sq_desk_give(v, &c.rows);
-    sq_request_end(&c.request);
+    int32_t status = sq_request_open(&c->request, v->model, &batch, &ready, error);
+    c->cache = &s->cache;
+    c->behind = s->cache.tokens;
+    c->kept = status == SEQREC_OK ? most_kept(c) : 0;
+    if (status == SEQREC_OK) status = all_steps(c, error);
+    if (status == SEQREC_OK && items != NULL) deliver(c, items, log_probabilities, found);
+    if (status == SEQREC_OK && items == NULL) memcpy(log_probabilities, c->shares, (size_t)c->how->steps * sizeof *c->shares);
+    if (status == SEQREC_OK) sq_request_count(&c->request, c->filter);
+    sq_desk_give(v, &c->windows);
+    sq_desk_give(v, &c->rows);
+    sq_request_end(&c->request);
     return status;
 }
 
@@ -464,8 +487,23 @@ int32_t sq_session_decode(seqrec_session *s, const seqrec_decode *how, const seq
                           double *log_probabilities, int64_t *found, seqrec_error *error)
 {
     sq_session_view v;
+    call c = {.view = &v, .how = how, .filter = filter};
     SQ_TRY(sq_session_enter(s, &v, error));
-    const int32_t status = decode(s, &v, how, filter, items, log_probabilities, found, error);
+    const int32_t status = decode(s, &c, items, log_probabilities, found, error);
+    sq_session_leave(s, &v);
+    return status;
+}
+
+int32_t sq_session_follow(seqrec_session *s, const int64_t *items, int64_t n, int64_t interval, double *log_probabilities,
+                          seqrec_error *error)
+{
+    sq_session_view v;
+    const seqrec_filter filter = {.struct_size = sizeof filter};
+    const seqrec_decode how = {
+        .struct_size = sizeof how, .repeats = 1, .steps = n, .width = 1, .temperature = 1, .top_p = 1, .interval = interval};
+    call c = {.view = &v, .how = &how, .filter = &filter, .given = items};
+    SQ_TRY(sq_session_enter(s, &v, error));
+    const int32_t status = n == 0 ? SEQREC_OK : decode(s, &c, NULL, log_probabilities, NULL, error);
     sq_session_leave(s, &v);
     return status;
 }

@@ -79,6 +79,46 @@ START_TEST(paths_are_what_appending_their_items_gives)
 }
 END_TEST
 
+/* The path that greedy finds has what greedy says of it, any path what appending its items and reading says, item by item. */
+START_TEST(following_a_path_is_appending_its_items)
+{
+    enum { FAR = 12 };
+    static const int64_t lengths[] = {0, 5, 8, 12};
+    small_model s = open_model(schemes[_i].settings, NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], path[FAR], found;
+    double total, shares[FAR], out[ITEMS];
+    float before[WIDEST], after[WIDEST];
+    const uint8_t barred[ITEMS] = {0};
+    fill_items(items);
+    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+        seqrec_session *session = session_of(pool, items, lengths[n]);
+        seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 1, STEPS);
+        how.repeats = 1;
+        encode(session, before);
+        good(seqrec_session_decode(session, &how, NULL, path, &total, &found, &failure));
+        good(seqrec_session_follow(session, path, STEPS, 0, shares, &failure));
+        for (int64_t h = 0; h < STEPS; h++) total -= shares[h];
+        ck_assert_double_eq_tol(total, 0, 1e-9);
+        for (int64_t h = 0; h < FAR; h++) path[h] = (h * 31 + 7 * h * h + 4) % ITEMS;
+        path[FAR - 1] = path[FAR - 2];
+        good(seqrec_session_follow(session, path, FAR, 0, shares, &failure));
+        encode(session, after);
+        ck_assert_mem_eq(before, after, (size_t)dim_of(&s) * sizeof *after);
+        seqrec_session *copy = copy_of(pool, session);
+        for (int64_t h = 0; h < FAR; h++) {
+            outlook_of(copy, barred, ITEMS, 1, out);
+            ck_assert_double_eq_tol(shares[h], out[path[h]], 1e-4);
+            append(copy, path + h, 1);
+        }
+        seqrec_session_release(copy);
+        seqrec_session_release(session);
+    }
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
 /* With an allow list of FEW items every path of three can be tried: a beam as wide as the paths of two steps finds the best. */
 START_TEST(a_beam_that_is_wide_enough_finds_the_best_of_all_paths)
 {
@@ -359,6 +399,7 @@ int main(void)
 {
     TCase *tests = tcase_create("decode");
     tcase_add_loop_test(tests, paths_are_what_appending_their_items_gives, 0, SCHEMES);
+    tcase_add_loop_test(tests, following_a_path_is_appending_its_items, 0, SCHEMES);
     tcase_add_test(tests, a_beam_that_is_wide_enough_finds_the_best_of_all_paths);
     tcase_add_test(tests, items_are_drawn_by_their_probabilities);
     tcase_add_test(tests, items_of_the_nucleus_are_drawn_by_their_probabilities);
