@@ -485,11 +485,13 @@ typedef struct seqrec_decode {
     uint64_t seed;      /**< of what is drawn */
     int64_t interval;   /**< models with option `time`: seconds from an item of a path to the next; the first comes when the session
                              is asked [0] */
+    double top_p;       /**< sample: draw from the nucleus of a step only, the smallest set of best items whose probabilities reach
+                             this sum (Holtzman et al. 2020), among the top_k where both are given: above 0, at most 1 [1: all] */
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
  * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) leaves, and unless
- * decode->repeats is 1 not those of the path. items [width][steps]: *found paths (fewer than width where there are no more), of a
+ * decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then. items [width][steps]: *found paths (fewer than width where there are no more), of a
  * beam by falling probability, of drawn ones in the order of their numbers; log_probabilities [width] or NULL: of each whole path.
  * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
@@ -497,6 +499,32 @@ typedef struct seqrec_decode {
  * E_ARGUMENT: the filter leaves fewer items than a path needs. Nothing is appended. Rule S. */
 SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
                                          int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
+/** How probable a given way on is: log_probabilities [n], natural logarithms, of items [n <= 4,096], each as the next item behind the
+ * session and the items before it, by the softmax over all items of the model (temperature 1, no filter, repeats allowed): what
+ * seqrec_session_decode says of the paths it finds under the same terms, and what appending item by item and reading gives, to
+ * rounding. interval: as in seqrec_decode. E_NOT_FOUND names an item that the model lacks; E_NUMERIC: a score is not a number.
+ * Nothing is appended, and on failure nothing written. Rule S. */
+SEQREC_API int32_t seqrec_session_follow(seqrec_session *session, const int64_t *items, int64_t n, int64_t interval,
+                                         double *log_probabilities, seqrec_error *error);
+
+/** How paths are made one list: the score of an item is the sum, over the paths that have it, of the path's weight times ... */
+enum {
+    SEQREC_AGGREGATE_RANK = 0, /**< 1 / its place in the path, the first being 1 */
+    SEQREC_AGGREGATE_COUNT = 1 /**< 1 */
+};
+
+/** One list of several paths, as seqrec_session_decode writes them: paths [width][steps]. Drawn rollouts added up like this can be a
+ * better forecast of the next many items than any one of them (Volodkevich et al. 2024, "Autoregressive Generation Strategies for
+ * Top-K Sequential Recommendations", arXiv 2409.17730, whose reciprocal rank aggregation is SEQREC_AGGREGATE_RANK with equal
+ * weights). log_probabilities [width]: a path weighs exp of its own; NULL: 1 each, as is right for drawn paths, which come by their
+ * probabilities. how: SEQREC_AGGREGATE_*. items [k]: the best of all items in the paths, scores [k] or NULL, *found of them; equal
+ * ones in the order in which they first come, path by path. An item that a path has several times counts once, where it comes first.
+ * Weights are compared relative to the largest, so that paths too improbable for a double keep their order (their scores are 0 then).
+ * width and steps: 0 .. 2^31 - 1 items in all. E_RANGE: a log probability that is NaN or above 0. allocator (NULL: the C library's) is
+ * for this call alone. Rule R. */
+SEQREC_API int32_t seqrec_aggregate(const seqrec_allocator *allocator, const int64_t *paths, int64_t width, int64_t steps,
+                                    const double *log_probabilities, int32_t how, int64_t k, int64_t *items, double *scores,
+                                    int64_t *found, seqrec_error *error);
 /** Fills *out with facts about the session. Rule S. */
 SEQREC_API int32_t seqrec_session_describe(seqrec_session *session, seqrec_session_info *out, seqrec_error *error);
 /** Writes user, events and times as bytes to out[out_bytes]; *needed (may be NULL) gets their number (48 + 16 for each event)

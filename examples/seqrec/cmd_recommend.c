@@ -1,11 +1,10 @@
 /* seqrec tool: `recommend`, the items that should follow a history. */
 #include "commands.h"
-#include "data_source.h"
-#include "id_list.h"
+#include "history_source.h"
+#include "item_filter.h"
 #include "json_writer.h"
 #include "serving_file.h"
 #include <stdlib.h>
-#include <string.h>
 
 enum { NAME_BYTES = 4100 };
 
@@ -15,41 +14,32 @@ static const command_text text = {
     "history itself are left out unless --keep-seen is given."};
 
 typedef struct recommend_run {
-    data_source source;
-    const char *model_path, *history_text, *times_text, *request_text, *user, *allow_text, *deny_text, *candidate_text;
+    history_source history;
+    item_filter filter;
+    const char *model_path, *candidate_text;
     int64_t k, threads;
-    int keep_seen, mapped, as_json;
-    progress bar;
+    int mapped, as_json;
     seqrec_context *context;
     seqrec_model *model;
-    id_list history, times, allow, deny, candidates;
+    id_list candidates;
     int64_t *items;
     float *scores;
-    int64_t found, skipped, request_time;
-    int64_t who; /* the user's id in a model with users */
-    int knows_user;
+    int64_t found;
 } recommend_run;
 
 static int parse(recommend_run *run, int argc, char **argv)
 {
     const argument table[] = {
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
-        {"history", ARGUMENT_TEXT, &run->history_text, "A,B,...", "items by id or name, or @FILE with one on each line",
-         0, 0},
-        {"times", ARGUMENT_TEXT, &run->times_text, "T,...", "models with time: seconds of each event of --history, or @FILE", 0, 0},
-        {"request-time", ARGUMENT_TEXT, &run->request_text, "T", "models with time: when they are asked (default: at the newest event)",
-         0, 0},
-        {"user", ARGUMENT_TEXT, &run->user, "U", "take the history of this user of --data, and the vector in a model with users", 0, 0},
+        HISTORY_ARGUMENTS(run->history),
         {"k", ARGUMENT_COUNT, &run->k, "N", "length of the list (default: 10; with --candidates: all)", 1, 1e9},
-        {"keep-seen", ARGUMENT_FLAG, &run->keep_seen, NULL, "items of the history may be recommended", 0, 0},
-        {"allow", ARGUMENT_TEXT, &run->allow_text, "A,B,...", "only these items, or @FILE", 0, 0},
-        {"deny", ARGUMENT_TEXT, &run->deny_text, "A,B,...", "never these items, or @FILE", 0, 0},
+        FILTER_ARGUMENTS(run->filter),
         {"candidates", ARGUMENT_TEXT, &run->candidate_text, "A,B,...",
          "score exactly these items, seen or not, or @FILE", 0, 0},
         {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
-        DATA_ARGUMENTS(run->source, "user-column"),
+        DATA_ARGUMENTS(run->history.source, "user-column"),
         {0}};
     return parse_arguments(&text, table, argc, argv);
 }
@@ -57,97 +47,18 @@ static int parse(recommend_run *run, int argc, char **argv)
 static int check_arguments(recommend_run *run)
 {
     if (!run->model_path) return usage_error(text.name, "--model MODEL is needed");
-    if (!run->history_text && !(run->source.files.count && run->user))
-        return usage_error(text.name, "--history A,B,... is needed, or --data FILE with --user U");
-    if (run->history_text && (run->source.files.count || run->user))
-        return usage_error(text.name, "--history excludes --data and --user: one history at a time");
-    if (run->candidate_text && (run->allow_text || run->deny_text || run->keep_seen))
+    if (run->candidate_text && (run->filter.allow_text || run->filter.deny_text || run->filter.keep_seen))
         return usage_error(text.name,
                            "--candidates excludes --allow, --deny and --keep-seen: it scores exactly what it names");
-    if (run->times_text && !run->history_text)
-        return usage_error(text.name, "--times are those of --history: a file of --data has its own");
-    if (run->request_text && !read_count(run->request_text, &run->request_time))
-        return usage_error(text.name, "--request-time %s: must be a whole number of seconds", run->request_text);
-    return check_data_source(text.name, &run->source);
-}
-
-/* Ids of a file with texts are the file's own; the model knows the items by name. */
-static int append_event(recommend_run *run, const seqrec_dataset *dataset, int64_t id, const int64_t *time)
-{
-    const char *name = NULL;
-    int64_t known = id;
-    if (seqrec_dataset_item_name(dataset, id, &name, NULL) == SEQREC_OK &&
-        seqrec_items_find(run->model, name, &known, NULL) != SEQREC_OK) {
-        run->skipped++;
-        return 1;
-    }
-    return append_id(&run->history, known) && (!time || append_id(&run->times, *time));
-}
-
-static int is_user(const seqrec_dataset *dataset, int64_t user, const char *wanted)
-{
-    const char *name = NULL;
-    int64_t number = 0;
-    if (seqrec_dataset_user_name(dataset, user, &name, NULL) == SEQREC_OK) return !strcmp(name, wanted);
-    return read_count(wanted, &number) && number == user;
-}
-
-/* Models with users know those of a file with texts by name, as they know items. */
-static void recognise(recommend_run *run, const seqrec_dataset *dataset, int64_t user)
-{
-    const char *name = NULL;
-    run->who = user;
-    run->knows_user = seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK ||
-                      seqrec_users_find(run->model, name, &run->who, NULL) == SEQREC_OK;
-}
-
-static int take_history(recommend_run *run, const seqrec_dataset *dataset)
-{
-    int64_t user = 0, count = 0;
-    const int64_t *items = NULL, *times = NULL;
-    char data[256];
-    for (int64_t at = 0;; at++) {
-        if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, NULL) != SEQREC_OK)
-            return fail("%s: has no user %s", data_title(&run->source, data, sizeof data), run->user);
-        if (is_user(dataset, user, run->user)) break;
-    }
-    recognise(run, dataset, user);
-    for (int64_t i = 0; i < count; i++)
-        if (!append_event(run, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;
-    return 0;
-}
-
-static int read_typed_history(recommend_run *run)
-{
-    int outcome = read_ids(run->model, text.name, "history", run->history_text, &run->history);
-    if (!outcome && run->times_text) outcome = read_numbers(text.name, "times", run->times_text, &run->times);
-    if (!outcome && run->times_text && run->times.count != run->history.count)
-        return usage_error(text.name, "--times: %lld of them, and --history has %lld events", (long long)run->times.count,
-                           (long long)run->history.count);
-    return outcome;
-}
-
-static int read_history(recommend_run *run)
-{
-    seqrec_dataset *dataset = NULL;
-    if (run->history_text) return read_typed_history(run);
-    int outcome = read_data(text.name, run->context, &run->source, &run->bar, &dataset);
-    if (!outcome) outcome = take_history(run, dataset);
-    seqrec_dataset_release(dataset);
-    return outcome;
+    return check_history_source(text.name, &run->history);
 }
 
 static int read_lists(recommend_run *run)
 {
-    const struct {
-        const char *option, *value;
-        id_list *list;
-    } lists[] = {{"allow", run->allow_text, &run->allow},
-                 {"deny", run->deny_text, &run->deny},
-                 {"candidates", run->candidate_text, &run->candidates}};
-    int outcome = read_history(run);
-    for (int i = 0; i < 3 && !outcome; i++)
-        if (lists[i].value) outcome = read_ids(run->model, text.name, lists[i].option, lists[i].value, lists[i].list);
+    int outcome = read_history(text.name, run->context, run->model, &run->history);
+    if (!outcome) outcome = read_item_filter(text.name, run->model, &run->filter);
+    if (!outcome && run->candidate_text)
+        outcome = read_ids(run->model, text.name, "candidates", run->candidate_text, &run->candidates);
     return outcome;
 }
 
@@ -186,18 +97,15 @@ static int score_candidates(recommend_run *run, const seqrec_batch *batch, const
 static int rank_items(recommend_run *run)
 {
     seqrec_error error = {0};
-    int64_t offsets[2] = {0, run->history.count}, skipped = 0;
-    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = run->history.ids};
-    seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = !run->keep_seen, .skipped = &skipped};
+    const history_source *history = &run->history;
+    int64_t offsets[2] = {0, history->items.count}, skipped = 0;
+    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = history->items.ids};
+    const seqrec_filter filter = library_filter(&run->filter, &skipped);
     int64_t k = run->k ? run->k : 10, count = seqrec_items_count(run->model);
     k = run->candidate_text ? run->candidates.count : k < count ? k : count > 0 ? count : 1;
-    batch.timestamps = run->times.count ? run->times.ids : NULL;
-    batch.request_times = run->request_text ? &run->request_time : NULL;
-    batch.users = run->knows_user ? &run->who : NULL;
-    filter.allow = run->allow.count ? run->allow.ids : NULL;
-    filter.allow_count = run->allow.count;
-    filter.deny = run->deny.count ? run->deny.ids : NULL;
-    filter.deny_count = run->deny.count;
+    batch.timestamps = history->times.count ? history->times.ids : NULL;
+    batch.request_times = history->request_text ? &history->request_time : NULL;
+    batch.users = history->knows_user ? &history->who : NULL;
     run->items = malloc((size_t)k * sizeof *run->items);
     run->scores = malloc((size_t)k * sizeof *run->scores);
     if (!run->items || !run->scores) return fail("out of memory");
@@ -206,18 +114,8 @@ static int rank_items(recommend_run *run)
         outcome = score_candidates(run, &batch, &filter);
     else if (seqrec_topk(run->model, &batch, k, &filter, run->items, run->scores, &run->found, &error) != SEQREC_OK)
         outcome = fail_library("ranking", &error);
-    run->skipped += skipped;
+    run->history.skipped += skipped;
     return outcome;
-}
-
-/* With no known item every score would be 0, which looks like an answer. */
-static int check_history(const recommend_run *run)
-{
-    int32_t slot, generation;
-    int64_t wanted = run->history.count + run->skipped;
-    for (int64_t i = 0; i < run->history.count; i++)
-        if (seqrec_items_locate(run->model, run->history.ids[i], &slot, &generation, NULL) == SEQREC_OK) return 0;
-    return wanted > 0 ? fail("none of the %lld items of the history is in the model", (long long)wanted) : 0;
 }
 
 static void print_json(const recommend_run *run)
@@ -235,7 +133,7 @@ static void print_json(const recommend_run *run)
         emit_end(&json, '}');
     }
     emit_end(&json, ']');
-    emit_count(&json, "skipped", run->skipped);
+    emit_count(&json, "skipped", run->history.skipped);
     emit_end(&json, '}');
 }
 
@@ -255,10 +153,10 @@ static int recommend(recommend_run *run)
     int outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
     if (!outcome) outcome = read_lists(run);
-    if (!outcome) outcome = check_history(run);
+    if (!outcome) outcome = check_history(run->model, &run->history);
     if (!outcome) outcome = rank_items(run);
     if (outcome) return outcome;
-    if (run->skipped) remark("%lld items are not in the model and were skipped", (long long)run->skipped);
+    tell_skipped(&run->history);
     if (run->as_json)
         print_json(run);
     else
@@ -274,12 +172,9 @@ int run_recommend(int argc, char **argv)
     if (outcome == PARSED) outcome = recommend(&run);
     free(run.items);
     free(run.scores);
-    free(run.history.ids);
-    free(run.times.ids);
-    free(run.allow.ids);
-    free(run.deny.ids);
     free(run.candidates.ids);
-    free(run.source.files.at);
+    free_item_filter(&run.filter);
+    free_history(&run.history);
     seqrec_model_release(run.model);
     seqrec_context_release(run.context);
     return outcome;

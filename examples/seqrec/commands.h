@@ -7,6 +7,7 @@ int run_train(int argc, char **argv);
 int run_evaluate(int argc, char **argv);
 int run_compare(int argc, char **argv);
 int run_recommend(int argc, char **argv);
+int run_decode(int argc, char **argv);
 int run_synth(int argc, char **argv);
 int run_stats(int argc, char **argv);
 int run_options(int argc, char **argv);

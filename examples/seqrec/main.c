@@ -15,6 +15,7 @@ static const command commands[] = {
     {"evaluate", run_evaluate, "rank held-out events; beside popularity and Markov"},
     {"compare", run_compare, "two models on the same users: differences and whether they could be chance"},
     {"recommend", run_recommend, "the items that should come next"},
+    {"decode", run_decode, "how a history may go on, in paths of several items"},
     {"synth", run_synth, "generate events and the best possible result on them"},
     {"stats", run_stats, "describe a file of events"},
     {"options", run_options, "list the options of --set and the presets"},

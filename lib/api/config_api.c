@@ -8,11 +8,9 @@
 
 int32_t seqrec_config_create(const seqrec_allocator *allocator, seqrec_config **out, seqrec_error *error)
 {
-    seqrec_allocator host = {0};
     sq_memory memory;
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
-    if (allocator != NULL) SQ_TRY(sq_struct_read(&host, sizeof host, allocator, SQ_ALLOCATOR_FIRST, "allocator", error));
-    SQ_TRY(sq_memory_init(&memory, allocator == NULL ? NULL : &host, error));
+    SQ_TRY(sq_host_memory(allocator, &memory, error));
     return sq_config_create(&memory, out, error);
 }
 

@@ -156,6 +156,14 @@ int32_t seqrec_session_ahead(seqrec_session *session, const int64_t *candidates,
     return sq_session_ahead(session, candidates, n, out, error);
 }
 
+static int32_t check_interval(const char *name, int64_t interval, seqrec_error *error)
+{
+    const int64_t most = INT64_MAX / 2 / SQ_DECODE_MOST;
+    SQ_CHECK(interval >= 0 && interval <= most, error, SEQREC_E_RANGE, "%s = %lld seconds is not in 0 .. %lld", name,
+             (long long)interval, (long long)most);
+    return SEQREC_OK;
+}
+
 /* Zeros become what they stand for. */
 static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqrec_error *error)
 {
@@ -168,6 +176,7 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     if (out->steps == 0) out->steps = 1;
     if (out->width == 0) out->width = 1;
     if (out->temperature == 0) out->temperature = 1;
+    if (out->top_p == 0) out->top_p = 1;
     SQ_CHECK(out->steps >= 1 && out->steps <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.steps = %lld is not in 1 .. %d",
              (long long)out->steps, SQ_DECODE_MOST);
     SQ_CHECK(out->width >= 1 && out->width <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.width = %lld is not in 1 .. %d",
@@ -177,8 +186,10 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     SQ_CHECK(out->top_k >= 0, error, SEQREC_E_RANGE, "decode.top_k = %lld is negative", (long long)out->top_k);
     SQ_CHECK(out->top_k == 0 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
              "decode.top_k = %lld is of drawn paths alone", (long long)out->top_k);
-    SQ_CHECK(out->interval >= 0 && out->interval <= INT64_MAX / 2 / SQ_DECODE_MOST, error, SEQREC_E_RANGE,
-             "decode.interval = %lld seconds is not in 0 .. %lld", (long long)out->interval, (long long)(INT64_MAX / 2 / SQ_DECODE_MOST));
+    SQ_CHECK(out->top_p > 0 && out->top_p <= 1, error, SEQREC_E_RANGE, "decode.top_p = %g is not above 0 and at most 1", out->top_p);
+    SQ_CHECK(out->top_p == 1 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
+             "decode.top_p = %g is of drawn paths alone", out->top_p);
+    SQ_TRY(check_interval("decode.interval", out->interval, error));
     SQ_CHECK(isfinite(out->temperature) && out->temperature >= 1e-4 && out->temperature <= 1e4, error, SEQREC_E_RANGE,
              "decode.temperature = %g is not in 1e-4 .. 1e4", out->temperature);
     return SEQREC_OK;
@@ -195,6 +206,17 @@ int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *deco
     SQ_CHECK(items != NULL, error, SEQREC_E_ARGUMENT, "items is NULL");
     SQ_CHECK(found != NULL, error, SEQREC_E_ARGUMENT, "found is NULL");
     return sq_session_decode(session, &d, &f, items, log_probabilities, found, error);
+}
+
+int32_t seqrec_session_follow(seqrec_session *session, const int64_t *items, int64_t n, int64_t interval,
+                              double *log_probabilities, seqrec_error *error)
+{
+    SQ_TRY(check_session(session, error));
+    SQ_CHECK(n >= 0 && n <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "n = %lld is not in 0 .. %d", (long long)n, SQ_DECODE_MOST);
+    SQ_CHECK(items != NULL || n == 0, error, SEQREC_E_ARGUMENT, "items is NULL for n = %lld", (long long)n);
+    SQ_CHECK(log_probabilities != NULL || n == 0, error, SEQREC_E_ARGUMENT, "log_probabilities is NULL for n = %lld", (long long)n);
+    SQ_TRY(check_interval("interval", interval, error));
+    return sq_session_follow(session, items, n, interval, log_probabilities, error);
 }
 
 /* ---- bytes -------------------------------------------------------------------------------------------------------- */

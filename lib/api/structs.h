@@ -3,7 +3,7 @@
 #define SQ_STRUCTS_H
 #include <stddef.h>
 #include <string.h>
-#include "base/status.h"
+#include "base/memory.h"
 
 /* Bytes of each struct in its first release, through its last field of then: a host compiled against that release sends so
  * many for ever. Never changed when fields are added behind. */
@@ -49,6 +49,14 @@ static inline int32_t sq_struct_check(const void *to, size_t first, const char *
     memcpy(&given, to, sizeof given);
     SQ_CHECK(given >= first, error, SEQREC_E_ARGUMENT, "%s.struct_size is %zu; it is at least %zu", name, given, first);
     return SEQREC_OK;
+}
+
+/* The memory of a call with an allocator of the host (NULL: the C library's). */
+static inline int32_t sq_host_memory(const seqrec_allocator *allocator, sq_memory *out, seqrec_error *error)
+{
+    seqrec_allocator host = {0};
+    if (allocator != NULL) SQ_TRY(sq_struct_read(&host, sizeof host, allocator, SQ_ALLOCATOR_FIRST, "allocator", error));
+    return sq_memory_init(out, allocator == NULL ? NULL : &host, error);
 }
 
 /* Fills such a struct, whose size has been checked, from this build's; its struct_size stays. */

@@ -5,12 +5,14 @@
 #include <math.h>
 #include <string.h>
 #include "base/rng.h"
+#include "serve/nucleus.h"
 #include "serve/recommend.h"
 #include "serve/sessionpass.h"
 #include "serve/sessionwindow.h"
 #include "serve/topheap.h"
 
-#define MOST_USERS 64 /* scored together by a task */
+#define MOST_USERS 64          /* scored together by a task */
+#define MOST_SCORES (1 << 22)  /* that a task keeps, unless one path has more */
 
 typedef struct path {
     float *user;     /* [padded length of an item's vector] */
@@ -34,11 +36,15 @@ typedef struct call {
     const sq_session_cache *cache;
     const seqrec_decode *how;
     const seqrec_filter *filter;
+    const int64_t *given;   /* [steps] ids of the one path there is, or NULL: paths are to be found */
+    int32_t *followed;      /* [steps] their slots */
+    double *shares;         /* [steps] their log probabilities */
     int32_t kept;     /* best items of a path that a step looks at */
     int64_t eligible; /* items that may follow the session */
     int64_t group;    /* paths of a task */
     int64_t step, count;
     uint8_t *allowed; /* [chunks][SQ_CHUNK_ROWS] */
+    float *whole;     /* [threads][most_group][chunks][SQ_CHUNK_ROWS] where nuclei are drawn from */
     int32_t *listed;  /* of an allow or deny list */
     path *now, *next; /* [width] */
     outlook *outlooks; /* [width] */
@@ -52,6 +58,19 @@ typedef struct call {
 } call;
 
 static int32_t draws(const call *c) { return c->how->method == SEQREC_DECODE_SAMPLE; }
+
+/* Whether a step looks at the scores of all items at once. */
+static int32_t keeps_scores(const call *c) { return draws(c) && c->kept == 0 && c->how->top_p < 1; }
+
+static size_t slots_of(const call *c) { return (size_t)c->request.snapshot->catalogue->chunks * SQ_CHUNK_ROWS; }
+
+static int64_t most_group(const call *c)
+{
+    const int64_t most = c->how->width < MOST_USERS ? c->how->width : MOST_USERS;
+    if (!keeps_scores(c) || most * (int64_t)slots_of(c) <= MOST_SCORES) return most;
+    const int64_t fit = MOST_SCORES / (int64_t)slots_of(c);
+    return fit > 0 ? fit : 1;
+}
 
 static size_t width_of(const call *c) { return (size_t)c->request.model->layout.vp; }
 
@@ -68,11 +87,14 @@ static void carve(void *arg, sq_arena *arena)
 {
     call *c = arg;
     const size_t width = (size_t)c->how->width, steps = (size_t)c->how->steps, kept = (size_t)c->kept;
-    const size_t chunks = (size_t)c->request.snapshot->catalogue->chunks;
+    const size_t threads = keeps_scores(c) ? (size_t)sq_pool_width(c->view->model->context->pool) : 0;
     const int64_t longest = c->filter->allow_count > c->filter->deny_count ? c->filter->allow_count : c->filter->deny_count;
     const size_t store = sq_token_cache_floats(&c->view->model->layout, (int64_t)(width * steps));
-    c->allowed = SQ_TAKE(arena, uint8_t, chunks * SQ_CHUNK_ROWS);
+    c->allowed = SQ_TAKE(arena, uint8_t, slots_of(c));
+    c->whole = SQ_TAKE(arena, float, threads * (size_t)most_group(c) * slots_of(c));
     c->listed = SQ_TAKE(arena, int32_t, (size_t)longest);
+    c->followed = SQ_TAKE(arena, int32_t, c->given != NULL ? steps : 0);
+    c->shares = SQ_TAKE(arena, double, c->given != NULL ? steps : 0);
     c->now = SQ_TAKE(arena, path, width);
     c->next = SQ_TAKE(arena, path, width);
     c->outlooks = SQ_TAKE(arena, outlook, width);
@@ -112,14 +134,14 @@ static int32_t read_allowed(call *c, seqrec_error *error)
             memcpy(c->allowed + (size_t)k * SQ_CHUNK_ROWS, items->slots[k]->live, SQ_CHUNK_ROWS);
     } else {
         SQ_TRY(read_list(c, "allow", c->filter->allow, c->filter->allow_count, &n, error));
-        memset(c->allowed, 0, (size_t)items->chunks * SQ_CHUNK_ROWS);
+        memset(c->allowed, 0, slots_of(c));
         for (int64_t i = 0; i < n; i++) c->allowed[c->listed[i]] = 1;
     }
     SQ_TRY(read_list(c, "deny", c->filter->deny, c->filter->deny_count, &n, error));
     for (int64_t i = 0; i < n; i++) c->allowed[c->listed[i]] = 0;
     for (int64_t i = 0; i < c->request.known[0]; i++) c->allowed[c->request.slots[i]] = 0;
     c->eligible = 0;
-    for (int64_t i = 0; i < (int64_t)items->chunks * SQ_CHUNK_ROWS; i++) c->eligible += c->allowed[i] != 0;
+    for (size_t i = 0; i < slots_of(c); i++) c->eligible += c->allowed[i] != 0;
     const int64_t needed = c->how->repeats ? 1 : c->how->steps;
     SQ_CHECK(c->eligible >= needed, error, SEQREC_E_ARGUMENT,
              "the filter leaves %" PRId64 " items; a path of %" PRId64 " steps%s needs %" PRId64, c->eligible, c->how->steps,
@@ -169,14 +191,24 @@ static void draw(const call *c, int64_t rollout, int32_t chunk, const float *wei
     o->drawn_score = o->largest + log((double)weights[i]);
 }
 
+/* The largest score of a chunk; what is not a number becomes -Inf. */
+static double settle(const call *c, float *scores)
+{
+    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
+        if (isnan(scores[i])) scores[i] = -INFINITY;
+    return (double)c->request.scoring.kernels->max(SQ_CHUNK_ROWS, scores);
+}
+
 /* The best so far, and the running sum; scores become weights. */
 static void weigh(const call *c, int64_t index, int32_t chunk, float *scores)
 {
     outlook *o = &c->outlooks[index];
     sq_topk_push_block(&o->best, scores, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, NULL);
-    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
-        if (isnan(scores[i])) scores[i] = -INFINITY;
-    const double most = (double)c->request.scoring.kernels->max(SQ_CHUNK_ROWS, scores);
+    if (c->given != NULL && c->followed[c->step] / SQ_CHUNK_ROWS == chunk) {
+        o->drawn = c->followed[c->step];
+        o->drawn_score = (double)scores[o->drawn % SQ_CHUNK_ROWS];
+    }
+    const double most = settle(c, scores);
     if (most == -INFINITY) return;
     const double largest = most > o->largest ? most : o->largest;
     const double sum = (double)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, (float)largest, scores);
@@ -185,10 +217,38 @@ static void weigh(const call *c, int64_t index, int32_t chunk, float *scores)
     if (draws(c) && c->kept == 0) draw(c, index, chunk, scores, sum, o);
 }
 
+/* Where a task puts the scores of its paths: of a chunk each, or of all items. */
+typedef struct sheet {
+    float *at;
+    size_t row, chunk; /* floats from a path's to the next one's, from a chunk's to the next one's */
+} sheet;
+
+static sheet sheet_of(const call *c, const sq_seat *seat)
+{
+    const size_t slots = slots_of(c);
+    if (!keeps_scores(c)) return (sheet){seat->scores, SQ_SCORED_ITEMS, 0};
+    return (sheet){c->whole + (size_t)(seat - c->request.seats) * (size_t)most_group(c) * slots, slots, SQ_CHUNK_ROWS};
+}
+
+/* One item of the nucleus of a path; all its scores become weights. */
+static void draw_of_nucleus(const call *c, int64_t index, float *scores)
+{
+    const int32_t n = (int32_t)slots_of(c);
+    outlook *o = &c->outlooks[index];
+    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS) o->largest = fmax(o->largest, settle(c, scores + at));
+    if (o->largest == -INFINITY) return;
+    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS)
+        (void)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, (float)o->largest, scores + at);
+    o->sum = sq_nucleus_keep(scores, n, c->how->top_p);
+    o->drawn = draw_from(scores, n, o->sum, sq_random_unit(key_of(c, index), 0));
+    o->drawn_score = o->largest + log((double)scores[o->drawn]);
+}
+
 static void look_out(void *arg, int64_t task, sq_seat *seat)
 {
     call *c = arg;
     const sq_scoring *scoring = &c->request.scoring;
+    const sheet s = sheet_of(c, seat);
     const int64_t from = task * c->group, some = c->count - from < c->group ? c->count - from : c->group;
     for (int64_t i = from; i < from + some; i++) {
         outlook *o = &c->outlooks[i];
@@ -196,16 +256,16 @@ static void look_out(void *arg, int64_t task, sq_seat *seat)
         sq_topk_init(&o->best, c->kept, o->best.scores, o->best.slots);
     }
     for (int32_t chunk = 0; chunk < scoring->catalogue->chunks; chunk++) {
-        if (scoring->catalogue->slots[chunk]->live_count == 0) continue;
-        sq_score_run(scoring, c->now[from].user, (size_t)some, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring,
-                     seat->scores, SQ_SCORED_ITEMS);
+        if (scoring->catalogue->slots[chunk]->live_count == 0 && s.chunk == 0) continue;
+        float *scores = s.at + (size_t)chunk * s.chunk;
+        sq_score_run(scoring, c->now[from].user, (size_t)some, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring, scores, s.row);
         for (int64_t i = 0; i < some; i++) {
-            float *scores = seat->scores + i * SQ_SCORED_ITEMS;
-            mask(c, &c->now[from + i], chunk, scores);
-            weigh(c, from + i, chunk, scores);
+            mask(c, &c->now[from + i], chunk, scores + (size_t)i * s.row);
+            if (s.chunk == 0) weigh(c, from + i, chunk, scores + (size_t)i * s.row);
         }
     }
     for (int64_t i = from; i < from + some; i++) {
+        if (s.chunk > 0) draw_of_nucleus(c, i, s.at + (size_t)(i - from) * s.row);
         (void)sq_topk_finish(&c->outlooks[i].best);
         c->outlooks[i].log_sum = c->outlooks[i].largest + log(c->outlooks[i].sum);
     }
@@ -252,7 +312,7 @@ static int64_t choose_best(call *c)
     return made;
 }
 
-/* One of the best that were kept, by their shares of one another. */
+/* One of the best that were kept, or of their nucleus, by their shares of one another. */
 static void draw_of_best(const call *c, int64_t i, outlook *o)
 {
     double sum = 0;
@@ -260,6 +320,7 @@ static void draw_of_best(const call *c, int64_t i, outlook *o)
         o->best.scores[b] = (float)exp((double)o->best.scores[b] - o->largest);
         sum += (double)o->best.scores[b];
     }
+    if (c->how->top_p < 1) sum = sq_nucleus_keep(o->best.scores, o->best.count, c->how->top_p);
     const int32_t b = draw_from(o->best.scores, o->best.count, sum, sq_random_unit(key_of(c, i), 0));
     o->drawn = o->best.slots[b];
     o->drawn_score = o->largest + log((double)o->best.scores[b]);
@@ -275,6 +336,17 @@ static int64_t choose_drawn(call *c)
         go_on(c, i, i, o->drawn, log_share(o, o->drawn_score));
     }
     return c->count;
+}
+
+/* 0: its score, or that of every item, is not a number. */
+static int64_t follow(call *c)
+{
+    const outlook *o = &c->outlooks[0];
+    const double share = log_share(o, o->drawn_score);
+    if (isnan(share)) return 0;
+    c->shares[c->step] = share;
+    go_on(c, 0, 0, o->drawn, share);
+    return 1;
 }
 
 /* ---- one step: the vectors of the paths --------------------------------------------------------------------------- */
@@ -338,9 +410,9 @@ static int32_t step(call *c, seqrec_error *error)
 {
     const int64_t threads = sq_pool_width(c->view->model->context->pool);
     c->group = (c->count + threads - 1) / threads;
-    if (c->group > MOST_USERS) c->group = MOST_USERS;
+    if (c->group > most_group(c)) c->group = most_group(c);
     sq_request_run(&c->request, (c->count + c->group - 1) / c->group, look_out, c);
-    const int64_t made = draws(c) ? choose_drawn(c) : choose_best(c);
+    const int64_t made = c->given != NULL ? follow(c) : draws(c) ? choose_drawn(c) : choose_best(c);
     SQ_CHECK(made > 0, error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
     path *old = c->now;
     c->now = c->next;
@@ -356,10 +428,13 @@ static int32_t step(call *c, seqrec_error *error)
 
 static int32_t all_steps(call *c, seqrec_error *error)
 {
+    int64_t n;
     SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
     lay_out(c);
+    if (c->given != NULL)
+        SQ_TRY(sq_request_find(&c->request, "items", c->given, c->how->steps, SEQREC_UNKNOWN_ERROR, c->followed, &n, error));
     SQ_TRY(read_allowed(c, error));
-    SQ_TRY(sq_request_seat(&c->request, c->how->width, (size_t)(c->how->width < MOST_USERS ? c->how->width : MOST_USERS), error));
+    SQ_TRY(sq_request_seat(&c->request, c->how->width, (size_t)most_group(c), error));
     SQ_TRY(take_desks(c, error));
     c->count = draws(c) ? c->how->width : 1;
     for (int64_t i = 0; i < c->count; i++) memcpy(c->now[i].user, c->cache->at, width_of(c) * sizeof(float));
@@ -382,29 +457,29 @@ static void deliver(const call *c, int64_t *items, double *log_probabilities, in
 
 static int32_t most_kept(const call *c)
 {
-    const int64_t wanted = draws(c) ? c->how->top_k : c->how->width, count = c->request.snapshot->catalogue->count;
+    const int64_t wanted = c->given != NULL ? 0 : draws(c) ? c->how->top_k : c->how->width, count = c->request.snapshot->catalogue->count;
     return (int32_t)(wanted < count ? wanted : count);
 }
 
-static int32_t decode(seqrec_session *s, const sq_session_view *v, const seqrec_decode *how, const seqrec_filter *filter,
-                      int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error)
+/* items NULL: of the path that is given the log probabilities are delivered, item by item. */
+static int32_t decode(seqrec_session *s, call *c, int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error)
 {
-    call c = {.view = v, .cache = &s->cache, .how = how, .filter = filter};
+    const sq_session_view *v = c->view;
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
-    const sq_ready ready = sq_session_ready(s, v, filter->exclude_seen);
+    const sq_ready ready = sq_session_ready(s, v, c->filter->exclude_seen);
     const int64_t offsets[] = {0, ready.n};
     const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets};
-    int32_t status = sq_request_open(&c.request, v->model, &batch, &ready, error);
-    c.behind = s->cache.tokens;
-    c.kept = status == SEQREC_OK ? most_kept(&c) : 0;
-    if (status == SEQREC_OK) status = all_steps(&c, error);
-    if (status == SEQREC_OK) {
-        deliver(&c, items, log_probabilities, found);
-        sq_request_count(&c.request, filter);
-    }
-    sq_desk_give(v, &c.windows);
-    sq_desk_give(v, &c.rows);
-    sq_request_end(&c.request);
+    int32_t status = sq_request_open(&c->request, v->model, &batch, &ready, error);
+    c->cache = &s->cache;
+    c->behind = s->cache.tokens;
+    c->kept = status == SEQREC_OK ? most_kept(c) : 0;
+    if (status == SEQREC_OK) status = all_steps(c, error);
+    if (status == SEQREC_OK && items != NULL) deliver(c, items, log_probabilities, found);
+    if (status == SEQREC_OK && items == NULL) memcpy(log_probabilities, c->shares, (size_t)c->how->steps * sizeof *c->shares);
+    if (status == SEQREC_OK) sq_request_count(&c->request, c->filter);
+    sq_desk_give(v, &c->windows);
+    sq_desk_give(v, &c->rows);
+    sq_request_end(&c->request);
     return status;
 }
 
@@ -412,8 +487,23 @@ int32_t sq_session_decode(seqrec_session *s, const seqrec_decode *how, const seq
                           double *log_probabilities, int64_t *found, seqrec_error *error)
 {
     sq_session_view v;
+    call c = {.view = &v, .how = how, .filter = filter};
     SQ_TRY(sq_session_enter(s, &v, error));
-    const int32_t status = decode(s, &v, how, filter, items, log_probabilities, found, error);
+    const int32_t status = decode(s, &c, items, log_probabilities, found, error);
+    sq_session_leave(s, &v);
+    return status;
+}
+
+int32_t sq_session_follow(seqrec_session *s, const int64_t *items, int64_t n, int64_t interval, double *log_probabilities,
+                          seqrec_error *error)
+{
+    sq_session_view v;
+    const seqrec_filter filter = {.struct_size = sizeof filter};
+    const seqrec_decode how = {
+        .struct_size = sizeof how, .repeats = 1, .steps = n, .width = 1, .temperature = 1, .top_p = 1, .interval = interval};
+    call c = {.view = &v, .how = &how, .filter = &filter, .given = items};
+    SQ_TRY(sq_session_enter(s, &v, error));
+    const int32_t status = n == 0 ? SEQREC_OK : decode(s, &c, NULL, log_probabilities, NULL, error);
     sq_session_leave(s, &v);
     return status;
 }

@@ -15,7 +15,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate compare recommend synth stats options export import tune find-rate curve bench; do
+for command in train evaluate compare recommend decode synth stats options export import tune find-rate curve bench; do
     run $command --help
     exits 0 "$command --help"
 done
@@ -71,6 +71,19 @@ run recommend --model m
 exits 2 "recommend without history"
 run recommend --model m --history 1 --data x
 exits 2 "two histories"
+run decode --model m --steps 3
+exits 2 "decode without history"
+run decode --model m --history 1
+exits 2 "decode without steps"
+run decode --model m --history 1 --steps 3 --width 2
+exits 2 "decode: greedy has one path"
+run decode --model m --history 1 --steps 3 --method beam --top-p 0.5
+exits 2 "decode: a beam is not drawn"
+run decode --model m --history 1 --steps 3 --method sample --top-p 1.5
+exits 2 "decode: a probability above 1"
+run decode --model m --history 1 --steps 3 --method dfs
+exits 2 "decode: unknown method"
+says "must be greedy, beam or sample" "decode: methods are named"
 run synth --out x.csv --drift 2
 exits 2 "synth: chance above 1"
 run options --json --markdown
@@ -334,6 +347,46 @@ exits 1 "recommend: unknown user"
 run recommend --model m.st --history 1,2,3
 exits 0 "recommend as text"
 
+# ---- paths ----
+run decode --model m.st --history 1,2,3 --steps 5 --json
+exits 0 "decode"
+parses "decode: one path of new items" "len(r['paths']) == 1 and len({i['id'] for i in r['paths'][0]['items']} - {1, 2, 3}) == 5 and r['paths'][0]['log_probability'] < 0"
+best=$(tail -n 1 out | sed 's/.*"items": *\[{"id": *\([0-9]*\).*/\1/')
+run recommend --model m.st --history 1,2,3 --k 1 --json
+parses "decode: greedy begins with the best item" "r['items'][0]['id'] == $best"
+run decode --model m.st --history 1,2,3 --steps 4 --method beam --width 6 --json
+parses "decode: a beam by falling probability" "len(r['paths']) == 6 and all(a['log_probability'] >= b['log_probability'] for a, b in zip(r['paths'], r['paths'][1:]))"
+run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 5 --json
+parses "decode: ten drawn paths" "len(r['paths']) == 10 and len({i['id'] for p in r['paths'] for i in p['items']}) > 4"
+cp out drawn.json
+run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 5 --json --threads 2
+[ -s out ] && cmp -s out drawn.json
+verdict $? "decode: a seed gives the same paths, with any number of threads"
+run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 6 --json
+! cmp -s out drawn.json
+verdict $? "decode: another seed gives others"
+run decode --model m.st --history 1,2,3 --steps 4 --method sample --top-p 0.000001 --width 2 --repeats --keep-seen --json
+parses "decode: the smallest nucleus is one item" "r['paths'][0] == r['paths'][1]"
+run decode --model m.st --history 1,2,3 --allow 4,5,6,7 --deny 5 --steps 3 --json
+parses "decode: --allow and --deny" "{i['id'] for i in r['paths'][0]['items']} == {4, 6, 7}"
+run decode --model m.st --history 1,2,3 --allow 4,5 --steps 3
+exits 1 "decode: too few items for a path"
+says "a path of 3 steps without repeats needs 3" "decode: too few items are told"
+run decode --model m.st --history 1,2,3 --allow 4,5 --steps 3 --repeats --json
+parses "decode: --repeats" "{i['id'] for i in r['paths'][0]['items']} <= {4, 5}"
+run decode --model m.st --history 1,987654 --steps 2 --json
+parses "decode: unknown ids are counted" "r['skipped'] == 1 and len(r['paths'][0]['items']) == 2"
+run decode --model m.st --history 999999 --steps 2
+exits 1 "decode: a history of unknown items is no answer"
+run decode --model m.st --data events.csv --user "$user" --steps 3 --json
+exits 0 "decode for a user of a file"
+cp out user.json
+run decode --model m.st --history "$history" --steps 3 --json
+[ -s out ] && cmp -s out user.json
+verdict $? "decode: a user's history typed or read gives the same paths"
+run decode --model m.st --history 1,2,3 --steps 3 --method beam
+exits 0 "decode as text"
+
 # ---- names ----
 sed '1!s/^\([0-9]*\),\([0-9]*\)/u\1,item-\2/' events.csv > named.csv
 run train --data named.csv $small --epochs 1 --out named.st --json
@@ -342,6 +395,8 @@ run recommend --model named.st --history item-1,item-2 --json
 parses "recommend by name" "len(r['items']) == 10 and all(i['name'].startswith('item-') for i in r['items']) and not {'item-1', 'item-2'} & {i['name'] for i in r['items']}"
 run recommend --model named.st --data named.csv --user "u$user" --json
 parses "recommend for a user by name" "len(r['items']) == 10 and r['skipped'] == 0"
+run decode --model named.st --history item-1,item-2 --steps 3 --json
+parses "decode by name" "all(i['name'].startswith('item-') for i in r['paths'][0]['items'])"
 run evaluate --model named.st --data named.csv --quiet
 exits 0 "evaluate with names"
 sed 's/^/u/' users.txt > named_users.txt

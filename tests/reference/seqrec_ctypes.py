@@ -141,7 +141,8 @@ class SessionInfo(Sized):
 
 class Decode(Sized):
     _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
-                ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64)]
+                ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
+                ("interval", c_int64), ("top_p", c_double)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
@@ -205,6 +206,8 @@ SIGNATURES = {
     "session_encode": (c_int32, [H, F32P, ERR]),
     "session_ahead": (c_int32, [H, I64P, c_int64, F32P, ERR]),
     "session_decode": (c_int32, [H, POINTER(Decode), POINTER(Filter), I64P, F64P, I64P, ERR]),
+    "session_follow": (c_int32, [H, I64P, c_int64, c_int64, F64P, ERR]),
+    "aggregate": (c_int32, [POINTER(Allocator), I64P, c_int64, c_int64, F64P, c_int32, c_int64, I64P, F64P, I64P, ERR]),
     "session_describe": (c_int32, [H, POINTER(SessionInfo), ERR]),
     "session_save": (c_int32, [H, c_void_p, c_size_t, SIZEP, ERR]),
     "session_restore": (c_int32, [H, c_void_p, c_size_t, OUT, ERR]),

@@ -126,6 +126,10 @@ START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
     WITH(width, 4097, SEQREC_E_RANGE, "decode.width = 4097");
     WITH(top_k, -1, SEQREC_E_RANGE, "decode.top_k = -1");
     WITH(top_k, 4, SEQREC_E_ARGUMENT, "decode.top_k = 4");
+    WITH(top_p, 0.5, SEQREC_E_ARGUMENT, "decode.top_p = 0.5 is of drawn paths alone");
+    WITH(top_p, -0.1, SEQREC_E_RANGE, "decode.top_p = -0.1 is not above 0 and at most 1");
+    WITH(top_p, 1.5, SEQREC_E_RANGE, "decode.top_p = 1.5");
+    WITH(top_p, 0.0 / 0.0, SEQREC_E_RANGE, "decode.top_p = ");
     WITH(temperature, -1, SEQREC_E_RANGE, "decode.temperature = -1");
     WITH(temperature, 0.0 / 0.0, SEQREC_E_RANGE, "decode.temperature = ");
     REFUSED(SEQREC_E_ARGUMENT, "decode is NULL", seqrec_session_decode(session, NULL, NULL, items, NULL, &found, &api.error));
@@ -140,6 +144,27 @@ START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
     EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_topk(session, 1, NULL, items + 1, NULL, &found, &api.error));
     ck_assert_int_eq(items[0], items[1]);
+    expect_usable();
+}
+END_TEST
+
+START_TEST(bad_paths_to_follow_name_the_value_and_the_rule)
+{
+    static int64_t far[4097];
+    const int64_t items[] = {3, 5, 777};
+    double out[3] = {7, 7, 7};
+    expect_usable();
+    REFUSED(SEQREC_E_ARGUMENT, "session is NULL", seqrec_session_follow(NULL, items, 2, 0, out, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "items is NULL for n = 2", seqrec_session_follow(session, NULL, 2, 0, out, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "log_probabilities is NULL", seqrec_session_follow(session, items, 2, 0, NULL, &api.error));
+    REFUSED(SEQREC_E_RANGE, "n = -1 is not in 0 .. 4096", seqrec_session_follow(session, items, -1, 0, out, &api.error));
+    REFUSED(SEQREC_E_RANGE, "n = 4097", seqrec_session_follow(session, far, 4097, 0, out, &api.error));
+    REFUSED(SEQREC_E_RANGE, "interval = -1 seconds", seqrec_session_follow(session, items, 2, -1, out, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "item 777 (items[2])", seqrec_session_follow(session, items, 3, 0, out, &api.error));
+    ck_assert(out[0] == 7 && out[1] == 7 && out[2] == 7);
+    EXPECT(SEQREC_OK, seqrec_session_follow(session, NULL, 0, 0, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_follow(session, items, 2, 0, out, &api.error));
+    ck_assert(out[0] < 0 && out[1] < 0 && out[2] == 7);
     expect_usable();
 }
 END_TEST
@@ -316,6 +341,7 @@ static int32_t fresh_read(int32_t which)
     const seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_SAMPLE, .steps = 3, .width = 2, .top_k = 5};
     int64_t items[6], found;
     float out[12];
+    double shares[4];
     seqrec_session *one = NULL;
     seqrec_sessions *fresh = NULL;
     int32_t status = seqrec_sessions_create(api.model, SIZE_MAX, &fresh, &api.error);
@@ -324,6 +350,7 @@ static int32_t fresh_read(int32_t which)
     if (status == SEQREC_OK && which == 1) status = seqrec_session_score(one, history, 4, out, &api.error);
     if (status == SEQREC_OK && which == 2) status = seqrec_session_ahead(one, history, 4, out, &api.error);
     if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, &found, &api.error);
+    if (status == SEQREC_OK && which == 4) status = seqrec_session_follow(one, history, 4, 0, shares, &api.error);
     seqrec_session_release(one);
     seqrec_sessions_release(fresh);
     return status;
@@ -342,7 +369,7 @@ START_TEST(whatever_allocation_fails_the_call_fails_and_the_session_stays)
 {
     unsigned char bytes[BYTES];
     expect_usable();
-    for (int32_t which = 0; which < 4; which++)
+    for (int32_t which = 0; which < 5; which++)
         for (int64_t n = 0;; n++) {
             atomic_store(&api.memory.to_fail, n);
             const int32_t status = fresh_read(which);
@@ -404,6 +431,7 @@ int main(void)
     tcase_add_checked_fixture(tests, open_all, close_all);
     tcase_add_test(tests, bad_arguments_name_the_value_and_the_rule);
     tcase_add_test(tests, bad_ways_of_decoding_name_the_value_and_the_rule);
+    tcase_add_test(tests, bad_paths_to_follow_name_the_value_and_the_rule);
     tcase_add_test(tests, filters_that_leave_nothing_are_refused);
     tcase_add_test(tests, unknown_events_wait_for_their_item);
     tcase_add_test(tests, an_evicted_session_can_only_be_released);

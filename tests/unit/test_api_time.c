@@ -421,14 +421,24 @@ START_TEST(a_path_behind_a_timed_session_is_appending_its_items)
     EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, 4, 0, &other, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_ask_at(session, 1000, &api.error));
     const seqrec_decode how = {.struct_size = sizeof how, .steps = 10, .repeats = 1, .interval = 600};
-    int64_t path[10], found;
-    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, path, NULL, &found, &api.error));
+    int64_t path[10], found, all[ITEMS];
+    double total, shares[10];
+    float scores[ITEMS];
+    for (int64_t i = 0; i < ITEMS; i++) all[i] = i + 1;
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, path, &total, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_follow(session, path, 10, 600, shares, &api.error));
+    for (int64_t i = 0; i < 10; i++) total -= shares[i];
+    ck_assert_double_eq_tol(total, 0, 1e-9);
     for (int64_t i = 0; i < 10; i++) {
         int64_t best, some;
         const int64_t now = 1000 + 600 * i;
         EXPECT(SEQREC_OK, seqrec_session_ask_at(other, now, &api.error));
         EXPECT(SEQREC_OK, seqrec_session_topk(other, 1, NULL, &best, NULL, &some, &api.error));
         ck_assert_int_eq(best, path[i]);
+        EXPECT(SEQREC_OK, seqrec_session_score(other, all, ITEMS, scores, &api.error));
+        double sum = 0;
+        for (int64_t j = 0; j < ITEMS; j++) sum += exp((double)scores[j] - (double)scores[best - 1]);
+        ck_assert_double_eq_tol(shares[i], -log(sum), 1e-5);
         EXPECT(SEQREC_OK, seqrec_session_append(other, &best, &now, 1, 0, &api.error));
     }
     seqrec_session_release(session);

@@ -79,6 +79,46 @@ START_TEST(paths_are_what_appending_their_items_gives)
 }
 END_TEST
 
+/* The path that greedy finds has what greedy says of it, any path what appending its items and reading says, item by item. */
+START_TEST(following_a_path_is_appending_its_items)
+{
+    enum { FAR = 12 };
+    static const int64_t lengths[] = {0, 5, 8, 12};
+    small_model s = open_model(schemes[_i].settings, NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], path[FAR], found;
+    double total, shares[FAR], out[ITEMS];
+    float before[WIDEST], after[WIDEST];
+    const uint8_t barred[ITEMS] = {0};
+    fill_items(items);
+    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+        seqrec_session *session = session_of(pool, items, lengths[n]);
+        seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 1, STEPS);
+        how.repeats = 1;
+        encode(session, before);
+        good(seqrec_session_decode(session, &how, NULL, path, &total, &found, &failure));
+        good(seqrec_session_follow(session, path, STEPS, 0, shares, &failure));
+        for (int64_t h = 0; h < STEPS; h++) total -= shares[h];
+        ck_assert_double_eq_tol(total, 0, 1e-9);
+        for (int64_t h = 0; h < FAR; h++) path[h] = (h * 31 + 7 * h * h + 4) % ITEMS;
+        path[FAR - 1] = path[FAR - 2];
+        good(seqrec_session_follow(session, path, FAR, 0, shares, &failure));
+        encode(session, after);
+        ck_assert_mem_eq(before, after, (size_t)dim_of(&s) * sizeof *after);
+        seqrec_session *copy = copy_of(pool, session);
+        for (int64_t h = 0; h < FAR; h++) {
+            outlook_of(copy, barred, ITEMS, 1, out);
+            ck_assert_double_eq_tol(shares[h], out[path[h]], 1e-4);
+            append(copy, path + h, 1);
+        }
+        seqrec_session_release(copy);
+        seqrec_session_release(session);
+    }
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
 /* With an allow list of FEW items every path of three can be tried: a beam as wide as the paths of two steps finds the best. */
 START_TEST(a_beam_that_is_wide_enough_finds_the_best_of_all_paths)
 {
@@ -120,38 +160,55 @@ START_TEST(a_beam_that_is_wide_enough_finds_the_best_of_all_paths)
 }
 END_TEST
 
-/* Chi-square of the first two items of 4,096 paths: its mean is the degrees of freedom, its deviation the root of twice them. */
-static void expect_frequencies(int64_t top_k, double temperature)
+/* The lowest of the k best of log probabilities, or of the fewest best whose probabilities reach `share` of them. */
+static double bar_of(const double *out, int64_t k, double share)
+{
+    double lowest = INFINITY, total = 0, upto = 0;
+    for (int64_t i = 0; i < ITEMS; i++) total += exp(out[i]);
+    for (int64_t taken = 0; taken < k && upto < share * total; taken++) {
+        double next = -INFINITY;
+        for (int64_t i = 0; i < ITEMS; i++)
+            if (out[i] < lowest) next = fmax(next, out[i]);
+        lowest = next;
+        upto += exp(next);
+    }
+    return lowest;
+}
+
+/* Chi-square of the first items of 4,096 paths: its mean is the degrees of freedom, its deviation the root of twice them. Returns
+ * how many items may be drawn. */
+static int64_t expect_frequencies(int64_t top_k, double top_p, double temperature)
 {
     enum { PATHS = 4096 };
     small_model s = open_model("position=none", NULL);
     seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
     static int64_t paths[PATHS], items[MOST];
-    int64_t found, counts[ITEMS] = {0}, freedom = -1;
-    double out[ITEMS], square = 0, kept = 0, lowest = -INFINITY;
+    int64_t found, counts[ITEMS] = {0}, freedom = -1, some = 0;
+    double out[ITEMS], logs[PATHS], square = 0, kept = 0;
     uint8_t barred[ITEMS] = {0};
     fill_items(items);
     seqrec_session *session = session_of(pool, items, 6);
     seqrec_decode how = how_of(SEQREC_DECODE_SAMPLE, PATHS, 1);
     how.top_k = top_k;
+    how.top_p = top_p;
     how.temperature = temperature;
     how.seed = 7;
-    good(seqrec_session_decode(session, &how, NULL, paths, NULL, &found, &failure));
+    good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
     for (int64_t i = 0; i < PATHS; i++) counts[paths[i]]++;
     outlook_of(session, barred, ITEMS, temperature, out);
-    for (int64_t k = 0; k < top_k; k++) { /* the k-th largest */
-        double next = -INFINITY;
+    for (int32_t filter = 0; filter < 2; filter++) { /* the best, then the nucleus of what is left */
+        const double lowest = filter == 0 ? bar_of(out, top_k == 0 ? ITEMS : top_k, INFINITY) : bar_of(out, ITEMS, top_p == 0 ? INFINITY : top_p);
         for (int64_t i = 0; i < ITEMS; i++)
-            if (k == 0 || out[i] < lowest) next = fmax(next, out[i]);
-        lowest = next;
+            if (out[i] < lowest) out[i] = -INFINITY;
     }
-    for (int64_t i = 0; i < ITEMS; i++)
-        if (top_k == 0 || out[i] >= lowest) kept += exp(out[i]);
+    for (int64_t i = 0; i < ITEMS; i++) kept += exp(out[i]);
+    for (int64_t i = 0; i < PATHS; i++) ck_assert_double_eq_tol(logs[i], out[paths[i]] - log(kept), 1e-4);
     for (int64_t i = 0; i < ITEMS; i++) {
-        if (top_k != 0 && out[i] < lowest) {
+        if (out[i] == -INFINITY) {
             ck_assert_int_eq(counts[i], 0);
             continue;
         }
+        some++;
         const double expected = PATHS * exp(out[i]) / kept;
         if (expected < 5) continue;
         square += ((double)counts[i] - expected) * ((double)counts[i] - expected) / expected;
@@ -162,13 +219,50 @@ static void expect_frequencies(int64_t top_k, double temperature)
     seqrec_session_release(session);
     seqrec_sessions_release(pool);
     small_close(&s);
+    return some;
 }
 
 START_TEST(items_are_drawn_by_their_probabilities)
 {
-    expect_frequencies(0, 3);
-    expect_frequencies(0, 0.8);
-    expect_frequencies(6, 4);
+    expect_frequencies(0, 0, 3);
+    expect_frequencies(0, 0, 0.8);
+    ck_assert_int_eq(expect_frequencies(6, 0, 4), 6);
+}
+END_TEST
+
+START_TEST(items_of_the_nucleus_are_drawn_by_their_probabilities)
+{
+    ck_assert_int_eq(expect_frequencies(0, 1, 4), ITEMS);
+    const int64_t half = expect_frequencies(0, 0.5, 4), most = expect_frequencies(0, 0.9, 4), warm = expect_frequencies(0, 0.5, 8);
+    ck_assert(half > 4 && half < most && half < warm && most < ITEMS);
+    const int64_t both = expect_frequencies(20, 0.5, 4);
+    ck_assert(both < 20 && both <= half);
+}
+END_TEST
+
+/* However little of the sum is asked for, there is the best item: the path is the greedy one. */
+START_TEST(the_smallest_nucleus_is_the_best_item)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], best[STEPS], drawn[3 * STEPS], found;
+    double logs[3];
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 6);
+    seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 1, STEPS);
+    good(seqrec_session_decode(session, &how, NULL, best, NULL, &found, &failure));
+    how = how_of(SEQREC_DECODE_SAMPLE, 3, STEPS);
+    for (how.top_k = 0; how.top_k <= 5; how.top_k += 5) {
+        how.top_p = 1e-300;
+        good(seqrec_session_decode(session, &how, NULL, drawn, logs, &found, &failure));
+        for (int64_t i = 0; i < 3; i++) {
+            ck_assert_mem_eq(drawn + i * STEPS, best, sizeof best);
+            ck_assert_double_eq_tol(logs[i], 0, 1e-6);
+        }
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
 }
 END_TEST
 
@@ -182,8 +276,9 @@ START_TEST(items_of_all_chunks_are_drawn_by_their_probabilities)
     seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
     static int64_t paths[PATHS], all[MANY];
     static float scores[MANY];
+    static double logs[PATHS];
     int64_t items[MOST], found, counts[MANY / BIN] = {0};
-    double weights[MANY / BIN] = {0}, sum = 0, square = 0;
+    double weights[MANY / BIN] = {0}, sum = 0, square = 0, inside = 0, outside = 0;
     fill_items(items);
     for (int64_t i = 0; i < MANY; i++) all[i] = i;
     seqrec_session *session = session_of(pool, items, 6);
@@ -202,6 +297,17 @@ START_TEST(items_of_all_chunks_are_drawn_by_their_probabilities)
     }
     const double freedom = MANY / BIN - 1;
     ck_assert_msg(square < freedom + 5 * sqrt(2 * freedom), "chi-square %g of %g", square, freedom);
+    how.top_p = 0.6;
+    good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+    for (int64_t i = 0; i < PATHS; i++) { /* what is better than a drawn item is below 0.6 of all */
+        inside = 0;
+        for (int64_t j = 0; j < MANY; j++)
+            if (scores[j] > scores[paths[i]]) inside += exp((double)scores[j] / 2) / sum;
+        outside = fmax(outside, inside);
+        const double kept = exp((double)scores[paths[i]] / 2) / sum / exp(logs[i]);
+        ck_assert(kept > 0.6 - 1e-5 && kept < 0.63);
+    }
+    ck_assert(outside > 0.5 && outside < 0.6);
     seqrec_session_release(session);
     seqrec_sessions_release(pool);
     small_close(&s);
@@ -221,13 +327,16 @@ START_TEST(drawn_paths_depend_on_seed_and_number_alone)
         small_weights(&s);
         seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
         seqrec_session *session = session_of(pool, items, 9);
-        for (int32_t method = SEQREC_DECODE_BEAM; method <= SEQREC_DECODE_SAMPLE; method++) {
-            seqrec_decode how = how_of(method, 40, STEPS);
-            static int64_t kept[2][40 * STEPS];
+        for (int32_t method = SEQREC_DECODE_SAMPLE + 1; method >= SEQREC_DECODE_BEAM; method--) { /* one more: of nuclei */
+            seqrec_decode how = how_of(method <= SEQREC_DECODE_SAMPLE ? method : SEQREC_DECODE_SAMPLE, 40, STEPS);
+            static int64_t kept[3][40 * STEPS];
+            how.top_p = method <= SEQREC_DECODE_SAMPLE ? 0 : 0.8;
             good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
             if (threads == 0) memcpy(kept[method - 1], paths, sizeof paths);
             ck_assert_mem_eq(kept[method - 1], paths, sizeof paths);
         }
+        const seqrec_decode drawn = how_of(SEQREC_DECODE_SAMPLE, 40, STEPS);
+        good(seqrec_session_decode(session, &drawn, NULL, paths, logs, &found, &failure));
         if (threads == 0) {
             memcpy(first, paths, sizeof paths);
             memcpy(first_log, logs, sizeof logs);
@@ -290,8 +399,11 @@ int main(void)
 {
     TCase *tests = tcase_create("decode");
     tcase_add_loop_test(tests, paths_are_what_appending_their_items_gives, 0, SCHEMES);
+    tcase_add_loop_test(tests, following_a_path_is_appending_its_items, 0, SCHEMES);
     tcase_add_test(tests, a_beam_that_is_wide_enough_finds_the_best_of_all_paths);
     tcase_add_test(tests, items_are_drawn_by_their_probabilities);
+    tcase_add_test(tests, items_of_the_nucleus_are_drawn_by_their_probabilities);
+    tcase_add_test(tests, the_smallest_nucleus_is_the_best_item);
     tcase_add_test(tests, items_of_all_chunks_are_drawn_by_their_probabilities);
     tcase_add_test(tests, drawn_paths_depend_on_seed_and_number_alone);
     tcase_add_test(tests, filters_hold_in_every_step_and_items_come_once);

@@ -1,0 +1,188 @@
+/* seqrec tool: `decode`, how a history may go on: paths of several items. */
+#include "commands.h"
+#include "history_source.h"
+#include "item_filter.h"
+#include "json_writer.h"
+#include "serving_file.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_BYTES = 4100, MOST = 4096, PATHS = 10 };
+
+static const command_text text = {
+    "decode", "--model MODEL (--history A,B,... | --data FILE --user U) --steps N [OPTIONS]",
+    "Goes on with a history, oldest event first, by paths of N items, each item by its probability\n"
+    "behind the ones before it. Items of the history are left out unless --keep-seen is given."};
+
+typedef struct decode_run {
+    history_source history;
+    item_filter filter;
+    const char *model_path, *method;
+    int64_t threads, seed;
+    int mapped, as_json, repeats;
+    seqrec_decode how;
+    seqrec_context *context;
+    seqrec_model *model;
+    int64_t *items;
+    double *log_probabilities;
+    int64_t found;
+} decode_run;
+
+static int parse(decode_run *run, int argc, char **argv)
+{
+    const argument table[] = {
+        {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
+        HISTORY_ARGUMENTS(run->history),
+        {"steps", ARGUMENT_COUNT, &run->how.steps, "N", "items of a path", 1, MOST},
+        {"method", ARGUMENT_TEXT, &run->method, "NAME", "greedy, beam or sample (default: greedy)", 0, 0},
+        {"width", ARGUMENT_COUNT, &run->how.width, "W", "paths of beam and sample (default: 10)", 1, MOST},
+        {"temperature", ARGUMENT_REAL, &run->how.temperature, "T", "divides the scores (default: 1)", 1e-4, 1e4},
+        {"top-k", ARGUMENT_COUNT, &run->how.top_k, "K", "sample: draw from the K best items of a step (default: from all)", 1, 1e9},
+        {"top-p", ARGUMENT_REAL, &run->how.top_p, "P",
+         "sample: draw from the fewest best items of a step whose probabilities reach P (default: 1, all)", 0, 1},
+        {"seed", ARGUMENT_COUNT, &run->seed, "N", "seed of what is drawn (default: 0)", 0, 9e15},
+        {"repeats", ARGUMENT_FLAG, &run->repeats, NULL, "an item may come several times in a path", 0, 0},
+        {"interval", ARGUMENT_COUNT, &run->how.interval, "T", "models with time: seconds between items of a path (default: 0)", 0, 1e12},
+        FILTER_ARGUMENTS(run->filter),
+        {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
+        {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
+        {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
+        DATA_ARGUMENTS(run->history.source, "user-column"),
+        {0}};
+    return parse_arguments(&text, table, argc, argv);
+}
+
+static int find_method(const char *name)
+{
+    static const char *const names[] = {"greedy", "beam", "sample"}; /* by SEQREC_DECODE_* */
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(name, names[i])) return i;
+    return -1;
+}
+
+static int check_arguments(decode_run *run)
+{
+    const int method = run->method ? find_method(run->method) : SEQREC_DECODE_GREEDY;
+    if (!run->model_path) return usage_error(text.name, "--model MODEL is needed");
+    if (!run->how.steps) return usage_error(text.name, "--steps N is needed");
+    if (method < 0) return usage_error(text.name, "--method %s: must be greedy, beam or sample", run->method);
+    if (method == SEQREC_DECODE_GREEDY && run->how.width > 1)
+        return usage_error(text.name, "--width %lld: greedy has one path", (long long)run->how.width);
+    if (method != SEQREC_DECODE_SAMPLE && (run->how.top_k || run->how.top_p > 0))
+        return usage_error(text.name, "--top-k and --top-p are of --method sample");
+    if (!run->how.width) run->how.width = method == SEQREC_DECODE_GREEDY ? 1 : PATHS;
+    run->how.struct_size = sizeof run->how;
+    run->how.method = method;
+    run->how.repeats = run->repeats;
+    run->how.seed = (uint64_t)run->seed;
+    return check_history_source(text.name, &run->history);
+}
+
+static int open_session(const decode_run *run, seqrec_sessions *pool, seqrec_session **out)
+{
+    const history_source *h = &run->history;
+    seqrec_error error = {0};
+    int32_t status = seqrec_session_open(pool, h->knows_user ? &h->who : NULL, h->items.ids, h->times.count ? h->times.ids : NULL,
+                                         h->items.count, SEQREC_UNKNOWN_SKIP, out, &error);
+    if (status == SEQREC_OK && h->request_text) status = seqrec_session_ask_at(*out, h->request_time, &error);
+    return status == SEQREC_OK ? 0 : fail_library("decoding", &error);
+}
+
+static int find_paths(decode_run *run, seqrec_session *session)
+{
+    seqrec_error error = {0};
+    int64_t skipped = 0;
+    const seqrec_filter filter = library_filter(&run->filter, &skipped);
+    run->items = malloc((size_t)(run->how.width * run->how.steps) * sizeof *run->items);
+    run->log_probabilities = malloc((size_t)run->how.width * sizeof *run->log_probabilities);
+    if (!run->items || !run->log_probabilities) return fail("out of memory");
+    if (seqrec_session_decode(session, &run->how, &filter, run->items, run->log_probabilities, &run->found, &error) != SEQREC_OK)
+        return fail_library("decoding", &error);
+    run->history.skipped += skipped;
+    return 0;
+}
+
+static int go_on(decode_run *run)
+{
+    seqrec_error error = {0};
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    if (seqrec_sessions_create(run->model, 0, &pool, &error) != SEQREC_OK) return fail_library("decoding", &error);
+    int outcome = open_session(run, pool, &session);
+    if (!outcome) outcome = find_paths(run, session);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    return outcome;
+}
+
+static void print_json(const decode_run *run)
+{
+    json_writer json = {.to = stdout};
+    char name[NAME_BYTES];
+    emit_object(&json, NULL);
+    emit_array(&json, "paths");
+    for (int64_t i = 0; i < run->found; i++) {
+        emit_object(&json, NULL);
+        emit_real(&json, "log_probability", run->log_probabilities[i]);
+        emit_array(&json, "items");
+        for (int64_t h = 0; h < run->how.steps; h++) {
+            const int64_t item = run->items[i * run->how.steps + h];
+            emit_object(&json, NULL);
+            emit_count(&json, "id", item);
+            if (seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK) emit_text(&json, "name", name);
+            emit_end(&json, '}');
+        }
+        emit_end(&json, ']');
+        emit_end(&json, '}');
+    }
+    emit_end(&json, ']');
+    emit_count(&json, "skipped", run->history.skipped);
+    emit_end(&json, '}');
+}
+
+static void print_text(const decode_run *run)
+{
+    char name[NAME_BYTES];
+    printf("%s%5s  %15s  %s%s\n", bold(), "path", "log probability", "items", plain());
+    for (int64_t i = 0; i < run->found; i++) {
+        printf("%5lld  %15.4f ", (long long)i + 1, run->log_probabilities[i]);
+        for (int64_t h = 0; h < run->how.steps; h++) {
+            const int64_t item = run->items[i * run->how.steps + h];
+            const int named = seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK;
+            printf(" %lld%s%s%s", (long long)item, named ? " (" : "", named ? name : "", named ? ")" : "");
+        }
+        putchar('\n');
+    }
+}
+
+static int decode(decode_run *run)
+{
+    int outcome = open_context(run->threads, &run->context);
+    if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
+    if (!outcome) outcome = read_history(text.name, run->context, run->model, &run->history);
+    if (!outcome) outcome = read_item_filter(text.name, run->model, &run->filter);
+    if (!outcome) outcome = check_history(run->model, &run->history);
+    if (!outcome) outcome = go_on(run);
+    if (outcome) return outcome;
+    tell_skipped(&run->history);
+    if (run->as_json)
+        print_json(run);
+    else
+        print_text(run);
+    return 0;
+}
+
+int run_decode(int argc, char **argv)
+{
+    decode_run run = {.threads = 1};
+    int outcome = parse(&run, argc, argv);
+    if (outcome == PARSED) outcome = check_arguments(&run);
+    if (outcome == PARSED) outcome = decode(&run);
+    free(run.items);
+    free(run.log_probabilities);
+    free_item_filter(&run.filter);
+    free_history(&run.history);
+    seqrec_model_release(run.model);
+    seqrec_context_release(run.context);
+    return outcome;
+}

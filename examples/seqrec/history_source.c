@@ -1,0 +1,104 @@
+/* seqrec tool: one history, typed or of a user of a file. */
+#include "history_source.h"
+#include <stdlib.h>
+#include <string.h>
+
+int check_history_source(const char *command, history_source *h)
+{
+    if (!h->history_text && !(h->source.files.count && h->user))
+        return usage_error(command, "--history A,B,... is needed, or --data FILE with --user U");
+    if (h->history_text && (h->source.files.count || h->user))
+        return usage_error(command, "--history excludes --data and --user: one history at a time");
+    if (h->times_text && !h->history_text)
+        return usage_error(command, "--times are those of --history: a file of --data has its own");
+    if (h->request_text && !read_count(h->request_text, &h->request_time))
+        return usage_error(command, "--request-time %s: must be a whole number of seconds", h->request_text);
+    return check_data_source(command, &h->source);
+}
+
+/* Ids of a file with texts are the file's own; the model knows the items by name. */
+static int append_event(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset, int64_t id, const int64_t *time)
+{
+    const char *name = NULL;
+    int64_t known = id;
+    if (seqrec_dataset_item_name(dataset, id, &name, NULL) == SEQREC_OK &&
+        seqrec_items_find(model, name, &known, NULL) != SEQREC_OK) {
+        h->skipped++;
+        return 1;
+    }
+    return append_id(&h->items, known) && (!time || append_id(&h->times, *time));
+}
+
+static int is_user(const seqrec_dataset *dataset, int64_t user, const char *wanted)
+{
+    const char *name = NULL;
+    int64_t number = 0;
+    if (seqrec_dataset_user_name(dataset, user, &name, NULL) == SEQREC_OK) return !strcmp(name, wanted);
+    return read_count(wanted, &number) && number == user;
+}
+
+/* Models with users know those of a file with texts by name, as they know items. */
+static void recognise(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset, int64_t user)
+{
+    const char *name = NULL;
+    h->who = user;
+    h->knows_user = seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK ||
+                    seqrec_users_find(model, name, &h->who, NULL) == SEQREC_OK;
+}
+
+static int take_history(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset)
+{
+    int64_t user = 0, count = 0;
+    const int64_t *items = NULL, *times = NULL;
+    char data[256];
+    for (int64_t at = 0;; at++) {
+        if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, NULL) != SEQREC_OK)
+            return fail("%s: has no user %s", data_title(&h->source, data, sizeof data), h->user);
+        if (is_user(dataset, user, h->user)) break;
+    }
+    recognise(h, model, dataset, user);
+    for (int64_t i = 0; i < count; i++)
+        if (!append_event(h, model, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;
+    return 0;
+}
+
+static int read_typed_history(const char *command, const seqrec_model *model, history_source *h)
+{
+    int outcome = read_ids(model, command, "history", h->history_text, &h->items);
+    if (!outcome && h->times_text) outcome = read_numbers(command, "times", h->times_text, &h->times);
+    if (!outcome && h->times_text && h->times.count != h->items.count)
+        return usage_error(command, "--times: %lld of them, and --history has %lld events", (long long)h->times.count,
+                           (long long)h->items.count);
+    return outcome;
+}
+
+int read_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *h)
+{
+    seqrec_dataset *dataset = NULL;
+    if (h->history_text) return read_typed_history(command, model, h);
+    int outcome = read_data(command, context, &h->source, &h->bar, &dataset);
+    if (!outcome) outcome = take_history(h, model, dataset);
+    seqrec_dataset_release(dataset);
+    return outcome;
+}
+
+int check_history(const seqrec_model *model, const history_source *h)
+{
+    int32_t slot, generation;
+    int64_t wanted = h->items.count + h->skipped;
+    for (int64_t i = 0; i < h->items.count; i++)
+        if (seqrec_items_locate(model, h->items.ids[i], &slot, &generation, NULL) == SEQREC_OK) return 0;
+    return wanted > 0 ? fail("none of the %lld items of the history is in the model", (long long)wanted) : 0;
+}
+
+void tell_skipped(const history_source *h)
+{
+    if (h->skipped) remark("%lld items are not in the model and were skipped", (long long)h->skipped);
+}
+
+void free_history(history_source *h)
+{
+    free(h->items.ids);
+    free(h->times.ids);
+    free(h->source.files.at);
+}
