@@ -173,7 +173,8 @@ typedef struct seqrec_batch {
     const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL: of each event as a target of training */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
     const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
-    const int64_t *request_times; /**< [B] seconds, not before the newest event, or NULL: that event's; read by models with time = bias */
+    const int64_t *request_times; /**< [B] seconds, not before the newest event, or NULL: that of the newest event the model knows; read by models with time
+                                       = bias, and as the time of what comes next with mask = bidirectional */
 } seqrec_batch;
 
 /** @}
@@ -379,7 +380,7 @@ SEQREC_API int32_t seqrec_users_find(const seqrec_model *model, const char *name
  *
  * What a session sees of more events than max_length depends on the model; seqrec_session_info.rule says it:
  *   - SEQREC_SESSION_SLIDES, where only distances matter (position = none or reversed, any `relative`): every event sees the
- *     max_length newest up to itself in every block, over the whole history. This is not what a new pass over the last max_length
+ *     max_length newest (attention_span, where that is less) up to itself in every block, over the whole history. This is not what a new pass over the last max_length
  *     events gives (seqrec_topk), whose first events have seen nothing before them.
  *   - SEQREC_SESSION_HALVES, where places are counted from a start (position = start, or user_embedding = prefix): the window grows
  *     to max_length events. The next one drops the older half, rounded up, and the rest is taken in anew: one event in max_length / 2
@@ -425,7 +426,8 @@ typedef struct seqrec_session_info {
 
 /** Creates a pool of sessions on `model`, which it retains. cache_bytes: when the caches of all sessions are larger, those that were
  * not used for longest lose theirs, never their events, and make it again at their next read; 0 keeps no cache between calls,
- * SIZE_MAX keeps all. A cache has max_length * dim * blocks * 8 bytes (more where heads are padded) when a session is that long. */
+ * SIZE_MAX keeps all. A cache has max_length (or attention_span) * heads * the width of a head * blocks * 8 bytes (more where heads are padded) when a
+ * session is that long. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_sessions_create(seqrec_model *model, size_t cache_bytes, seqrec_sessions **out,
                                                             seqrec_error *error);
 /** Drops the caller's reference; sessions that are open keep the pool. R. */
@@ -449,8 +451,9 @@ SEQREC_API void seqrec_session_release(seqrec_session *session);
  * an event and passes over it until the model has the item. The next read takes the events in. Rule S. */
 SEQREC_API int32_t seqrec_session_append(seqrec_session *session, const int64_t *items, const int64_t *timestamps, int64_t n,
                                          int32_t unknown_items, seqrec_error *error);
-/** Says when the session is asked, in seconds, until the next event comes: models with time = bias look back from then. Not told,
- * that is the time of the newest event. E_ARGUMENT: `time` is before it. Rule S. */
+/** Says when the session is asked, in seconds, until the next event comes: models with option `time` look back from then. Not
+ * told, that is the time of the newest event that the model knows. Not kept by seqrec_session_save. E_ARGUMENT: `time` is before the
+ * newest event; E_RANGE: INT64_MIN, which stands for no time here and in timestamps. Rule S. */
 SEQREC_API int32_t seqrec_session_ask_at(seqrec_session *session, int64_t time, seqrec_error *error);
 /** The best k items: items [k] by falling score (equal scores by rising slot), scores [k] or NULL, *found of them. filter (may be
  * NULL) as in seqrec_topk. Unlike there, k above the number of items is E_RANGE, and a filter that leaves no item E_ARGUMENT. S. */

@@ -54,11 +54,12 @@ const char *sq_dataset_user_name(const seqrec_dataset *dataset, int64_t id);
 /* Largest subset where every user has at least user_min and every item at least item_min events; may be empty. */
 int32_t sq_dataset_kcore(const seqrec_dataset *dataset, int64_t user_min, int64_t item_min, seqrec_dataset **out,
                          seqrec_error *error);
+/* A copy, whole but for the hash; out of sight of others until its maker is done. */
+int32_t sq_dataset_copy(const seqrec_dataset *dataset, seqrec_dataset **out, seqrec_error *error);
+/* A copy with events of a user at the same instant in an order drawn anew. */
+int32_t sq_dataset_shuffle_ties(const seqrec_dataset *dataset, uint64_t seed, seqrec_dataset **out, seqrec_error *error);
 /* A copy whose training events under `split` are each replaced, with probability `share`, by another item of the catalogue. The
  * catalogue stays whole, also where an item is left without events. */
-/* Whole but for the hash; out of sight of others until its maker is done. */
-int32_t sq_dataset_copy(const seqrec_dataset *dataset, seqrec_dataset **out, seqrec_error *error);
-int32_t sq_dataset_shuffle_ties(const seqrec_dataset *dataset, uint64_t seed, seqrec_dataset **out, seqrec_error *error);
 int32_t sq_dataset_corrupt(const seqrec_dataset *dataset, double share, const char *split, uint64_t seed,
                            seqrec_dataset **out, seqrec_error *error);
 /* The parts (at least one) one behind the other, in the context of the first; apart: 1 keeps their users distinct. */

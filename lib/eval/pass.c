@@ -199,14 +199,25 @@ static void filter(const sq_pass *pass, bench *b, const sq_case *one, const floa
         b->keys[items[one->history + e]] = sq_ranking_key(scores[items[one->history + e]]);
 }
 
-/* Of the targets the best ranked. */
+/* Whether an item of the set is there before. */
+static int32_t repeated(const int32_t *targets, int64_t e)
+{
+    for (int64_t i = 0; i < e; i++)
+        if (targets[i] == targets[e]) return 1;
+    return 0;
+}
+
+/* Of the targets the best ranked; those that score the same are not beside it. */
 static sq_place best_place(const sq_pass *pass, const bench *b, const sq_case *one)
 {
     const int32_t *targets = sq_case_items(pass->cases, one) + one->history;
     int32_t best = targets[0];
     for (int64_t e = 1; e < one->targets; e++)
         if (b->keys[targets[e]] > b->keys[best]) best = targets[e];
-    return sq_ranking_place(b->keys, pass->dataset->items, best);
+    sq_place place = sq_ranking_place(b->keys, pass->dataset->items, best);
+    for (int64_t e = 0; e < one->targets; e++)
+        if (targets[e] != best && b->keys[targets[e]] == b->keys[best] && !repeated(targets, e)) place.equal--;
+    return place;
 }
 
 static sq_place place_in_full(const run *r, bench *b, int64_t at, const float *scores)

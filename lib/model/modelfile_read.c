@@ -375,6 +375,9 @@ static int32_t read_packed(const reading *r, table *t, seqrec_error *error)
     const int32_t padded = (int32_t)sq_round16((size_t)t->dim), last = t->count ? t->slots[t->count - 1] : -1;
     const int32_t count = last < 0 ? 0 : last / SQ_CHUNK_ROWS + 1;
     sq_serving_chunks chunks = {0};
+    for (int64_t i = 0; i < t->count; i++)
+        SQ_CHECK(t->slots[i] == i, error, SEQREC_E_FORMAT, "tensor '%s.slot': item %lld has slot %d; in a file for serving there are no gaps",
+                 t->name, (long long)i, (int)t->slots[i]);
     int32_t status = sq_serving_read(memory, r->file, r->copies, t->dim, padded, t->tables * padded, count, &chunks, error);
     if (status == SEQREC_OK) status = restore_packed(r, t, &chunks, error);
     sq_serving_drop(memory, &chunks);

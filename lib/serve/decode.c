@@ -89,7 +89,8 @@ static void carve(void *arg, sq_arena *arena)
     const size_t width = (size_t)c->how->width, steps = (size_t)c->how->steps, kept = (size_t)c->kept;
     const size_t threads = keeps_scores(c) ? (size_t)sq_pool_width(c->view->model->context->pool) : 0;
     const int64_t longest = c->filter->allow_count > c->filter->deny_count ? c->filter->allow_count : c->filter->deny_count;
-    const size_t store = sq_token_cache_floats(&c->view->model->layout, (int64_t)(width * steps));
+    const size_t rows = joins(c, c->cache->known + 1) ? width * (steps - 1) : 0; /* nothing is read behind the last */
+    const size_t store = sq_token_cache_floats(&c->view->model->layout, (int64_t)rows);
     c->allowed = SQ_TAKE(arena, uint8_t, slots_of(c));
     c->whole = SQ_TAKE(arena, float, threads * (size_t)most_group(c) * slots_of(c));
     c->listed = SQ_TAKE(arena, int32_t, (size_t)longest);
@@ -115,7 +116,7 @@ static void lay_out(call *c)
         c->outlooks[i].best.scores = c->floats + 2 * width * vp + i * kept;
         c->outlooks[i].best.slots = c->ints + 4 * width * steps + i * kept;
     }
-    c->branches.store.capacity = (int64_t)(width * steps);
+    c->branches.store.capacity = (int64_t)(width * (steps - 1));
 }
 
 /* ---- what may follow the session ---------------------------------------------------------------------------------- */
@@ -140,6 +141,8 @@ static int32_t read_allowed(call *c, seqrec_error *error)
     SQ_TRY(read_list(c, "deny", c->filter->deny, c->filter->deny_count, &n, error));
     for (int64_t i = 0; i < n; i++) c->allowed[c->listed[i]] = 0;
     for (int64_t i = 0; i < c->request.known[0]; i++) c->allowed[c->request.slots[i]] = 0;
+    for (int64_t i = 0; c->filter->bits != NULL && i < (int64_t)items->chunks * SQ_CHUNK_ROWS; i++)
+        c->allowed[i] &= (uint8_t)sq_filter_marks(c->filter, items->slots[i / SQ_CHUNK_ROWS]->id[i % SQ_CHUNK_ROWS]);
     c->eligible = 0;
     for (size_t i = 0; i < slots_of(c); i++) c->eligible += c->allowed[i] != 0;
     const int64_t needed = c->how->repeats ? 1 : c->how->steps;
@@ -462,10 +465,19 @@ static int32_t most_kept(const call *c)
 }
 
 /* items NULL: of the path that is given the log probabilities are delivered, item by item. */
+static int32_t check_interval(const sq_session_view *v, const sq_session_cache *cache, int64_t steps, int64_t interval, seqrec_error *error)
+{
+    const int64_t start = sq_session_asked(v, cache);
+    SQ_CHECK(start <= INT64_MAX - steps * interval, error, SEQREC_E_RANGE,
+             "interval = %" PRId64 ": %" PRId64 " steps of it from %" PRId64 " on are beyond what a time can be", interval, steps, start);
+    return SEQREC_OK;
+}
+
 static int32_t decode(seqrec_session *s, call *c, int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error)
 {
     const sq_session_view *v = c->view;
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
+    SQ_TRY(check_interval(v, &s->cache, c->how->steps, c->how->interval, error));
     const sq_ready ready = sq_session_ready(s, v, c->filter->exclude_seen);
     const int64_t offsets[] = {0, ready.n};
     const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets};

@@ -85,13 +85,6 @@ static void carve(void *arg, sq_arena *arena)
     c->heaps = SQ_TAKE(arena, sq_topk, lists);
 }
 
-/* Whether the host's marks let the item in. */
-static int32_t marked(const seqrec_filter *filter, int64_t id)
-{
-    const uint64_t bit = (uint64_t)id - (uint64_t)filter->bits_first; /* modulo 2^64: ids in front are far beyond the count */
-    return bit < (uint64_t)filter->bits_count && (filter->bits[bit / 64] >> bit % 64 & 1);
-}
-
 static int64_t id_in(const call *c, int32_t slot)
 {
     return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
@@ -102,7 +95,7 @@ static void read_marks(call *c)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < c->listed; i++)
-        if (marked(c->filter, id_in(c, c->allow[i]))) c->allow[kept++] = c->allow[i];
+        if (sq_filter_marks(c->filter, id_in(c, c->allow[i]))) c->allow[kept++] = c->allow[i];
     c->listed = kept;
 }
 
@@ -169,7 +162,7 @@ static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
 static const uint8_t *marked_in(const call *c, int32_t chunk, const uint8_t *allowed, sq_seat *seat)
 {
     const int64_t *ids = c->request.snapshot->catalogue->slots[chunk]->id;
-    for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) seat->allowed[row] = allowed[row] && marked(c->filter, ids[row]);
+    for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) seat->allowed[row] = allowed[row] && sq_filter_marks(c->filter, ids[row]);
     return seat->allowed;
 }
 
@@ -209,7 +202,7 @@ static void offer(const call *c, int64_t part, int64_t user, int32_t slot, sq_se
     const sq_scoring *scoring = &c->request.scoring;
     int64_t n;
     const int32_t *seen = seen_from(c, user, slot, &n);
-    if ((n > 0 && seen[0] == slot) || (c->filter->bits != NULL && !marked(c->filter, id_in(c, slot)))) return;
+    if ((n > 0 && seen[0] == slot) || (c->filter->bits != NULL && !sq_filter_marks(c->filter, id_in(c, slot)))) return;
     sq_score_slots(scoring, c->users + (size_t)user * scoring->width, 1, &slot, 1, &seat->scoring, seat->scores, 0);
     sq_topk_push(&c->heaps[user * c->parts + part], seat->scores[0], slot);
 }

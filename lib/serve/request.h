@@ -76,6 +76,13 @@ void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, floa
 int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
                         int32_t *slots, int64_t *found, seqrec_error *error);
 
+/* Whether the host's marks let the item in; filter->bits is not NULL. */
+static inline int32_t sq_filter_marks(const seqrec_filter *filter, int64_t id)
+{
+    const uint64_t bit = (uint64_t)id - (uint64_t)filter->bits_first; /* modulo 2^64: ids in front are far beyond the count */
+    return bit < (uint64_t)filter->bits_count && (filter->bits[bit / 64] >> bit % 64 & 1);
+}
+
 /* What a call that succeeded tells of the ids it met. */
 static inline void sq_request_count(const sq_request *request, const seqrec_filter *filter)
 {

@@ -16,6 +16,8 @@ static int32_t check_times(const seqrec_session *s, const int64_t *times, int64_
 {
     int64_t before = s->count > 0 ? s->events[s->count - 1].time : SQ_NO_TIME;
     SQ_CHECK(times != NULL || n == 0, error, SEQREC_E_ARGUMENT, "timestamps is NULL: a model with option time needs those of events");
+    for (int64_t i = 0; i < n; i++)
+        SQ_CHECK(times[i] != SQ_NO_TIME, error, SEQREC_E_RANGE, "timestamps[%" PRId64 "] = INT64_MIN stands for no time", i);
     for (int64_t i = 0; i < n; before = times[i++])
         SQ_CHECK(times[i] >= before, error, SEQREC_E_ARGUMENT,
                  "timestamps[%" PRId64 "] = %" PRId64 " is before the event before it at %" PRId64, i, times[i], before);
@@ -47,6 +49,7 @@ int32_t sq_session_append(seqrec_session *s, const int64_t *items, const int64_t
 static int32_t ask_at(seqrec_session *s, int64_t time, seqrec_error *error)
 {
     const int64_t newest = s->count > 0 ? s->events[s->count - 1].time : SQ_NO_TIME;
+    SQ_CHECK(time != SQ_NO_TIME, error, SEQREC_E_RANGE, "time = INT64_MIN stands for no time");
     SQ_CHECK(time >= newest, error, SEQREC_E_ARGUMENT, "time = %" PRId64 " is before the session's newest event at %" PRId64, time,
              newest);
     s->ask = time;

@@ -33,9 +33,15 @@ static int32_t topk(seqrec_session *s, const sq_session_view *v, int64_t k, cons
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
     const sq_ready ready = sq_session_ready(s, v, filter->exclude_seen);
     const seqrec_batch batch = batch_of(&ready, offsets);
-    SQ_TRY(sq_recommend(v->model, &batch, &ready, k, filter, items, scores, &some, error));
+    int64_t skipped = 0, strangers = 0;
+    seqrec_filter counting = *filter;
+    counting.skipped = &skipped;
+    counting.strangers = &strangers;
+    SQ_TRY(sq_recommend(v->model, &batch, &ready, k, &counting, items, scores, &some, error));
     SQ_CHECK(some > 0 || k == 0, error, SEQREC_E_ARGUMENT, "the filter leaves none of the %" PRId64 " items of the model",
              count);
+    if (filter->skipped != NULL) *filter->skipped = skipped;
+    if (filter->strangers != NULL) *filter->strangers = strangers;
     *found = some;
     return SEQREC_OK;
 }

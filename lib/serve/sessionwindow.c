@@ -14,7 +14,8 @@ int32_t sq_session_rule(const seqrec_model *model)
 
 int32_t sq_session_redoes(const seqrec_model *model)
 {
-    return model->layout.timed == SQ_TIME_BIAS && (model->options.time_request || model->layout.bidirectional);
+    const sq_layout *l = &model->layout;
+    return l->timed && (l->bidirectional || (l->timed == SQ_TIME_BIAS && model->options.time_request));
 }
 
 static int64_t first_of_window(int64_t length, int64_t n)

@@ -7,7 +7,7 @@
 /* SEQREC_SESSION_*: what the model's idea of places leaves of a cache when an event comes. */
 int32_t sq_session_rule(const seqrec_model *model);
 
-/* 1: what the newest event becomes hangs on when the session is asked (time = bias). */
+/* 1: what the newest event becomes hangs on when the session is asked, or what [MASK] does. */
 int32_t sq_session_redoes(const seqrec_model *model);
 
 /* Most tokens that a token sees, itself included. */

@@ -451,6 +451,7 @@ static int32_t read_known(const sq_tensor_file *file, sq_trainer *t, seqrec_erro
     if (!sq_tensor_file_find(file, KNOWN)) return SEQREC_OK;
     SQ_TRY(sq_tensor_file_expect(file, KNOWN, SQ_F32, 1, &any, &tensor, error));
     t->known_count = tensor->shape[0];
+    t->known_epoch = t->fit.epoch;
     t->known = sq_alloc(&t->context->memory, (size_t)t->known_count, sizeof *t->known);
     SQ_CHECK(t->known, error, SEQREC_E_MEMORY, "no memory for the probabilities of %lld events", (long long)t->known_count);
     SQ_TRY(sq_tensor_read(file, tensor, t->known, error));

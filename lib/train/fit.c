@@ -286,7 +286,8 @@ static int32_t refresh_known(job *j, seqrec_error *error)
 {
     const sq_known_events events = {j->data, j->slot_of, j->user_of, j->windows, j->window_count};
     if (j->t->options.known_items == SQ_KNOWN_NONE) return SEQREC_OK;
-    if (j->t->fit.done > 0 && j->t->known_count == j->data->events) return SEQREC_OK;
+    if (j->t->fit.done > 0 && j->t->known_count == j->data->events && j->t->known_epoch == j->t->fit.epoch)
+        return SEQREC_OK;
     return sq_known_refresh(j->t, &events, error);
 }
 

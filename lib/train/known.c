@@ -180,6 +180,7 @@ int32_t sq_known_refresh(sq_trainer *t, const sq_known_events *events, seqrec_er
         sq_free(memory, t->known);
         t->known = k.out;
         t->known_count = events->data->events;
+        t->known_epoch = t->fit.epoch;
     }
     sq_arena_free(&arena, memory);
     sq_snapshot_release(t->model, now);

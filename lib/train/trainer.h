@@ -81,6 +81,7 @@ struct seqrec_trainer {
     sq_progress_state fit;
     float *known; /* known_items: [known_count] of the dataset's events, as of the start of the epoch, see known.h; NULL before */
     int64_t known_count;
+    int64_t known_epoch;
 };
 
 typedef struct seqrec_trainer sq_trainer;
@@ -213,9 +214,9 @@ typedef struct sq_step_scratch {
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
 sq_loss_rule sq_step_rule(const sq_trainer *trainer);
-/* In the order of their use. Cosine scores: u becomes what scores take; */
 /* to [vp] = the output vector of an item as scores take it: with score = cosine of length one. */
 void sq_step_output_row(const sq_trainer *trainer, int32_t slot, float *to);
+/* In the order of their use. Cosine scores: u becomes what scores take; */
 void sq_step_normalise(sq_trainer *trainer, const sq_micro *micro, sq_step_scratch *scratch);
 /* the loss, and du by that (token scope); */
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);

@@ -250,6 +250,22 @@ END_TEST
 
 /* ---- bytes ---------------------------------------------------------------------------------------------------------- */
 
+/* The time of a request is nothing to a model without option time, whatever stands in the working memory. */
+START_TEST(when_it_is_asked_does_not_matter_without_option_time)
+{
+    float before[3], after[3], other[3];
+    seqrec_session *busy = NULL;
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, history + 1, times, 2, SEQREC_UNKNOWN_ERROR, &busy, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(session, before, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(busy, other, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_ask_at(session, 5000, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(session, after, &api.error));
+    ck_assert_mem_eq(before, after, sizeof before);
+    REFUSED(SEQREC_E_RANGE, "INT64_MIN stands for no time", seqrec_session_ask_at(session, INT64_MIN, &api.error));
+    seqrec_session_release(busy);
+}
+END_TEST
+
 START_TEST(bytes_bring_back_user_events_and_times)
 {
     unsigned char bytes[BYTES], again[BYTES];
@@ -436,6 +452,7 @@ int main(void)
     tcase_add_test(tests, unknown_events_wait_for_their_item);
     tcase_add_test(tests, an_evicted_session_can_only_be_released);
     tcase_add_test(tests, a_session_outlives_the_handles_of_its_pool_and_model);
+    tcase_add_test(tests, when_it_is_asked_does_not_matter_without_option_time);
     tcase_add_test(tests, bytes_bring_back_user_events_and_times);
     tcase_add_test(tests, damaged_bytes_are_refused_and_leave_nothing);
     tcase_add_test(tests, bytes_of_another_model_are_refused);

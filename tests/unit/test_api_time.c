@@ -349,6 +349,7 @@ static const char *const slides_hstu[] = {"time", "bias", "position", "none", "a
 static const char *const slides_own[] = {"time", "bias", "time_request", "false", "position", "none", "heads", "1", "blocks", "2",
                                          "attention_span", "3", NULL};
 static const char *const halves[] = {"time", "bias", "position", "start", "attention", "hstu", "wiring", "pre_norm", "blocks", "2", NULL};
+static const char *const both_ways[] = {"time", "intervals", "mask", "bidirectional", "objective", "cloze", "time_span", "40", NULL};
 static const char *const *const cached[] = {slides, slides_hstu, slides_own, halves};
 
 static train_world trained_world(const char *const *options)
@@ -449,6 +450,47 @@ START_TEST(a_path_behind_a_timed_session_is_appending_its_items)
 END_TEST
 
 /* Events that came without times are told of when a model needs them. */
+/* [MASK] stands at the time of the request, and takes part in the unit of intervals. */
+START_TEST(a_session_that_masks_answers_for_the_time_it_is_asked_at)
+{
+    train_world w = trained_world(both_ways);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    float early[WORLD_WIDTH], late[WORLD_WIDTH], expected[WORLD_WIDTH];
+    const int64_t ask = 9900, offsets[] = {0, 4};
+    const seqrec_batch one = {.struct_size = sizeof one, .sequences = 1, .offsets = offsets, .items = walked, .timestamps = clock_of,
+                              .request_times = &ask};
+    EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, clock_of, 4, 0, &session, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(session, early, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_ask_at(session, ask, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(session, late, &api.error));
+    EXPECT(SEQREC_OK, seqrec_encode(w.model, &one, NULL, expected, &api.error));
+    ck_assert(memcmp(late, expected, sizeof late) == 0);
+    ck_assert(memcmp(late, early, sizeof late) != 0);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(an_interval_beyond_what_a_time_can_be_is_refused)
+{
+    train_world w = trained_world(slides);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    const int64_t late = INT64_MAX - 10;
+    int64_t path[3], found;
+    const seqrec_decode how = {.struct_size = sizeof how, .steps = 3, .interval = 100};
+    EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, walked, &late, 1, 0, &session, &api.error));
+    REFUSED(SEQREC_E_RANGE, "interval = 100", seqrec_session_decode(session, &how, NULL, path, NULL, &found, &api.error));
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(a_swap_to_a_timed_model_asks_for_times)
 {
     train_world w = open_with_items(timed), plain = open_with_items(NULL);
@@ -512,6 +554,8 @@ int main(void)
     tcase_add_loop_test(tests, a_session_keeps_times_and_is_asked_at_one, 0, 3);
     tcase_add_loop_test(tests, a_cached_session_with_time_is_a_pass_over_its_window, 0, 4);
     tcase_add_loop_test(tests, a_path_behind_a_timed_session_is_appending_its_items, 0, 5);
+    tcase_add_test(tests, a_session_that_masks_answers_for_the_time_it_is_asked_at);
+    tcase_add_test(tests, an_interval_beyond_what_a_time_can_be_is_refused);
     tcase_add_test(tests, a_swap_to_a_timed_model_asks_for_times);
     tcase_add_test(tests, rules_between_options_are_told);
     suite_add_tcase(suite, tests);

@@ -382,6 +382,13 @@ START_TEST(filters_hold_in_every_step_and_items_come_once)
             for (int64_t j = i / 30 * 30; j < i; j++) copies += paths[i] == paths[j];
     }
     ck_assert_int_gt(copies, 0);
+    const uint64_t marks[] = {(uint64_t)1 << 50 | (uint64_t)1 << 61, 1}; /* items 50, 61, 64 */
+    seqrec_filter marked = {.struct_size = sizeof marked, .bits = marks, .bits_count = 65};
+    seqrec_decode few = how_of(SEQREC_DECODE_SAMPLE, 10, 3);
+    good(seqrec_session_decode(session, &few, &marked, paths, NULL, &found, &failure));
+    for (int64_t i = 0; i < found * 3; i++) ck_assert(paths[i] == 50 || paths[i] == 61 || paths[i] == 64);
+    few.steps = 4;
+    ck_assert_int_eq(seqrec_session_decode(session, &few, &marked, paths, NULL, &found, &failure), SEQREC_E_ARGUMENT);
     encode(session, after);
     ck_assert_mem_eq(before, after, 20 * sizeof *after);
     seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 1, 60);
