@@ -11,7 +11,7 @@ static seqrec_decode how_of(int32_t method, int64_t width, int64_t steps)
 /* Log probabilities of all items behind a session; those that may not follow have -Inf. */
 static void outlook_of(seqrec_session *session, const uint8_t *barred, int64_t items, double temperature, double *out)
 {
-    int64_t all[ITEMS];
+    int64_t all[ITEMS] = {0};
     float scores[ITEMS];
     double sum = 0, most = -INFINITY;
     for (int64_t i = 0; i < items; i++) all[i] = i;
