@@ -47,7 +47,7 @@ static void check_describe(const seqrec_context *context, const seqrec_model *mo
     if (sq_tensor_writer_create(&context->memory, &writer, NULL) != SEQREC_OK) return;
     sq_model_options(model, &options);
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
-    int32_t status = sq_model_file_describe(writer, model, snapshot, &options, &source, NULL);
+    int32_t status = sq_model_file_describe(writer, model, snapshot, &options, (sq_file_form){.form = SQ_FORM_PLAIN}, &source, NULL);
     demand(status == SEQREC_OK || status == SEQREC_E_MEMORY);
     sq_tensor_writer_free(writer);
     sq_model_source_free(source);
