@@ -104,9 +104,7 @@ static void map_items(model_scorer *s)
 static int32_t furnish(model_scorer *s, seqrec_error *error)
 {
     const int64_t longest = longest_history(s->dataset);
-    SQ_CHECK(!s->model->layout.timed || s->dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
-             "the model has time = %s, and this dataset has no times of its events",
-             s->model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
+    SQ_TRY(sq_match_times(s->model, s->dataset, error));
     sq_arena measured = {0};
     carve(s, &measured, longest);
     SQ_TRY(sq_weights_settle(s->model, s->snapshot->weights, error));
@@ -123,9 +121,7 @@ static int32_t furnish(model_scorer *s, seqrec_error *error)
 
 static sq_snapshot *take(const seqrec_model *model, sq_snapshot *snapshot)
 {
-    if (snapshot == NULL) return sq_snapshot_acquire(model);
-    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
-    return snapshot;
+    return snapshot == NULL ? sq_snapshot_acquire(model) : sq_snapshot_retain(snapshot);
 }
 
 int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,

@@ -130,6 +130,14 @@ static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, const int
     return status;
 }
 
+int32_t sq_match_times(const seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
+{
+    SQ_CHECK(!model->layout.timed || dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
+             "time = %s needs the times of the events: this dataset has no times",
+             model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
+    return SEQREC_OK;
+}
+
 int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
 {
     return add(model, dataset, NULL, dataset->items, add_items, error);

@@ -14,6 +14,8 @@ int32_t sq_match_user(const sq_catalogue *users, const sq_item_names *names, con
 /* E_ARGUMENT when the data's items are texts and the model's have no names: their numbers would meet by chance. */
 int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
                        seqrec_error *error);
+/* E_ARGUMENT when the model's attention knows of time and the dataset has none. */
+int32_t sq_match_times(const seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error);
 /* Adds the dataset's items that the model lacks, with their names; an id that another name has already is replaced by the next
  * free one above all. Takes model->writing. */
 int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error);

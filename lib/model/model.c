@@ -83,8 +83,7 @@ sq_snapshot *sq_snapshot_acquire(const seqrec_model *model)
 {
     sq_lock *lock = (sq_lock *)&model->reading; /* the lock is not part of the model's value */
     sq_lock_take(lock);
-    sq_snapshot *snapshot = model->current;
-    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    sq_snapshot *snapshot = sq_snapshot_retain(model->current);
     sq_lock_give(lock);
     return snapshot;
 }

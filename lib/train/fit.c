@@ -217,14 +217,6 @@ static int32_t check_values(const job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-static int32_t check_times(const job *j, seqrec_error *error)
-{
-    SQ_CHECK(!j->t->model->layout.timed || j->data->timestamps, error, SEQREC_E_ARGUMENT,
-             "time = %s needs the times of the events, which this dataset does not have",
-             j->t->model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
-    return SEQREC_OK;
-}
-
 /* Users who have something to train on get rows when the trainer is new to the data: who comes without is served better by the
  * default vector, and who was forgotten since the first fit stays forgotten. */
 static int32_t add_users(job *j, seqrec_error *error)
@@ -240,7 +232,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_division_check(&j->division, j->data, error));
     SQ_TRY(check_same(j, split, error));
     SQ_TRY(check_values(j, error));
-    SQ_TRY(check_times(j, error));
+    SQ_TRY(sq_match_times(j->t->model, j->data, error));
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
@@ -409,8 +401,7 @@ static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, se
 static int32_t candidate(job *j, sq_snapshot *average, sq_snapshot **out, seqrec_error *error)
 {
     if (!average) return sq_trainer_snapshot(j->t, out, error);
-    atomic_fetch_add_explicit(&average->references, 1, memory_order_relaxed);
-    *out = average;
+    *out = sq_snapshot_retain(average);
     return SEQREC_OK;
 }
 
