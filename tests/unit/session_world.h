@@ -63,15 +63,9 @@ enum { SCHEMES = sizeof schemes / sizeof *schemes };
 static inline sq_options options_of(const char *settings)
 {
     sq_options o = small_options("sasrec");
-    char text[256], *rest = NULL;
     o.dim = 20;
     o.max_length = 9;
-    snprintf(text, sizeof text, "%s", settings);
-    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        char *equals = strchr(word, '=');
-        *equals = 0;
-        EXPECT_OK(sq_options_set(&o, word, equals + 1, error));
-    }
+    small_set(&o, settings);
     return o;
 }
 

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "train/trainer.h"
@@ -168,5 +169,58 @@ static inline double small_step(sq_trainer *t, const small_batch *batch)
     small_plan(t, batch);
     EXPECT_OK(sq_trainer_run(t, &stats, error));
     return stats.loss;
+}
+
+/* ---- options in words, and recipes ------------------------------------------------------------------------------------ */
+
+/* "name=value name=value" */
+static inline void small_set(sq_options *o, const char *settings)
+{
+    char text[256], *word, *rest = text;
+    snprintf(text, sizeof text, "%s", settings);
+    while ((word = strtok_r(rest, " ", &rest))) {
+        char *value = strchr(word, '=');
+        *value++ = 0;
+        EXPECT_OK(sq_options_set(o, word, value, error));
+    }
+}
+
+/* On top of preset sasrec, with a message that holds `why`. */
+static inline void small_refused(const char *settings, const char *why)
+{
+    sq_options o = small_options("sasrec");
+    seqrec_error e = {0};
+    small_set(&o, settings);
+    ck_assert_msg(sq_options_check(&o, &e) == SEQREC_E_ARGUMENT, "%s is allowed", settings);
+    ck_assert_msg(strstr(e.message, why), "%s: %s", settings, e.message);
+}
+
+/* Weights after a few steps on many micro-batches, and their number; the caller frees them. */
+static inline float *small_trained(sq_options o, int32_t threads, const char *what, size_t *floats)
+{
+    small_batch b;
+    o.micro_batch = 64;
+    EXPECT_OK(sq_options_check(&o, error));
+    small_model s = small_open(&o, threads, 90);
+    small_train(&s, &o);
+    small_draw(&b, 4, 20, 2, 61, 90);
+    double first = small_step(s.trainer, &b), last = 0;
+    for (int i = 0; i < 30; i++) last = small_step(s.trainer, &b);
+    ck_assert_msg(last < first - 0.05, "%s: loss %g and %g", what, first, last);
+    *floats = s.model->layout.floats;
+    float *w = malloc(*floats * sizeof *w);
+    memcpy(w, s.trainer->weights, *floats * sizeof *w);
+    small_close(&s);
+    return w;
+}
+
+/* Options a without threads and b with them train to the same bits. */
+static inline void small_same(sq_options a, sq_options b, int32_t threads, const char *what)
+{
+    size_t n, m;
+    float *one = small_trained(a, 0, what, &n), *other = small_trained(b, threads, what, &m);
+    ck_assert_msg(n == m && memcmp(one, other, n * sizeof *one) == 0, "%s", what);
+    free(one);
+    free(other);
 }
 #endif

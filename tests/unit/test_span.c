@@ -177,32 +177,10 @@ START_TEST(a_vector_depends_on_the_events_in_reach)
 END_TEST
 
 /* Weights after a few steps on sequences of at most 60 events. */
-static float *trained_weights(sq_options o, int32_t threads, size_t *floats)
-{
-    small_batch b;
-    o.dropout = 0.2;
-    o.micro_batch = 64;
-    EXPECT_OK(sq_options_check(&o, error));
-    small_model s = small_open(&o, threads, 90);
-    small_train(&s, &o);
-    small_draw(&b, 4, 20, 2, 61, 90);
-    double first = small_step(s.trainer, &b), last = 0;
-    for (int i = 0; i < 30; i++) last = small_step(s.trainer, &b);
-    ck_assert_msg(last < first - 0.05, "loss %g and %g", first, last);
-    *floats = s.model->layout.floats;
-    float *w = malloc(*floats * sizeof *w);
-    memcpy(w, s.trainer->weights, *floats * sizeof *w);
-    small_close(&s);
-    return w;
-}
-
 static void expect_same(sq_options a, sq_options b, int32_t threads, const char *what)
 {
-    size_t n, m;
-    float *one = trained_weights(a, 0, &n), *other = trained_weights(b, threads, &m);
-    ck_assert_msg(n == m && memcmp(one, other, n * sizeof *one) == 0, "%s", what);
-    free(one);
-    free(other);
+    a.dropout = b.dropout = 0.2;
+    small_same(a, b, threads, what);
 }
 
 START_TEST(a_span_that_cuts_nothing_off_changes_no_bit)
@@ -263,17 +241,9 @@ END_TEST
 
 static void expect_refused(const char *settings, const char *why)
 {
-    sq_options o = small_options("sasrec");
-    char text[256], *part, *rest = text;
-    seqrec_error e = {0};
+    char text[256];
     snprintf(text, sizeof text, "attention_span=20 %s", settings);
-    while ((part = strtok_r(rest, " ", &rest))) {
-        char *value = strchr(part, '=');
-        *value++ = 0;
-        EXPECT_OK(sq_options_set(&o, part, value, error));
-    }
-    ck_assert_msg(sq_options_check(&o, &e) == SEQREC_E_ARGUMENT, "%s is allowed", settings);
-    ck_assert_msg(strstr(e.message, why), "%s: %s", settings, e.message);
+    small_refused(text, why);
 }
 
 START_TEST(what_has_no_band_of_keys_is_refused_with_the_rule)
