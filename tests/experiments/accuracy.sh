@@ -28,6 +28,10 @@ for seed in ${SEEDS:-1 2 3}; do
         --set negatives=3000 --set negative_sharing=batch --set seen=exclude_target --seed $seed
     unit "ml-1m-gsasrec-seed$seed" ml-1m.txt "E1 E4" --preset gsasrec --seed $seed
     unit "ml-1m-bert4rec-seed$seed" ml-1m.txt "E2 E4" --preset bert4rec --seed $seed
+    unit "ml-1m-hstu-seed$seed" ml-1m.txt "E1 E4" --preset hstu --seed $seed
+    unit "ml-1m-hstu-softmax-seed$seed" ml-1m.txt "E1 E4" --preset hstu --set loss=softmax --seed $seed
+    unit "ml-1m-esasrec-seed$seed" ml-1m.txt "E1 E4" --preset esasrec --seed $seed
     unit "beauty-sasrec-sampled-softmax-seed$seed" beauty.txt "E4" --preset sasrec-sampled-softmax --set max_length=50 --set dropout=0.5 --seed $seed
+    unit "beauty-esasrec-seed$seed" beauty.txt "E4" --preset esasrec --set max_length=50 --set dropout=0.5 --seed $seed
 done
 [ ! -f "$OUT" ] || echo "lines: $(wc -l < "$OUT") in $OUT"
