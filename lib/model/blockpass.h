@@ -66,7 +66,12 @@ void sq_qkv_input_bwd(const sq_block_pass *pass, size_t first, size_t slices, fl
 void sq_block_ffn(const sq_block_pass *pass, const float *x, size_t row, size_t rows, float *y);
 void sq_block_ffn_bwd(const sq_block_pass *pass, const float *x, const float *dy, float *dx, int accumulate, float *grads);
 
-/* hstublock.c: the whole block, as block_fwd in network.c; dx = gradient of its output on entry, of its input on exit. */
+/* block.c: rows `from` .. n - 1 of the block's output; keys and values of all rows (from > 0: one sequence, inference). dx = gradient
+ * of its output on entry, of its input on exit. */
+void sq_block_fwd(const sq_block_pass *pass, size_t from);
+void sq_block_bwd(const sq_block_pass *pass, float *dx, float *grads);
+
+/* hstublock.c: the same of HSTU's layer. */
 void sq_hstu_fwd(const sq_block_pass *pass, size_t from);
 void sq_hstu_bwd(const sq_block_pass *pass, float *dx, float *grads);
 #endif

@@ -1,4 +1,4 @@
-/* model: the blocks, forward and backward, for the three wirings. */
+/* model: the stack of blocks over one micro-batch, forward and backward, and its working memory. */
 #include "model/blockpass.h"
 #include "base/rng.h"
 #include <string.h>
@@ -116,8 +116,6 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
 }
 
-/* ---- pieces ----------------------------------------------------------------------------------------------------- */
-
 static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, int32_t block)
 {
     const sq_layout *l = net->layout;
@@ -136,311 +134,6 @@ static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_worksp
     a.x = work->x[block];
     a.next = work->x[block + 1];
     return a;
-}
-
-static const float *query_input(const at *a) { return a->wiring == SQ_WIRING_POST_NORM ? a->x : a->s->norm1; }
-static const float *key_input(const at *a) { return a->wiring == SQ_WIRING_PRE_NORM ? a->s->norm1 : a->x; }
-static const float *residual1(const at *a) { return a->wiring == SQ_WIRING_ORIGINAL ? a->s->norm1 : a->x; }
-static const float *ffn_input(const at *a) { return a->wiring == SQ_WIRING_POST_NORM ? a->s->norm1 : a->s->norm2; }
-
-static const float *residual2(const at *a)
-{
-    if (a->wiring == SQ_WIRING_PRE_NORM) return a->s->middle;
-    return a->wiring == SQ_WIRING_POST_NORM ? a->s->norm1 : a->s->norm2;
-}
-
-/* Both norm rows row .. n - 1 of x. */
-static void norm1(const at *a, size_t row, const float *x)
-{
-    size_t skip = row * a->dp;
-    a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + skip,
-                   sq_param(a, a->offset->norm1_gain), sq_param(a, a->offset->norm1_bias), a->s->norm1 + skip,
-                   a->s->mean1 + row, a->s->rstd1 + row);
-}
-
-static void norm2(const at *a, size_t row, const float *x, float *y)
-{
-    size_t skip = row * a->dp;
-    a->k->norm_fwd(a->n - row, a->d, a->dp, (float)a->net->options->norm_epsilon, x + skip,
-                   sq_param(a, a->offset->norm2_gain), sq_param(a, a->offset->norm2_bias), y + skip, a->s->mean2 + row,
-                   a->s->rstd2 + row);
-}
-
-/* ---- attention sub-layer ---------------------------------------------------------------------------------------- */
-
-static void project_qkv(const at *a)
-{
-    weight w = sq_param(a, a->offset->qkv), b = sq_param(a, a->offset->qkv_bias);
-    size_t ld = 3 * a->hp;
-    if (query_input(a) == key_input(a)) {
-        sq_linear(a, a->n, key_input(a), a->dp, a->d, w, ld, b, a->s->qkv, ld, ld);
-        return;
-    }
-    sq_linear(a, a->n, query_input(a), a->dp, a->d, w, ld, b, a->s->qkv, a->hp, ld);
-    sq_linear(a, a->n, key_input(a), a->dp, a->d, w + a->hp, ld, b + a->hp, a->s->qkv + a->hp, 2 * a->hp, ld);
-}
-
-static void project_sides(const at *a)
-{
-    size_t both = 2 * (size_t)a->l->rp;
-    if (both)
-        sq_gemm(a->k, a->n, both, a->d, key_input(a), a->dp, 1, sq_param(a, a->offset->gate_sides), both, a->s->sides,
-                both, 0);
-}
-
-/* dx += the share of the gates' sides, grads += that of their projections. */
-static void sides_bwd(const at *a, float *dx, float *grads)
-{
-    size_t both = 2 * (size_t)a->l->rp, w = a->offset->gate_sides;
-    if (!both) return;
-    sq_gemm(a->k, a->d, both, a->n, key_input(a), 1, a->dp, a->work->dsides, both, grads + w, both, 1);
-    sq_gemm(a->k, a->n, a->dp, both, a->work->dsides, both, 1, a->net->transposed + w, a->dp, dx, a->dp, 1);
-}
-
-/* sum = residual + branch, or residual + sigmoid(stream W + b) * branch: the gate reads what the norm does not (LiGR). branch is
- * where branch() says; rows row .. row + rows - 1. */
-static void join_branch(const at *a, int32_t which, size_t row, size_t rows, const float *residual, float *sum)
-{
-    size_t skip = row * a->dp;
-    if (a->l->residual_gate) {
-        const sq_gated *g = &a->s->gated[which];
-        sq_linear(a, rows, residual + skip, a->dp, a->d, sq_param(a, a->offset->residual_gate[which]), a->dp,
-                  sq_param(a, a->offset->residual_gate_bias[which]), g->z + skip, a->dp, a->dp);
-        a->k->sigmoid_fwd(rows, a->dp, a->dp, g->z + skip, g->branch + skip, sum + skip);
-    }
-    a->k->add(rows * a->dp, residual + skip, sum + skip);
-}
-
-/* Where the branch before that sum is to be written. */
-static float *branch(const at *a, int32_t which, float *sum) { return a->l->residual_gate ? a->s->gated[which].branch : sum; }
-
-/* From d = gradient of the sum: that of the branch; what the gate says of the stream is added to d. */
-static const float *branch_bwd(const at *a, int32_t which, const float *residual, float *d, float *grads)
-{
-    if (!a->l->residual_gate) return d;
-    const sq_gated *g = &a->s->gated[which];
-    size_t w = a->offset->residual_gate[which];
-    a->k->sigmoid_bwd(a->n, a->dp, a->dp, g->z, g->branch, d, a->work->dz, a->work->dbranch);
-    sq_linear_bwd(a, residual, a->dp, a->d, a->work->dz, a->dp, a->dp, grads + w, a->dp,
-                  grads + a->offset->residual_gate_bias[which]);
-    sq_gemm(a->k, a->n, a->dp, a->d, a->work->dz, a->dp, 1, a->net->transposed + w, a->dp, d, a->dp, 1);
-    return a->work->dbranch;
-}
-
-/* y = output projection of rows row .. row + rows - 1. */
-static void attention_out(const at *a, size_t row, size_t rows, float *y)
-{
-    if (a->net->options->attention_output)
-        sq_linear(a, rows, a->s->heads + row * a->hp, a->hp, a->hp, sq_param(a, a->offset->output), a->dp,
-                  sq_param(a, a->offset->output_bias), y + row * a->dp, a->dp, a->dp);
-    else
-        sq_join_heads(a, row, rows, a->s->heads, y);
-}
-
-/* dheads from dy, the gradient of what the projection left. */
-static void attention_out_bwd(const at *a, const float *dy, float *grads)
-{
-    if (!a->net->options->attention_output) {
-        sq_part_heads(a, dy, a->work->dheads);
-        return;
-    }
-    sq_linear_bwd(a, a->s->heads, a->hp, a->hp, dy, a->dp, a->dp, grads + a->offset->output, a->dp,
-               grads + a->offset->output_bias);
-    sq_gemm(a->k, a->n, a->hp, a->d, dy, a->dp, 1, a->net->transposed + a->offset->output, a->hp, a->work->dheads, a->hp,
-            0);
-}
-
-void sq_qkv_input_bwd(const sq_block_pass *a, size_t first, size_t slices, float *dx, int accumulate)
-{
-    const float *wt = a->net->transposed + a->offset->qkv;
-    size_t dh = (size_t)a->l->dh, dhp = (size_t)a->l->dhp, ld = 3 * a->hp;
-    if (dh == dhp) {
-        sq_gemm(a->k, a->n, a->dp, slices * dhp, a->work->dqkv + first * dhp, ld, 1, wt + first * dhp * a->dp, a->dp, dx,
-                a->dp, accumulate);
-        return;
-    }
-    for (size_t s = first; s < first + slices; s++, accumulate = 1)
-        sq_gemm(a->k, a->n, a->dp, dh, a->work->dqkv + s * dhp, ld, 1, wt + s * dhp * a->dp, a->dp, dx, a->dp,
-                accumulate);
-}
-
-static void qkv_weights_bwd(const at *a, float *grads)
-{
-    size_t ld = 3 * a->hp;
-    float *dw = grads + a->offset->qkv, *db = grads + a->offset->qkv_bias;
-    if (query_input(a) == key_input(a)) {
-        sq_linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, ld, dw, ld, db);
-        return;
-    }
-    sq_linear_bwd(a, query_input(a), a->dp, a->d, a->work->dqkv, ld, a->hp, dw, ld, db);
-    sq_linear_bwd(a, key_input(a), a->dp, a->d, a->work->dqkv + a->hp, ld, 2 * a->hp, dw + a->hp, ld, db + a->hp);
-}
-
-/* ---- spectral filters in the place of attention ------------------------------------------------------------------- */
-
-static sq_filter filter_of(const at *a)
-{
-    return (sq_filter){.kernels = a->k,
-                       .window = (size_t)a->l->window,
-                       .ahead = (size_t)a->l->ahead,
-                       .width = a->dp,
-                       .taps = sq_param(a, a->offset->taps)};
-}
-
-/* y = the filtered rows `from` on of each sequence. */
-static void filter(const at *a, size_t from, float *y)
-{
-    sq_filter f = filter_of(a);
-    for (int32_t i = 0; i < a->batch->sequences; i++) {
-        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
-        sq_filter_fwd(&f, n, from, key_input(a) + start * a->dp, y + start * a->dp);
-    }
-}
-
-/* dx (+)= gradient of what was filtered, from dy, which dx is not. */
-static void filter_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
-{
-    sq_filter f = filter_of(a);
-    if (!accumulate) memset(dx, 0, a->n * a->dp * sizeof *dx);
-    for (int32_t i = 0; i < a->batch->sequences; i++) {
-        size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start, skip = start * a->dp;
-        sq_filter_bwd(&f, n, key_input(a) + skip, dy + skip, dx + skip, grads + a->offset->taps);
-    }
-}
-
-/* ---- what mixes the events of a sequence ---------------------------------------------------------------------------- */
-
-static sq_dropout mixed_mask(const at *a) { return sq_block_mask(a->net->attention_output, a->block, 3); }
-
-/* middle = what attention or the filter makes of rows `from` on, after dropout, joined to the residual. */
-static void mix(const at *a, size_t from)
-{
-    size_t rows = a->n - from;
-    float *y = branch(a, 0, a->s->middle);
-    sq_dropout dropped = mixed_mask(a);
-    if (a->l->window) {
-        filter(a, from, y);
-    } else {
-        project_qkv(a);
-        project_sides(a);
-        sq_block_attend(a, from);
-        attention_out(a, from, rows, y);
-    }
-    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + from, y + from * a->dp);
-    join_branch(a, 0, from, rows, residual1(a), a->s->middle);
-}
-
-/* From dy, the gradient of the branch, to the heads; returns dy behind the dropout. */
-static const float *mixed_bwd(const at *a, const float *dy)
-{
-    sq_dropout dropped = mixed_mask(a);
-    if (dropped.threshold == 0 && !a->l->window) return dy;
-    memcpy(a->work->t1, dy, a->n * a->dp * sizeof *dy);
-    a->k->dropout(a->n, a->dp, a->dp, &dropped, (uint64_t)a->batch->first, a->work->t1);
-    return a->work->t1;
-}
-
-/* dx (+)= gradient of the one tensor that is mixed, from dy, the gradient of the branch. */
-static void mix_bwd(const at *a, const float *dy, float *dx, int accumulate, float *grads)
-{
-    dy = mixed_bwd(a, dy);
-    if (a->l->window) {
-        filter_bwd(a, dy, dx, accumulate, grads);
-        return;
-    }
-    attention_out_bwd(a, dy, grads);
-    sq_block_attend_bwd(a, grads);
-    qkv_weights_bwd(a, grads);
-    sq_qkv_input_bwd(a, 0, 3 * (size_t)a->l->heads, dx, accumulate);
-    sides_bwd(a, dx, grads);
-}
-
-/* ---- one block -------------------------------------------------------------------------------------------------- */
-
-/* sum = feed-forward layers of rows row .. row + rows - 1, plus residual. */
-static void feed_forward(const at *a, size_t row, size_t rows, float *sum)
-{
-    sq_block_ffn(a, ffn_input(a), row, rows, branch(a, 1, sum));
-    join_branch(a, 1, row, rows, residual2(a), sum);
-}
-
-/* Rows `from` .. n - 1 of the block's output; keys and values of all rows (from > 0: one sequence, inference). */
-static void block_fwd(const at *a, size_t from)
-{
-    size_t rows = a->n - from;
-    if (a->l->pointwise > 0) {
-        sq_hstu_fwd(a, from);
-        return;
-    }
-    if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
-    mix(a, from);
-    if (a->wiring == SQ_WIRING_POST_NORM) {
-        norm1(a, from, a->s->middle);
-        feed_forward(a, from, rows, a->s->norm2);
-        norm2(a, from, a->s->norm2, a->next);
-    } else {
-        norm2(a, from, a->s->middle, a->s->norm2);
-        feed_forward(a, from, rows, a->next);
-    }
-}
-
-static void norm1_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
-{
-    a->k->norm_bwd(a->n, a->d, a->dp, x, sq_param(a, a->offset->norm1_gain), a->s->mean1, a->s->rstd1, dy, dx, accumulate,
-                   grads + a->offset->norm1_gain, grads + a->offset->norm1_bias);
-}
-
-static void norm2_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
-{
-    a->k->norm_bwd(a->n, a->d, a->dp, x, sq_param(a, a->offset->norm2_gain), a->s->mean2, a->s->rstd2, dy, dx, accumulate,
-                   grads + a->offset->norm2_gain, grads + a->offset->norm2_bias);
-}
-
-/* In each, dx is the gradient of the block's output on entry and of its input on exit. */
-
-static void post_norm_bwd(const at *a, float *dx, float *grads)
-{
-    norm2_bwd(a, a->s->norm2, dx, dx, 0, grads);
-    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
-    norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
-    mix_bwd(a, dx, dx, 1, grads);
-}
-
-static void pre_norm_bwd(const at *a, float *dx, float *grads)
-{
-    float *t = a->work->t2;
-    sq_block_ffn_bwd(a, ffn_input(a), branch_bwd(a, 1, a->s->middle, dx, grads), t, 0, grads);
-    norm2_bwd(a, a->s->middle, t, dx, 1, grads);
-    mix_bwd(a, branch_bwd(a, 0, a->x, dx, grads), t, 0, grads);
-    norm1_bwd(a, a->x, t, dx, 1, grads);
-}
-
-static void original_bwd(const at *a, float *dx, float *grads)
-{
-    float *t = a->work->t2;
-    size_t heads = (size_t)a->l->heads;
-    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
-    norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
-    attention_out_bwd(a, mixed_bwd(a, dx), grads);
-    sq_block_attend_bwd(a, grads);
-    qkv_weights_bwd(a, grads);
-    memcpy(t, dx, a->n * a->dp * sizeof *t);
-    sq_qkv_input_bwd(a, 0, heads, t, 1);
-    sq_qkv_input_bwd(a, heads, 2 * heads, dx, 0);
-    sides_bwd(a, dx, grads);
-    norm1_bwd(a, a->x, t, dx, 1, grads);
-}
-
-static void block_bwd(const at *a, float *dx, float *grads)
-{
-    if (a->l->pointwise > 0)
-        sq_hstu_bwd(a, dx, grads);
-    else if (a->wiring == SQ_WIRING_POST_NORM)
-        post_norm_bwd(a, dx, grads);
-    else if (a->wiring == SQ_WIRING_PRE_NORM)
-        pre_norm_bwd(a, dx, grads);
-    else
-        original_bwd(a, dx, grads);
 }
 
 /* ---- the Jacobian term ------------------------------------------------------------------------------------------ */
@@ -470,13 +163,13 @@ static void jacobian_bwd(const at *a, float *dy, float *grads)
     near.x = w->near_x;
     near.next = w->near_y;
     nudge(a, near.x);
-    block_fwd(&near, 0);
+    sq_block_fwd(&near, 0);
     a->k->axpy(a->n * a->dp, -1, a->next, w->near_y);
     for (size_t t = 0; t < a->n; t++)
         w->stretch += (double)a->k->dot(a->dp, w->near_y + t * a->dp, w->near_y + t * a->dp) / (double)(NUDGE * NUDGE);
     a->k->scale(a->n * a->dp, 2 * a->net->jacobian / (NUDGE * NUDGE), w->near_y, w->near_dx);
     a->k->axpy(a->n * a->dp, -1, w->near_dx, dy);
-    block_bwd(&near, w->near_dx, grads);
+    sq_block_bwd(&near, w->near_dx, grads);
 }
 
 /* ---- the whole stack -------------------------------------------------------------------------------------------- */
@@ -519,7 +212,7 @@ void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     index_times(l, batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, batch, work, b);
-        block_fwd(&a, 0);
+        sq_block_fwd(&a, 0);
     }
     final_fwd(net, (size_t)batch->tokens, work->x[l->blocks], work, out);
 }
@@ -535,7 +228,7 @@ void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     for (int32_t b = l->blocks - 1; b >= 0; b--) {
         at a = block_at(net, batch, work, b);
         if (net->jacobian > 0) jacobian_bwd(&a, dout, grads);
-        block_bwd(&a, dout, grads);
+        sq_block_bwd(&a, dout, grads);
         if (net->jacobian > 0) a.k->add(a.n * a.dp, work->near_dx, dout);
     }
 }
@@ -565,7 +258,7 @@ void sq_network_last(const sq_network *net, int32_t length, const int64_t *times
     index_times(l, &batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
-        block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);
+        sq_block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);
     }
     final_fwd(net, 1, work->x[l->blocks] + (size_t)(length - 1) * (size_t)l->dp, work, out);
     sq_network_read(net, 1, out, work, out);
@@ -580,7 +273,7 @@ void sq_network_extend(const sq_network *net, int32_t n, sq_extension *extension
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
         a.extension = extension;
-        block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)(n - rows));
+        sq_block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)(n - rows));
     }
     if (!extension->apart) extension->cache->next += n;
     final_fwd(net, (size_t)rows, work->x[l->blocks] + (size_t)(n - rows) * (size_t)l->dp, work, out);
