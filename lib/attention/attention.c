@@ -270,7 +270,7 @@ static void clear(const sq_head *h, float *x)
 
 /* With P = dropped probabilities: dV = P^T dO, dP = dO V^T, dS = A (M dP - <dO, O>), dQ = dS K, dK = dS^T Q. With gates Z the
  * product is Z P V: dV = (Z P)^T dO, dZ = P (dO V^T), dP = Z (dO V^T). */
-void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const float *dout, size_t ld_out,
+void sq_head_bwd(const sq_kernels *k, const sq_head *h, size_t from, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch)
 {
     size_t ldt = sq_round16(h->length);
@@ -278,7 +278,7 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, const float *out, const 
     if (!kept) k->transpose(h->length, h->width, h->k, h->ld, scratch->kt, ldt);
     clear(h, dk);
     clear(h, dv);
-    for (size_t i = 0; i < h->length; i += SQ_ATTENTION_ROWS) {
+    for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
         const float *block = kept, *d_out = dout + i * ld_out;
         sq_relation n[2];

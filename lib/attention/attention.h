@@ -47,8 +47,8 @@ void sq_head_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, fl
 void sq_head_row(const sq_kernels *kernels, const sq_head *head, const float *const *keys, const float *const *values,
                  size_t seen, float *out, sq_head_scratch *scratch);
 void sq_head_row_take(sq_arena *arena, size_t most_seen, size_t columns, sq_head_scratch *out);
-/* dq, dk, dv (rows `ld` apart as q, k, v) are overwritten, the relation's gradients added to; out and dout as of fwd; kept NULL:
- * probabilities are redone. */
-void sq_head_bwd(const sq_kernels *kernels, const sq_head *head, const float *out, const float *dout, size_t ld_out,
+/* Of queries `from` on: dk, dv (rows `ld` apart as q, k, v) and these rows of dq are overwritten, the relation's gradients added to;
+ * out, dout and kept as of fwd; kept NULL: probabilities are redone. */
+void sq_head_bwd(const sq_kernels *kernels, const sq_head *head, size_t from, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch);
 #endif

@@ -178,22 +178,27 @@ static void filter_bwd(const at *a, const float *dy, float *dx, int accumulate, 
 
 static sq_dropout mixed_mask(const at *a) { return sq_block_mask(a->net->attention_output, a->block, 3); }
 
+/* Of rows `from` on: y, where the branch is to be, joined to the residual behind its dropout. */
+static void join_mixed(const at *a, size_t from, float *y)
+{
+    sq_dropout dropped = mixed_mask(a);
+    a->k->dropout(a->n - from, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + from, y + from * a->dp);
+    join_branch(a, 0, from, a->n - from, residual1(a), a->s->middle);
+}
+
 /* middle = what attention or the filter makes of rows `from` on, after dropout, joined to the residual. */
 static void mix(const at *a, size_t from)
 {
-    size_t rows = a->n - from;
     float *y = branch(a, 0, a->s->middle);
-    sq_dropout dropped = mixed_mask(a);
     if (a->l->window) {
         filter(a, from, y);
     } else {
         project_qkv(a);
         project_sides(a);
         sq_block_attend(a, from);
-        attention_out(a, from, rows, y);
+        attention_out(a, from, a->n - from, y);
     }
-    a->k->dropout(rows, a->dp, a->dp, &dropped, (uint64_t)a->batch->first + from, y + from * a->dp);
-    join_branch(a, 0, from, rows, residual1(a), a->s->middle);
+    join_mixed(a, from, y);
 }
 
 /* From dy, the gradient of the branch, to the heads; returns dy behind the dropout. */
@@ -230,15 +235,10 @@ static void feed_forward(const at *a, size_t row, size_t rows, float *sum)
     join_branch(a, 1, row, rows, residual2(a), sum);
 }
 
-void sq_block_fwd(const sq_block_pass *a, size_t from)
+/* Rows `from` on of the block's output from what they are behind attention. */
+static void outer_fwd(const at *a, size_t from)
 {
     size_t rows = a->n - from;
-    if (a->l->pointwise > 0) {
-        sq_hstu_fwd(a, from);
-        return;
-    }
-    if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
-    mix(a, from);
     if (a->wiring == SQ_WIRING_POST_NORM) {
         norm1(a, from, a->s->middle);
         feed_forward(a, from, rows, a->s->norm2);
@@ -247,6 +247,17 @@ void sq_block_fwd(const sq_block_pass *a, size_t from)
         norm2(a, from, a->s->middle, a->s->norm2);
         feed_forward(a, from, rows, a->next);
     }
+}
+
+void sq_block_fwd(const sq_block_pass *a, size_t from)
+{
+    if (a->l->pointwise > 0) {
+        sq_hstu_fwd(a, from);
+        return;
+    }
+    if (a->wiring != SQ_WIRING_POST_NORM) norm1(a, 0, a->x);
+    mix(a, from);
+    outer_fwd(a, from);
 }
 
 static void norm1_bwd(const at *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
@@ -261,32 +272,38 @@ static void norm2_bwd(const at *a, const float *x, const float *dy, float *dx, i
                    grads + a->offset->norm2_gain, grads + a->offset->norm2_bias);
 }
 
-/* In each, dx is the gradient of the block's output on entry and of its input on exit. */
-
-static void post_norm_bwd(const at *a, float *dx, float *grads)
-{
-    norm2_bwd(a, a->s->norm2, dx, dx, 0, grads);
-    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
-    norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
-    mix_bwd(a, dx, dx, 1, grads);
-}
-
-static void pre_norm_bwd(const at *a, float *dx, float *grads)
+/* Where the branch of attention joins the residual: dx is the gradient of the block's output on entry, of the residual, but for what
+ * comes through the branch, on exit; returns that of the branch. */
+static const float *outer_bwd(const at *a, float *dx, float *grads)
 {
     float *t = a->work->t2;
-    sq_block_ffn_bwd(a, ffn_input(a), branch_bwd(a, 1, a->s->middle, dx, grads), t, 0, grads);
-    norm2_bwd(a, a->s->middle, t, dx, 1, grads);
-    mix_bwd(a, branch_bwd(a, 0, a->x, dx, grads), t, 0, grads);
+    if (a->wiring == SQ_WIRING_PRE_NORM) {
+        sq_block_ffn_bwd(a, ffn_input(a), branch_bwd(a, 1, a->s->middle, dx, grads), t, 0, grads);
+        norm2_bwd(a, a->s->middle, t, dx, 1, grads);
+        return branch_bwd(a, 0, a->x, dx, grads);
+    }
+    if (a->wiring == SQ_WIRING_POST_NORM) norm2_bwd(a, a->s->norm2, dx, dx, 0, grads);
+    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
+    if (a->wiring == SQ_WIRING_POST_NORM)
+        norm1_bwd(a, a->s->middle, dx, dx, 0, grads);
+    else
+        norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
+    return dx;
+}
+
+/* The way on to the block's input, dx, from the gradient of the branch. */
+static void pre_norm_bwd(const at *a, const float *dy, float *dx, float *grads)
+{
+    float *t = a->work->t2;
+    mix_bwd(a, dy, t, 0, grads);
     norm1_bwd(a, a->x, t, dx, 1, grads);
 }
 
-static void original_bwd(const at *a, float *dx, float *grads)
+static void original_bwd(const at *a, const float *dy, float *dx, float *grads)
 {
     float *t = a->work->t2;
     size_t heads = (size_t)a->l->heads;
-    sq_block_ffn_bwd(a, ffn_input(a), dx, dx, 1, grads);
-    norm2_bwd(a, a->s->middle, dx, dx, 0, grads);
-    attention_out_bwd(a, mixed_bwd(a, dx), grads);
+    attention_out_bwd(a, mixed_bwd(a, dy), grads);
     sq_block_attend_bwd(a, grads);
     qkv_weights_bwd(a, grads);
     memcpy(t, dx, a->n * a->dp * sizeof *t);
@@ -298,12 +315,100 @@ static void original_bwd(const at *a, float *dx, float *grads)
 
 void sq_block_bwd(const sq_block_pass *a, float *dx, float *grads)
 {
-    if (a->l->pointwise > 0)
+    if (a->l->pointwise > 0) {
         sq_hstu_bwd(a, dx, grads);
-    else if (a->wiring == SQ_WIRING_POST_NORM)
-        post_norm_bwd(a, dx, grads);
+        return;
+    }
+    const float *dy = outer_bwd(a, dx, grads);
+    if (a->wiring == SQ_WIRING_POST_NORM)
+        mix_bwd(a, dy, dx, 1, grads);
     else if (a->wiring == SQ_WIRING_PRE_NORM)
-        pre_norm_bwd(a, dx, grads);
+        pre_norm_bwd(a, dy, dx, grads);
     else
-        original_bwd(a, dx, grads);
+        original_bwd(a, dy, dx, grads);
+}
+
+/* ---- where only the newest event of each sequence counts ------------------------------------------------------------ */
+
+/* The pass over these rows alone, one behind the other. */
+static at newest_of(const at *a)
+{
+    sq_newest *newest = &a->work->newest;
+    at c = *a;
+    newest->batch = (sq_micro_batch){.tokens = a->batch->sequences, .sequences = a->batch->sequences, .first = a->batch->first_sequence};
+    c.batch = &newest->batch;
+    c.n = (size_t)c.batch->tokens;
+    c.s = &newest->saved;
+    c.x = newest->x;
+    return c;
+}
+
+static size_t newest_row(const at *a, size_t i) { return (size_t)a->batch->starts[i + 1] - 1; }
+
+/* to [sequences] = the newest rows of from, which may be `to` itself; `width` floats of rows ld apart. */
+static void gather(const at *a, size_t width, size_t ld, const float *from, float *to)
+{
+    for (size_t i = 0; i < (size_t)a->batch->sequences; i++) memmove(to + i * ld, from + newest_row(a, i) * ld, width * sizeof *to);
+}
+
+/* The way back, also in place. */
+static void scatter(const at *a, size_t width, size_t ld, const float *from, float *to)
+{
+    for (size_t i = (size_t)a->batch->sequences; i-- > 0;) memmove(to + newest_row(a, i) * ld, from + i * ld, width * sizeof *to);
+}
+
+static void scatter_add(const at *a, const float *from, float *to)
+{
+    for (size_t i = 0; i < (size_t)a->batch->sequences; i++) a->k->add(a->dp, from + i * a->dp, to + newest_row(a, i) * a->dp);
+}
+
+void sq_block_newest_fwd(const sq_block_pass *a)
+{
+    at c = newest_of(a);
+    weight w = sq_param(a, a->offset->qkv), b = sq_param(a, a->offset->qkv_bias);
+    size_t ld = 3 * a->hp;
+    float *y = branch(&c, 0, c.s->middle);
+    gather(a, a->dp, a->dp, a->x, c.x);
+    if (a->wiring == SQ_WIRING_PRE_NORM) norm1(a, 0, a->x);
+    if (a->wiring != SQ_WIRING_POST_NORM) norm1(&c, 0, c.x);
+    sq_linear(a, a->n, key_input(a), a->dp, a->d, w + a->hp, ld, b + a->hp, a->s->qkv + a->hp, 2 * a->hp, ld);
+    sq_linear(a, c.n, query_input(&c), a->dp, a->d, w, ld, b, c.s->qkv, a->hp, ld);
+    scatter(a, a->hp, ld, c.s->qkv, a->s->qkv);
+    sq_block_attend(a, 0);
+    gather(a, a->hp, a->hp, a->s->heads, c.s->heads);
+    attention_out(&c, 0, c.n, y);
+    join_mixed(&c, 0, y);
+    outer_fwd(&c, 0);
+}
+
+/* dx = the keys' and values' gradient of the block's input; and the queries' and the residual's, dc, added to the newest rows. */
+static void newest_input_bwd(const at *a, const at *c, float *dc, float *dx, float *grads)
+{
+    size_t heads = (size_t)a->l->heads;
+    float *t = a->work->t2, *q = a->work->t1;
+    sq_qkv_input_bwd(a, heads, 2 * heads, a->wiring == SQ_WIRING_PRE_NORM ? t : dx, 0);
+    if (a->wiring == SQ_WIRING_PRE_NORM) {
+        sq_qkv_input_bwd(c, 0, heads, q, 0);
+        scatter_add(a, q, t);
+        norm1_bwd(a, a->x, t, dx, 0, grads);
+    } else {
+        sq_qkv_input_bwd(c, 0, heads, dc, 1);
+        if (a->wiring == SQ_WIRING_ORIGINAL) norm1_bwd(c, c->x, dc, dc, 0, grads);
+    }
+    scatter_add(a, dc, dx);
+}
+
+void sq_block_newest_bwd(const sq_block_pass *a, float *dx, float *grads)
+{
+    at c = newest_of(a);
+    size_t ld = 3 * a->hp;
+    float *dc = a->work->newest.dx, *dqkv = a->work->dqkv, *dw = grads + a->offset->qkv, *db = grads + a->offset->qkv_bias;
+    memcpy(dc, dx, c.n * a->dp * sizeof *dc);
+    attention_out_bwd(&c, mixed_bwd(&c, outer_bwd(&c, dc, grads)), grads);
+    scatter(a, a->hp, a->hp, a->work->dheads, a->work->dheads);
+    sq_block_attend_bwd(a, grads);
+    gather(a, a->hp, ld, dqkv, dqkv);
+    sq_linear_bwd(&c, query_input(&c), a->dp, a->d, dqkv, ld, a->hp, dw, ld, db);
+    sq_linear_bwd(a, key_input(a), a->dp, a->d, dqkv + a->hp, ld, 2 * a->hp, dw + a->hp, ld, db + a->hp);
+    newest_input_bwd(a, &c, dc, dx, grads);
 }

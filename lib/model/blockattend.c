@@ -122,6 +122,9 @@ static const sq_relations *relations_of(const sq_block_pass *a)
     return &a->work->relations;
 }
 
+/* The first row that has a query. */
+static size_t first_query(const sq_block_pass *a, const sq_head *h, size_t from) { return a->newest ? h->length - 1 : from; }
+
 void sq_block_attend(const sq_block_pass *a, size_t from)
 {
     float *kept = a->s->kept;
@@ -142,7 +145,7 @@ void sq_block_attend(const sq_block_pass *a, size_t from)
             sq_relation terms[2];
             head.gates = gates;
             relate(a, relations, i, h, NULL, terms, &head);
-            sq_head_fwd(a->k, &head, from, a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
+            sq_head_fwd(a->k, &head, first_query(a, &head, from), a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
     }
@@ -172,7 +175,7 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
             sq_relation terms[2];
             head.gates = gates;
             relate(a, &a->work->relations, i, h, grads, terms, &head);
-            sq_head_bwd(a->k, &head, a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
+            sq_head_bwd(a->k, &head, first_query(a, &head, 0), a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
                         dq + a->hp, dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }

@@ -15,7 +15,7 @@ typedef struct sq_block_pass {
     sq_workspace *work;
     sq_extension *extension; /* tokens that join a cached sequence; NULL: whole sequences */
     sq_saved *s;
-    int32_t block, wiring;
+    int32_t block, wiring, newest; /* newest: attention has one query for each sequence, its last row's */
     size_t n, d, dp, hp, e, ep, f, fp;
     float *x, *next; /* input and output of the block */
 } sq_block_pass;
@@ -47,7 +47,7 @@ static inline void sq_linear_bwd(const sq_block_pass *a, const float *x, size_t 
     if (db) a->k->column_sums(a->n, cols, dy, ldy, db);
 }
 
-/* blockattend.c: s->heads, rows `from` on, from s->qkv; and dqkv from dheads. */
+/* blockattend.c: s->heads, rows `from` on, from s->qkv; and dqkv from dheads. With newest: their newest rows. */
 void sq_block_attend(const sq_block_pass *pass, size_t from);
 void sq_block_attend_bwd(const sq_block_pass *pass, float *grads);
 /* Of a head, or NULL; grads: for the backward pass, or NULL. */
@@ -70,6 +70,9 @@ void sq_block_ffn_bwd(const sq_block_pass *pass, const float *x, const float *dy
  * of its output on entry, of its input on exit. */
 void sq_block_fwd(const sq_block_pass *pass, size_t from);
 void sq_block_bwd(const sq_block_pass *pass, float *dx, float *grads);
+/* The same of the last block of a pass whose batch wants the newest rows: next and the dx of entry are theirs, one behind the other. */
+void sq_block_newest_fwd(const sq_block_pass *pass);
+void sq_block_newest_bwd(const sq_block_pass *pass, float *dx, float *grads);
 
 /* hstublock.c: the same of HSTU's layer. */
 void sq_hstu_fwd(const sq_block_pass *pass, size_t from);

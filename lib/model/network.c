@@ -59,6 +59,26 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
     s->sides = SQ_TAKE(arena, float, n * 2 * (size_t)l->rp);
 }
 
+int32_t sq_network_newest(const sq_layout *l, const sq_options *o)
+{
+    return o->objective == SQ_OBJECTIVE_PREFIX && l->blocks > 0 && !l->window && !(l->pointwise > 0) && o->gates == SQ_GATES_NONE &&
+           !(o->gate_jacobian > 0);
+}
+
+/* What a block keeps of the newest rows lies where it keeps that of all tokens, but for what it has of both. */
+static void take_newest(sq_arena *arena, const sq_layout *l, size_t n, const sq_saved *last, sq_newest *out)
+{
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp;
+    if (last) out->saved = *last;
+    out->saved.norm1 = SQ_TAKE(arena, float, n * dp);
+    out->saved.mean1 = SQ_TAKE(arena, float, n);
+    out->saved.rstd1 = SQ_TAKE(arena, float, n);
+    out->saved.qkv = SQ_TAKE(arena, float, n * 3 * hp);
+    out->saved.heads = SQ_TAKE(arena, float, n * hp);
+    out->x = SQ_TAKE(arena, float, n * dp);
+    out->dx = SQ_TAKE(arena, float, n * dp);
+}
+
 void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o, int32_t tokens, int32_t longest,
                        int32_t training, sq_workspace *out)
 {
@@ -107,6 +127,8 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->near_y = SQ_TAKE(arena, float, n * dp);
         out->near_dx = SQ_TAKE(arena, float, n * dp);
     }
+    if (training && sq_network_newest(l, o))
+        take_newest(arena, l, n, arena->base ? &out->saved[l->blocks - 1] : NULL, &out->newest);
     const int32_t columns = l->columns > l->time_columns ? l->columns : l->time_columns;
     if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)columns, &out->head);
     sq_relations_take(arena, l, training, &out->relations);
@@ -212,9 +234,13 @@ void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     index_times(l, batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, batch, work, b);
-        sq_block_fwd(&a, 0);
+        a.newest = batch->newest && b + 1 == l->blocks;
+        if (a.newest)
+            sq_block_newest_fwd(&a);
+        else
+            sq_block_fwd(&a, 0);
     }
-    final_fwd(net, (size_t)batch->tokens, work->x[l->blocks], work, out);
+    final_fwd(net, sq_micro_batch_states(batch), work->x[l->blocks], work, out);
 }
 
 void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *dout, float *grads)
@@ -222,13 +248,17 @@ void sq_network_bwd(const sq_network *net, const sq_micro_batch *batch, sq_works
     const sq_layout *l = net->layout;
     work->stretch = 0;
     if (l->final_norm)
-        net->kernels->norm_bwd((size_t)batch->tokens, (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
+        net->kernels->norm_bwd(sq_micro_batch_states(batch), (size_t)l->d, (size_t)l->dp, work->x[l->blocks],
                                net->weights + l->final_gain, work->mean, work->rstd, dout, dout, 0,
                                grads + l->final_gain, grads + l->final_bias);
     for (int32_t b = l->blocks - 1; b >= 0; b--) {
         at a = block_at(net, batch, work, b);
+        a.newest = batch->newest && b + 1 == l->blocks;
         if (net->jacobian > 0) jacobian_bwd(&a, dout, grads);
-        sq_block_bwd(&a, dout, grads);
+        if (a.newest)
+            sq_block_newest_bwd(&a, dout, grads);
+        else
+            sq_block_bwd(&a, dout, grads);
         if (net->jacobian > 0) a.k->add(a.n * a.dp, work->near_dx, dout);
     }
 }
@@ -254,7 +284,9 @@ void sq_network_last(const sq_network *net, int32_t length, const int64_t *times
     if (skip) memmove(work->x[0], work->x[0] + (size_t)skip * (size_t)l->dp, (size_t)(length - skip) * (size_t)l->dp * sizeof(float));
     length -= skip;
     int32_t starts[2] = {0, length};
-    sq_micro_batch batch = {length, 1, length, starts, 0, l->timed ? times + skip : NULL, l->timed ? asks + skip : NULL};
+    sq_micro_batch batch = {.tokens = length, .sequences = 1, .longest = length, .starts = starts};
+    batch.times = l->timed ? times + skip : NULL;
+    batch.asks = l->timed ? asks + skip : NULL;
     index_times(l, &batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
@@ -268,7 +300,7 @@ void sq_network_extend(const sq_network *net, int32_t n, sq_extension *extension
 {
     const sq_layout *l = net->layout;
     int32_t starts[2] = {0, n}, rows = extension->apart ? n : 1;
-    sq_micro_batch batch = {n, 1, n, starts, 0, NULL, NULL};
+    sq_micro_batch batch = {.tokens = n, .sequences = 1, .longest = n, .starts = starts};
     sq_extension_turn(l, net->options, n, extension);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);

@@ -37,7 +37,12 @@ typedef struct sq_micro_batch {
     int64_t first;         /* index of token 0 in the whole batch: row of its dropout masks */
     const int64_t *times;  /* [tokens], in order within a sequence, for a layout that is timed; else not read */
     const int64_t *asks;   /* [tokens] the times that they look back from (time = bias) */
+    int32_t newest;         /* 1: the states of each sequence's last token alone are wanted, see sq_network_newest */
+    int64_t first_sequence; /* with newest: index of sequence 0 in the whole batch, row of the last block's dropout masks */
 } sq_micro_batch;
+
+/* Rows of a pass's states. */
+static inline size_t sq_micro_batch_states(const sq_micro_batch *b) { return (size_t)(b->newest ? b->sequences : b->tokens); }
 
 /* A branch and the logits of the gate on it. */
 typedef struct sq_gated {
@@ -53,6 +58,13 @@ typedef struct sq_saved {
     float *kept; /* attention probabilities of short sequences */
     float *sides; /* content gates: [tokens][2 * rp] */
 } sq_saved;
+
+/* The last block where newest rows alone are wanted: what it has of these rows apart from what it has of all tokens. */
+typedef struct sq_newest {
+    sq_micro_batch batch;
+    sq_saved saved;
+    float *x, *dx;
+} sq_newest;
 
 /* All working memory of one micro-batch. */
 typedef struct sq_workspace {
@@ -71,17 +83,22 @@ typedef struct sq_workspace {
     float *dsides;            /* [tokens][2 * rp] */
     sq_saved near;            /* Jacobian term: a block beside its own input, [tokens][dp] each */
     float *near_x, *near_y, *near_dx;
+    sq_newest newest;         /* sq_network_newest */
     double stretch; /* the term of the latest backward pass, without its weight */
 } sq_workspace;
 
+/* Whether training of these options needs the newest states alone and a pass can have them so (micro-batch.newest): objective = prefix
+ * with softmax attention, no gates, no Jacobian term. The last block then projects keys and values of all tokens, and all else of the
+ * newest. */
+int32_t sq_network_newest(const sq_layout *layout, const sq_options *options);
 /* Carves a workspace for micro-batches of up to `tokens` tokens with sequences up to `longest`. */
 void sq_workspace_take(sq_arena *arena, const sq_layout *layout, const sq_options *options, int32_t tokens,
                        int32_t longest, int32_t training, sq_workspace *out);
 
-/* x[0] holds the input embeddings (see sq_embed_fwd in layer/); out [tokens][dp] gets the states: the last block's
- * output, behind the final norm if there is one. */
+/* x[0] holds the input embeddings (see sq_embed_fwd in layer/); out [states][dp] gets the states: the last block's
+ * output, behind the final norm if there is one, of all tokens or of each sequence's last (sq_micro_batch_states). */
 void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *out);
-/* dout [tokens][dp] = gradient of out on entry, of x[0] on exit; grads (a parameter block) += . With jacobian > 0 (and options'
+/* dout [tokens][dp] = gradient of out on entry ([states][dp] of it), of x[0] on exit; grads (a parameter block) += . With jacobian > 0 (and options'
  * gate_jacobian when the workspace was taken) they are those of what dout comes from, plus jacobian times
  * sum_b |f_b(x + e s) - f_b(x)|^2 / e^2: f_b a block under the masks and gates of this pass, x its input, s signs at random from
  * jacobian_key, e = 1/32. Its mean over the signs is the sum of the squared norms of the blocks' Jacobians, but for terms of

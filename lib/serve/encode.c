@@ -103,7 +103,8 @@ void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_enc
     const size_t dp = (size_t)network->layout->dp, vp = (size_t)network->layout->vp;
     sq_embedding embedding = encoder->embedding;
     const int32_t tokens = sq_embed_tokens(&embedding, n), starts[2] = {0, tokens};
-    const sq_micro_batch batch = {tokens, 1, tokens, starts, 0, scratch->times, scratch->asks};
+    const sq_micro_batch batch = {
+        .tokens = tokens, .sequences = 1, .longest = tokens, .starts = starts, .times = scratch->times, .asks = scratch->asks};
     for (int32_t t = 0; t < n; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[t]);
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
     sq_embed_fwd(&embedding, scratch->rows, n, 0, &scratch->work.embedded, scratch->work.x[0]);

@@ -48,12 +48,12 @@ static sq_network network_of(const sq_trainer *t)
     return n;
 }
 
-/* States of the tokens that have a target: all of them in next-item training. */
-static const float *chosen(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+/* States of the tokens that have a target: all of them in next-item training, and where the newest alone have one. */
+static const float *chosen(const sq_trainer *t, const sq_micro *m, const sq_micro_batch *batch, sq_step_scratch *s)
 {
     const int64_t *tokens = t->plan.target_tokens + m->first_target;
     size_t dp = (size_t)t->model->layout.dp;
-    if (m->targets == m->tokens) return s->states;
+    if (m->targets == m->tokens || batch->newest) return s->states;
     for (int32_t i = 0; i < m->targets; i++)
         memcpy(s->chosen + (size_t)i * dp, s->states + (size_t)(tokens[i] - m->first_token) * dp, dp * sizeof *s->chosen);
     return s->chosen;
@@ -94,7 +94,7 @@ static void place(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 /* Rows that user vectors are read from: all of the network's, or those with a target. */
 static size_t read_rows(const sq_micro *m, const sq_step_scratch *s, const pass *p)
 {
-    return p->read == s->states ? (size_t)p->batch.tokens : (size_t)m->targets;
+    return p->read == s->states ? sq_micro_batch_states(&p->batch) : (size_t)m->targets;
 }
 
 /* Forward, up to the user vectors in t->u as scores take them; the scratch has what the way back needs. Where the network's output is
@@ -110,7 +110,7 @@ static void run_forward(sq_trainer *t, int64_t index, int32_t slot, sq_step_scra
     p->batch = sq_step_embed(t, m, &p->embedding, s);
     place(t, m, s);
     sq_network_fwd(&p->net, &p->batch, &s->work, s->states);
-    p->read = chosen(t, m, s);
+    p->read = chosen(t, m, &p->batch, s);
     sq_network_read(&p->net, read_rows(m, s, p), p->read, &s->work, s->out ? s->out : u);
     if (s->out) sq_step_split(t, m, &p->embedding, s, u);
     sq_step_normalise(t, m, s);

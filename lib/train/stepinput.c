@@ -72,8 +72,13 @@ sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, 
 {
     const sq_plan *p = &t->plan;
     int32_t extra = prefixed(t), first;
-    sq_micro_batch batch = {m->tokens + extra * m->sequences, m->sequences, m->longest + extra, s->starts,
-                            m->first_token + extra * (int64_t)m->first_sequence, NULL, NULL};
+    sq_micro_batch batch = {.tokens = m->tokens + extra * m->sequences,
+                            .sequences = m->sequences,
+                            .longest = m->longest + extra,
+                            .starts = s->starts,
+                            .first = m->first_token + extra * (int64_t)m->first_sequence,
+                            .newest = sq_network_newest(&t->model->layout, &t->options),
+                            .first_sequence = m->first_sequence};
     for (int32_t i = 0; i < m->tokens; i++) {
         int32_t slot = p->inputs[m->first_token + i];
         s->items[i] = slot < 0 ? t->weights + t->model->layout.mask : sq_trainer_row(t, slot);

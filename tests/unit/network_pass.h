@@ -33,7 +33,8 @@ static inline void pass_inputs(network_pass *p, const small_batch *b, int64_t fi
     for (int64_t i = 0; i < b->offsets[b->sequences]; i++)
         p->items[i] = b->slots[i] < 0 ? p->model->current->weights->at + p->model->layout.mask
                                       : sq_catalogue_row(p->model->current->catalogue, b->slots[i]);
-    p->batch = (sq_micro_batch){p->starts[b->sequences], (int32_t)b->sequences, longest, p->starts, first, p->times, p->asks};
+    p->batch = (sq_micro_batch){.tokens = p->starts[b->sequences], .sequences = (int32_t)b->sequences, .longest = longest,
+                                .starts = p->starts, .first = first, .times = p->times, .asks = p->asks};
     memcpy(p->times, b->times, sizeof p->times);
     memcpy(p->asks, b->asks, sizeof p->asks);
 }
@@ -50,6 +51,7 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
     sq_workspace_take(&p->arena, l, &model->options, p->batch.tokens, p->batch.longest, training, &p->work);
     EXPECT_OK(sq_arena_reserve(&p->arena, memory, p->arena.peak, error));
     sq_workspace_take(&p->arena, l, &model->options, p->batch.tokens, p->batch.longest, training, &p->work);
+    p->batch.newest = training && sq_network_newest(l, &model->options);
     p->transposed = sq_alloc_zero(memory, l->floats, sizeof(float));
     p->grads = sq_alloc_zero(memory, l->floats, sizeof(float));
     p->states = sq_alloc_zero(memory, (size_t)p->batch.tokens * (size_t)l->dp, sizeof(float));
@@ -83,7 +85,7 @@ static inline const float *pass_forward(network_pass *p)
     sq_derive(p->net.kernels, &p->model->layout, (float *)p->net.weights);
     pass_embed(p);
     sq_network_fwd(&p->net, &p->batch, &p->work, p->states);
-    sq_network_read(&p->net, (size_t)p->batch.tokens, p->states, &p->work, p->u);
+    sq_network_read(&p->net, sq_micro_batch_states(&p->batch), p->states, &p->work, p->u);
     return p->u;
 }
 
@@ -94,7 +96,7 @@ static inline void pass_backward(network_pass *p)
     sq_network_transpose(p->net.kernels, l, &p->model->options, p->net.weights, p->transposed);
     memset(p->grads, 0, l->floats * sizeof *p->grads);
     float *dstates = malloc((size_t)p->batch.tokens * (size_t)l->dp * sizeof *dstates);
-    sq_network_read_bwd(&p->net, (size_t)p->batch.tokens, p->states, &p->work, p->dx, dstates, p->grads);
+    sq_network_read_bwd(&p->net, sq_micro_batch_states(&p->batch), p->states, &p->work, p->dx, dstates, p->grads);
     memcpy(p->dx, dstates, (size_t)p->batch.tokens * (size_t)l->dp * sizeof *dstates);
     free(dstates);
     sq_network_bwd(&p->net, &p->batch, &p->work, p->dx, p->grads);

@@ -248,7 +248,7 @@ static void gradient_attention(problem *p)
 {
     sq_head h = head_of(p);
     cotangent(LENGTH, PADDED, HEAD, p->extra[1]);
-    sq_head_bwd(p->k, &h, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
+    sq_head_bwd(p->k, &h, 0, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
 }
 
 static void open_gated(problem *p)
@@ -275,7 +275,7 @@ static void gradient_gated(problem *p)
     sq_gates g = gates_in(p);
     h.gates = &g;
     cotangent(LENGTH, PADDED, HEAD, p->extra[1]);
-    sq_head_bwd(p->k, &h, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
+    sq_head_bwd(p->k, &h, 0, p->extra[0], p->extra[1], PADDED, p->extra[2], p->in[0].g, p->in[1].g, p->in[2].g, p->state);
 }
 
 static void close_attention(problem *p)
@@ -359,7 +359,7 @@ typedef struct wiring {
     int64_t gates;
     double jacobian;
     int64_t relative, clip, position;
-    int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters */
+    int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters, 4: the newest states alone, 5: with gated residuals */
     int64_t window; /* of a spectral filter */
     int64_t span;   /* of attention */
     int64_t head_dim;
@@ -391,8 +391,8 @@ static void open_network(problem *p)
         o.activation = SQ_ACTIVATION_RELU;
         o.ffn_dim = 0;
     }
-    o.residual_gate = w->block == 2;
-    if (w->block == 2) o.activation = SQ_ACTIVATION_SWIGLU;
+    o.residual_gate = w->block == 2 || w->block == 5;
+    if (o.residual_gate) o.activation = SQ_ACTIVATION_SWIGLU;
     o.norm_affine = w->block != 3;
     o.relative = w->relative;
     o.relative_clip = w->clip;
@@ -401,6 +401,7 @@ static void open_network(problem *p)
     o.position = w->position;
     o.mask = w->mask;
     o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
+    if (w->block >= 4) o.objective = SQ_OBJECTIVE_PREFIX;
     o.embedding_norm = w->embedding_norm;
     o.final_norm = !w->without_final_norm;
     o.head = w->head;
@@ -448,7 +449,7 @@ static double value_network(problem *p)
     network *n = p->state;
     const sq_layout *l = &n->model.model->layout;
     double jacobian = ((const wiring *)p->row)->jacobian;
-    double value = weighted((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, pass_forward(n->pass));
+    double value = weighted(sq_micro_batch_states(&n->pass->batch), (size_t)l->dp, (size_t)l->d, pass_forward(n->pass));
     if (jacobian > 0) pass_backward(n->pass); /* which computes the term */
     return value + jacobian * n->pass->work.stretch;
 }
@@ -457,7 +458,7 @@ static void gradient_network(problem *p)
 {
     network *n = p->state;
     const sq_layout *l = &n->model.model->layout;
-    cotangent((size_t)n->pass->batch.tokens, (size_t)l->dp, (size_t)l->d, n->pass->dx);
+    cotangent(sq_micro_batch_states(&n->pass->batch), (size_t)l->dp, (size_t)l->d, n->pass->dx);
     pass_backward(n->pass);
     p->k->scale(p->in[0].n, n->pass->embedding.scale, n->pass->dx, p->in[0].g);
     for (size_t j = 0; j < p->in[0].n; j++)
@@ -669,6 +670,7 @@ static const wiring post_content = {SQ_WIRING_POST_NORM, 2, 1, GATED(SQ_GATES_CO
                                      SQ_GATES_NONE, 0.02, NO_TERMS};
 #define TERMS(mask, relative, clip, position) mask, 0, 0, 0, 0, 0, 0, relative, clip, position, 0, 0, 0, 0, 0
 #define BLOCK(mask, relative, kind, jacobian) mask, 0, 0, 0, 0, 0, jacobian, relative, 0, SQ_POSITION_START, kind, 0, 0, 0, 0
+#define TERMS_OF(relative, position, kind) CAUSAL, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, 0, 0, 0
 #define SPAN(relative, position, kind, span) CAUSAL, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, span, 0, 0
 #define HEADS_OF(mask, relative, position, kind, head_dim) mask, 0, 0, 0, 0, 0, 0, relative, 0, position, kind, 0, 0, head_dim, 0
 #define TIMED(mask, relative, kind, time) mask, 0, 0, 0, 0, 0, 0, relative, 5, SQ_POSITION_START, kind, 0, 0, 0, time
@@ -696,6 +698,12 @@ static const wiring
     bare_post = {SQ_WIRING_POST_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     bare_original = {SQ_WIRING_ORIGINAL, 2, 0, BLOCK(CAUSAL, SQ_RELATIVE_NONE, 3, 0)},
     reversed_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)};
+static const wiring
+    newest_post = {SQ_WIRING_POST_NORM, 2, 1, TERMS_OF(SQ_RELATIVE_NONE, SQ_POSITION_END, 4)},
+    newest_shaw = {SQ_WIRING_POST_NORM, 3, 1, TERMS_OF(SQ_RELATIVE_SHAW, SQ_POSITION_END, 4)},
+    newest_original = {SQ_WIRING_ORIGINAL, 2, 0, TERMS_OF(SQ_RELATIVE_NONE, SQ_POSITION_REVERSED, 4)},
+    newest_pre = {SQ_WIRING_PRE_NORM, 3, 1, TERMS_OF(SQ_RELATIVE_ROTARY, SQ_POSITION_START, 4)},
+    newest_ligr = {SQ_WIRING_PRE_NORM, 3, 1, TERMS_OF(SQ_RELATIVE_NONE, SQ_POSITION_START, 5)};
 static const wiring time_bias = {SQ_WIRING_POST_NORM, 3, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 0, 1)},
                     time_bias_both = {SQ_WIRING_PRE_NORM, 2, 0, TIMED(BOTH, SQ_RELATIVE_NONE, 0, 1)},
                     time_span = {SQ_WIRING_POST_NORM, 2, 1, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 5, SQ_POSITION_START, 0, 0, 11, 20, 3},
@@ -830,6 +838,11 @@ static const struct pair {
     {"bert network of filters", &bert_filter, open_network, value_network, gradient_network, close_network, 0},
     {"pre-norm network of filters both ways", &pre_filter_both_ways, open_network, value_network, gradient_network,
      close_network, 0},
+    NETWORK("newest states, post-norm network", newest_post),
+    NETWORK("newest states, Shaw", newest_shaw),
+    NETWORK("newest states, original network, reversed positions", newest_original),
+    NETWORK("newest states, pre-norm network, rotary", newest_pre),
+    NETWORK("newest states, gated residuals", newest_ligr),
     {"network of filters, Jacobian term", &filter_jacobian, open_network, value_network, gradient_network, close_network,
      0},
     SAMPLED("bce", bce_dot),

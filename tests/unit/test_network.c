@@ -115,6 +115,16 @@ static void expect_bits(const char *what, int64_t row, size_t n, const float *a,
             ck_abort_msg("%s, row %lld, element %zu: %.9g and %.9g", what, (long long)row, i, (double)a[i], (double)b[i]);
 }
 
+static void expect_near(const char *what, size_t n, const float *a, const float *b)
+{
+    double square = 0, difference = 0;
+    for (size_t i = 0; i < n; i++) {
+        square += (double)a[i] * (double)a[i];
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    }
+    ck_assert_msg(square > 0 && difference < 1e-12 * square, "%s: off by %g of %g", what, sqrt(difference), sqrt(square));
+}
+
 /* ---- packing ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_batch_gives_what_each_sequence_gives_alone)
@@ -215,7 +225,9 @@ typedef struct vectors {
     size_t u_floats, dx_floats;
 } vectors;
 
-static int step_vectors(int run, int64_t micro_batch, vectors *out)
+#define WHOLE 65536 /* tokens of a micro-batch that takes all of them */
+
+static int step_vectors(int run, int64_t objective, int64_t micro_batch, vectors *out)
 {
     small_model s;
     small_batch b;
@@ -223,6 +235,7 @@ static int step_vectors(int run, int64_t micro_batch, vectors *out)
     sq_options o = s.model->options;
     o.dropout = 0.3;
     o.micro_batch = micro_batch;
+    if (objective == SQ_OBJECTIVE_PREFIX) o.objective = s.model->options.objective = objective;
     small_train(&s, &o);
     small_draw(&b, 4, 20, 2, 60, ITEMS);
     small_step(s.trainer, &b);
@@ -233,18 +246,18 @@ static int step_vectors(int run, int64_t micro_batch, vectors *out)
     out->dx = malloc(out->dx_floats * sizeof(float));
     memcpy(out->u, s.trainer->u, out->u_floats * sizeof(float));
     memcpy(out->dx, s.trainer->dx, out->dx_floats * sizeof(float));
-    ck_assert_int_eq(micro == 1, micro_batch == 4096);
+    ck_assert_int_eq(micro == 1, micro_batch == WHOLE);
     small_close(&s);
     return 1;
 }
 
-START_TEST(the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient)
+static void compare_micro_batches(int run, int64_t objective)
 {
     static const int64_t sizes[] = {32, 100, 333};
     vectors one, other;
-    if (!step_vectors(_i, 4096, &one)) return;
+    if (!step_vectors(run, objective, WHOLE, &one)) return;
     for (size_t i = 0; i < 3; i++) {
-        step_vectors(_i, sizes[i], &other);
+        step_vectors(run, objective, sizes[i], &other);
         ck_assert_uint_eq(other.u_floats, one.u_floats);
         expect_bits("vectors with micro-batches of", sizes[i], one.u_floats, one.u, other.u);
         expect_bits("gradients with micro-batches of", sizes[i], one.dx_floats, one.dx, other.dx);
@@ -253,6 +266,61 @@ START_TEST(the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient)
     }
     free(one.u);
     free(one.dx);
+}
+
+START_TEST(the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient)
+{
+    compare_micro_batches(_i, SQ_OBJECTIVE_NEXT);
+}
+END_TEST
+
+START_TEST(nor_does_it_where_prefixes_are_trained)
+{
+    compare_micro_batches(_i, SQ_OBJECTIVE_PREFIX);
+}
+END_TEST
+
+/* ---- newest states ----------------------------------------------------------------------------------------------- */
+
+/* The whole pass with a gradient of nothing but at the newest rows. */
+static void whole_and_newest(small_model *s, const small_batch *b)
+{
+    network_pass *whole = pass_open(s->model, b, 0, 0, 1), *newest;
+    size_t dp = (size_t)s->model->layout.dp, sequences = (size_t)b->sequences, n = (size_t)whole->batch.tokens * dp;
+    s->model->options.objective = SQ_OBJECTIVE_PREFIX;
+    newest = pass_open(s->model, b, 0, 0, 1);
+    ck_assert_int_eq(newest->batch.newest, 1);
+    pass_forward(whole);
+    pass_forward(newest);
+    memset(whole->dx, 0, n * sizeof *whole->dx);
+    for (size_t i = 0; i < sequences; i++) {
+        size_t row = (size_t)b->offsets[i + 1] - 1;
+        expect_bits("newest state", (int64_t)i, dp, whole->u + row * dp, newest->u + i * dp);
+        for (size_t j = 0; j < (size_t)s->model->layout.d; j++)
+            whole->dx[row * dp + j] = newest->dx[i * dp + j] = wave(78, (int64_t)(i * dp + j));
+    }
+    pass_backward(whole);
+    pass_backward(newest);
+    expect_near("input gradients", n, whole->dx, newest->dx);
+    expect_near("gradients", s->model->layout.floats, whole->grads, newest->grads);
+    pass_close(whole);
+    pass_close(newest);
+}
+
+START_TEST(the_newest_states_alone_have_the_bits_and_gradients_of_the_whole_pass)
+{
+    small_model s;
+    small_batch b;
+    if (!open_run(_i, &s)) return;
+    s.model->options.objective = SQ_OBJECTIVE_PREFIX;
+    if (s.model->layout.bidirectional || !sq_network_newest(&s.model->layout, &s.model->options)) {
+        small_close(&s);
+        return;
+    }
+    s.model->options.objective = SQ_OBJECTIVE_NEXT;
+    small_draw(&b, 4, 9, 1, 80, ITEMS);
+    whole_and_newest(&s, &b);
+    small_close(&s);
 }
 END_TEST
 
@@ -322,6 +390,8 @@ int main(void)
     tcase_add_loop_test(tests, padding_of_a_vector_is_zero, 0, RUNS);
     tcase_add_loop_test(tests, the_future_never_changes_an_earlier_vector, 0, 2 * SHAPES);
     tcase_add_loop_test(tests, the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient, 0, RUNS);
+    tcase_add_loop_test(tests, nor_does_it_where_prefixes_are_trained, 0, 9); /* causal, softmax */
+    tcase_add_loop_test(tests, the_newest_states_alone_have_the_bits_and_gradients_of_the_whole_pass, 0, RUNS);
     tcase_add_loop_test(tests, kept_and_redone_probabilities_give_the_same_bits, 0, RUNS);
     tcase_add_loop_test(tests, a_sequence_too_long_to_keep_gives_what_it_gives_among_short_ones, 0, SHAPES);
     suite_add_tcase(suite, tests);
