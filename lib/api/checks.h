@@ -44,14 +44,13 @@ static inline int32_t sq_batch_read(seqrec_batch *out, const seqrec_batch *batch
     return out->sequences == 0 ? SEQREC_OK : sq_batch_offsets_check(out, error);
 }
 
-/* Models whose attention knows of time need the events', in order; other models do not read them. */
+/* Models that know of time need the events', in order; other models do not read them. */
 static inline int32_t sq_batch_times_check(const seqrec_model *model, const seqrec_batch *batch, seqrec_error *error)
 {
-    if (!model->layout.timed || batch->sequences == 0) return SEQREC_OK;
+    if (!model->layout.dated || batch->sequences == 0) return SEQREC_OK;
     const int64_t *times = batch->timestamps, *offsets = batch->offsets;
     SQ_CHECK(times != NULL || offsets[batch->sequences] == 0, error, SEQREC_E_ARGUMENT,
-             "batch.timestamps is NULL: a model with time = %s needs the times of the events",
-             model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
+             "batch.timestamps is NULL: a model with %s needs the times of the events", sq_layout_dated_by(&model->layout));
     for (int64_t b = 0; b < batch->sequences; b++) {
         for (int64_t e = offsets[b] + 1; e < offsets[b + 1]; e++)
             SQ_CHECK(times[e - 1] <= times[e], error, SEQREC_E_ARGUMENT,

@@ -46,7 +46,7 @@ static int32_t score(void *context, int32_t worker, const sq_histories *historie
         for (int64_t e = histories->offsets[q]; e < histories->offsets[q + 1]; e++) {
             const int32_t slot = s->slot_of[histories->items[e]];
             if (slot < 0) continue;
-            if (s->model->layout.timed) b->times[known] = histories->times[e];
+            if (s->model->layout.dated) b->times[known] = histories->times[e];
             b->slots[known++] = slot;
         }
         const sq_history history = {.slots = b->slots, .times = b->times, .n = known, .user = s->user_of[histories->users[q]],
@@ -84,7 +84,7 @@ static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
         bench measured, *b = arena->base == NULL ? &measured : &s->benches[i];
         sq_encode_scratch_take(arena, s->model, sq_encode_window(s->model, longest), &b->encode);
         b->slots = SQ_TAKE(arena, int32_t, (size_t)longest);
-        b->times = SQ_TAKE(arena, int64_t, s->model->layout.timed ? (size_t)longest : 0);
+        b->times = SQ_TAKE(arena, int64_t, s->model->layout.dated ? (size_t)longest : 0);
         b->users = SQ_TAKE(arena, float, floats);
     }
 }

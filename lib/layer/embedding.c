@@ -1,5 +1,6 @@
 /* layer: input embedding, forward and backward. */
 #include "layer/embedding.h"
+#include "position/calendar.h"
 #include <string.h>
 
 static void join(const sq_embedding *e, const float *item, float *row)
@@ -22,6 +23,19 @@ static void event(const sq_embedding *e, const float *item, float *row)
     if (e->place == SQ_EMBED_ADD_USER) e->kernels->axpy(e->width, e->user_scale, e->user, row);
 }
 
+/* Adds the rows of an event's time to `row`; or `row` to these rows of `grads`. */
+static void add_date(const sq_embedding *e, int32_t t, float *grads, float *row)
+{
+    size_t rows[SQ_CALENDAR_OF];
+    sq_calendar_rows(e->dates[t], rows);
+    for (size_t i = 0; i < SQ_CALENDAR_OF; i++) {
+        if (grads)
+            e->kernels->add(e->width, row, grads + rows[i] * e->width);
+        else
+            e->kernels->add(e->width, e->calendar + rows[i] * e->width, row);
+    }
+}
+
 static void sum_rows(const sq_embedding *e, const float *const *items, int32_t n, float *x)
 {
     float *events = x + (size_t)sq_embed_first(e) * e->width;
@@ -30,6 +44,7 @@ static void sum_rows(const sq_embedding *e, const float *const *items, int32_t n
         float *row = events + (size_t)t * e->width;
         event(e, items[t], row);
         if (e->positions) e->kernels->add(e->width, e->positions + (size_t)e->rule(t, n) * e->width, row);
+        if (e->calendar) add_date(e, t, NULL, row);
     }
 }
 
@@ -48,13 +63,14 @@ void sq_embed_bwd(const sq_embedding *e, int32_t n, uint64_t first, const sq_emb
                   const sq_embedding_grads *grads)
 {
     const size_t tokens = (size_t)sq_embed_tokens(e, n);
-    const float *events = dx + (size_t)sq_embed_first(e) * e->width;
+    float *events = dx + (size_t)sq_embed_first(e) * e->width;
     e->kernels->dropout(tokens, e->width, e->width, &e->dropout, first, dx);
     if (e->gain)
         e->kernels->norm_bwd(tokens, e->d, e->width, saved->sum, e->gain, saved->mean, saved->rstd, dx, dx, 0, grads->gain,
                              grads->bias);
     for (int32_t t = 0; t < n && grads->positions; t++)
         e->kernels->add(e->width, events + (size_t)t * e->width, grads->positions + (size_t)e->rule(t, n) * e->width);
+    for (int32_t t = 0; t < n && grads->calendar; t++) add_date(e, t, grads->calendar, events + (size_t)t * e->width);
 }
 
 void sq_embed_user_bwd(const sq_embedding *e, int32_t n, const float *dx, float *du)

@@ -10,12 +10,14 @@ typedef int32_t (*sq_position_rule)(int32_t t, int32_t n);
 enum { SQ_EMBED_PLAIN, SQ_EMBED_ADD_USER, SQ_EMBED_JOIN_USER, SQ_EMBED_PREFIX_USER };
 
 /* How items and positions become the input of the first block: dropout(norm(scale * E[item] + P[rule(t, n)])) (SASRec, eq. 1,
- * without the norm; BERT4Rec with it), with user_scale * U added, or behind scale * E[item] (positions then have both widths). */
+ * without the norm; BERT4Rec with it), with the rows of its time from a calendar, with user_scale * U added, or behind scale * E[item] (positions then have both widths). */
 typedef struct sq_embedding {
     const sq_kernels *kernels;
     float scale;
     const float *positions; /* [max_length][width], or NULL */
     sq_position_rule rule;
+    const float *calendar; /* [SQ_CALENDAR_ROWS][width], or NULL */
+    const int64_t *dates;  /* [n] with a calendar: the times at which the events of the sequence at hand stand */
     const float *gain, *bias; /* of the layer norm; NULL: none */
     float epsilon;
     size_t d, width; /* true and padded */
@@ -51,13 +53,13 @@ static inline sq_embedding_saved sq_embedding_saved_at(const sq_embedding *e, co
 
 /* Gradients that a pass adds to, each where the embedding has the parameter. */
 typedef struct sq_embedding_grads {
-    float *positions, *gain, *bias;
+    float *positions, *calendar, *gain, *bias;
 } sq_embedding_grads;
 
 /* x [tokens][width]; items [n]: vectors of the items; first = row of the dropout mask of token 0. */
 void sq_embed_fwd(const sq_embedding *embedding, const float *const *items, int32_t n, uint64_t first,
                   const sq_embedding_saved *saved, float *x);
-/* dx [tokens][width]: gradient of x on entry, of the sum of item and position on exit; item rows get scale * dx, positions += dx. */
+/* dx [tokens][width]: gradient of x on entry, of the sum of item and position on exit; item rows get scale * dx, positions and calendar += dx. */
 void sq_embed_bwd(const sq_embedding *embedding, int32_t n, uint64_t first, const sq_embedding_saved *saved, float *dx,
                   const sq_embedding_grads *grads);
 /* From dx as sq_embed_bwd left it: du [padded user_width] = gradient of U. Not for a plain embedding. */

@@ -132,9 +132,8 @@ static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, const int
 
 int32_t sq_match_times(const seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
 {
-    SQ_CHECK(!model->layout.timed || dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
-             "time = %s needs the times of the events: this dataset has no times",
-             model->layout.timed == SQ_TIME_BIAS ? "bias" : "intervals");
+    SQ_CHECK(!model->layout.dated || dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
+             "%s needs the times of the events: this dataset has no times", sq_layout_dated_by(&model->layout));
     return SEQREC_OK;
 }
 

@@ -341,6 +341,7 @@ sq_embedding sq_embedding_of(const seqrec_model *model, const float *weights)
     e.biased = model->layout.bias;
     if (o->scale_embeddings) e.scale = sqrtf((float)o->dim);
     if (sq_options_input_positions(o)) e.positions = weights + model->layout.position;
+    if (o->calendar) e.calendar = weights + model->layout.calendar;
     e.rule = o->position == SQ_POSITION_START      ? sq_position_from_start
              : o->position == SQ_POSITION_REVERSED ? sq_position_newest
                                                    : sq_position_from_end;
@@ -361,6 +362,7 @@ sq_embedding_grads sq_embedding_grads_of(const seqrec_model *model, float *grads
     const sq_options *o = &model->options;
     sq_embedding_grads g = {0};
     if (sq_options_input_positions(o)) g.positions = grads + model->layout.position;
+    if (o->calendar) g.calendar = grads + model->layout.calendar;
     if (o->embedding_norm) g.gain = grads + model->layout.embedding_gain;
     if (o->embedding_norm) g.bias = grads + model->layout.embedding_bias;
     return g;

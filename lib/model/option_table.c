@@ -61,9 +61,12 @@ const sq_option sq_option_table[] = {
            "vectors added to keys and values by it as a multiple of the sequence's smallest gap (TiSASRec). Needs timestamps, and in "
            "passes two bytes for each pair of events of a window."),
     BOOLEAN(M, time_request, "true",
-            "With time = bias an event looks back from the time of the next one, the newest from that of the request (HSTU); false: from "
+            "With time = bias and calendar an event stands at the time of the next one, the newest at that of the request (HSTU); false: at "
             "its own time."),
     INTEGER(M, time_span, "256", 1, 65535, "Intervals from this on share the last vector of time = intervals."),
+    BOOLEAN(M, calendar, "false",
+            "Learned vectors of the hour, the weekday and the month (UTC) in which an event stands, see time_request, are added to its "
+            "input. Needs timestamps."),
     BOOLEAN(M, scale_embeddings, "true", "Multiply item vectors by sqrt(dim) at the input."),
     BOOLEAN(M, embedding_norm, "false", "Layer norm on the input embedding, before its dropout."),
     BOOLEAN(M, final_norm, "true", "Layer norm behind the last block."),

@@ -79,7 +79,7 @@ typedef struct sq_options {
     int64_t attention, attention_span, hstu_length, norm_affine, residual_gate;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
-    int64_t position_place, time, time_request, time_span;
+    int64_t position_place, time, time_request, time_span, calendar;
     int64_t mixer, spectral_window;
     /* training */
     int64_t objective, maskings;

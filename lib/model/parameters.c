@@ -1,6 +1,7 @@
 /* model: building the parameter layout, starting values, and the order of files. */
 #include "model/parameters.h"
 #include "base/rng.h"
+#include "position/calendar.h"
 #include "position/interval.h"
 #include "position/relative.h"
 #include "layer/filter.h"
@@ -306,6 +307,7 @@ static void widths(sq_layout *l, const sq_options *o)
     relative_widths(l, o);
     l->placed = o->position_place == SQ_PLACE_ATTENTION;
     l->timed = (int32_t)o->time;
+    l->dated = o->time != SQ_TIME_NONE || o->calendar;
     l->time_columns = o->time == SQ_TIME_BIAS ? SQ_TIME_BUCKETS : o->time == SQ_TIME_INTERVALS ? (int32_t)o->time_span + 1 : 0;
     l->residual_gate = (int32_t)o->residual_gate;
     if (o->attention == SQ_ATTENTION_HSTU)
@@ -363,6 +365,7 @@ static void build(sq_layout *l, const sq_options *o)
     }
     shared_terms(&b);
     if (sq_options_input_positions(o)) l->position = table(&b, "position.weight", l->length);
+    if (o->calendar) l->calendar = table(&b, "calendar.weight", SQ_CALENDAR_ROWS);
     if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
     if (o->embedding_norm) norm(&b, o, "embedding_norm", &l->embedding_gain, &l->embedding_bias);
     for (b.block = 0; b.block < l->blocks; b.block++) block(&b, o, &l->block[b.block]);

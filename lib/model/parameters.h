@@ -33,7 +33,7 @@ typedef struct sq_block_at {
 
 #define SQ_MOST_BLOCKS 64
 #define SQ_BLOCK_PARAMETERS 26 /* at most, of a block */
-#define SQ_OTHER_PARAMETERS 20 /* at most, outside blocks */
+#define SQ_OTHER_PARAMETERS 21 /* at most, outside blocks */
 #define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS)
 
 /* Which relative terms attention has: the choices of option `relative`, and what position = reversed asks for. */
@@ -59,6 +59,7 @@ typedef struct sq_layout {
     int32_t relative_ld, bias_ld;
     int32_t placed;              /* position_place = attention */
     int32_t timed, time_columns; /* option time, and the rows of its tables */
+    int32_t dated;               /* the times of events are read: timed, or there is a calendar */
     float *cosines, *sines;  /* relative = rotary: [tokens of a window][dh / 2] of the angles */
     float pointwise;         /* attention = hstu: what its scores are multiplied by; else 0 */
     int32_t residual_gate;
@@ -66,6 +67,7 @@ typedef struct sq_layout {
     int32_t final_norm, transform; /* 1: there is one */
     size_t position_keys, position_values; /* position_place = attention: [length][hp] */
     size_t time_keys, time_values;         /* time = intervals: [time_columns][hp] */
+    size_t calendar;                       /* option calendar: [SQ_CALENDAR_ROWS][dp] */
     size_t position, mask, embedding_gain, embedding_bias, final_gain, final_bias, head, head_bias, head_norm_gain,
         head_norm_bias, user_default, log_scale, ones, zeros, head_ones, floats;
     sq_block_at *block;
@@ -73,6 +75,13 @@ typedef struct sq_layout {
     int32_t count;
     uint8_t *is_matrix; /* [floats / 16]: 1 where a line of 16 belongs to a matrix or table, not to a bias or norm */
 } sq_layout;
+
+/* The option for which a dated layout reads times. */
+static inline const char *sq_layout_dated_by(const sq_layout *l)
+{
+    if (l->timed == SQ_TIME_NONE) return "calendar = true";
+    return l->timed == SQ_TIME_BIAS ? "time = bias" : "time = intervals";
+}
 
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
 void sq_layout_free(const sq_memory *memory, sq_layout *layout);

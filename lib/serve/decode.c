@@ -382,7 +382,7 @@ static int64_t put_own_times(call *c, int64_t events, int64_t skip, int64_t own)
 {
     sq_desk *d = &c->windows;
     const int64_t start = sq_session_asked(c->view, c->cache);
-    for (int64_t i = 0; i < own && c->view->model->layout.timed; i++) d->times[events + i] = start + (skip + i) * c->how->interval;
+    for (int64_t i = 0; i < own && c->view->model->layout.dated; i++) d->times[events + i] = start + (skip + i) * c->how->interval;
     return start + (skip + own) * c->how->interval;
 }
 

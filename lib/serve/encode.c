@@ -32,8 +32,8 @@ void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t 
     const sq_layout *l = &model->layout;
     const int32_t tokens = window + (model->options.user_embedding == SQ_USER_PREFIX);
     out->rows = SQ_TAKE(arena, const float *, (size_t)window);
-    out->times = SQ_TAKE(arena, int64_t, l->timed ? (size_t)tokens : 0);
-    out->asks = SQ_TAKE(arena, int64_t, l->timed ? (size_t)tokens : 0);
+    out->times = SQ_TAKE(arena, int64_t, l->dated ? (size_t)tokens : 0);
+    out->asks = SQ_TAKE(arena, int64_t, l->dated ? (size_t)tokens : 0);
     out->joined = l->d != l->vd || l->bias ? SQ_TAKE(arena, float, (size_t)l->dp) : NULL;
     sq_workspace_take(arena, l, &model->options, tokens, tokens, 0, &out->work);
 }
@@ -88,8 +88,9 @@ void sq_encode(const sq_encoder *encoder, const sq_history *history, sq_encode_s
     for (int32_t t = 0; t < events; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[first + t]);
     if (asks) scratch->rows[events] = network->weights + network->layout->mask;
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
+    if (network->layout->dated) put_times(encoder, history, events, scratch);
+    embedding.dates = scratch->asks + sq_embed_first(&embedding);
     sq_embed_fwd(&embedding, scratch->rows, window, 0, &scratch->work.embedded, scratch->work.x[0]);
-    if (network->layout->timed) put_times(encoder, history, events, scratch);
     float *state = scratch->joined ? scratch->joined : out;
     sq_network_last(network, sq_embed_tokens(&embedding, window), scratch->times, scratch->asks, &scratch->work, state);
     sq_encode_finish(encoder, state, out);
@@ -107,8 +108,9 @@ void sq_encode_each(const sq_encoder *encoder, const sq_history *history, sq_enc
         .tokens = tokens, .sequences = 1, .longest = tokens, .starts = starts, .times = scratch->times, .asks = scratch->asks};
     for (int32_t t = 0; t < n; t++) scratch->rows[t] = sq_catalogue_row(encoder->catalogue, slots[t]);
     if (embedding.place != SQ_EMBED_PLAIN && user >= 0) embedding.user = sq_catalogue_row(encoder->users, user);
+    if (network->layout->dated) put_times(encoder, history, n, scratch);
+    embedding.dates = scratch->asks + sq_embed_first(&embedding);
     sq_embed_fwd(&embedding, scratch->rows, n, 0, &scratch->work.embedded, scratch->work.x[0]);
-    if (network->layout->timed) put_times(encoder, history, n, scratch);
     sq_network_fwd(network, &batch, &scratch->work, states);
     states += (size_t)sq_embed_first(&embedding) * dp;
     for (int32_t t = 0; t < n; t++, states += dp, out += vp) {

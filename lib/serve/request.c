@@ -144,7 +144,7 @@ static void carve(sq_request *request, sq_arena *arena, sq_request_layout layout
     request->seats = SQ_TAKE(arena, sq_seat, threads);
     request->seat_of = SQ_TAKE(arena, int32_t, threads);
     request->slots = SQ_TAKE(arena, int32_t, (size_t)sq_batch_events(request->batch));
-    if (request->model->layout.timed) request->times = SQ_TAKE(arena, int64_t, (size_t)sq_batch_events(request->batch));
+    if (request->model->layout.dated) request->times = SQ_TAKE(arena, int64_t, (size_t)sq_batch_events(request->batch));
     request->known = SQ_TAKE(arena, int64_t, (size_t)request->batch->sequences);
     if (finds_users(request)) request->users = SQ_TAKE(arena, int32_t, (size_t)request->batch->sequences);
     if (layout != NULL) layout(arg, arena);

@@ -28,7 +28,7 @@ static int32_t append(seqrec_session *s, const sq_session_view *v, const int64_t
                       int32_t unknown_items, seqrec_error *error)
 {
     if (unknown_items == SEQREC_UNKNOWN_ERROR) SQ_TRY(check_known(v, items, n, error));
-    if (v->model->layout.timed) SQ_TRY(check_times(s, times, n, error));
+    if (v->model->layout.dated) SQ_TRY(check_times(s, times, n, error));
     SQ_TRY(sq_grow(&s->pool->context->memory, (void **)&s->events, &s->room, (size_t)s->count, (size_t)(s->count + n),
                    sizeof *s->events, error));
     for (int64_t i = 0; i < n; i++) s->events[s->count++] = (sq_event){items[i], times != NULL ? times[i] : SQ_NO_TIME};

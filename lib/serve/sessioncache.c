@@ -134,7 +134,7 @@ static void see_from(sq_session_cache *cache, int64_t first)
 /* Of the events from `first` on, which an earlier model may have taken as they were. */
 static int32_t check_times(const sq_session_view *v, int64_t first, seqrec_error *error)
 {
-    for (int64_t e = first; e < v->count && v->model->layout.timed; e++) {
+    for (int64_t e = first; e < v->count && v->model->layout.dated; e++) {
         SQ_CHECK(v->events[e].time != SQ_NO_TIME, error, SEQREC_E_STATE,
                  "event %lld of the session has no time, which the model's option time needs", (long long)e);
         SQ_CHECK(e == 0 || v->events[e - 1].time <= v->events[e].time, error, SEQREC_E_STATE,
@@ -233,7 +233,7 @@ static void ahead_by_windows(const sq_session_cache *cache, const sq_session_vie
     const size_t part = (size_t)v->model->layout.part;
     sq_session_window(v, cache, first, events, d);
     const int64_t ask = sq_session_asked(v, cache);
-    if (v->model->layout.timed) d->times[events] = ask;
+    if (v->model->layout.dated) d->times[events] = ask;
     for (int64_t i = 0; i < n; i++) {
         d->slots[events] = slots[i];
         sq_session_encode_window(v, cache->user, events + 1, ask, d, d->user);

@@ -14,7 +14,7 @@ static void carve(const sq_session_view *v, int32_t kind, sq_arena *arena, sq_de
     d->user = SQ_TAKE(arena, float, (size_t)l->vp);
     d->slots = SQ_TAKE(arena, int32_t, kind == SQ_DESK_WINDOWS ? (size_t)l->length + 1 : (size_t)d->rows);
     if (kind == SQ_DESK_WINDOWS) {
-        d->times = SQ_TAKE(arena, int64_t, l->timed ? (size_t)l->length + 1 : 0);
+        d->times = SQ_TAKE(arena, int64_t, l->dated ? (size_t)l->length + 1 : 0);
         sq_encode_scratch_take(arena, v->model, l->length, &d->whole);
         return;
     }
@@ -62,12 +62,12 @@ static void list_times(const sq_session_view *v, const sq_session_cache *cache, 
 void sq_session_window(const sq_session_view *v, const sq_session_cache *cache, int64_t first, int64_t n, sq_desk *d)
 {
     sq_session_list(cache, first, n, d->slots);
-    if (v->model->layout.timed) list_times(v, cache, first, n, d->times);
+    if (v->model->layout.dated) list_times(v, cache, first, n, d->times);
 }
 
 int64_t sq_session_asked(const sq_session_view *v, const sq_session_cache *cache)
 {
-    if (!v->model->layout.timed) return 0;
+    if (!v->model->layout.dated) return 0;
     if (v->ask != SQ_NO_TIME) return v->ask;
     for (int64_t e = cache->events - 1; e >= 0; e--)
         if (cache->slots[e] >= 0) return v->events[e].time;
@@ -101,7 +101,7 @@ static void put_times(const sq_session_view *v, const sq_session_cache *cache, i
     sq_extension *x = &d->extension;
     const int64_t first = sq_extension_place(x, 0), last = sq_extension_place(x, n - 1), start = sq_session_asked(v, cache);
     int64_t from = first - x->span + 1, known = cache->known - base;
-    if (v->model->layout.timed == 0) return;
+    if (v->model->layout.dated == 0) return;
     if (from < x->cache->first) from = x->cache->first;
     if (known > last + 2) known = last + 2;
     if (known > from) list_times(v, cache, from + base, known - from, x->times);
@@ -119,10 +119,11 @@ void sq_session_take_in(const sq_session_view *v, const sq_session_cache *cache,
     d->extension.apart = 0;
     while (from < to || (prefix && tokens->next == 0)) {
         const int32_t n = (int32_t)(to - from < d->rows ? to - from : d->rows);
-        const sq_embedding e = embedding_at(v, cache->user, tokens->next);
+        sq_embedding e = embedding_at(v, cache->user, tokens->next);
         sq_session_list(cache, from, n, d->slots);
         for (int32_t i = 0; i < n; i++) d->vectors[i] = row_of(v, d->slots[i]);
         put_times(v, cache, from - tokens->next, n, d);
+        e.dates = d->extension.asks;
         sq_embed_fwd(&e, d->vectors, n, 0, &d->work.embedded, d->work.x[0]);
         sq_network_extend(&v->encoder.network, sq_embed_tokens(&e, n), &d->extension, &d->work, d->states);
         from += n;
@@ -135,10 +136,11 @@ void sq_session_look_ahead(const sq_session_view *v, const sq_session_cache *cac
     d->extension.cache = tokens;
     d->extension.apart = 1;
     d->extension.branches = branches;
-    const sq_embedding e = embedding_at(v, cache->user, sq_extension_place(&d->extension, 0));
+    sq_embedding e = embedding_at(v, cache->user, sq_extension_place(&d->extension, 0));
     put_times(v, cache, cache->known - tokens->next, n, d);
     for (int32_t i = 0; i < n; i++) {
         const float *vector = row_of(v, slots[i]);
+        if (e.calendar) e.dates = d->extension.asks + i;
         sq_embed_fwd(&e, &vector, 1, 0, &d->work.embedded, d->work.x[0] + (size_t)i * e.width);
     }
     sq_network_extend(&v->encoder.network, n, &d->extension, &d->work, d->states);

@@ -171,7 +171,7 @@ int32_t sq_session_enter(seqrec_session *s, sq_session_view *out, seqrec_error *
     out->count = s->count;
     out->has_user = s->has_user;
     out->user = s->user;
-    out->ask = out->model->layout.timed ? s->ask : SQ_NO_TIME;
+    out->ask = out->model->layout.dated ? s->ask : SQ_NO_TIME;
     return SEQREC_OK;
 }
 

@@ -5,7 +5,7 @@ int32_t sq_session_rule(const seqrec_model *model)
 {
     const sq_options *o = &model->options;
     const sq_layout *l = &model->layout;
-    if (l->timed == SQ_TIME_INTERVALS || (l->timed && o->user_embedding == SQ_USER_PREFIX)) return SEQREC_SESSION_RECOMPUTES;
+    if (l->timed == SQ_TIME_INTERVALS || (l->dated && o->user_embedding == SQ_USER_PREFIX)) return SEQREC_SESSION_RECOMPUTES;
     if (l->placed || l->bidirectional || l->window || o->gates != SQ_GATES_NONE || o->position == SQ_POSITION_END)
         return SEQREC_SESSION_RECOMPUTES;
     if (o->position == SQ_POSITION_START || o->user_embedding == SQ_USER_PREFIX) return SEQREC_SESSION_HALVES;
@@ -15,7 +15,8 @@ int32_t sq_session_rule(const seqrec_model *model)
 int32_t sq_session_redoes(const seqrec_model *model)
 {
     const sq_layout *l = &model->layout;
-    return l->timed && (l->bidirectional || (l->timed == SQ_TIME_BIAS && model->options.time_request));
+    const int asks = l->timed == SQ_TIME_BIAS || model->options.calendar;
+    return l->dated && (l->bidirectional || (asks && model->options.time_request));
 }
 
 static int64_t first_of_window(int64_t length, int64_t n)

@@ -303,7 +303,7 @@ static const int64_t *times_of(const job *j, int64_t user, int64_t n)
 {
     const int32_t *items = j->data->sequence + j->data->offsets[user];
     int64_t kept = 0;
-    if (!j->t->model->layout.timed) return NULL;
+    if (!j->t->model->layout.dated) return NULL;
     for (int64_t i = 0; i < n; i++)
         if (j->slot_of[items[i]] >= 0) j->times[kept++] = j->data->timestamps[j->data->offsets[user] + i];
     return j->times;

@@ -54,7 +54,7 @@ static void carve(known *k, sq_arena *arena)
         b->targets = SQ_TAKE(arena, int32_t, window);
         b->slots = SQ_TAKE(arena, int32_t, longest);
         b->places = SQ_TAKE(arena, int64_t, longest);
-        b->times = SQ_TAKE(arena, int64_t, l->timed ? longest : 0);
+        b->times = SQ_TAKE(arena, int64_t, l->dated ? longest : 0);
         b->softmax = SQ_TAKE(arena, float, sq_softmax_scratch(items_of(t), vp));
     }
 }
@@ -82,7 +82,7 @@ static int64_t map_events(const known *k, int64_t user, int64_t from, int64_t en
         int32_t slot = k->events->slot_of[items[i]];
         if (slot < 0) continue;
         b->slots[kept] = slot;
-        if (k->t->model->layout.timed) b->times[kept] = data->timestamps[data->offsets[user] + i];
+        if (k->t->model->layout.dated) b->times[kept] = data->timestamps[data->offsets[user] + i];
         b->places[kept++] = i;
     }
     return kept;
@@ -102,8 +102,8 @@ static void predict(const known *k, bench *b, int64_t user, int64_t n, int64_t f
     size_t vp = (size_t)t->model->layout.vp, targets = (size_t)(last - first);
     int64_t begin = first_target(k, n) - 1;
     sq_history history = {.slots = b->slots + begin, .n = n - 1 - begin, .user = k->events->user_of ? k->events->user_of[user] : -1};
-    if (t->model->layout.timed) history.times = b->times + begin;
-    if (t->model->layout.timed) history.ask = b->times[n - 1];
+    if (t->model->layout.dated) history.times = b->times + begin;
+    if (t->model->layout.dated) history.ask = b->times[n - 1];
     sq_encode_each(&k->encoder, &history, &b->encode, b->states, b->u);
     for (int64_t i = first; i < last; i++) b->targets[i - first] = t->items.compact[b->slots[i]];
     sq_softmax o = {.kernels = t->kernels, .n = targets, .width = vp, .d = (size_t)t->model->layout.vd};

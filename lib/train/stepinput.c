@@ -17,7 +17,7 @@ void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *o
     const sq_layout *l = &t->model->layout;
     size_t n = (size_t)t->plan.most_tokens, tokens = prefixed(t) ? 2 * n : n; /* a sequence has at least one event */
     size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->part ? n : 0;
-    size_t timed = prefixed(t) && l->timed ? tokens : 0;
+    size_t timed = prefixed(t) && l->dated ? tokens : 0;
     out->times = SQ_TAKE(arena, int64_t, timed);
     out->asks = SQ_TAKE(arena, int64_t, timed);
     out->direct = is_plain(t) && !l->transform && t->options.objective == SQ_OBJECTIVE_NEXT;
@@ -53,7 +53,7 @@ static void step_times(const sq_trainer *t, const sq_micro *m, const sq_step_scr
     const sq_plan *p = &t->plan;
     const int64_t *asks = t->options.time_request ? p->asks : p->times;
     int32_t first;
-    if (!t->model->layout.timed) return;
+    if (!t->model->layout.dated) return;
     batch->times = p->times + m->first_token;
     batch->asks = asks + m->first_token;
     for (int32_t i = 0, to = 0; i < m->sequences && prefixed(t); i++) {
@@ -66,6 +66,14 @@ static void step_times(const sq_trainer *t, const sq_micro *m, const sq_step_scr
         batch->times = s->times;
         batch->asks = s->asks;
     }
+}
+
+/* The times at which the events of sequence i stand, for a calendar. */
+static const int64_t *dates_of(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s, int32_t i)
+{
+    if (!t->options.calendar) return NULL;
+    if (prefixed(t)) return s->asks + s->starts[i] + 1;
+    return (t->options.time_request ? t->plan.asks : t->plan.times) + m->first_token + s->starts[i];
 }
 
 sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, sq_step_scratch *s)
@@ -89,6 +97,7 @@ sq_micro_batch sq_step_embed(sq_trainer *t, const sq_micro *m, sq_embedding *e, 
         int32_t n = events_of(t, m, i, &first);
         s->starts[i] = first + extra * i;
         if (e->place != SQ_EMBED_PLAIN) e->user = user_of(t, m->first_sequence + i);
+        e->dates = dates_of(t, m, s, i);
         sq_embedding_saved saved = sq_embedding_saved_at(e, &s->work.embedded, s->starts[i]);
         sq_embed_fwd(e, s->items + first, n, (uint64_t)(batch.first + s->starts[i]), &saved,
                      s->work.x[0] + (size_t)s->starts[i] * e->width);
@@ -188,7 +197,7 @@ static void keep_user(sq_trainer *t, const sq_embedding *e, int64_t sequence, in
     if (t->plan.users[sequence] < 0) t->kernels->add(up, duser, grads + t->model->layout.user_default);
 }
 
-void sq_step_embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, sq_step_scratch *s, float *grads)
+void sq_step_embed_bwd(sq_trainer *t, const sq_micro *m, sq_embedding *e, sq_step_scratch *s, float *grads)
 {
     sq_embedding_grads g = sq_embedding_grads_of(t->model, grads);
     int32_t first;
@@ -198,6 +207,7 @@ void sq_step_embed_bwd(sq_trainer *t, const sq_micro *m, const sq_embedding *e, 
         float *d = s->dstates + (size_t)s->starts[i] * e->width;
         sq_embedding_saved saved = sq_embedding_saved_at(e, &s->work.embedded, s->starts[i]);
         uint64_t mask = (uint64_t)(m->first_token + (prefixed(t) ? m->first_sequence : 0) + s->starts[i]);
+        e->dates = dates_of(t, m, s, i);
         sq_embed_bwd(e, n, mask, &saved, d, &g);
         if (e->place != SQ_EMBED_PLAIN) keep_user(t, e, sequence, n, d, grads);
         keep_items(t, e, n, d + (size_t)sq_embed_first(e) * e->width,

@@ -230,7 +230,7 @@ void sq_step_split(const sq_trainer *trainer, const sq_micro *micro, const sq_em
                    float *u);
 void sq_step_join(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch);
 /* From dout: gradients of positions and the default user to grads, of items to dx, of users to duser. */
-void sq_step_embed_bwd(sq_trainer *trainer, const sq_micro *micro, const sq_embedding *e, sq_step_scratch *scratch,
+void sq_step_embed_bwd(sq_trainer *trainer, const sq_micro *micro, sq_embedding *e, sq_step_scratch *scratch,
                        float *grads);
 /* Materialises the output vectors for softmax and shared negatives. */
 int32_t sq_step_table(sq_trainer *trainer, seqrec_error *error);

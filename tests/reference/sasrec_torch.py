@@ -3,6 +3,7 @@
 One sequence at a time, without padding and without dropout, in float32 or float64. The names of the parameters are
 those of the tensors in a model file, so that a state_dict is a file's content and the other way round.
 """
+import datetime
 import math
 from dataclasses import dataclass
 
@@ -50,6 +51,7 @@ class Options:
     time: str = "none"  # or "bias" (HSTU), "intervals" (TiSASRec)
     time_request: bool = True  # a bias looks back from the next event, not from the event itself
     time_span: int = 256
+    calendar: bool = False  # vectors of hour, weekday and month (UTC) at the input
     mixer: str = "attention"  # or "spectral": a learned filter for each channel in the place of attention
     spectral_window: int = 0  # events it covers; 0: max_length
 
@@ -343,6 +345,8 @@ class SASRec(nn.Module):
             self.position = nn.Embedding(options.max_length, options.width())
         if options.time == "intervals":
             self.time_key, self.time_value = (nn.Embedding(options.time_span + 1, options.mixed_width()) for _ in range(2))
+        if options.calendar:
+            self.calendar = nn.Embedding(24 + 7 + 12, options.width())
         if options.mask == "bidirectional":
             self.mask = nn.Embedding(1, options.dim)
         if options.embedding_norm:
@@ -382,6 +386,10 @@ class SASRec(nn.Module):
         if self.options.position != "none" and self.options.position_place == "input":
             places = self.places
             x = x + self.position(places * 0 if self.options.position == "reversed" else places)
+        if self.options.calendar:
+            stands = asks if self.options.time_request else times
+            dates = [datetime.datetime.fromtimestamp(int(t), datetime.timezone.utc) for t in stands]
+            x = x + self.calendar(torch.tensor([[d.hour, 24 + d.weekday(), 30 + d.month] for d in dates])).sum(dim=1)
         if how == "prefix":
             x = torch.cat([vector.unsqueeze(0), x])
         if self.options.embedding_norm:

@@ -34,7 +34,7 @@ NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "head_dim": "head_d
          "relative_clip": "relative_clip", "relative_buckets": "relative_buckets", "relative_distance": "relative_distance",
          "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim",
          "mixer": "mixer", "spectral_window": "spectral_window", "position_place": "position_place", "time": "time",
-         "time_request": "time_request", "time_span": "time_span"}
+         "time_request": "time_request", "time_span": "time_span", "calendar": "calendar"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -65,6 +65,8 @@ VARIANTS = [
                          "max_length": 25}),
     ("sasrec", {"dim": 24, "time": "intervals", "time_span": 9, "relative": "shaw", "relative_clip": 12, "position": "start"}),
     ("bert4rec", {"time": "bias", "max_length": 30}),
+    ("sasrec-softmax", {"calendar": True, "dim": 24}),
+    ("bert4rec", {"calendar": True, "time": "bias", "max_length": 30}),
     ("sasrec", {"dim": 24, "heads": 2, "head_dim": 9, "time": "intervals", "time_span": 30, "position_place": "attention",
                 "attention_span": 10}),
     ("sasrec", {"dim": 20, "heads": 3, "head_dim": 16, "relative": "shaw", "relative_clip": 30}),
@@ -107,6 +109,7 @@ USER_VARIANTS = [
     ("sasrec", {"user_embedding": "added", "dim": 16, "item_bias": True, "tied_output": False}),
     ("sasrec", {"user_embedding": "prefix", "dim": 20, "item_bias": True}),
     ("sasrec", {"user_embedding": "prefix", "dim": 20, "time": "bias", "relative": "t5"}),
+    ("sse-pt", {"calendar": True, "time_request": False, "dim": 20}),
     ("sasrec", {"user_embedding": "added", "dim": 20, "mixer": "spectral", "spectral_window": 5}),
 ]
 

@@ -73,6 +73,7 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
 static inline void pass_embed(network_pass *p)
 {
     for (int32_t s = 0; s < p->batch.sequences; s++) {
+        p->embedding.dates = p->asks + p->starts[s];
         sq_embedding_saved saved = sq_embedding_saved_at(&p->embedding, &p->work.embedded, p->starts[s]);
         sq_embed_fwd(&p->embedding, p->items + p->starts[s], p->starts[s + 1] - p->starts[s],
                      (uint64_t)(p->batch.first + p->starts[s]), &saved,
@@ -103,6 +104,7 @@ static inline void pass_backward(network_pass *p)
     sq_embedding_grads grads = sq_embedding_grads_of(p->model, p->grads);
     for (int32_t s = 0; s < p->batch.sequences; s++) {
         sq_embedding_saved saved = sq_embedding_saved_at(&p->embedding, &p->work.embedded, p->starts[s]);
+        p->embedding.dates = p->asks + p->starts[s];
         sq_embed_bwd(&p->embedding, p->starts[s + 1] - p->starts[s], (uint64_t)(p->batch.first + p->starts[s]), &saved,
                      p->dx + (size_t)p->starts[s] * p->embedding.width, &grads);
     }

@@ -112,9 +112,11 @@ typedef struct small_batch {
     int64_t times[4096], asks[4096]; /* seconds apart and years apart, and the same; asks: of the next event, or a while later */
 } small_batch;
 
-/* 1: bias, 2: intervals, 3: and positions beside them */
+/* 1: bias, 2: intervals, 3: and positions beside them, 4: a calendar. */
 static inline void small_time(sq_options *o, int64_t time)
 {
+    o->calendar = time == 4;
+    if (time == 4) time = 0;
     o->time = time == 1 ? SQ_TIME_BIAS : time ? SQ_TIME_INTERVALS : SQ_TIME_NONE;
     o->time_span = 18;
     o->position_place = time == 3 ? SQ_PLACE_ATTENTION : SQ_PLACE_INPUT;

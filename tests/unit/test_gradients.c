@@ -434,6 +434,7 @@ static void open_network(problem *p)
                 p->in[1].live[sq_parameter_index(&l->parameters[i], r, c)] = 1;
     n->pass->net.weights = p->in[1].x;
     if (n->pass->embedding.positions) n->pass->embedding.positions = p->in[1].x + l->position;
+    if (n->pass->embedding.calendar) n->pass->embedding.calendar = p->in[1].x + l->calendar;
     if (w->embedding_norm) n->pass->embedding.gain = p->in[1].x + l->embedding_gain;
     if (w->embedding_norm) n->pass->embedding.bias = p->in[1].x + l->embedding_bias;
     for (size_t t = 0; t < tokens; t++)
@@ -707,6 +708,8 @@ static const wiring
 static const wiring time_bias = {SQ_WIRING_POST_NORM, 3, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 0, 1)},
                     time_bias_both = {SQ_WIRING_PRE_NORM, 2, 0, TIMED(BOTH, SQ_RELATIVE_NONE, 0, 1)},
                     time_span = {SQ_WIRING_POST_NORM, 2, 1, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 5, SQ_POSITION_START, 0, 0, 11, 20, 3},
+                    calendar = {SQ_WIRING_POST_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 4)},
+                    calendar_both = {SQ_WIRING_PRE_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4},
                     time_hstu = {SQ_WIRING_PRE_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 1, 1)},
                     intervals = {SQ_WIRING_ORIGINAL, 2, 0, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 3)},
                     intervals_both = {SQ_WIRING_POST_NORM, 1, 1, TIMED(BOTH, SQ_RELATIVE_SHAW, 0, 2)};
@@ -840,6 +843,8 @@ static const struct pair {
      close_network, 0},
     NETWORK("newest states, post-norm network", newest_post),
     NETWORK("newest states, Shaw", newest_shaw),
+    NETWORK("network with a calendar", calendar),
+    NETWORK("network with a calendar, both ways", calendar_both),
     NETWORK("newest states, original network, reversed positions", newest_original),
     NETWORK("newest states, pre-norm network, rotary", newest_pre),
     NETWORK("newest states, gated residuals", newest_ligr),

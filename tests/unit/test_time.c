@@ -2,8 +2,10 @@
  * with them against double precision, and what the newest event knows of the request. */
 #include "kernel_check.h"
 #include "network_pass.h"
+#include "position/calendar.h"
 #include "position/interval.h"
 #include "serve/encode.h"
+#include <time.h>
 
 /* ---- kernels ------------------------------------------------------------------------------------------------------ */
 
@@ -257,13 +259,67 @@ START_TEST(a_bias_by_time_does_not_depend_on_the_date)
 }
 END_TEST
 
+/* ---- the calendar ------------------------------------------------------------------------------------------------- */
+
+static void expect_date(int64_t seconds, int hour, int weekday, int month)
+{
+    size_t rows[SQ_CALENDAR_OF];
+    sq_calendar_rows(seconds, rows);
+    ck_assert_msg(rows[0] == (size_t)hour && rows[1] == (size_t)(24 + weekday) && rows[2] == (size_t)(31 + month),
+                  "%lld: hour %zu, weekday %zu, month %zu", (long long)seconds, rows[0], rows[1] - 24, rows[2] - 31);
+}
+
+START_TEST(hours_weekdays_and_months_are_those_of_the_calendar)
+{
+    for (int64_t t = -9000000000; t < 9000000000; t += 86399 * 7 + 3600) {
+        time_t at = (time_t)t;
+        struct tm date;
+        ck_assert_ptr_nonnull(gmtime_r(&at, &date));
+        expect_date(t, date.tm_hour, (date.tm_wday + 6) % 7, date.tm_mon);
+    }
+    expect_date(951868799, 23, 1, 1);  /* 2000-02-29 23:59:59, a Tuesday */
+    expect_date(951868800, 0, 2, 2);   /* a second later */
+    expect_date(4107542399, 23, 6, 1); /* 2100-02-28 23:59:59, a Sunday: that year has no leap day */
+    expect_date(4107542400, 0, 0, 2);
+    expect_date(-1, 23, 2, 11);
+    expect_date(INT64_MAX, 15, 6, 11); /* 292277026596-12-04 15:30:07 */
+    expect_date(INT64_MIN, 8, 6, 0);   /* -292277022657-01-27 08:29:52 */
+}
+END_TEST
+
+/* The times at which events stand say what is added to them. */
+START_TEST(a_calendar_adds_the_vectors_of_an_event_s_time)
+{
+    sq_options o = small_options("sasrec");
+    o.dim = 64;
+    o.calendar = 1;
+    small_model s = small_open(&o, 0, 90);
+    small_batch b;
+    float at_nine[64], a_day_later[64], a_week_later[64], at_ten[64];
+    const int64_t nine = 1700000000 / 3600 * 3600 + 11 * 3600, day = 86400;
+    small_weights(&s);
+    small_draw(&b, 4, 1, 20, 20, 90);
+    for (int i = 0; i < 20; i++) b.times[i] = nine - day * (20 - i);
+    vector_at(&s, &b, 20, nine, at_nine);
+    vector_at(&s, &b, 20, nine + 3599, at_ten);
+    ck_assert(same(at_nine, at_ten)); /* the hour is the same */
+    vector_at(&s, &b, 20, nine + 3600, at_ten);
+    ck_assert(!same(at_nine, at_ten));
+    vector_at(&s, &b, 20, nine + day, a_day_later);
+    ck_assert(!same(at_nine, a_day_later));
+    vector_at(&s, &b, 20, nine + 7 * day, a_week_later);
+    ck_assert(same(at_nine, a_week_later)); /* and the month: November */
+    small_close(&s);
+}
+END_TEST
+
 /* ---- training ----------------------------------------------------------------------------------------------------- */
 
 static const struct {
     int64_t time;
     const char *preset, *users;
 } trainings[] = {{1, "hstu", "none"},        {1, "sasrec", "prefix"}, {3, "sasrec-original", "none"},
-                 {2, "sasrec-softmax", "added"}, {1, "bert4rec", "none"}};
+                 {2, "sasrec-softmax", "added"}, {1, "bert4rec", "none"}, {4, "sasrec", "prefix"},  {4, "bert4rec", "none"}};
 #define TRAININGS ((int)(sizeof trainings / sizeof *trainings))
 
 START_TEST(every_scheme_trains_to_the_same_bits_on_any_number_of_threads)
@@ -307,6 +363,8 @@ int main(void)
     tcase_add_test(tests, attention_adds_keys_values_and_biases_by_index);
     tcase_add_loop_test(tests, serving_at_the_time_of_the_next_event_is_what_training_computed, 0, 3);
     tcase_add_test(tests, a_bias_by_time_does_not_depend_on_the_date);
+    tcase_add_test(tests, hours_weekdays_and_months_are_those_of_the_calendar);
+    tcase_add_test(tests, a_calendar_adds_the_vectors_of_an_event_s_time);
     tcase_add_loop_test(tests, every_scheme_trains_to_the_same_bits_on_any_number_of_threads, 0, TRAININGS);
     tcase_add_test(tests, the_plan_gives_every_token_its_time_and_that_of_the_next_event);
     suite_add_tcase(suite, tests);
