@@ -47,6 +47,10 @@ experiment-sampling: all
 experiment-time: all
 	@sh tests/experiments/time.sh
 
+#: make experiment-paired  what SSE-PT, Rec-Denoiser, filters and known items are worth (hours; stops and goes on)
+experiment-paired: all
+	@sh tests/experiments/paired.sh
+
 #: make experiment-correction  what positions are counted from, and what that is worth (hours; stops and goes on)
 experiment-correction: all
 	@sh tests/experiments/correction.sh
@@ -116,5 +120,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-correction asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean
