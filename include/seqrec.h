@@ -386,7 +386,7 @@ SEQREC_API int32_t seqrec_users_find(const seqrec_model *model, const char *name
  *     to max_length events. The next one drops the older half, rounded up, and the rest is taken in anew: one event in max_length / 2
  *     costs a pass over as many.
  *   - SEQREC_SESSION_RECOMPUTES, where every event moves all places or is seen by all (position = end, mask = bidirectional, mixer =
- *     spectral, gates, time = intervals, position_place = attention, time = bias or calendar with user_embedding = prefix): the first
+ *     spectral, gates, channels = apart, time = intervals, position_place = attention, time = bias or calendar with user_embedding = prefix): the first
  *     read after an event is a pass over the last max_length events, bit for bit that of seqrec_topk.
  * With time = bias and calendar the newest event's token hangs on when the session is asked; it is made again when that is another time.
  * Up to max_length events all three agree with seqrec_encode to rounding.

@@ -303,3 +303,40 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, size_t from, const float
         if (kept) kept += b.rows * b.width;
     }
 }
+
+/* ---- channels of a bias ---------------------------------------------------------------------------------------------- */
+
+/* s [rows][b->width] = the biases of a block. */
+static void weigh(const sq_kernels *k, const sq_head *h, const rows *b, sq_head_scratch *scratch)
+{
+    sq_relation n[2];
+    memset(scratch->s, 0, b->rows * b->width * sizeof *scratch->s);
+    for (size_t i = 0, count = relations_of(h, b, n); i < count; i++)
+        add_terms(k, h, b, &n[i], NULL, 0, NULL, n[i].bias, scratch->r, scratch->s);
+    shut(h, b, 0, scratch->s);
+}
+
+void sq_channel_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out, size_t ld_out, sq_head_scratch *scratch)
+{
+    for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
+        rows b = rows_at(h, i);
+        weigh(k, h, &b, scratch);
+        of_keys(k, h, &b, scratch->s, h->v, out + i * ld_out, ld_out);
+    }
+}
+
+void sq_channel_bwd(const sq_kernels *k, const sq_head *h, const float *dout, size_t ld_out, float *dv, sq_head_scratch *scratch)
+{
+    k->transpose(h->length, h->width, h->v, h->ld, scratch->vt, sq_round16(h->length));
+    for (size_t i = 0; i < h->length; i += SQ_ATTENTION_ROWS) {
+        rows b = rows_at(h, i);
+        const float *d_out = dout + i * ld_out;
+        sq_relation n[2];
+        weigh(k, h, &b, scratch);
+        to_keys(k, h, &b, scratch->s, d_out, ld_out, dv);
+        by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
+        shut(h, &b, 0, scratch->d);
+        for (size_t r = 0, count = relations_of(h, &b, n); r < count; r++)
+            terms_bwd(k, h, &b, &n[r], NULL, scratch->d, NULL, 0, scratch->r, NULL);
+    }
+}

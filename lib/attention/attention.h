@@ -51,4 +51,11 @@ void sq_head_row_take(sq_arena *arena, size_t most_seen, size_t columns, sq_head
  * out, dout and kept as of fwd; kept NULL: probabilities are redone. */
 void sq_head_bwd(const sq_kernels *kernels, const sq_head *head, size_t from, const float *out, const float *dout, size_t ld_out,
                  const float *kept, float *dq, float *dk, float *dv, sq_head_scratch *scratch);
+
+/* A channel of its own (FuXi, Ye et al. 2025): out[t] = sum_j bias_tj v_j over the keys that t sees, the biases those of the head's
+ * relation and timed, which have no keys and values here. q, k, pointwise and dropout do not count. */
+void sq_channel_fwd(const sq_kernels *kernels, const sq_head *head, size_t from, float *out, size_t ld_out, sq_head_scratch *scratch);
+/* dv and the biases' gradients are added to. */
+void sq_channel_bwd(const sq_kernels *kernels, const sq_head *head, const float *dout, size_t ld_out, float *dv,
+                    sq_head_scratch *scratch);
 #endif

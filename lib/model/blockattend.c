@@ -100,6 +100,25 @@ const sq_relation *sq_block_relation(const sq_block_pass *a, const sq_relations 
     return to;
 }
 
+/* Channels apart: the biases of a head's are their weights, one after the other behind the head's own, with a row of `wide` for all
+ * channels of all heads. */
+static size_t wide(const sq_block_pass *a) { return a->hp * (size_t)a->l->channels; }
+
+static size_t channels_of(sq_head *head, sq_head channels[2])
+{
+    size_t n = 0;
+    if (head->relation) channels[n++] = (sq_head){.relation = head->relation};
+    if (head->timed) channels[n++] = (sq_head){.timed = head->timed};
+    for (size_t i = 0; i < n; i++) {
+        const sq_relation *relation = channels[i].relation, *timed = channels[i].timed;
+        channels[i] = *head;
+        channels[i].relation = relation;
+        channels[i].timed = timed;
+    }
+    head->relation = head->timed = NULL;
+    return n;
+}
+
 /* What a head adds by distance and by time; grads: for the backward pass, or NULL. */
 static void relate(const sq_block_pass *a, const sq_relations *relations, int32_t sequence, int32_t head, float *grads,
                    sq_relation to[2], sq_head *h)
@@ -125,6 +144,14 @@ static const sq_relations *relations_of(const sq_block_pass *a)
 /* The first row that has a query. */
 static size_t first_query(const sq_block_pass *a, const sq_head *h, size_t from) { return a->newest ? h->length - 1 : from; }
 
+/* Leaves the head its own. */
+static void channels_fwd(const sq_block_pass *a, sq_head *head, size_t from, float *out)
+{
+    sq_head channels[2];
+    for (size_t c = 0, n = channels_of(head, channels); c < n; c++)
+        sq_channel_fwd(a->k, &channels[c], from, out + (c + 1) * a->hp, wide(a), &a->work->head);
+}
+
 void sq_block_attend(const sq_block_pass *a, size_t from)
 {
     float *kept = a->s->kept;
@@ -141,11 +168,12 @@ void sq_block_attend(const sq_block_pass *a, size_t from)
         size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
-            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            float *out = a->s->heads + (size_t)a->batch->starts[i] * wide(a) + (size_t)h * head.padded;
             sq_relation terms[2];
             head.gates = gates;
             relate(a, relations, i, h, NULL, terms, &head);
-            sq_head_fwd(a->k, &head, first_query(a, &head, from), a->s->heads + out, a->hp, floats ? kept : NULL, &a->work->head);
+            if (a->l->channels > 1) channels_fwd(a, &head, from, out);
+            sq_head_fwd(a->k, &head, first_query(a, &head, from), out, wide(a), floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
     }
@@ -170,13 +198,17 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
         size_t floats = kept ? sq_kept_floats(a->l, a->batch->starts[i + 1] - a->batch->starts[i]) : 0;
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
-            size_t out = (size_t)a->batch->starts[i] * a->hp + (size_t)h * head.padded;
+            size_t out = (size_t)a->batch->starts[i] * wide(a) + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
             sq_relation terms[2];
+            sq_head channels[2];
             head.gates = gates;
             relate(a, &a->work->relations, i, h, grads, terms, &head);
-            sq_head_bwd(a->k, &head, first_query(a, &head, 0), a->s->heads + out, a->work->dheads + out, a->hp, floats ? kept : NULL, dq,
-                        dq + a->hp, dq + 2 * a->hp, &a->work->head);
+            size_t apart = a->l->channels > 1 ? channels_of(&head, channels) : 0;
+            sq_head_bwd(a->k, &head, first_query(a, &head, 0), a->s->heads + out, a->work->dheads + out, wide(a), floats ? kept : NULL,
+                        dq, dq + a->hp, dq + 2 * a->hp, &a->work->head);
+            for (size_t c = 0; c < apart; c++)
+                sq_channel_bwd(a->k, &channels[c], a->work->dheads + out + (c + 1) * a->hp, wide(a), dq + 2 * a->hp, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
         }
         if (a->l->rp) content_gates_bwd(a, i, grads);
@@ -189,18 +221,17 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
 /* Where a layer has the heads side by side, or there is no output projection. */
 void sq_join_heads(const sq_block_pass *a, size_t row, size_t rows, const float *from, float *to)
 {
+    size_t dh = (size_t)a->l->dh, dhp = (size_t)a->l->dhp, heads = a->m / dh;
     for (size_t t = row; t < row + rows; t++) {
-        memset(to + t * a->ep, 0, a->ep * sizeof *to);
-        for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->ep + h * a->l->dh, from + t * a->hp + h * a->l->dhp, (size_t)a->l->dh * sizeof *to);
+        memset(to + t * a->mp, 0, a->mp * sizeof *to);
+        for (size_t h = 0; h < heads; h++) memcpy(to + t * a->mp + h * dh, from + (t * heads + h) * dhp, dh * sizeof *to);
     }
 }
 
 void sq_part_heads(const sq_block_pass *a, const float *from, float *to)
 {
-    for (size_t t = 0; t < a->n; t++) {
-        memset(to + t * a->hp, 0, a->hp * sizeof *to);
-        for (int32_t h = 0; h < a->l->heads; h++)
-            memcpy(to + t * a->hp + h * a->l->dhp, from + t * a->ep + h * a->l->dh, (size_t)a->l->dh * sizeof *to);
-    }
+    size_t dh = (size_t)a->l->dh, dhp = (size_t)a->l->dhp, heads = a->m / dh;
+    memset(to, 0, a->n * heads * dhp * sizeof *to);
+    for (size_t t = 0; t < a->n; t++)
+        for (size_t h = 0; h < heads; h++) memcpy(to + (t * heads + h) * dhp, from + t * a->mp + h * dh, dh * sizeof *to);
 }

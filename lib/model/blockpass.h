@@ -16,7 +16,7 @@ typedef struct sq_block_pass {
     sq_extension *extension; /* tokens that join a cached sequence; NULL: whole sequences */
     sq_saved *s;
     int32_t block, wiring, newest; /* newest: attention has one query for each sequence, its last row's */
-    size_t n, d, dp, hp, e, ep, f, fp;
+    size_t n, d, dp, hp, m, mp, f, fp;
     float *x, *next; /* input and output of the block */
 } sq_block_pass;
 
@@ -55,7 +55,7 @@ const sq_relation *sq_block_relation(const sq_block_pass *pass, const sq_relatio
                                      sq_relation *to);
 /* cachedattend.c: s->heads, rows `from` on, of a pass with an extension, whose queries and keys have been turned. */
 void sq_cached_attend(const sq_block_pass *pass, const sq_relations *relations, size_t from);
-/* Between [heads][dhp] and [e], rows ep apart: rows row .. row + rows - 1. */
+/* Between [channels][heads][dhp] and [m], rows mp apart: rows row .. row + rows - 1. */
 void sq_join_heads(const sq_block_pass *pass, size_t row, size_t rows, const float *from, float *to);
 void sq_part_heads(const sq_block_pass *pass, const float *from, float *to);
 

@@ -69,15 +69,15 @@ static int has_constants(const sq_layout *l) { return l->zeros > l->ones; }
 static void clear_constants(const sq_layout *l, float *w)
 {
     memset(w + l->ones, 0, (size_t)l->dp * sizeof *w);
-    memset(w + l->head_ones, 0, (size_t)(l->head_ones == l->ones ? l->dp : l->ep) * sizeof *w);
-    memset(w + l->zeros, 0, (size_t)(l->ep > l->dp ? l->ep : l->dp) * sizeof *w);
+    memset(w + l->head_ones, 0, (size_t)(l->head_ones == l->ones ? l->dp : l->mp) * sizeof *w);
+    memset(w + l->zeros, 0, (size_t)(l->mp > l->dp ? l->mp : l->dp) * sizeof *w);
 }
 
 static void derive_constants(const sq_layout *l, float *w)
 {
     clear_constants(l, w);
     for (int32_t i = 0; i < l->d; i++) w[l->ones + (size_t)i] = 1;
-    for (int32_t i = 0; i < l->e && l->head_ones != l->ones; i++) w[l->head_ones + (size_t)i] = 1;
+    for (int32_t i = 0; i < l->m && l->head_ones != l->ones; i++) w[l->head_ones + (size_t)i] = 1;
 }
 
 void sq_derive(const sq_kernels *k, const sq_layout *l, float *w)

@@ -29,15 +29,15 @@ static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
 }
 
 /* Row of what stands between the heads and a block's output: in HSTU's layer as wide as the heads. */
-static size_t mixed_width(const sq_layout *l) { return (size_t)(l->pointwise > 0 && l->ep > l->dp ? l->ep : l->dp); }
+static size_t mixed_width(const sq_layout *l) { return (size_t)(l->pointwise > 0 && l->mp > l->dp ? l->mp : l->dp); }
 
 static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, sq_saved *s)
 {
-    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp, ep = (size_t)l->ep;
+    size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp, mp = (size_t)l->mp;
     size_t mixed = mixed_width(l);
     s->norm1 = SQ_TAKE(arena, float, n * dp);
     s->qkv = SQ_TAKE(arena, float, n * 3 * hp);
-    s->heads = SQ_TAKE(arena, float, n * hp);
+    s->heads = SQ_TAKE(arena, float, n * hp * (size_t)l->channels);
     s->middle = SQ_TAKE(arena, float, n * mixed);
     s->norm2 = SQ_TAKE(arena, float, n * mixed);
     s->hidden = SQ_TAKE(arena, float, n * fp);
@@ -48,9 +48,13 @@ static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o,
         s->gated[i].z = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
         s->gated[i].branch = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
     }
-    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * ep) : NULL;
+    s->unit = l->pointwise > 0 ? SQ_TAKE(arena, float, n * mp) : NULL;
     s->units = l->pointwise > 0 ? SQ_TAKE(arena, float, n * 3 * hp) : NULL;
-    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * ep) : NULL;
+    s->product = l->pointwise > 0 ? SQ_TAKE(arena, float, n * mp) : NULL;
+    s->stream = l->pointwise > 0 && l->f ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->norm3 = l->pointwise > 0 && l->f ? SQ_TAKE(arena, float, n * dp) : NULL;
+    s->mean3 = l->pointwise > 0 && l->f ? SQ_TAKE(arena, float, n) : NULL;
+    s->rstd3 = l->pointwise > 0 && l->f ? SQ_TAKE(arena, float, n) : NULL;
     s->mean1 = SQ_TAKE(arena, float, n);
     s->rstd1 = SQ_TAKE(arena, float, n);
     s->mean2 = SQ_TAKE(arena, float, n);
@@ -115,7 +119,7 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->t1 = SQ_TAKE(arena, float, n * mixed_width(l));
         out->t2 = SQ_TAKE(arena, float, n * mixed_width(l));
         out->dqkv = SQ_TAKE(arena, float, n * 3 * hp);
-        out->dheads = SQ_TAKE(arena, float, n * hp);
+        out->dheads = SQ_TAKE(arena, float, n * hp * (size_t)l->channels);
         out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
         out->dbefore = o->activation == SQ_ACTIVATION_SWIGLU ? SQ_TAKE(arena, float, n * 2 * (size_t)l->fp) : NULL;
         out->dz = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
@@ -149,8 +153,8 @@ static at block_at(const sq_network *net, const sq_micro_batch *batch, sq_worksp
     a.d = (size_t)l->d;
     a.dp = (size_t)l->dp;
     a.hp = (size_t)l->hp;
-    a.e = (size_t)l->e;
-    a.ep = (size_t)l->ep;
+    a.m = (size_t)l->m;
+    a.mp = (size_t)l->mp;
     a.f = (size_t)l->f;
     a.fp = (size_t)l->fp;
     a.x = work->x[block];
@@ -313,23 +317,30 @@ void sq_network_extend(const sq_network *net, int32_t n, sq_extension *extension
 
 /* ---- transposed matrices ---------------------------------------------------------------------------------------- */
 
-static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_block_at *p, const float *w, float *to)
+static void transpose_ffn(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w, float *to)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, ep = (size_t)l->ep;
+    size_t dp = (size_t)l->dp, fp = (size_t)l->fp, inner = o->activation == SQ_ACTIVATION_SWIGLU ? 2 * fp : fp;
+    k->transpose(dp, inner, w + p->ffn_in, inner, to + p->ffn_in, dp);
+    k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
+}
+
+static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w, float *to)
+{
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, mp = (size_t)l->mp;
     k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-    k->transpose(dp, ep, w + p->unit, ep, to + p->unit, dp);
-    k->transpose(ep, dp, w + p->output, dp, to + p->output, ep);
+    k->transpose(dp, mp, w + p->unit, mp, to + p->unit, dp);
+    k->transpose(mp, dp, w + p->output, dp, to + p->output, mp);
+    if (l->f) transpose_ffn(k, l, o, p, w, to);
 }
 
 static void transpose_block(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w,
                             float *to)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, fp = (size_t)l->fp, inner = o->activation == SQ_ACTIVATION_SWIGLU ? 2 * fp : fp;
+    size_t dp = (size_t)l->dp, hp = (size_t)l->hp;
     if (!l->window) k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
     if (!l->window && o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
     if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
-    k->transpose(dp, inner, w + p->ffn_in, inner, to + p->ffn_in, dp);
-    k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
+    transpose_ffn(k, l, o, p, w, to);
     for (size_t i = 0; i < 2 && l->residual_gate; i++)
         k->transpose(dp, dp, w + p->residual_gate[i], dp, to + p->residual_gate[i], dp);
 }
@@ -338,7 +349,7 @@ void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_opti
 {
     for (int32_t b = 0; b < l->blocks; b++)
         if (l->pointwise > 0)
-            transpose_hstu(k, l, &l->block[b], w, to);
+            transpose_hstu(k, l, o, &l->block[b], w, to);
         else
             transpose_block(k, l, o, &l->block[b], w, to);
     if (l->transform) k->transpose((size_t)l->dp, (size_t)l->dp, w + l->head, (size_t)l->dp, to + l->head, (size_t)l->dp);

@@ -54,6 +54,7 @@ typedef struct sq_saved {
     float *norm1, *qkv, *heads, *middle, *norm2, *hidden, *before; /* before: input of GELU or SwiGLU */
     sq_gated gated[2];             /* with residual_gate: of attention and of the feed-forward layers */
     float *unit, *units, *product; /* HSTU: u and qkv before SiLU, and what the output layer gets */
+    float *stream, *norm3, *mean3, *rstd3; /* HSTU with feed-forward layers: what they are added to, and its norm */
     float *mean1, *rstd1, *mean2, *rstd2;
     float *kept; /* attention probabilities of short sequences */
     float *sides; /* content gates: [tokens][2 * rp] */

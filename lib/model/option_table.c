@@ -32,7 +32,11 @@ const sq_option sq_option_table[] = {
     CHOICE(M, activation, "relu", "relu|gelu|swiglu",
            "Activation of the feed-forward layer; swiglu gates it by a third layer, without biases."),
     CHOICE(M, attention, "softmax", "softmax|hstu",
-           "Softmax attention and feed-forward layers, or HSTU's layer: pointwise attention whose output is gated, without them."),
+           "Softmax attention and feed-forward layers, or HSTU's layer: pointwise attention whose output is gated, without them but "
+           "where activation = swiglu asks for one."),
+    CHOICE(M, channels, "mixed", "mixed|apart",
+           "With attention = hstu, whether the biases by distance and by time are added to the scores, or are the weights of channels of "
+           "their own beside that of the contents (FuXi)."),
     INTEGER(M, attention_span, "0", 0, 65536,
             "Attention sees at most so many of the latest events, itself included (mask = causal); 0 = all of the window. Its cost "
             "grows with max_length times the span, not with the square of max_length."),
@@ -368,6 +372,16 @@ static void hstu_time(sq_options *o)
     o->time = SQ_TIME_BIAS;
 }
 
+/* FuXi (Ye et al. 2025): HSTU's recipe with channels of their own for contents and distance (and for time, where time = bias) and gated
+ * feed-forward layers of four times the width. Its norms are HSTU's here. */
+static void fuxi(sq_options *o)
+{
+    hstu(o);
+    o->channels = SQ_CHANNELS_APART;
+    o->activation = SQ_ACTIVATION_SWIGLU;
+    o->ffn_dim = 200;
+}
+
 /* TiSASRec's published program (Li, Wang, McAuley 2020): SASRec's with positions and intervals in keys and values, a window of 50 and
  * intervals up to 256 units. Its dropout on the vectors of each pair is none here. */
 static void tisasrec(sq_options *o)
@@ -393,6 +407,7 @@ static const struct {
     {"esasrec", esasrec},
     {"hstu", hstu},
     {"hstu-time", hstu_time},
+    {"fuxi", fuxi},
     {"tisasrec", tisasrec},
 };
 #define PRESETS ((int32_t)(sizeof presets / sizeof *presets))

@@ -271,12 +271,25 @@ static int32_t check_time(const sq_options *o, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_channels(const sq_options *o, seqrec_error *error)
+{
+    if (o->channels == SQ_CHANNELS_MIXED) return SEQREC_OK;
+    SQ_CHECK(o->attention == SQ_ATTENTION_HSTU, error, SEQREC_E_ARGUMENT, "channels = apart needs attention = hstu");
+    SQ_CHECK((o->relative == SQ_RELATIVE_NONE || o->relative == SQ_RELATIVE_BIAS) && o->time != SQ_TIME_INTERVALS &&
+                 o->position != SQ_POSITION_REVERSED,
+             error, SEQREC_E_ARGUMENT, "channels = apart have the biases of relative = bias and time = bias as weights, no other terms");
+    SQ_CHECK(o->relative == SQ_RELATIVE_BIAS || o->time == SQ_TIME_BIAS, error, SEQREC_E_ARGUMENT,
+             "channels = apart needs relative = bias or time = bias: there is no channel but that of the contents");
+    return SEQREC_OK;
+}
+
 static int32_t check_blocks(const sq_options *o, seqrec_error *error)
 {
     SQ_CHECK(!o->residual_gate || o->wiring == SQ_WIRING_PRE_NORM, error, SEQREC_E_ARGUMENT,
              "residual_gate needs wiring = pre_norm: it reads the stream that no norm has changed");
     SQ_CHECK(o->attention == SQ_ATTENTION_HSTU || o->hstu_length == 0, error, SEQREC_E_ARGUMENT,
              "hstu_length = %lld needs attention = hstu", (long long)o->hstu_length);
+    SQ_TRY(check_channels(o, error));
     if (o->attention == SQ_ATTENTION_SOFTMAX) return SEQREC_OK;
     SQ_CHECK(o->wiring == SQ_WIRING_PRE_NORM && !o->residual_gate, error, SEQREC_E_ARGUMENT,
              "attention = hstu needs wiring = pre_norm without residual_gate: its layer has a norm in front and a gate of its own");
@@ -284,8 +297,10 @@ static int32_t check_blocks(const sq_options *o, seqrec_error *error)
              "gates multiply probabilities, which attention = hstu does not have");
     SQ_CHECK(o->dropout_attention < 0 && o->dropout_residual < 0, error, SEQREC_E_ARGUMENT,
              "dropout_attention and dropout_residual have no place in attention = hstu: dropout_ffn is that of its gated output");
-    SQ_CHECK(o->attention_output && o->ffn_dim == 0 && o->activation == SQ_ACTIVATION_RELU, error, SEQREC_E_ARGUMENT,
-             "attention_output, ffn_dim and activation are not those of attention = hstu, which has an output layer and no other");
+    SQ_CHECK(o->attention_output, error, SEQREC_E_ARGUMENT, "attention_output = false: attention = hstu has an output layer");
+    SQ_CHECK(o->activation == SQ_ACTIVATION_SWIGLU || (o->activation == SQ_ACTIVATION_RELU && o->ffn_dim == 0), error, SEQREC_E_ARGUMENT,
+             "ffn_dim and activation are not those of attention = hstu, which has no feed-forward layers, or with activation = swiglu "
+             "gated ones");
     return SEQREC_OK;
 }
 

@@ -6,6 +6,7 @@
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU, SQ_ACTIVATION_SWIGLU };
 enum { SQ_ATTENTION_SOFTMAX, SQ_ATTENTION_HSTU };
+enum { SQ_CHANNELS_MIXED, SQ_CHANNELS_APART };
 enum { SQ_MIXER_ATTENTION, SQ_MIXER_SPECTRAL };
 enum { SQ_MASK_CAUSAL, SQ_MASK_BIDIRECTIONAL };
 enum { SQ_HEAD_NONE, SQ_HEAD_TRANSFORM };
@@ -76,7 +77,7 @@ typedef struct sq_options {
     double init_std;
     int64_t user_embedding, user_dim;
     int64_t gates, gate_estimator, gate_rank;
-    int64_t attention, attention_span, hstu_length, norm_affine, residual_gate;
+    int64_t attention, attention_span, hstu_length, norm_affine, residual_gate, channels;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
     int64_t position_place, time, time_request, time_span, calendar;

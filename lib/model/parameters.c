@@ -250,19 +250,20 @@ static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
 }
 
 /* What a block of HSTU has besides q, k and v. */
-static void hstu(builder *b, sq_block_at *at)
+static void hstu(builder *b, const sq_options *o, sq_block_at *at)
 {
     const sq_layout *l = b->layout;
-    at->unit = reserve(b, (size_t)l->dp * (size_t)l->ep);
-    matrix(b, "unit.weight", l->d, l->e, &at->unit, (size_t)l->ep);
-    linear(b, "output", l->e, l->d, &at->output, &at->output_bias);
+    at->unit = reserve(b, (size_t)l->dp * (size_t)l->mp);
+    matrix(b, "unit.weight", l->d, l->m, &at->unit, (size_t)l->mp);
+    linear(b, "output", l->m, l->d, &at->output, &at->output_bias);
+    if (l->f) feed_forward(b, o, at);
 }
 
 static void block(builder *b, const sq_options *o, sq_block_at *at)
 {
     if (b->layout->pointwise > 0) {
         query_key_value(b, o, at);
-        hstu(b, at);
+        hstu(b, o, at);
         relative_terms(b, o, at);
         return;
     }
@@ -292,10 +293,14 @@ static void widths(sq_layout *l, const sq_options *o)
     l->heads = (int32_t)o->heads;
     l->dh = (int32_t)sq_options_head_dim(o);
     l->e = l->heads * l->dh;
-    l->ep = round16(l->e);
     l->dhp = round16(l->dh);
     l->hp = l->heads * l->dhp;
+    l->channels = 1;
+    if (o->channels == SQ_CHANNELS_APART) l->channels += (o->relative == SQ_RELATIVE_BIAS) + (o->time == SQ_TIME_BIAS);
+    l->m = l->channels * l->e;
+    l->mp = round16(l->m);
     l->f = o->ffn_dim ? (int32_t)o->ffn_dim : l->d;
+    if (o->attention == SQ_ATTENTION_HSTU && o->activation != SQ_ACTIVATION_SWIGLU) l->f = 0;
     l->fp = round16(l->f);
     l->blocks = (int32_t)o->blocks;
     l->length = (int32_t)o->max_length;
@@ -360,8 +365,8 @@ static void build(sq_layout *l, const sq_options *o)
     builder b = {l, -1};
     if (!o->norm_affine || l->pointwise > 0) {
         l->ones = l->head_ones = reserve(&b, (size_t)l->dp);
-        l->zeros = reserve(&b, (size_t)(l->ep > l->dp ? l->ep : l->dp));
-        if (l->e != l->d) l->head_ones = reserve(&b, (size_t)l->ep);
+        l->zeros = reserve(&b, (size_t)(l->mp > l->dp ? l->mp : l->dp));
+        if (l->m != l->d) l->head_ones = reserve(&b, (size_t)l->mp);
     }
     shared_terms(&b);
     if (sq_options_input_positions(o)) l->position = table(&b, "position.weight", l->length);

@@ -48,7 +48,9 @@ typedef struct sq_layout {
     int32_t ud, up;          /* a user's vector */
     int32_t heads, dh, dhp;  /* head width */
     int32_t hp;              /* heads * dhp: width of q, k and v */
-    int32_t e, ep;           /* heads * dh: the heads side by side; d, but with a head_dim */
+    int32_t e;               /* heads * dh: the heads side by side; d, but with a head_dim */
+    int32_t channels;        /* what each head has: 1, or one more for each bias with channels = apart */
+    int32_t m, mp;           /* channels * e: all of it side by side */
     int32_t f, fp;           /* feed-forward width */
     int32_t blocks, length;  /* max_length */
     int32_t lp;              /* gates = position: row of gates, else 0 */

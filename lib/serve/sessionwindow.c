@@ -6,7 +6,7 @@ int32_t sq_session_rule(const seqrec_model *model)
     const sq_options *o = &model->options;
     const sq_layout *l = &model->layout;
     if (l->timed == SQ_TIME_INTERVALS || (l->dated && o->user_embedding == SQ_USER_PREFIX)) return SEQREC_SESSION_RECOMPUTES;
-    if (l->placed || l->bidirectional || l->window || o->gates != SQ_GATES_NONE || o->position == SQ_POSITION_END)
+    if (l->channels > 1 || l->placed || l->bidirectional || l->window || o->gates != SQ_GATES_NONE || o->position == SQ_POSITION_END)
         return SEQREC_SESSION_RECOMPUTES;
     if (o->position == SQ_POSITION_START || o->user_embedding == SQ_USER_PREFIX) return SEQREC_SESSION_HALVES;
     return SEQREC_SESSION_SLIDES;

@@ -19,6 +19,7 @@ arm() { # ARM
         sse-pt) echo "--preset sse-pt --epochs 400" ;;
         sasrec-50) echo "--preset sasrec --set max_length=50 --set heads=2" ;;
         rec-denoiser) echo "--preset rec-denoiser" ;;
+        hstu|fuxi) echo "--preset $1" ;;
         softmax) echo "--preset sasrec-sampled-softmax" ;;
         spectral) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --set mixer=spectral" ;;
         softmax-post) echo "--preset sasrec-sampled-softmax --set wiring=post_norm" ;;
@@ -80,6 +81,8 @@ if [ "$mode" != table ]; then
         unit softmax "" E4 "$seed"
         unit known-predicted softmax E4 "$seed"
         unit known-surprising softmax E4 "$seed"
+        unit hstu "" E4 "$seed"
+        unit fuxi hstu E4 "$seed"
         unit softmax-post "" E4 "$seed"
         unit spectral softmax-post E4 "$seed"
     done

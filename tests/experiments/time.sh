@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests: what the time between events is worth, on ml-100k, whose ratings have seconds. HSTU with and without its bias by time, which
-# looks back from the next event or from the event itself, or with a calendar at its input, and TiSASRec with and without its intervals; three seeds each. A model
+# looks back from the next event or from the event itself, with a calendar at its input, and as a channel of its own (FuXi, compared with hstu-time); and TiSASRec with and without its intervals; three seeds each. A model
 # that looks back from the request is evaluated knowing the target's time, as the published program has it, and without. Every arm is
 # compared, user by user, with the arm without time of its seed, whose model is kept in $WORK/reference and trained again where it is
 # missing; and once more with events at the same instant as a set. Each unit appends one
@@ -20,6 +20,7 @@ arm() { # ARM
     case $1 in
         hstu) echo "--preset hstu" ;;
         hstu-time) echo "--preset hstu-time" ;;
+        fuxi-time) echo "--preset fuxi --set time=bias" ;;
         hstu-calendar) echo "--preset hstu --set calendar=true" ;;
         hstu-time-own) echo "--preset hstu-time --set time_request=false" ;;
         tisasrec) echo "--preset tisasrec" ;;
@@ -80,6 +81,7 @@ if [ "$mode" != table ]; then
         unit hstu-time hstu $seed
         unit hstu-time-own hstu $seed
         unit hstu-calendar hstu $seed
+        unit fuxi-time hstu-time $seed
         unit tisasrec-untimed "" $seed
         unit tisasrec tisasrec-untimed $seed
     done

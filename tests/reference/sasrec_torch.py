@@ -51,6 +51,7 @@ class Options:
     time: str = "none"  # or "bias" (HSTU), "intervals" (TiSASRec)
     time_request: bool = True  # a bias looks back from the next event, not from the event itself
     time_span: int = 256
+    channels: str = "mixed"  # or "apart": biases weigh values by themselves (FuXi)
     calendar: bool = False  # vectors of hour, weekday and month (UTC) at the input
     mixer: str = "attention"  # or "spectral": a learned filter for each channel in the place of attention
     spectral_window: int = 0  # events it covers; 0: max_length
@@ -256,8 +257,10 @@ class Attention(nn.Module):
         logits = query @ key.transpose(1, 2)
         if pairs:
             logits = logits + torch.einsum("hid,hijd->hij", query, pairs[0])
-        logits = logits / (1 if o.attention == "hstu" else math.sqrt(width)) + self.relation.bias(self, n)
-        logits = logits + self.relation.by_time(self, around)
+        biases = [self.relation.bias(self, n), self.relation.by_time(self, around)]
+        logits = logits / (1 if o.attention == "hstu" else math.sqrt(width))
+        if o.channels == "mixed":
+            logits = logits + biases[0] + biases[1]
         pairs_of = torch.ones(n, n, dtype=torch.bool)
         unseen = pairs_of.triu(1 if o.mask == "causal" else n) | pairs_of.tril(-(o.attention_span or n))
         if o.attention == "hstu":
@@ -267,22 +270,35 @@ class Attention(nn.Module):
         mixed = weights @ value
         if pairs:
             mixed = mixed + torch.einsum("hij,hijd->hid", weights, pairs[1])
-        return mixed.transpose(0, 1).reshape(n, o.mixed_width())
+        channels = [mixed]
+        if o.channels == "apart":
+            there = [o.relative == "bias", o.time == "bias"]
+            channels += [torch.zeros(n, n).add(bias).masked_fill(unseen, 0) @ value for bias, has in zip(biases, there) if has]
+        return torch.cat([c.transpose(0, 1).reshape(n, o.mixed_width()) for c in channels], dim=1)
 
 
 class HSTUBlock(Attention):
-    """Zhai et al. 2024: [U, V, Q, K] = silu(norm(x) W), output of U * norm(attention); norms have no parameters."""
+    """Zhai et al. 2024: [U, V, Q, K] = silu(norm(x) W), output of U * norm(attention); norms have no parameters. With channels apart
+    and gated layers behind it: FuXi."""
 
     def __init__(self, options):
         dim = options.width()
         super().__init__(options, dim)
-        self.unit, self.output = nn.Linear(dim, options.mixed_width(), bias=False), nn.Linear(options.mixed_width(), dim)
+        channels = 1 if options.channels == "mixed" else 1 + (options.relative == "bias") + (options.time == "bias")
+        wide, inner = channels * options.mixed_width(), options.ffn_dim or dim
+        self.unit, self.output = nn.Linear(dim, wide, bias=False), nn.Linear(wide, dim)
+        if options.activation == "swiglu":
+            self.ffn_gate, self.ffn_in, self.ffn_out = (nn.Linear(a, b, bias=False) for a, b in ((dim, inner), (dim, inner), (inner, dim)))
 
     def forward(self, x, around=None):
         def plain(z):
             return nn.functional.layer_norm(z, z.shape[1:], eps=self.options.norm_eps)
         y = plain(x)
-        return x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, around)))
+        x = x + self.output(nn.functional.silu(self.unit(y)) * plain(self.mixed(y, y, around)))
+        if self.options.activation != "swiglu":
+            return x
+        y = plain(x)
+        return x + self.ffn_out(nn.functional.silu(self.ffn_gate(y)) * self.ffn_in(y))
 
 
 class Block(Attention):

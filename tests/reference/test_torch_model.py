@@ -34,7 +34,8 @@ NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "head_dim": "head_d
          "relative_clip": "relative_clip", "relative_buckets": "relative_buckets", "relative_distance": "relative_distance",
          "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim",
          "mixer": "mixer", "spectral_window": "spectral_window", "position_place": "position_place", "time": "time",
-         "time_request": "time_request", "time_span": "time_span", "calendar": "calendar"}
+         "time_request": "time_request", "time_span": "time_span", "calendar": "calendar",
+         "channels": "channels"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
     ("sasrec", {}),
@@ -66,6 +67,8 @@ VARIANTS = [
     ("sasrec", {"dim": 24, "time": "intervals", "time_span": 9, "relative": "shaw", "relative_clip": 12, "position": "start"}),
     ("bert4rec", {"time": "bias", "max_length": 30}),
     ("sasrec-softmax", {"calendar": True, "dim": 24}),
+    ("hstu-time", {"channels": "apart", "activation": "swiglu", "ffn_dim": 40, "dim": 24, "heads": 3, "max_length": 30}),
+    ("hstu", {"channels": "apart", "dim": 20, "heads": 2, "relative_clip": 7}),
     ("bert4rec", {"calendar": True, "time": "bias", "max_length": 30}),
     ("sasrec", {"dim": 24, "heads": 2, "head_dim": 9, "time": "intervals", "time_span": 30, "position_place": "attention",
                 "attention_span": 10}),

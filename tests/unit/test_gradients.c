@@ -359,7 +359,7 @@ typedef struct wiring {
     int64_t gates;
     double jacobian;
     int64_t relative, clip, position;
-    int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters, 4: the newest states alone, 5: with gated residuals */
+    int64_t block; /* 1: HSTU, 2: gated residuals, SwiGLU, 3: norms without parameters, 4: the newest states alone, 5: with gated residuals, 6: HSTU with channels apart, 7: and gated layers */
     int64_t window; /* of a spectral filter */
     int64_t span;   /* of attention */
     int64_t head_dim;
@@ -386,11 +386,13 @@ static void open_network(problem *p)
     o.gates = w->gates;
     o.gate_estimator = SQ_GATES_BY_HARD_CONCRETE;
     o.gate_jacobian = w->jacobian;
-    if (w->block == 1) {
-        o.attention = SQ_ATTENTION_HSTU;
+    if (w->block == 1 || w->block == 6) {
         o.activation = SQ_ACTIVATION_RELU;
         o.ffn_dim = 0;
     }
+    if (w->block == 1 || w->block >= 6) o.attention = SQ_ATTENTION_HSTU;
+    if (w->block >= 6) o.channels = SQ_CHANNELS_APART;
+    if (w->block == 7) o.activation = SQ_ACTIVATION_SWIGLU;
     o.residual_gate = w->block == 2 || w->block == 5;
     if (o.residual_gate) o.activation = SQ_ACTIVATION_SWIGLU;
     o.norm_affine = w->block != 3;
@@ -401,7 +403,7 @@ static void open_network(problem *p)
     o.position = w->position;
     o.mask = w->mask;
     o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
-    if (w->block >= 4) o.objective = SQ_OBJECTIVE_PREFIX;
+    if (w->block == 4 || w->block == 5) o.objective = SQ_OBJECTIVE_PREFIX;
     o.embedding_norm = w->embedding_norm;
     o.final_norm = !w->without_final_norm;
     o.head = w->head;
@@ -710,6 +712,11 @@ static const wiring time_bias = {SQ_WIRING_POST_NORM, 3, 1, TIMED(CAUSAL, SQ_REL
                     time_span = {SQ_WIRING_POST_NORM, 2, 1, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 5, SQ_POSITION_START, 0, 0, 11, 20, 3},
                     calendar = {SQ_WIRING_POST_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 4)},
                     calendar_both = {SQ_WIRING_PRE_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4},
+                    channels = {SQ_WIRING_PRE_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 6, 1)},
+                    channels_both = {SQ_WIRING_PRE_NORM, 3, 1, TIMED(BOTH, SQ_RELATIVE_BIAS, 6, 0)},
+                    fuxi = {SQ_WIRING_PRE_NORM, 1, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 7, 1)},
+                    fuxi_span = {SQ_WIRING_PRE_NORM, 2, 1, SPAN(SQ_RELATIVE_BIAS, SQ_POSITION_START, 7, 9)},
+                    hstu_layers = {SQ_WIRING_PRE_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_NONE, 7, 1)},
                     time_hstu = {SQ_WIRING_PRE_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 1, 1)},
                     intervals = {SQ_WIRING_ORIGINAL, 2, 0, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 3)},
                     intervals_both = {SQ_WIRING_POST_NORM, 1, 1, TIMED(BOTH, SQ_RELATIVE_SHAW, 0, 2)};
@@ -843,6 +850,11 @@ static const struct pair {
      close_network, 0},
     NETWORK("newest states, post-norm network", newest_post),
     NETWORK("newest states, Shaw", newest_shaw),
+    NETWORK("HSTU, channels apart", channels),
+    NETWORK("HSTU, channels apart, both ways", channels_both),
+    NETWORK("FuXi", fuxi),
+    NETWORK("FuXi, span", fuxi_span),
+    NETWORK("FuXi by time alone", hstu_layers),
     NETWORK("network with a calendar", calendar),
     NETWORK("network with a calendar, both ways", calendar_both),
     NETWORK("newest states, original network, reversed positions", newest_original),

@@ -5,7 +5,7 @@ typedef struct shape {
     int64_t wiring, dim, heads, attention_output, activation, mask;
     int64_t bert; /* norm on the embedding, residual dropout, a head and no final norm */
     int64_t relative, clip, position;
-    int64_t block; /* 1: HSTU, 2: gated residuals */
+    int64_t block; /* 1: HSTU, 2: gated residuals, 3: FuXi */
     int64_t window; /* of a spectral filter */
     int64_t span;   /* of attention */
     int64_t head_dim;
@@ -57,6 +57,9 @@ static const shape shapes[] = {
     {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_NONE, 0, 0, 1, 0, 0, 7, 0},
     {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 1, 0, 0, 0, 1},
     {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 1, 0, 0, 0, 0, 0, 0, 0, 1},
+    {SQ_WIRING_PRE_NORM, 50, 5, 1, SQ_ACTIVATION_SWIGLU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 3, 0, 0, 0, 1},
+    {SQ_WIRING_PRE_NORM, 34, 1, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, SQ_RELATIVE_BIAS, 9, 0, 3, 0, 0, 0, 0},
+    {SQ_WIRING_PRE_NORM, 34, 2, 1, SQ_ACTIVATION_SWIGLU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, 0, 3, 0, 20, 0, 0},
     {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 0, 3},
     {SQ_WIRING_POST_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, SQ_POSITION_START, 0, 0, 0, 0, 2},
     {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 1, 0, 12, 0, 1},
@@ -75,7 +78,8 @@ static sq_options options_of(const shape *h)
     o.attention_output = h->attention_output;
     o.activation = h->activation;
     small_time(&o, h->time);
-    if (h->block == 1) o.attention = SQ_ATTENTION_HSTU;
+    if (h->block == 1 || h->block == 3) o.attention = SQ_ATTENTION_HSTU;
+    if (h->block == 3) o.channels = SQ_CHANNELS_APART;
     o.residual_gate = h->block == 2;
     o.relative = h->relative;
     o.relative_clip = h->clip;

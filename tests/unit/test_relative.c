@@ -435,6 +435,10 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     small_refused("attention=hstu wiring=pre_norm gates=position", "which attention = hstu does not have");
     small_refused("attention=hstu wiring=pre_norm dropout_residual=0.1", "dropout_ffn is that of its gated output");
     small_refused("attention=hstu wiring=pre_norm activation=gelu", "are not those of attention = hstu");
+    small_refused("attention=hstu wiring=pre_norm ffn_dim=70", "are not those of attention = hstu");
+    small_refused("channels=apart", "needs attention = hstu");
+    small_refused("channels=apart attention=hstu wiring=pre_norm", "there is no channel but that of the contents");
+    small_refused("channels=apart attention=hstu wiring=pre_norm relative=shaw", "no other terms");
     small_refused("position=reversed embedding_norm=true", "not with embedding_norm");
     small_refused("hstu_length=5", "needs attention = hstu");
     small_refused("attention_output=false heads=3 head_dim=20", "heads = 3 times head_dim = 20 is not dim = 50");
