@@ -50,9 +50,11 @@ void sq_rows_release(const sq_memory *memory, sq_rows *rows)
     sq_free(memory, rows);
 }
 
-static void release_slots(const sq_memory *memory, sq_slots *slots)
+void sq_slots_release(const sq_memory *memory, sq_slots *slots)
 {
-    if (slots && atomic_fetch_sub_explicit(&slots->references, 1, memory_order_acq_rel) == 1) sq_free(memory, slots);
+    if (!slots || atomic_fetch_sub_explicit(&slots->references, 1, memory_order_acq_rel) != 1) return;
+    sq_free(memory, slots->stamps);
+    sq_free(memory, slots);
 }
 
 int32_t sq_catalogue_create(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
@@ -96,7 +98,7 @@ void sq_catalogue_release(sq_catalogue *catalogue)
     seqrec_context *context = catalogue->context;
     const sq_memory *memory = &context->memory;
     for (int32_t i = 0; i < catalogue->chunks; i++) {
-        release_slots(memory, catalogue->slots[i]);
+        sq_slots_release(memory, catalogue->slots[i]);
         sq_rows_release(memory, catalogue->rows[i]);
         if (catalogue->coarse) sq_coarse_release(memory, catalogue->coarse[i]);
     }

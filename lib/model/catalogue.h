@@ -8,15 +8,21 @@
 
 #define SQ_CHUNK_ROWS 1024 /* slot = chunk * SQ_CHUNK_ROWS + row */
 
-/* Who lives in the slots of one chunk. */
+/* Who lives in the slots of one chunk. A stamp is the catalogue version that last put or updated a row from outside training; most
+ * chunks are filled once and have one for all of their rows. */
 typedef struct sq_slots {
     _Atomic int32_t references;
     int32_t live_count;
+    uint64_t stamp;   /* of all rows, where stamps is NULL */
+    uint64_t *stamps; /* [SQ_CHUNK_ROWS], or NULL */
     int64_t id[SQ_CHUNK_ROWS];
     int32_t generation[SQ_CHUNK_ROWS]; /* rises each time the slot gets a new item */
-    uint64_t stamp[SQ_CHUNK_ROWS];     /* catalogue version that last put or updated the row from outside training */
     uint8_t live[SQ_CHUNK_ROWS];
 } sq_slots;
+
+static inline uint64_t sq_slots_stamp(const sq_slots *slots, int32_t row) { return slots->stamps ? slots->stamps[row] : slots->stamp; }
+/* Gives up one reference; NULL is left out. */
+void sq_slots_release(const sq_memory *memory, sq_slots *slots);
 
 /* The vectors of one chunk: [SQ_CHUNK_ROWS][stride] floats, zero where no item lives and in the padding of each row. */
 typedef struct sq_rows {

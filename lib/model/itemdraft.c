@@ -34,7 +34,7 @@ static int32_t split_shards(const sq_catalogue *base, sq_catalogue *made, int64_
     const sq_memory *memory = &made->context->memory;
     int64_t mean = total >> made->shard_bits;
     for (size_t i = 0; i < (size_t)1 << made->shard_bits; i++) {
-        made->shards[i] = sq_shard_create(memory, mean + mean / 8 + 4);
+        made->shards[i] = sq_shard_create(memory, mean + mean / 16 + 4);
         if (!made->shards[i]) return 0;
     }
     for (size_t i = 0; i < (size_t)1 << base->shard_bits; i++) {
@@ -96,24 +96,32 @@ int32_t sq_draft_begin(sq_draft *draft, const sq_catalogue *base, int32_t chunks
     return SEQREC_OK;
 }
 
+/* Slots that somebody had may get rows of another version than theirs. */
 static sq_slots *copy_slots(const sq_memory *memory, const sq_slots *like)
 {
-    if (!like) return sq_alloc_zero(memory, 1, sizeof(sq_slots));
     sq_slots *slots = sq_alloc(memory, 1, sizeof *slots);
+    uint64_t *stamps = slots ? sq_alloc(memory, SQ_CHUNK_ROWS, sizeof *stamps) : NULL;
+    if (!stamps) {
+        sq_free(memory, slots);
+        return NULL;
+    }
     size_t head = offsetof(sq_slots, live_count); /* the count of references is not part of the copy */
-    if (slots) memcpy((char *)slots + head, (const char *)like + head, sizeof *slots - head);
+    memcpy((char *)slots + head, (const char *)like + head, sizeof *slots - head);
+    for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) stamps[row] = sq_slots_stamp(like, row);
+    slots->stamps = stamps;
     return slots;
 }
 
-static int32_t own_slots(const sq_memory *memory, sq_slots **at)
+static int32_t own_slots(const sq_memory *memory, uint64_t version, sq_slots **at)
 {
     sq_slots *old = *at;
     if (old && atomic_load_explicit(&old->references, memory_order_acquire) == 1) return 1;
-    sq_slots *own = copy_slots(memory, old);
+    sq_slots *own = old ? copy_slots(memory, old) : sq_alloc_zero(memory, 1, sizeof *own);
     if (!own) return 0;
+    if (!old) own->stamp = version;
     atomic_init(&own->references, 1);
     *at = own;
-    if (old && atomic_fetch_sub_explicit(&old->references, 1, memory_order_acq_rel) == 1) sq_free(memory, old);
+    sq_slots_release(memory, old);
     return 1;
 }
 
@@ -139,7 +147,7 @@ int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
 {
     const sq_memory *memory = memory_of(draft);
     sq_catalogue *made = draft->made;
-    if (!own_slots(memory, &made->slots[chunk]) || !own_rows(memory, made, &made->rows[chunk])) {
+    if (!own_slots(memory, made->version, &made->slots[chunk]) || !own_rows(memory, made, &made->rows[chunk])) {
         return no_memory(draft->made->kind->name, error);
     }
     if (made->coarse) drop_copy(memory, &made->coarse[chunk]);
@@ -148,7 +156,7 @@ int32_t sq_draft_own_chunk(sq_draft *draft, int32_t chunk, seqrec_error *error)
 
 int32_t sq_draft_own_slots(sq_draft *draft, int32_t chunk, seqrec_error *error)
 {
-    return own_slots(memory_of(draft), &draft->made->slots[chunk]) ? SEQREC_OK : no_memory(draft->made->kind->name, error);
+    return own_slots(memory_of(draft), draft->made->version, &draft->made->slots[chunk]) ? SEQREC_OK : no_memory(draft->made->kind->name, error);
 }
 
 int32_t sq_draft_store(sq_draft *draft, const sq_stored *stored, seqrec_error *error)

@@ -44,7 +44,7 @@ static void enter(sq_catalogue *made, int64_t id, int32_t slot, int32_t generati
     int32_t row = slot % SQ_CHUNK_ROWS;
     slots->id[row] = id;
     slots->generation[row] = generation;
-    slots->stamp[row] = made->version;
+    if (slots->stamps) slots->stamps[row] = made->version;
     slots->live[row] = 1;
     slots->live_count++;
     made->count++;
@@ -142,7 +142,7 @@ static int32_t update_all(sq_draft *draft, const int64_t *ids, int64_t n, const 
     for (int64_t i = 0; i < n; i++) {
         int32_t slot = sq_catalogue_find(made, ids[i]);
         SQ_TRY(sq_draft_own_chunk(draft, slot / SQ_CHUNK_ROWS, error));
-        uint64_t *stamp = &made->slots[slot / SQ_CHUNK_ROWS]->stamp[slot % SQ_CHUNK_ROWS];
+        uint64_t *stamp = &made->slots[slot / SQ_CHUNK_ROWS]->stamps[slot % SQ_CHUNK_ROWS]; /* the slots are a copy */
         if (*stamp == made->version) return twice(made->kind->name, ids[i], error);
         *stamp = made->version;
         SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, sq_catalogue_row(made, slot), SEQREC_E_ARGUMENT,

@@ -63,7 +63,7 @@ static int32_t is_unchanged(const sq_catalogue *table, int32_t slot, int64_t id,
 {
     const sq_slots *slots = table->slots[slot / SQ_CHUNK_ROWS];
     const int32_t row = slot % SQ_CHUNK_ROWS;
-    return slots->live[row] && slots->id[row] == id && slots->stamp[row] <= since;
+    return slots->live[row] && slots->id[row] == id && sq_slots_stamp(slots, row) <= since;
 }
 
 static int32_t has_its_items(sq_session_cache *cache, const sq_session_view *v)

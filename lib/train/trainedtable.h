@@ -40,7 +40,7 @@ void sq_trained_free(sq_trained *table);
 /* Whether another item or vector came to row r of a chunk between a and b. */
 static inline int sq_row_changed(const sq_slots *a, const sq_slots *b, int32_t r)
 {
-    return a->live[r] != b->live[r] || a->generation[r] != b->generation[r] || a->stamp[r] != b->stamp[r];
+    return a->live[r] != b->live[r] || a->generation[r] != b->generation[r] || sq_slots_stamp(a, r) != sq_slots_stamp(b, r);
 }
 /* Rows of `from` under the membership of `next`, which came later: where rows changed since, those of `next`. */
 int32_t sq_trained_merge(const sq_catalogue *from, const sq_catalogue *next, sq_catalogue **out, seqrec_error *error);

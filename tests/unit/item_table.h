@@ -66,7 +66,7 @@ static inline int32_t generation_of(const sq_catalogue *table, int32_t slot)
 
 static inline uint64_t stamp_of(const sq_catalogue *table, int32_t slot)
 {
-    return table->slots[slot / SQ_CHUNK_ROWS]->stamp[slot % SQ_CHUNK_ROWS];
+    return sq_slots_stamp(table->slots[slot / SQ_CHUNK_ROWS], slot % SQ_CHUNK_ROWS);
 }
 
 static inline int32_t row_is_zero(const sq_catalogue *table, int32_t slot, int32_t from, int32_t to)
@@ -91,7 +91,7 @@ static inline const char *table_fault(const sq_catalogue *table)
             if (!slots->live[row]) continue;
             if (sq_catalogue_find(table, slots->id[row]) != slot) return "an item is not found where it lives";
             if (slots->generation[row] < 1) return "an item has no generation";
-            if (slots->stamp[row] > table->version) return "a stamp is ahead of the version";
+            if (sq_slots_stamp(slots, row) > table->version) return "a stamp is ahead of the version";
             for (int32_t i = 0; i < table->tables; i++) {
                 int32_t end = (i + 1) * table->padded;
                 if (!row_is_zero(table, slot, end - table->padded + table->dim, end)) return "padding is not zero";
