@@ -476,6 +476,25 @@ enum {
     SEQREC_DECODE_SAMPLE = 2  /**< `width` paths whose items are drawn */
 };
 
+/** What may not come next in one path, asked of the host (seqrec_decode.mask). The fields from `deny` on are the answer; on entry they
+ * are zero, which bars nothing. */
+typedef struct seqrec_decode_mask {
+    size_t struct_size;
+    int64_t path;         /**< number among the paths of this step, from 0 */
+    int64_t step;         /**< items of the path so far */
+    const int64_t *items; /**< [step] these, oldest first; for this call only */
+    const int64_t *deny;  /**< [deny_count] ids that may not come next, in any order, or NULL; those the model lacks bar nothing. Read
+                               before the function is called again */
+    int64_t deny_count;
+    const uint64_t *bits; /**< NULL, or marks as in seqrec_filter: only marked items may come next. Read until the function is called for
+                               the next step or the decode returns, so that paths may share them and nothing is copied */
+    int64_t bits_first, bits_count;
+} seqrec_decode_mask;
+
+/** Runs on the thread that called the decode, before each step, once for each path in order; a return other than 0 ends the decode
+ * (E_CANCELLED). It must not use the session. */
+typedef int32_t (*seqrec_mask_fn)(void *context, seqrec_decode_mask *mask);
+
 /** How a session is gone on with. Zero the struct and set struct_size; zero means the value in brackets. */
 typedef struct seqrec_decode {
     size_t struct_size;
@@ -490,16 +509,21 @@ typedef struct seqrec_decode {
                              is asked [0] */
     double top_p;       /**< sample: draw from the nucleus of a step only, the smallest set of best items whose probabilities reach
                              this sum (Holtzman et al. 2020), among the top_k where both are given: above 0, at most 1 [1: all] */
+    seqrec_mask_fn mask; /**< NULL, or the host's rule for every place of every path, on top of the filter: e.g. no more than two items
+                              of a kind in a path */
+    void *mask_context;
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
- * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) leaves, and unless
- * decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then. items [width][steps]: *found paths (fewer than width where there are no more), of a
- * beam by falling probability, of drawn ones in the order of their numbers; log_probabilities [width] or NULL: of each whole path.
+ * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) and decode->mask leave, and
+ * unless decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then.
+ * items [width][steps]: *found paths (fewer than width where there are no more), of a beam by falling probability, of drawn ones in the
+ * order of their numbers; log_probabilities [width] or NULL: of each whole path.
  * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
  * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.
- * E_ARGUMENT: the filter leaves fewer items than a path needs. Nothing is appended. Rule S. */
+ * E_ARGUMENT: the filter leaves fewer items than a path needs, or the mask leaves a drawn path, or all paths of a beam, none (a beam
+ * drops paths that cannot go on). On failure nothing is written. Nothing is appended. Rule S. */
 SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
                                          int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
 /** How probable a given way on is: log_probabilities [n], natural logarithms, of items [n <= 4,096], each as the next item behind the

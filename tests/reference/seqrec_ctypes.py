@@ -139,10 +139,18 @@ class SessionInfo(Sized):
                 ("event_bytes", c_size_t)]
 
 
+class DecodeMask(Sized):
+    _fields_ = [("struct_size", c_size_t), ("path", c_int64), ("step", c_int64), ("items", I64P), ("deny", I64P),
+                ("deny_count", c_int64), ("bits", POINTER(c_uint64)), ("bits_first", c_int64), ("bits_count", c_int64)]
+
+
+MASK = CFUNCTYPE(c_int32, c_void_p, POINTER(DecodeMask))
+
+
 class Decode(Sized):
     _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
                 ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
-                ("interval", c_int64), ("top_p", c_double)]
+                ("interval", c_int64), ("top_p", c_double), ("mask", MASK), ("mask_context", c_void_p)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------

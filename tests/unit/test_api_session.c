@@ -104,6 +104,39 @@ START_TEST(bad_arguments_name_the_value_and_the_rule)
 }
 END_TEST
 
+/* Answers with what the host of a test put into a mask. */
+static int32_t answer_with(void *context, seqrec_decode_mask *mask)
+{
+    const int64_t path = mask->path, step = mask->step;
+    *mask = *(const seqrec_decode_mask *)context;
+    mask->path = path;
+    mask->step = step;
+    return 0;
+}
+
+START_TEST(bad_masks_name_the_value_and_the_rule)
+{
+    int64_t items[4] = {-3}, found = -3;
+    seqrec_decode_mask mask = {.struct_size = sizeof mask, .deny_count = 2};
+    const seqrec_decode how = {.struct_size = sizeof how, .steps = 2, .mask = answer_with, .mask_context = &mask};
+    expect_usable();
+    REFUSED(SEQREC_E_ARGUMENT, "the mask of path 0 in step 1 denies 2 items and lists none",
+            seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    mask.deny = history;
+    mask.deny_count = -2;
+    REFUSED(SEQREC_E_ARGUMENT, "denies -2 items", seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    mask = (seqrec_decode_mask){.bits_count = 64};
+    REFUSED(SEQREC_E_ARGUMENT, "has 64 bits and points at none",
+            seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    mask.bits_count = -1;
+    REFUSED(SEQREC_E_ARGUMENT, "has -1 bits", seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    ck_assert(items[0] == -3 && found == -3);
+    mask = (seqrec_decode_mask){0};
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    expect_usable();
+}
+END_TEST
+
 START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
 {
     int64_t items[8], found = -3;
@@ -354,7 +387,14 @@ END_TEST
 
 static int32_t fresh_read(int32_t which)
 {
-    const seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_SAMPLE, .steps = 3, .width = 2, .top_k = 5};
+    seqrec_decode_mask mask = {.struct_size = sizeof mask, .deny = history, .deny_count = 4};
+    const seqrec_decode how = {.struct_size = sizeof how,
+                               .method = SEQREC_DECODE_SAMPLE,
+                               .steps = 3,
+                               .width = 2,
+                               .top_k = 5,
+                               .mask = answer_with,
+                               .mask_context = &mask};
     int64_t items[6], found;
     float out[12];
     double shares[4];
@@ -447,6 +487,7 @@ int main(void)
     tcase_add_checked_fixture(tests, open_all, close_all);
     tcase_add_test(tests, bad_arguments_name_the_value_and_the_rule);
     tcase_add_test(tests, bad_ways_of_decoding_name_the_value_and_the_rule);
+    tcase_add_test(tests, bad_masks_name_the_value_and_the_rule);
     tcase_add_test(tests, bad_paths_to_follow_name_the_value_and_the_rule);
     tcase_add_test(tests, filters_that_leave_nothing_are_refused);
     tcase_add_test(tests, unknown_events_wait_for_their_item);

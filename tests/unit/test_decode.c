@@ -402,6 +402,178 @@ START_TEST(filters_hold_in_every_step_and_items_come_once)
 }
 END_TEST
 
+/* ---- functions of the host ---------------------------------------------------------------------------------------- */
+
+/* No item of the last one's kind (modulo 3) may come next, none below 10, and what is asked is what is in the path. */
+typedef struct kinds {
+    int64_t asked, fails_at, next_step, next_path;
+    int64_t deny[2 * ITEMS + 1];
+    uint64_t bits[2];
+} kinds;
+
+static int barred_by_kind(int64_t item, int64_t last) { return item < 10 || (last >= 0 && item % 3 == last % 3); }
+
+static int32_t bar_kinds(void *context, seqrec_decode_mask *m)
+{
+    kinds *k = context;
+    ck_assert_uint_ge(m->struct_size, sizeof *m);
+    ck_assert(m->deny == NULL && m->deny_count == 0 && m->bits == NULL && m->bits_first == 0 && m->bits_count == 0);
+    if (m->step != k->next_step) k->next_path = 0;
+    ck_assert(m->step == k->next_step || m->step == k->next_step + 1);
+    ck_assert_int_eq(m->path, k->next_path++);
+    k->next_step = m->step;
+    if (++k->asked == k->fails_at) return 7;
+    for (int64_t h = 1; h < m->step; h++) ck_assert(!barred_by_kind(m->items[h], m->items[h - 1]));
+    if (m->step > 0) { /* one list for all paths, in no order, with repeats and an item that the model does not have */
+        for (int64_t i = ITEMS - 1; i >= 0; i--)
+            if (i % 3 == m->items[m->step - 1] % 3) k->deny[m->deny_count++] = i;
+        for (int64_t i = m->deny_count - 1; i >= 0; i -= 2) k->deny[m->deny_count++] = k->deny[i];
+        k->deny[m->deny_count++] = 12345;
+        m->deny = k->deny;
+    }
+    m->bits = k->bits;
+    m->bits_first = 10;
+    m->bits_count = ITEMS - 10;
+    m->path = m->step = -5; /* the host's copy */
+    return 0;
+}
+
+static kinds all_kinds(void) { return (kinds){.bits = {UINT64_MAX, UINT64_MAX}}; }
+
+/* As walk, by the rule above. */
+static double walk_by_kinds(seqrec_sessions *pool, seqrec_session *session, const int64_t *path, int64_t steps, double temperature, int32_t best)
+{
+    seqrec_session *copy = copy_of(pool, session);
+    double total = 0, out[ITEMS];
+    for (int64_t h = 0; h < steps; h++) {
+        uint8_t barred[ITEMS] = {0};
+        for (int64_t i = 0; i < ITEMS; i++) barred[i] = (uint8_t)barred_by_kind(i, h > 0 ? path[h - 1] : -1);
+        for (int64_t e = 0; e < h; e++) barred[path[e]] = 1;
+        ck_assert(!barred[path[h]]);
+        outlook_of(copy, barred, ITEMS, temperature, out);
+        total += out[path[h]];
+        for (int64_t i = 0; best && i < ITEMS; i++) ck_assert_double_ge(out[path[h]] + 1e-4, out[i]);
+        append(copy, path + h, 1);
+    }
+    seqrec_session_release(copy);
+    return total;
+}
+
+START_TEST(the_hosts_mask_bars_items_of_each_place)
+{
+    static const char *const settings[] = {"position=none relative=t5", "position=start", "position=end"};
+    small_model s = open_model(settings[_i], NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[7 * STEPS], found;
+    double logs[7];
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 8);
+    for (int32_t method = 0; method <= SEQREC_DECODE_SAMPLE + 2; method++) { /* two more: of the best, of nuclei */
+        kinds k = all_kinds();
+        seqrec_decode how = how_of(method > SEQREC_DECODE_SAMPLE ? SEQREC_DECODE_SAMPLE : method, method == 0 ? 1 : 7, STEPS);
+        how.mask = bar_kinds;
+        how.mask_context = &k;
+        how.temperature = 1.5;
+        how.top_k = method == SEQREC_DECODE_SAMPLE + 1 ? 5 : 0;
+        how.top_p = method == SEQREC_DECODE_SAMPLE + 2 ? 0.5 : 0;
+        good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+        ck_assert_int_eq(found, how.width);
+        ck_assert_int_eq(k.asked, method == SEQREC_DECODE_BEAM ? 1 + 7 * (STEPS - 1) : found * STEPS);
+        for (int64_t i = 0; i < found; i++) {
+            const double alone = walk_by_kinds(pool, session, paths + i * STEPS, STEPS, 1.5, method == 0);
+            if (how.top_k == 0 && how.top_p == 0)
+                ck_assert_double_eq_tol(logs[i], alone, 1e-4);
+            else
+                ck_assert_double_gt(logs[i], alone);
+        }
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* A mask that says of every path what the filter says gives its bits. */
+static int32_t bar_as_filter(void *context, seqrec_decode_mask *m)
+{
+    const seqrec_filter *filter = context;
+    m->deny = filter->deny;
+    m->deny_count = filter->deny_count;
+    return 0;
+}
+
+START_TEST(a_mask_that_says_what_the_filter_says_gives_the_same_bits)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[2][9 * STEPS], found;
+    double logs[2][9];
+    fill_items(items);
+    seqrec_filter filter = {.struct_size = sizeof filter, .deny = items, .deny_count = 20};
+    seqrec_session *session = session_of(pool, items, 8);
+    for (int32_t method = SEQREC_DECODE_BEAM; method <= SEQREC_DECODE_SAMPLE; method++) {
+        seqrec_decode how = how_of(method, 9, STEPS);
+        good(seqrec_session_decode(session, &how, &filter, paths[0], logs[0], &found, &failure));
+        how.mask = bar_as_filter;
+        how.mask_context = &filter;
+        good(seqrec_session_decode(session, &how, NULL, paths[1], logs[1], &found, &failure));
+        ck_assert_mem_eq(paths[0], paths[1], sizeof paths[0]);
+        ck_assert_mem_eq(logs[0], logs[1], sizeof logs[0]);
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* Bars all items behind an odd one, or everything where context says so. */
+static int32_t bar_behind_odd(void *context, seqrec_decode_mask *m)
+{
+    static const uint64_t none[] = {0, 0};
+    if (*(const int32_t *)context || (m->step > 0 && m->items[m->step - 1] % 2 == 1)) {
+        m->bits = none;
+        m->bits_count = ITEMS;
+    }
+    return 0;
+}
+
+START_TEST(paths_that_a_mask_leaves_nothing_end_a_draw_and_leave_a_beam)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[9 * STEPS] = {-7}, found = -7;
+    double logs[9];
+    int32_t all = 0;
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 8);
+    seqrec_decode how = how_of(SEQREC_DECODE_SAMPLE, 9, STEPS);
+    how.mask = bar_behind_odd;
+    how.mask_context = &all;
+    ck_assert_int_eq(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(failure.message, "the mask leaves path "));
+    all = 1;
+    how.method = SEQREC_DECODE_BEAM;
+    ck_assert_int_eq(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(failure.message, "the mask leaves no path an item in step 1"));
+    kinds k = all_kinds();
+    k.fails_at = 12;
+    how.mask = bar_kinds;
+    how.mask_context = &k;
+    ck_assert_int_eq(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure), SEQREC_E_CANCELLED);
+    ck_assert_ptr_nonnull(strstr(failure.message, "the mask of path 1 in step 3 answered 7"));
+    ck_assert(found == -7 && paths[0] == -7);
+    all = 0;
+    how.mask = bar_behind_odd;
+    how.mask_context = &all;
+    good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+    for (int64_t i = 0; i < found; i++)
+        for (int64_t h = 0; h + 1 < STEPS; h++) ck_assert_int_eq(paths[i * STEPS + h] % 2, 0);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("decode");
@@ -414,6 +586,9 @@ int main(void)
     tcase_add_test(tests, items_of_all_chunks_are_drawn_by_their_probabilities);
     tcase_add_test(tests, drawn_paths_depend_on_seed_and_number_alone);
     tcase_add_test(tests, filters_hold_in_every_step_and_items_come_once);
+    tcase_add_loop_test(tests, the_hosts_mask_bars_items_of_each_place, 0, 3);
+    tcase_add_test(tests, a_mask_that_says_what_the_filter_says_gives_the_same_bits);
+    tcase_add_test(tests, paths_that_a_mask_leaves_nothing_end_a_draw_and_leave_a_beam);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

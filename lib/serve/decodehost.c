@@ -1,0 +1,56 @@
+/* serve: what the host is asked while paths are found. */
+#include <inttypes.h>
+#include <string.h>
+#include "serve/decoding.h"
+#include "serve/slotlist.h"
+
+/* The items of a path so far, to c->ids. */
+static void list_items(const sq_decoding *c, const sq_path *p)
+{
+    for (int64_t h = 0; h < c->step; h++) c->ids[h] = sq_decoding_id(c, p->slots[h]);
+}
+
+static int32_t check_answer(const seqrec_decode_mask *m, seqrec_error *error)
+{
+    SQ_CHECK(m->deny_count >= 0 && (m->deny != NULL || m->deny_count == 0), error, SEQREC_E_ARGUMENT,
+             "the mask of path %" PRId64 " in step %" PRId64 " denies %" PRId64 " items%s", m->path, m->step + 1, m->deny_count,
+             m->deny == NULL ? " and lists none" : "");
+    SQ_CHECK(m->bits_count >= 0 && (m->bits != NULL || m->bits_count == 0), error, SEQREC_E_ARGUMENT,
+             "the mask of path %" PRId64 " in step %" PRId64 " has %" PRId64 " bits%s", m->path, m->step + 1, m->bits_count,
+             m->bits == NULL ? " and points at none" : "");
+    return SEQREC_OK;
+}
+
+/* Ids that the model does not have bar nothing. */
+static int32_t keep_answer(sq_decoding *c, const seqrec_decode_mask *m, int64_t first, int64_t *next, seqrec_error *error)
+{
+    const sq_memory *memory = &c->view->model->context->memory;
+    int64_t n = 0;
+    SQ_TRY(check_answer(m, error));
+    SQ_TRY(sq_grow(memory, (void **)&c->banned, &c->banned_room, (size_t)first, (size_t)(first + m->deny_count), sizeof *c->banned,
+                   error));
+    for (int64_t i = 0; i < m->deny_count; i++) {
+        const int32_t slot = sq_catalogue_find(c->request.snapshot->catalogue, m->deny[i]);
+        if (slot >= 0) c->banned[first + n++] = slot;
+    }
+    n = n > 0 ? sq_slots_tidy(c->banned + first, n) : 0;
+    c->bans[m->path] = (sq_ban){first, n, m->bits, m->bits_first, m->bits_count};
+    *next = first + n;
+    return SEQREC_OK;
+}
+
+int32_t sq_decoding_ask(sq_decoding *c, seqrec_error *error)
+{
+    int64_t listed = 0;
+    for (int64_t i = 0; i < c->count && c->bans != NULL; i++) {
+        seqrec_decode_mask m = {.struct_size = sizeof m, .path = i, .step = c->step, .items = c->ids};
+        list_items(c, &c->now[i]);
+        const int32_t answer = c->how->mask(c->how->mask_context, &m);
+        SQ_CHECK(answer == 0, error, SEQREC_E_CANCELLED, "the mask of path %" PRId64 " in step %" PRId64 " answered %d", i, c->step + 1,
+                 (int)answer);
+        m.path = i; /* what the host may have written over */
+        m.step = c->step;
+        SQ_TRY(keep_answer(c, &m, listed, &listed, error));
+    }
+    return SEQREC_OK;
+}

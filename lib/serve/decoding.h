@@ -1,0 +1,98 @@
+/* serve: the parts of a decode. Each step looks at what may follow every path, chooses which paths go on, and takes these a token
+ * further. */
+#ifndef SQ_DECODING_H
+#define SQ_DECODING_H
+#include "serve/decode.h"
+#include "serve/recommend.h"
+#include "serve/sessionpass.h"
+#include "serve/topheap.h"
+
+typedef struct sq_path {
+    float *user;     /* [padded length of an item's vector] */
+    int32_t *slots;  /* [steps] */
+    int32_t *tokens; /* [steps] of its items, in the store */
+    double *shares;  /* [steps] log probabilities of its items; NULL unless somebody asks for them */
+    double log_probability;
+} sq_path;
+
+/* What one step says of one path: a softmax over the items that may follow, of scores / temperature. */
+typedef struct sq_prospect {
+    double largest, sum; /* sum of exp(score - largest) */
+    double log_sum;      /* of exp(score), when the step is over */
+    sq_topk best;
+    int32_t drawn; /* slot */
+    double drawn_score;
+    int64_t open; /* items that nobody bars, where the host's function has been asked */
+} sq_prospect;
+
+/* What the host's function bars from the next place of a path. */
+typedef struct sq_ban {
+    int64_t first, count; /* of the list of slots of all paths; rising, each once */
+    const uint64_t *bits; /* NULL, or as in seqrec_filter; the host's */
+    int64_t bits_first, bits_count;
+} sq_ban;
+
+typedef struct sq_decoding {
+    sq_request request;
+    const sq_session_view *view;
+    const sq_session_cache *cache;
+    const seqrec_decode *how;
+    const seqrec_filter *filter;
+    const int64_t *given; /* [steps] ids of the one path there is, or NULL: paths are to be found */
+    int32_t *followed;    /* [steps] their slots */
+    int32_t kept;     /* best items of a path that a step looks at */
+    int64_t eligible; /* items that may follow the session */
+    int64_t group;    /* paths of a task */
+    int64_t step, count;
+    uint8_t *allowed; /* [chunks][SQ_CHUNK_ROWS] */
+    float *whole;     /* [threads][most_group][chunks][SQ_CHUNK_ROWS] where nuclei are drawn from */
+    int32_t *listed;  /* of an allow or deny list */
+    sq_path *now, *next;    /* [width] */
+    sq_prospect *prospects; /* [width] */
+    int32_t *heads;         /* [width] of each path's best items, the one to take next */
+    const int32_t **trails; /* [width] */
+    float *floats;          /* users of both, then the scores of the heaps, then the store */
+    int32_t *ints;          /* slots and tokens of both, then the slots of the heaps */
+    double *doubles;        /* shares of both */
+    sq_ban *bans;           /* [width], or NULL: no function of the host */
+    int64_t *ids;           /* [steps] of a path, for the host */
+    int32_t *banned;        /* slots of all bans; a block */
+    size_t banned_room;
+    sq_branches branches;
+    sq_token_cache behind; /* the session's tokens */
+    sq_desk rows, windows; /* taken as they are needed */
+} sq_decoding;
+
+static inline int32_t sq_decoding_draws(const sq_decoding *c) { return c->how->method == SEQREC_DECODE_SAMPLE; }
+
+/* Whether a step looks at the scores of all items at once. */
+static inline int32_t sq_decoding_keeps_scores(const sq_decoding *c)
+{
+    return sq_decoding_draws(c) && c->kept == 0 && c->how->top_p < 1;
+}
+
+static inline size_t sq_decoding_slots(const sq_decoding *c)
+{
+    return (size_t)c->request.snapshot->catalogue->chunks * SQ_CHUNK_ROWS;
+}
+
+static inline int64_t sq_decoding_id(const sq_decoding *c, int32_t slot)
+{
+    return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+}
+
+/* decodelook.c: most paths of a task. */
+int64_t sq_decoding_most_group(const sq_decoding *c);
+/* What a step draws of a path with. */
+uint64_t sq_decoding_key(const sq_decoding *c, int64_t rollout);
+/* The item at share `unit` of `sum`, the sum of weights[n]. */
+int32_t sq_decoding_pick(const float *weights, int32_t n, double sum, double unit);
+/* The prospects of all paths, by the threads of the pool. */
+void sq_decoding_look(sq_decoding *c);
+
+/* decodechoose.c: the paths that go on, to c->next; how many they are, 0: no path can. */
+int64_t sq_decoding_choose(sq_decoding *c);
+
+/* decodehost.c: asks the host's function what is barred from the next place of each path. */
+int32_t sq_decoding_ask(sq_decoding *c, seqrec_error *error);
+#endif
