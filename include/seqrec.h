@@ -495,6 +495,19 @@ typedef struct seqrec_decode_mask {
  * (E_CANCELLED). It must not use the session. */
 typedef int32_t (*seqrec_mask_fn)(void *context, seqrec_decode_mask *mask);
 
+/** An item that a decode has settled on while it goes on (seqrec_decode.told). */
+typedef struct seqrec_decoded {
+    size_t struct_size;
+    int64_t path; /**< number of the path; -1: all paths of a beam have it */
+    int64_t step; /**< its place in the path, from 0 */
+    int64_t item;
+    double log_probability; /**< natural logarithm, of the item behind those before it; a path's is the sum over its items */
+} seqrec_decoded;
+
+/** Runs on the thread that called the decode; a return other than 0 ends it in good order, with what is found so far. It must not use
+ * the session. */
+typedef int32_t (*seqrec_decoded_fn)(void *context, const seqrec_decoded *item);
+
 /** How a session is gone on with. Zero the struct and set struct_size; zero means the value in brackets. */
 typedef struct seqrec_decode {
     size_t struct_size;
@@ -512,6 +525,13 @@ typedef struct seqrec_decode {
     seqrec_mask_fn mask; /**< NULL, or the host's rule for every place of every path, on top of the filter: e.g. no more than two items
                               of a kind in a path */
     void *mask_context;
+    seqrec_decoded_fn told; /**< NULL, or told of items as soon as they are settled, before the pass that takes them in: greedy and
+                                 drawn paths of each step, path by path. A beam may drop any of its paths until the end, so what is
+                                 settled is only what all its paths begin with: told when that grows, as path -1, often late and never
+                                 all of it unless width is 1. Items told in a decode that fails after all were never found */
+    void *told_context;
+    int64_t *done; /**< out, may be NULL: items of each path that was found: steps, or fewer when `told` ended the decode; then all
+                        paths have those of the step at hand, also those not told any more, and what is behind in items stays */
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before

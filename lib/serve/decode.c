@@ -15,7 +15,7 @@ static int32_t joins(const sq_decoding *c, int64_t n)
 }
 
 /* Whether somebody asks how probable the items of a path are one by one. */
-static int32_t keeps_shares(const sq_decoding *c) { return c->given != NULL; }
+static int32_t keeps_shares(const sq_decoding *c) { return c->given != NULL || c->how->told != NULL; }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -179,7 +179,9 @@ static int32_t step(sq_decoding *c, seqrec_error *error)
     c->now = c->next;
     c->next = old;
     c->count = made;
-    if (c->step + 1 == c->how->steps) return SEQREC_OK;
+    c->done = c->step + 1;
+    c->stopped = sq_decoding_tell(c);
+    if (c->stopped || c->done == c->how->steps) return SEQREC_OK;
     if (joins(c, c->cache->known + c->step + 1))
         take_rows(c);
     else
@@ -199,17 +201,18 @@ static int32_t all_steps(sq_decoding *c, seqrec_error *error)
     SQ_TRY(take_desks(c, error));
     c->count = sq_decoding_draws(c) ? c->how->width : 1;
     for (int64_t i = 0; i < c->count; i++) memcpy(c->now[i].user, c->cache->at, width_of(c) * sizeof(float));
-    for (c->step = 0; c->step < c->how->steps; c->step++) SQ_TRY(step(c, error));
+    for (c->step = 0; c->step < c->how->steps && !c->stopped; c->step++) SQ_TRY(step(c, error));
     return SEQREC_OK;
 }
 
 static void deliver(const sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found)
 {
     for (int64_t i = 0; i < c->count; i++) {
-        for (int64_t h = 0; h < c->how->steps; h++) items[i * c->how->steps + h] = sq_decoding_id(c, c->now[i].slots[h]);
+        for (int64_t h = 0; h < c->done; h++) items[i * c->how->steps + h] = sq_decoding_id(c, c->now[i].slots[h]);
         if (log_probabilities != NULL) log_probabilities[i] = c->now[i].log_probability;
     }
     *found = c->count;
+    if (c->how->done != NULL) *c->how->done = c->done;
 }
 
 static int32_t most_kept(const sq_decoding *c)

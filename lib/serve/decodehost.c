@@ -1,4 +1,4 @@
-/* serve: what the host is asked while paths are found. */
+/* serve: what the host is asked and told while paths are found. */
 #include <inttypes.h>
 #include <string.h>
 #include "serve/decoding.h"
@@ -53,4 +53,34 @@ int32_t sq_decoding_ask(sq_decoding *c, seqrec_error *error)
         SQ_TRY(keep_answer(c, &m, listed, &listed, error));
     }
     return SEQREC_OK;
+}
+
+static int32_t tell_of(const sq_decoding *c, int64_t path, int64_t step)
+{
+    const sq_path *p = &c->now[path < 0 ? 0 : path];
+    const seqrec_decoded d = {.struct_size = sizeof d,
+                              .path = path,
+                              .step = step,
+                              .item = sq_decoding_id(c, p->slots[step]),
+                              .log_probability = p->shares[step]};
+    return c->how->told(c->how->told_context, &d) != 0;
+}
+
+/* Whether all paths have the same item at a place, the same ones in front of it given. */
+static int32_t agree(const sq_decoding *c, int64_t step)
+{
+    for (int64_t i = 1; i < c->count; i++)
+        if (c->now[i].slots[step] != c->now[0].slots[step]) return 0;
+    return 1;
+}
+
+int32_t sq_decoding_tell(sq_decoding *c)
+{
+    int32_t stop = 0;
+    if (c->how->told == NULL) return 0;
+    if (c->how->method == SEQREC_DECODE_BEAM)
+        for (; !stop && c->settled < c->done && agree(c, c->settled); c->settled++) stop = tell_of(c, -1, c->settled);
+    else
+        for (int64_t i = 0; !stop && i < c->count; i++) stop = tell_of(c, i, c->step);
+    return stop;
 }

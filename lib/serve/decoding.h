@@ -44,6 +44,9 @@ typedef struct sq_decoding {
     int64_t eligible; /* items that may follow the session */
     int64_t group;    /* paths of a task */
     int64_t step, count;
+    int64_t done;    /* items of a path so far */
+    int64_t settled; /* of these, what the host was told of all paths of a beam */
+    int32_t stopped; /* 1: the host has enough */
     uint8_t *allowed; /* [chunks][SQ_CHUNK_ROWS] */
     float *whole;     /* [threads][most_group][chunks][SQ_CHUNK_ROWS] where nuclei are drawn from */
     int32_t *listed;  /* of an allow or deny list */
@@ -95,4 +98,6 @@ int64_t sq_decoding_choose(sq_decoding *c);
 
 /* decodehost.c: asks the host's function what is barred from the next place of each path. */
 int32_t sq_decoding_ask(sq_decoding *c, seqrec_error *error);
+/* Tells the host what the step that is over has settled; 1: it wants no more. */
+int32_t sq_decoding_tell(sq_decoding *c);
 #endif

@@ -147,10 +147,19 @@ class DecodeMask(Sized):
 MASK = CFUNCTYPE(c_int32, c_void_p, POINTER(DecodeMask))
 
 
+class Decoded(Sized):
+    _fields_ = [("struct_size", c_size_t), ("path", c_int64), ("step", c_int64), ("item", c_int64),
+                ("log_probability", c_double)]
+
+
+TOLD = CFUNCTYPE(c_int32, c_void_p, POINTER(Decoded))
+
+
 class Decode(Sized):
     _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
                 ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
-                ("interval", c_int64), ("top_p", c_double), ("mask", MASK), ("mask_context", c_void_p)]
+                ("interval", c_int64), ("top_p", c_double), ("mask", MASK), ("mask_context", c_void_p),
+                ("told", TOLD), ("told_context", c_void_p), ("done", I64P)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------

@@ -574,6 +574,124 @@ START_TEST(paths_that_a_mask_leaves_nothing_end_a_draw_and_leave_a_beam)
 }
 END_TEST
 
+/* What was told, and after how many items it is enough. */
+typedef struct story {
+    int64_t count, enough;
+    seqrec_decoded items[8 * STEPS];
+} story;
+
+static int32_t listen(void *context, const seqrec_decoded *item)
+{
+    story *t = context;
+    ck_assert_uint_ge(item->struct_size, sizeof *item);
+    ck_assert_int_lt(t->count, 8 * STEPS);
+    t->items[t->count++] = *item;
+    return t->count == t->enough ? -3 : 0;
+}
+
+/* Greedy and drawn paths: every item, step by step; the log probabilities add up to those of the paths. Ended after any item, all paths
+ * have those of that step, which are the ones of a decode of as many steps. */
+START_TEST(items_are_told_as_they_are_settled)
+{
+    static const char *const settings[] = {"position=none relative=t5", "position=start", "position=end"};
+    small_model s = open_model(settings[_i], NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], alone[5 * STEPS], paths[5 * STEPS], found, done = -1;
+    double alone_logs[5], logs[5];
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 8);
+    for (int32_t method = 0; method <= SEQREC_DECODE_SAMPLE; method += SEQREC_DECODE_SAMPLE) {
+        const int64_t width = method == 0 ? 1 : 5;
+        seqrec_decode how = how_of(method, width, STEPS);
+        how.temperature = 2;
+        good(seqrec_session_decode(session, &how, NULL, alone, alone_logs, &found, &failure));
+        for (int64_t enough = 0; enough <= width * STEPS; enough++) {
+            story t = {.enough = enough};
+            double sums[5] = {0};
+            seqrec_decode told = how;
+            told.told = listen;
+            told.told_context = &t;
+            told.done = &done;
+            for (int64_t i = 0; i < width * STEPS; i++) paths[i] = -9;
+            good(seqrec_session_decode(session, &told, NULL, paths, logs, &found, &failure));
+            ck_assert_int_eq(t.count, enough == 0 ? width * STEPS : enough);
+            ck_assert_int_eq(done, enough == 0 ? STEPS : (enough + width - 1) / width);
+            ck_assert_int_eq(found, width);
+            for (int64_t n = 0; n < t.count; n++) {
+                ck_assert(t.items[n].path == n % width && t.items[n].step == n / width);
+                ck_assert_int_eq(t.items[n].item, alone[n % width * STEPS + n / width]);
+                sums[n % width] += t.items[n].log_probability;
+            }
+            for (int64_t i = 0; i < width; i++)
+                for (int64_t h = 0; h < STEPS; h++)
+                    ck_assert_int_eq(paths[i * STEPS + h], h < done ? alone[i * STEPS + h] : -9);
+            for (int64_t i = 0; t.count == width * done && i < width; i++) ck_assert_double_eq_tol(sums[i], logs[i], 1e-9);
+            if (done == STEPS) ck_assert_mem_eq(logs, alone_logs, (size_t)width * sizeof *logs);
+        }
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* How many items all of n paths begin with. */
+static int64_t common_of(const int64_t *paths, int64_t n, int64_t steps)
+{
+    for (int64_t h = 0; h < steps; h++)
+        for (int64_t i = 1; i < n; i++)
+            if (paths[i * STEPS + h] != paths[h]) return h;
+    return steps;
+}
+
+/* What a beam has told by step t is what the paths of a beam of t steps have in common, or of any shorter one. */
+START_TEST(a_beam_tells_what_all_its_paths_begin_with)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[4 * STEPS], found, done = 0, early = 0;
+    double logs[4], shares[STEPS];
+    fill_items(items);
+    for (int64_t n = 1; n < 24; n++) {
+        seqrec_session *session = session_of(pool, items, n);
+        for (int64_t width = 1; width <= 4; width++) {
+            int64_t told_by[STEPS + 1] = {0};
+            for (int64_t steps = 1; steps <= STEPS; steps++) {
+                story t = {0};
+                seqrec_decode how = how_of(SEQREC_DECODE_BEAM, width, steps);
+                how.temperature = 0.3;
+                how.told = listen;
+                how.told_context = &t;
+                good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+                for (int64_t i = found - 1; i > 0; i--) memmove(paths + i * STEPS, paths + i * steps, (size_t)steps * sizeof *paths);
+                const int64_t common = common_of(paths, found, steps);
+                told_by[steps] = common > told_by[steps - 1] ? common : told_by[steps - 1];
+                ck_assert_int_eq(t.count, told_by[steps]);
+                ck_assert_int_eq(t.count, common);
+                ck_assert(width > 1 || t.count == steps);
+                for (int64_t h = 0; h < t.count; h++)
+                    ck_assert(t.items[h].path == -1 && t.items[h].step == h && t.items[h].item == paths[h]);
+                how.temperature = 1; /* follow's */
+                t = (story){.enough = 2};
+                how.done = &done;
+                good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+                if (t.count == 2 && done < steps) early++;
+                good(seqrec_session_follow(session, paths, done, 0, shares, &failure));
+                how.repeats = 1;
+                t = (story){0};
+                good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+                good(seqrec_session_follow(session, paths, steps, 0, shares, &failure));
+                for (int64_t h = 0; h < t.count; h++) ck_assert_double_eq_tol(t.items[h].log_probability, shares[h], 1e-6);
+            }
+        }
+        seqrec_session_release(session);
+    }
+    ck_assert_int_gt(early, 0);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("decode");
@@ -589,6 +707,8 @@ int main(void)
     tcase_add_loop_test(tests, the_hosts_mask_bars_items_of_each_place, 0, 3);
     tcase_add_test(tests, a_mask_that_says_what_the_filter_says_gives_the_same_bits);
     tcase_add_test(tests, paths_that_a_mask_leaves_nothing_end_a_draw_and_leave_a_beam);
+    tcase_add_loop_test(tests, items_are_told_as_they_are_settled, 0, 3);
+    tcase_add_test(tests, a_beam_tells_what_all_its_paths_begin_with);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
