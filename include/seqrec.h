@@ -532,13 +532,20 @@ typedef struct seqrec_decode {
     void *told_context;
     int64_t *done; /**< out, may be NULL: items of each path that was found: steps, or fewer when `told` ended the decode; then all
                         paths have those of the step at hand, also those not told any more, and what is behind in items stays */
+    int64_t groups;   /**< beam: diverse beam search (Vijayakumar et al. 2018, "Diverse Beam Search for Improved Description of Complex
+                           Scenes", Hamming diversity): so many beams of width / groups paths each, which choose one after another in
+                           each step; width is a multiple [1: one beam] */
+    double diversity; /**< beam of several groups: an item loses this much of its log probability for each earlier group that chose it
+                           in the step at hand, once a group (the paper counts the group's paths: the same where each has one). It weighs
+                           in that choice alone; log probabilities of paths are the model's. 0 .. 1e6 [0: groups find the same] */
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
  * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) and decode->mask leave, and
  * unless decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then.
- * items [width][steps]: *found paths (fewer than width where there are no more), of a beam by falling probability, of drawn ones in the
- * order of their numbers; log_probabilities [width] or NULL: of each whole path.
+ * items [width][steps]: *found paths (fewer than width where there are no more), of a beam by falling probability (of all its groups
+ * together; two groups may have found the same path), of drawn ones in the order of their numbers; log_probabilities [width] or NULL:
+ * of each whole path.
  * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
  * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.

@@ -36,6 +36,9 @@ static int parse(decode_run *run, int argc, char **argv)
         {"steps", ARGUMENT_COUNT, &run->how.steps, "N", "items of a path", 1, MOST},
         {"method", ARGUMENT_TEXT, &run->method, "NAME", "greedy, beam or sample (default: greedy)", 0, 0},
         {"width", ARGUMENT_COUNT, &run->how.width, "W", "paths of beam and sample (default: 10)", 1, MOST},
+        {"groups", ARGUMENT_COUNT, &run->how.groups, "G", "beam: so many beams of W / G paths each (default: 1)", 1, MOST},
+        {"diversity", ARGUMENT_REAL, &run->how.diversity, "D",
+         "beam: what an item loses for each earlier group that chose it in a step (default: 0)", 0, 1e6},
         {"temperature", ARGUMENT_REAL, &run->how.temperature, "T", "divides the scores (default: 1)", 1e-4, 1e4},
         {"top-k", ARGUMENT_COUNT, &run->how.top_k, "K", "sample: draw from the K best items of a step (default: from all)", 1, 1e9},
         {"top-p", ARGUMENT_REAL, &run->how.top_p, "P",
@@ -70,7 +73,11 @@ static int check_arguments(decode_run *run)
         return usage_error(text.name, "--width %lld: greedy has one path", (long long)run->how.width);
     if (method != SEQREC_DECODE_SAMPLE && (run->how.top_k || run->how.top_p > 0))
         return usage_error(text.name, "--top-k and --top-p are of --method sample");
+    if (run->how.groups > 1 && method != SEQREC_DECODE_BEAM) return usage_error(text.name, "--groups is of --method beam");
+    if (run->how.diversity > 0 && run->how.groups <= 1) return usage_error(text.name, "--diversity is of several --groups");
     if (!run->how.width) run->how.width = method == SEQREC_DECODE_GREEDY ? 1 : PATHS;
+    if (run->how.groups > 1 && run->how.width % run->how.groups)
+        return usage_error(text.name, "--width %lld is no multiple of --groups %lld", (long long)run->how.width, (long long)run->how.groups);
     run->how.struct_size = sizeof run->how;
     run->how.method = method;
     run->how.repeats = run->repeats;

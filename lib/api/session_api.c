@@ -164,6 +164,21 @@ static int32_t check_interval(const char *name, int64_t interval, seqrec_error *
     return SEQREC_OK;
 }
 
+static int32_t check_groups(const seqrec_decode *d, seqrec_error *error)
+{
+    SQ_CHECK(d->groups >= 1 && d->groups <= d->width, error, SEQREC_E_RANGE, "decode.groups = %lld is not in 1 .. decode.width = %lld",
+             (long long)d->groups, (long long)d->width);
+    SQ_CHECK(d->groups == 1 || d->method == SEQREC_DECODE_BEAM, error, SEQREC_E_ARGUMENT, "decode.groups = %lld are of beams alone",
+             (long long)d->groups);
+    SQ_CHECK(d->width % d->groups == 0, error, SEQREC_E_ARGUMENT, "decode.width = %lld is no multiple of decode.groups = %lld",
+             (long long)d->width, (long long)d->groups);
+    SQ_CHECK(isfinite(d->diversity) && d->diversity >= 0 && d->diversity <= 1e6, error, SEQREC_E_RANGE,
+             "decode.diversity = %g is not in 0 .. 1e6", d->diversity);
+    SQ_CHECK(d->diversity == 0 || d->groups > 1, error, SEQREC_E_ARGUMENT, "decode.diversity = %g is of several groups alone",
+             d->diversity);
+    return SEQREC_OK;
+}
+
 /* Zeros become what they stand for. */
 static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqrec_error *error)
 {
@@ -175,6 +190,7 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
              (int)out->repeats);
     if (out->steps == 0) out->steps = 1;
     if (out->width == 0) out->width = 1;
+    if (out->groups == 0) out->groups = 1;
     if (out->temperature == 0) out->temperature = 1;
     if (out->top_p == 0) out->top_p = 1;
     SQ_CHECK(out->steps >= 1 && out->steps <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.steps = %lld is not in 1 .. %d",
@@ -189,6 +205,7 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     SQ_CHECK(out->top_p > 0 && out->top_p <= 1, error, SEQREC_E_RANGE, "decode.top_p = %g is not above 0 and at most 1", out->top_p);
     SQ_CHECK(out->top_p == 1 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
              "decode.top_p = %g is of drawn paths alone", out->top_p);
+    SQ_TRY(check_groups(out, error));
     SQ_TRY(check_interval("decode.interval", out->interval, error));
     SQ_CHECK(isfinite(out->temperature) && out->temperature >= 1e-4 && out->temperature <= 1e4, error, SEQREC_E_RANGE,
              "decode.temperature = %g is not in 1e-4 .. 1e4", out->temperature);

@@ -19,6 +19,17 @@ static int32_t keeps_shares(const sq_decoding *c) { return c->given != NULL || c
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
+static void carve_groups(sq_decoding *c, sq_arena *arena)
+{
+    const size_t groups = (size_t)c->how->groups, width = (size_t)c->how->width, kept = (size_t)c->kept;
+    c->groups = SQ_TAKE(arena, sq_group, groups);
+    if (groups == 1) return;
+    c->chosen = SQ_TAKE(arena, uint16_t, sq_decoding_slots(c));
+    c->orders = SQ_TAKE(arena, uint32_t, width / groups * kept);
+    c->order_scratch = SQ_TAKE(arena, uint32_t, kept);
+    c->keys = SQ_TAKE(arena, uint64_t, 2 * kept);
+}
+
 static void carve(void *arg, sq_arena *arena)
 {
     sq_decoding *c = arg;
@@ -35,6 +46,7 @@ static void carve(void *arg, sq_arena *arena)
     c->next = SQ_TAKE(arena, sq_path, width);
     c->prospects = SQ_TAKE(arena, sq_prospect, width);
     c->heads = SQ_TAKE(arena, int32_t, width);
+    carve_groups(c, arena);
     c->trails = SQ_TAKE(arena, const int32_t *, width);
     c->floats = SQ_TAKE(arena, float, 2 * width * width_of(c) + width * kept);
     c->ints = SQ_TAKE(arena, int32_t, 4 * width * steps + width * kept);
@@ -63,6 +75,8 @@ static void lay_out(sq_decoding *c)
         c->prospects[i].best.scores = c->floats + 2 * width * width_of(c) + i * kept;
         c->prospects[i].best.slots = c->ints + 4 * width * steps + i * kept;
     }
+    for (int64_t g = 0; g < c->how->groups; g++) c->groups[g] = (sq_group){0, 1};
+    if (c->chosen != NULL) memset(c->chosen, 0, sq_decoding_slots(c) * sizeof *c->chosen);
     c->branches.store.capacity = (int64_t)(width * (steps - 1));
 }
 
@@ -202,6 +216,7 @@ static int32_t all_steps(sq_decoding *c, seqrec_error *error)
     c->count = sq_decoding_draws(c) ? c->how->width : 1;
     for (int64_t i = 0; i < c->count; i++) memcpy(c->now[i].user, c->cache->at, width_of(c) * sizeof(float));
     for (c->step = 0; c->step < c->how->steps && !c->stopped; c->step++) SQ_TRY(step(c, error));
+    if (c->how->groups > 1) sq_decoding_sort(c);
     return SEQREC_OK;
 }
 
@@ -270,7 +285,7 @@ int32_t sq_session_follow(seqrec_session *s, const int64_t *items, int64_t n, in
     sq_session_view v;
     const seqrec_filter filter = {.struct_size = sizeof filter};
     const seqrec_decode how = {
-        .struct_size = sizeof how, .repeats = 1, .steps = n, .width = 1, .temperature = 1, .top_p = 1, .interval = interval};
+        .struct_size = sizeof how, .repeats = 1, .steps = n, .width = 1, .groups = 1, .temperature = 1, .top_p = 1, .interval = interval};
     sq_decoding c = {.view = &v, .how = &how, .filter = &filter, .given = items};
     SQ_TRY(sq_session_enter(s, &v, error));
     const int32_t status = n == 0 ? SEQREC_OK : decode(s, &c, NULL, log_probabilities, NULL, error);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/rng.h"
+#include "base/sort.h"
 #include "serve/decoding.h"
 #include "serve/nucleus.h"
 
@@ -21,30 +22,107 @@ static void go_on(sq_decoding *c, int64_t to, int64_t from, int32_t slot, double
 
 static double log_share(const sq_prospect *o, double score) { return score - o->log_sum; }
 
-static double next_of(const sq_decoding *c, int64_t i)
+/* ---- beams -------------------------------------------------------------------------------------------------------- */
+
+/* What the groups in front of the one at hand take from an item. */
+static double penalty_of(const sq_decoding *c, int32_t slot) { return c->chosen == NULL ? 0 : c->how->diversity * (double)c->chosen[slot]; }
+
+/* Which of its best items path i of a group takes next. */
+static int32_t head_of(const sq_decoding *c, const sq_group *group, int64_t i)
 {
-    const sq_prospect *o = &c->prospects[i];
-    return c->now[i].log_probability + log_share(o, (double)o->best.scores[c->heads[i]]);
+    const int32_t head = c->heads[i];
+    return c->orders == NULL ? head : (int32_t)c->orders[(i - group->first) * c->kept + head];
 }
 
-/* The best of all paths that go on, of equal ones that of the better path; how many there are. */
-static int64_t choose_best(sq_decoding *c)
+static double next_of(const sq_decoding *c, const sq_group *group, int64_t i)
 {
-    int64_t made = 0;
-    memset(c->heads, 0, (size_t)c->count * sizeof *c->heads);
-    for (; made < c->how->width; made++) {
+    const sq_prospect *o = &c->prospects[i];
+    const int32_t head = head_of(c, group, i);
+    return c->now[i].log_probability + log_share(o, (double)o->best.scores[head]) - penalty_of(c, o->best.slots[head]);
+}
+
+/* A key that rises as values fall. */
+static uint64_t falling(double value)
+{
+    uint64_t bits;
+    value += 0.0; /* one zero */
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? bits : INT64_MAX - bits;
+}
+
+/* The best items of each path of a group by falling score less penalty, equal ones as they were. As many as there are paths in all are
+ * kept of each: those that earlier groups took, which alone may fall behind, and those that this group may need. */
+static void order_items(const sq_decoding *c, const sq_group *group)
+{
+    for (int64_t i = 0; c->orders != NULL && i < group->count; i++) {
+        const sq_topk *best = &c->prospects[group->first + i].best;
+        uint32_t *order = c->orders + i * c->kept;
+        for (int32_t b = 0; b < best->count; b++) {
+            c->keys[b] = falling((double)best->scores[b] - penalty_of(c, best->slots[b]));
+            order[b] = (uint32_t)b;
+        }
+        sq_sort_keys(c->keys, order, (size_t)best->count, c->keys + c->kept, c->order_scratch, 64);
+    }
+}
+
+/* The best of all paths of a group that go on, of equal ones that of the better path, from place `made` on; how many are made then. */
+static int64_t choose_of_group(sq_decoding *c, const sq_group *group, int64_t made)
+{
+    const int64_t last = made + c->how->width / c->how->groups, end = group->first + group->count;
+    for (int64_t i = group->first; i < end; i++) c->heads[i] = 0;
+    for (; made < last; made++) {
         int64_t best = -1;
-        for (int64_t i = 0; i < c->count; i++) {
+        for (int64_t i = group->first; i < end; i++) {
             if (c->heads[i] == c->prospects[i].best.count) continue;
-            if (best < 0 || next_of(c, i) > next_of(c, best)) best = i;
+            if (best < 0 || next_of(c, group, i) > next_of(c, group, best)) best = i;
         }
         if (best < 0) break;
         const sq_prospect *o = &c->prospects[best];
-        const int32_t head = c->heads[best]++;
+        const int32_t head = head_of(c, group, best);
+        c->heads[best]++;
         go_on(c, made, best, o->best.slots[head], log_share(o, (double)o->best.scores[head]));
     }
     return made;
 }
+
+/* Counts the group among those that chose the last items of these paths, once for each item. */
+static void count_group(sq_decoding *c, const sq_path *paths, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t j = 0;
+        while (paths[j].slots[c->step] != paths[i].slots[c->step]) j++;
+        if (j == i) c->chosen[paths[i].slots[c->step]]++;
+    }
+}
+
+/* Groups one after another: each chooses from its own paths, knowing what those in front chose. */
+static int64_t choose_best(sq_decoding *c)
+{
+    int64_t made = 0;
+    for (int64_t g = 0; g < c->how->groups; g++) {
+        sq_group *group = &c->groups[g];
+        const int64_t first = made;
+        order_items(c, group);
+        made = choose_of_group(c, group, first);
+        *group = (sq_group){first, made - first};
+        if (c->chosen != NULL) count_group(c, c->next + first, made - first);
+    }
+    for (int64_t i = 0; c->chosen != NULL && i < made; i++) c->chosen[c->next[i].slots[c->step]] = 0;
+    return made;
+}
+
+/* An insertion sort: what comes is a few runs in order. */
+void sq_decoding_sort(sq_decoding *c)
+{
+    for (int64_t i = 1; i < c->count; i++) {
+        const sq_path path = c->now[i];
+        int64_t j = i;
+        for (; j > 0 && c->now[j - 1].log_probability < path.log_probability; j--) c->now[j] = c->now[j - 1];
+        c->now[j] = path;
+    }
+}
+
+/* ---- drawn and given paths ---------------------------------------------------------------------------------------- */
 
 /* One of the best that were kept, or of their nucleus, by their shares of one another. */
 static void draw_of_best(const sq_decoding *c, int64_t i, sq_prospect *o)

@@ -32,6 +32,11 @@ typedef struct sq_ban {
     int64_t bits_first, bits_count;
 } sq_ban;
 
+/* A run of paths that a beam chooses among by themselves. */
+typedef struct sq_group {
+    int64_t first, count;
+} sq_group;
+
 typedef struct sq_decoding {
     sq_request request;
     const sq_session_view *view;
@@ -53,6 +58,11 @@ typedef struct sq_decoding {
     sq_path *now, *next;    /* [width] */
     sq_prospect *prospects; /* [width] */
     int32_t *heads;         /* [width] of each path's best items, the one to take next */
+    sq_group *groups;       /* [groups] of c->now; before the first step each begins with the one path there is */
+    uint16_t *chosen;       /* [chunks][SQ_CHUNK_ROWS] groups that chose an item in the step at hand; NULL: there is one group */
+    uint32_t *orders;       /* [width / groups][kept] of the best items of a group's paths; NULL: as they are */
+    uint32_t *order_scratch; /* [kept] */
+    uint64_t *keys;         /* [2 * kept] */
     const int32_t **trails; /* [width] */
     float *floats;          /* users of both, then the scores of the heaps, then the store */
     int32_t *ints;          /* slots and tokens of both, then the slots of the heaps */
@@ -95,6 +105,8 @@ void sq_decoding_look(sq_decoding *c);
 
 /* decodechoose.c: the paths that go on, to c->next; how many they are, 0: no path can. */
 int64_t sq_decoding_choose(sq_decoding *c);
+/* Puts c->now in the order of falling probability, equal ones as they were. */
+void sq_decoding_sort(sq_decoding *c);
 
 /* decodehost.c: asks the host's function what is barred from the next place of each path. */
 int32_t sq_decoding_ask(sq_decoding *c, seqrec_error *error);

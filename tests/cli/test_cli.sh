@@ -79,6 +79,13 @@ run decode --model m --history 1 --steps 3 --width 2
 exits 2 "decode: greedy has one path"
 run decode --model m --history 1 --steps 3 --method beam --top-p 0.5
 exits 2 "decode: a beam is not drawn"
+run decode --model m --history 1 --steps 3 --method sample --groups 2
+exits 2 "decode: groups are of beams"
+run decode --model m --history 1 --steps 3 --method beam --diversity 1
+exits 2 "decode: one group is not diverse"
+run decode --model m --history 1 --steps 3 --method beam --groups 3
+exits 2 "decode: groups of no even width"
+says "--width 10 is no multiple of --groups 3" "decode: the width of groups is told"
 run decode --model m --history 1 --steps 3 --method sample --top-p 1.5
 exits 2 "decode: a probability above 1"
 run decode --model m --history 1 --steps 3 --method dfs
@@ -356,6 +363,8 @@ run recommend --model m.st --history 1,2,3 --k 1 --json
 parses "decode: greedy begins with the best item" "r['items'][0]['id'] == $best"
 run decode --model m.st --history 1,2,3 --steps 4 --method beam --width 6 --json
 parses "decode: a beam by falling probability" "len(r['paths']) == 6 and all(a['log_probability'] >= b['log_probability'] for a, b in zip(r['paths'], r['paths'][1:]))"
+run decode --model m.st --history 1,2,3 --steps 2 --method beam --width 6 --groups 6 --diversity 1000 --json
+parses "decode: groups begin with different items" "len({p['items'][0]['id'] for p in r['paths']}) == 6 and all(a['log_probability'] >= b['log_probability'] for a, b in zip(r['paths'], r['paths'][1:]))"
 run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 5 --json
 parses "decode: ten drawn paths" "len(r['paths']) == 10 and len({i['id'] for p in r['paths'] for i in p['items']}) > 4"
 cp out drawn.json

@@ -159,7 +159,8 @@ class Decode(Sized):
     _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
                 ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
                 ("interval", c_int64), ("top_p", c_double), ("mask", MASK), ("mask_context", c_void_p),
-                ("told", TOLD), ("told_context", c_void_p), ("done", I64P)]
+                ("told", TOLD), ("told_context", c_void_p), ("done", I64P),
+                ("groups", c_int64), ("diversity", c_double)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------

@@ -163,6 +163,16 @@ START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
     WITH(top_p, -0.1, SEQREC_E_RANGE, "decode.top_p = -0.1 is not above 0 and at most 1");
     WITH(top_p, 1.5, SEQREC_E_RANGE, "decode.top_p = 1.5");
     WITH(top_p, 0.0 / 0.0, SEQREC_E_RANGE, "decode.top_p = ");
+    WITH(groups, -1, SEQREC_E_RANGE, "decode.groups = -1 is not in 1 .. decode.width = 2");
+    WITH(groups, 3, SEQREC_E_RANGE, "decode.groups = 3");
+    WITH(diversity, 0.5, SEQREC_E_ARGUMENT, "decode.diversity = 0.5 is of several groups alone");
+    WITH(diversity, -0.5, SEQREC_E_RANGE, "decode.diversity = -0.5");
+    WITH(diversity, 0.0 / 0.0, SEQREC_E_RANGE, "decode.diversity = ");
+    how.groups = 2;
+    WITH(width, 3, SEQREC_E_ARGUMENT, "decode.width = 3 is no multiple of decode.groups = 2");
+    WITH(method, SEQREC_DECODE_SAMPLE, SEQREC_E_ARGUMENT, "decode.groups = 2 are of beams alone");
+    WITH(diversity, 2e6, SEQREC_E_RANGE, "decode.diversity = 2e+06");
+    how.groups = 0;
     WITH(temperature, -1, SEQREC_E_RANGE, "decode.temperature = -1");
     WITH(temperature, 0.0 / 0.0, SEQREC_E_RANGE, "decode.temperature = ");
     REFUSED(SEQREC_E_ARGUMENT, "decode is NULL", seqrec_session_decode(session, NULL, NULL, items, NULL, &found, &api.error));

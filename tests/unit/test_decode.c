@@ -327,13 +327,18 @@ START_TEST(drawn_paths_depend_on_seed_and_number_alone)
         small_weights(&s);
         seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
         seqrec_session *session = session_of(pool, items, 9);
-        for (int32_t method = SEQREC_DECODE_SAMPLE + 1; method >= SEQREC_DECODE_BEAM; method--) { /* one more: of nuclei */
+        for (int32_t method = SEQREC_DECODE_SAMPLE + 1; method >= 0; method--) { /* one more: of nuclei; none is greedy: of groups */
             seqrec_decode how = how_of(method <= SEQREC_DECODE_SAMPLE ? method : SEQREC_DECODE_SAMPLE, 40, STEPS);
-            static int64_t kept[3][40 * STEPS];
+            static int64_t kept[4][40 * STEPS];
             how.top_p = method <= SEQREC_DECODE_SAMPLE ? 0 : 0.8;
+            if (method == 0) {
+                how.method = SEQREC_DECODE_BEAM;
+                how.groups = 4;
+                how.diversity = 1;
+            }
             good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
-            if (threads == 0) memcpy(kept[method - 1], paths, sizeof paths);
-            ck_assert_mem_eq(kept[method - 1], paths, sizeof paths);
+            if (threads == 0) memcpy(kept[method], paths, sizeof paths);
+            ck_assert_mem_eq(kept[method], paths, sizeof paths);
         }
         const seqrec_decode drawn = how_of(SEQREC_DECODE_SAMPLE, 40, STEPS);
         good(seqrec_session_decode(session, &drawn, NULL, paths, logs, &found, &failure));
@@ -396,6 +401,150 @@ START_TEST(filters_hold_in_every_step_and_items_come_once)
     ck_assert_int_eq(seqrec_session_decode(session, &how, &filter, paths, NULL, &found, &failure), SEQREC_E_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(failure.message, "a path of 60 steps without repeats needs 60"));
     ck_assert_int_eq(found, -7);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* ---- beams of several groups -------------------------------------------------------------------------------------------- */
+
+enum { BEAMS = 6, DEEP = 4 };
+
+typedef struct plain_path {
+    int64_t items[DEEP], group;
+    double log_probability;
+} plain_path;
+
+/* What is best for the next place of a group among all (path, item), each tried. */
+typedef struct plain_choice {
+    int64_t path, item;
+    double value, log_probability;
+} plain_choice;
+
+static plain_choice plain_best(const double (*outs)[ITEMS], const plain_path *paths, int64_t first, int64_t end, double strength,
+                               const int64_t *chosen, const uint8_t (*used)[ITEMS])
+{
+    plain_choice best = {-1, -1, -INFINITY, 0};
+    for (int64_t i = first; i < end; i++)
+        for (int64_t item = 0; item < ITEMS; item++) {
+            const double total = paths[i].log_probability + outs[i][item];
+            const double value = total - strength * (double)chosen[item];
+            if (outs[i][item] > -INFINITY && !used[i][item] && value > best.value) best = (plain_choice){i, item, value, total};
+        }
+    return best;
+}
+
+/* Diverse beam search as the paper has it: a beam for each group, everything tried, nothing remembered. */
+static int64_t plain_diverse(seqrec_sessions *pool, seqrec_session *session, int64_t groups, double strength, plain_path *out)
+{
+    static double outs[BEAMS][ITEMS];
+    static uint8_t used[BEAMS][ITEMS];
+    plain_path now[BEAMS] = {0}, next[BEAMS];
+    int64_t firsts[BEAMS + 1] = {0};
+    for (int64_t h = 0; h < DEEP; h++) {
+        int64_t chosen[ITEMS] = {0}, made = 0, from[BEAMS + 1];
+        for (int64_t i = 0; i < (h == 0 ? 1 : BEAMS); i++) {
+            uint8_t barred[ITEMS] = {0};
+            seqrec_session *copy = copy_of(pool, session);
+            append(copy, now[i].items, h);
+            for (int64_t e = 0; e < h; e++) barred[now[i].items[e]] = 1;
+            outlook_of(copy, barred, ITEMS, 1, outs[i]);
+            seqrec_session_release(copy);
+        }
+        for (int64_t g = 0; g < groups; g++) {
+            const int64_t first = h == 0 ? 0 : firsts[g], end = h == 0 ? 1 : first + BEAMS / groups;
+            uint8_t here[ITEMS] = {0};
+            memset(used, 0, sizeof used);
+            from[g] = made;
+            for (int64_t b = 0; b < BEAMS / groups; b++) {
+                const plain_choice c = plain_best((const double(*)[ITEMS])outs, now, first, end, strength, chosen, (const uint8_t(*)[ITEMS])used);
+                used[c.path][c.item] = here[c.item] = 1;
+                next[made] = now[c.path];
+                next[made].items[h] = c.item;
+                next[made].log_probability = c.log_probability;
+                next[made++].group = g;
+            }
+            for (int64_t i = 0; i < ITEMS; i++) chosen[i] += here[i];
+        }
+        memcpy(firsts, from, (size_t)groups * sizeof *from);
+        memcpy(now, next, sizeof now);
+    }
+    for (int64_t i = 0; i < BEAMS; i++) { /* by falling probability, stable */
+        int64_t at = 0;
+        for (int64_t j = 0; j < BEAMS; j++)
+            at += now[j].log_probability > now[i].log_probability || (now[j].log_probability == now[i].log_probability && j < i);
+        out[at] = now[i];
+    }
+    return BEAMS;
+}
+
+/* 0 in strength: every group finds the beam of its width. */
+START_TEST(groups_of_a_beam_find_what_trying_everything_finds)
+{
+    static const char *const settings[] = {"position=none relative=t5", "position=start", "position=end"};
+    static const double strengths[] = {0, 0.3, 1.5, 1e6};
+    small_model s = open_model(settings[_i], NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[BEAMS * DEEP], found, apart = 0;
+    double logs[BEAMS];
+    fill_items(items);
+    for (int64_t n = 3; n < 12; n += 4) {
+        seqrec_session *session = session_of(pool, items, n);
+        for (int64_t groups = 1; groups <= BEAMS; groups++)
+            for (int32_t t = 0; BEAMS % groups == 0 && t < (groups == 1 ? 1 : 4); t++) {
+                plain_path plain[BEAMS];
+                int64_t firsts = 0;
+                seqrec_decode how = how_of(SEQREC_DECODE_BEAM, BEAMS, DEEP);
+                how.groups = groups;
+                how.diversity = strengths[t];
+                good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+                ck_assert_int_eq(found, plain_diverse(pool, session, groups, strengths[t], plain));
+                for (int64_t i = 0; i < BEAMS; i++) {
+                    ck_assert_double_eq_tol(logs[i], plain[i].log_probability, 1e-4);
+                    ck_assert_mem_eq(paths + i * DEEP, plain[i].items, sizeof plain[i].items);
+                    int64_t same = 0;
+                    for (int64_t j = 0; j < i; j++) same += paths[j * DEEP] == paths[i * DEEP];
+                    firsts += same == 0;
+                }
+                apart += firsts;
+                if (groups == BEAMS && strengths[t] == 1e6) ck_assert_int_eq(firsts, BEAMS);
+                if (strengths[t] == 0 && groups > 1)
+                    for (int64_t i = 0; i < BEAMS; i++)
+                        ck_assert_mem_eq(paths + i * DEEP, paths + i / groups * groups * DEEP, DEEP * sizeof *paths);
+            }
+        seqrec_session_release(session);
+    }
+    ck_assert_int_gt(apart, 0);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* Few items: groups run out of them as one beam does, and paths in all are those there are. */
+START_TEST(groups_run_out_of_items_by_themselves)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[12 * 2], found;
+    double logs[12];
+    const int64_t allow[] = {5, 6, 7};
+    fill_items(items);
+    const seqrec_filter filter = {.struct_size = sizeof filter, .allow = allow, .allow_count = 3};
+    seqrec_session *session = session_of(pool, items, 6);
+    seqrec_decode how = how_of(SEQREC_DECODE_BEAM, 12, 2);
+    how.groups = 2;
+    how.diversity = 0.5;
+    good(seqrec_session_decode(session, &how, &filter, paths, logs, &found, &failure));
+    ck_assert_int_eq(found, 12); /* six paths of two of three items in each group */
+    for (int64_t i = 0; i < 12; i += 2) {
+        ck_assert_mem_eq(paths + 2 * i, paths + 2 * (i + 1), 2 * sizeof *paths);
+        ck_assert(i == 0 || logs[i] <= logs[i - 1]);
+    }
+    how.repeats = 1;
+    how.steps = 1;
+    good(seqrec_session_decode(session, &how, &filter, paths, logs, &found, &failure));
+    ck_assert_int_eq(found, 6);
     seqrec_session_release(session);
     seqrec_sessions_release(pool);
     small_close(&s);
@@ -709,6 +858,8 @@ int main(void)
     tcase_add_test(tests, paths_that_a_mask_leaves_nothing_end_a_draw_and_leave_a_beam);
     tcase_add_loop_test(tests, items_are_told_as_they_are_settled, 0, 3);
     tcase_add_test(tests, a_beam_tells_what_all_its_paths_begin_with);
+    tcase_add_loop_test(tests, groups_of_a_beam_find_what_trying_everything_finds, 0, 3);
+    tcase_add_test(tests, groups_run_out_of_items_by_themselves);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
