@@ -579,6 +579,17 @@ enum {
 SEQREC_API int32_t seqrec_aggregate(const seqrec_allocator *allocator, const int64_t *paths, int64_t width, int64_t steps,
                                     const double *log_probabilities, int32_t how, int64_t k, int64_t *items, double *scores,
                                     int64_t *found, seqrec_error *error);
+/** Puts a list in an order in which what is alike stands apart, by maximal marginal relevance (Carbonell and Goldstein 1998, "The Use of
+ * MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries"): the next item is the one with the largest
+ * lambda * relevance - (1 - lambda) * s, where s is the largest cosine of its vector, the one that is scored (with its bias), with those
+ * of the items placed before it, 0 for the first. items [n] and relevance [n]: any list, e.g. that of seqrec_topk with more items than
+ * are to be shown, or of seqrec_aggregate. Cosines are in -1 .. 1 and relevance is taken as it is: bring it to a like scale, e.g. 0 .. 1
+ * over the list. lambda: 0 .. 1; with 1 the order is that of relevance, equal ones as they came. order [least of k and n]: places in the
+ * list, the first to show first; values, as long, or NULL: what each had when it was placed. Neither may overlap the list. An item
+ * without length is like none; one that is listed twice is as much like itself as can be. Costs k * n inner products. E_NOT_FOUND names
+ * an item that the model lacks; E_RANGE: lambda outside its bounds, a relevance that is not finite. Rule R. */
+SEQREC_API int32_t seqrec_rerank_mmr(const seqrec_model *model, const int64_t *items, const double *relevance, int64_t n, double lambda,
+                                     int64_t k, int64_t *order, double *values, seqrec_error *error);
 /** Fills *out with facts about the session. Rule S. */
 SEQREC_API int32_t seqrec_session_describe(seqrec_session *session, seqrec_session_info *out, seqrec_error *error);
 /** Writes user, events and times as bytes to out[out_bytes]; *needed (may be NULL) gets their number (48 + 16 for each event)

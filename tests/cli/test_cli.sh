@@ -69,6 +69,10 @@ run evaluate --data x --last 0
 exits 2 "--last 0"
 run recommend --model m
 exits 2 "recommend without history"
+run recommend --model m --history 1 --mmr 1.5
+exits 2 "recommend: --mmr above 1"
+run recommend --model m --history 1 --mmr-pool 5
+exits 2 "recommend: a pool of nothing to re-rank"
 run recommend --model m --history 1 --data x
 exits 2 "two histories"
 run decode --model m --steps 3
@@ -323,6 +327,17 @@ verdict $? "time split without timestamps is refused"
 run recommend --model m.st --history 1,2,3 --k 10 --json
 exits 0 "recommend"
 parses "recommend: ten items by falling score, none of the history" "len(r['items']) == 10 and not {1, 2, 3} & {i['id'] for i in r['items']} and all(a['score'] >= b['score'] for a, b in zip(r['items'], r['items'][1:]))"
+cp out plain.json
+run recommend --model m.st --history 1,2,3 --k 10 --mmr 1 --json
+[ -s out ] && cmp -s out plain.json
+verdict $? "recommend: --mmr 1 is the list by score"
+best=$(python3 -c "import json; print(json.load(open('plain.json'))['items'][0]['id'])")
+run recommend --model m.st --history 1,2,3 --k 10 --mmr 0.3 --json
+parses "recommend: --mmr begins with the best and takes others" "r['items'][0]['id'] == $best and len({i['id'] for i in r['items']}) == 10 and any(a['score'] < b['score'] for a, b in zip(r['items'], r['items'][1:]))"
+run recommend --model m.st --history 1,2,3 --k 10 --mmr 0.3 --mmr-pool 10 --json
+parses "recommend: --mmr-pool takes these alone" "[i['id'] for i in r['items']] != [i['id'] for i in __import__('json').load(open('plain.json'))['items']] and {i['id'] for i in r['items']} == {i['id'] for i in __import__('json').load(open('plain.json'))['items']}"
+run recommend --model m.st --history 1,2,3 --candidates 7,2,9 --mmr 0.5 --k 2 --json
+parses "recommend: candidates re-ranked" "len({i['id'] for i in r['items']} & {7, 2, 9}) == 2"
 run recommend --model m.st --history 999999 --k 10 --json
 exits 1 "recommend: a history of unknown items is no answer"
 run recommend --model m.st --history 1,2,3 --k 1000 --keep-seen --json

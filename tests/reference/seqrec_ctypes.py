@@ -226,6 +226,7 @@ SIGNATURES = {
     "session_decode": (c_int32, [H, POINTER(Decode), POINTER(Filter), I64P, F64P, I64P, ERR]),
     "session_follow": (c_int32, [H, I64P, c_int64, c_int64, F64P, ERR]),
     "aggregate": (c_int32, [POINTER(Allocator), I64P, c_int64, c_int64, F64P, c_int32, c_int64, I64P, F64P, I64P, ERR]),
+    "rerank_mmr": (c_int32, [H, I64P, F64P, c_int64, c_double, c_int64, I64P, F64P, ERR]),
     "session_describe": (c_int32, [H, POINTER(SessionInfo), ERR]),
     "session_save": (c_int32, [H, c_void_p, c_size_t, SIZEP, ERR]),
     "session_restore": (c_int32, [H, c_void_p, c_size_t, OUT, ERR]),
