@@ -480,6 +480,7 @@ enum {
  * are zero, which bars nothing. */
 typedef struct seqrec_decode_mask {
     size_t struct_size;
+    int64_t session;      /**< its number in seqrec_sessions_decode, else 0 */
     int64_t path;         /**< number among the paths of this step, from 0 */
     int64_t step;         /**< items of the path so far */
     const int64_t *items; /**< [step] these, oldest first; for this call only */
@@ -498,6 +499,7 @@ typedef int32_t (*seqrec_mask_fn)(void *context, seqrec_decode_mask *mask);
 /** An item that a decode has settled on while it goes on (seqrec_decode.told). */
 typedef struct seqrec_decoded {
     size_t struct_size;
+    int64_t session; /**< its number in seqrec_sessions_decode, else 0 */
     int64_t path; /**< number of the path; -1: all paths of a beam have it */
     int64_t step; /**< its place in the path, from 0 */
     int64_t item;
@@ -530,7 +532,7 @@ typedef struct seqrec_decode {
                                  settled is only what all its paths begin with: told when that grows, as path -1, often late and never
                                  all of it unless width is 1. Items told in a decode that fails after all were never found */
     void *told_context;
-    int64_t *done; /**< out, may be NULL: items of each path that was found: steps, or fewer when `told` ended the decode; then all
+    int64_t *done; /**< out, may be NULL: items of each path that was found (of each session in seqrec_sessions_decode): steps, or fewer when `told` ended the decode; then all
                         paths have those of the step at hand, also those not told any more, and what is behind in items stays */
     int64_t groups;   /**< beam: diverse beam search (Vijayakumar et al. 2018, "Diverse Beam Search for Improved Description of Complex
                            Scenes", Hamming diversity): so many beams of width / groups paths each, which choose one after another in
@@ -553,6 +555,15 @@ typedef struct seqrec_decode {
  * drops paths that cannot go on). On failure nothing is written. Nothing is appended. Rule S. */
 SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
                                          int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
+/** Goes on with n sessions of one pool, of[n], each as seqrec_session_decode does by itself, with the same bits: items
+ * [n][width][steps], log_probabilities [n][width] or NULL, found [n], and decode->done [n]. The threads of the context take a session
+ * each; drawn paths have the same `seed` in every session. The paths of a session share its keys and values; sessions share nothing but
+ * weights. decode->mask and decode->told are called on the calling thread, for some sessions at a time, step by step, session by
+ * session; `told` ends its session alone. filter->skipped and strangers count over all sessions. All or nothing: the message of a failure
+ * begins with the number of the session. E_ARGUMENT: one is NULL or of another pool; E_STATE: one is named twice. Rule S on each. */
+SEQREC_API int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, const seqrec_decode *decode,
+                                          const seqrec_filter *filter, int64_t *items, double *log_probabilities, int64_t *found,
+                                          seqrec_error *error);
 /** How probable a given way on is: log_probabilities [n], natural logarithms, of items [n <= 4,096], each as the next item behind the
  * session and the items before it, by the softmax over all items of the model (temperature 1, no filter, repeats allowed): what
  * seqrec_session_decode says of the paths it finds under the same terms, and what appending item by item and reading gives, to

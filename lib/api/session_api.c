@@ -212,17 +212,47 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     return SEQREC_OK;
 }
 
+static int32_t read_terms(const seqrec_decode *decode, const seqrec_filter *filter, const int64_t *items, const int64_t *found,
+                          seqrec_decode *read_decode_to, seqrec_filter *read_filter_to, seqrec_error *error)
+{
+    SQ_TRY(read_decode(read_decode_to, decode, error));
+    SQ_TRY(sq_filter_read(read_filter_to, filter, error));
+    SQ_CHECK(items != NULL, error, SEQREC_E_ARGUMENT, "items is NULL");
+    SQ_CHECK(found != NULL, error, SEQREC_E_ARGUMENT, "found is NULL");
+    return SEQREC_OK;
+}
+
 int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter, int64_t *items,
                               double *log_probabilities, int64_t *found, seqrec_error *error)
 {
     seqrec_filter f = {0};
     seqrec_decode d = {0};
     SQ_TRY(check_session(session, error));
-    SQ_TRY(read_decode(&d, decode, error));
-    SQ_TRY(sq_filter_read(&f, filter, error));
-    SQ_CHECK(items != NULL, error, SEQREC_E_ARGUMENT, "items is NULL");
-    SQ_CHECK(found != NULL, error, SEQREC_E_ARGUMENT, "found is NULL");
+    SQ_TRY(read_terms(decode, filter, items, found, &d, &f, error));
     return sq_session_decode(session, &d, &f, items, log_probabilities, found, error);
+}
+
+static int32_t check_sessions(const seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, seqrec_error *error)
+{
+    SQ_TRY(check_pool(sessions, error));
+    SQ_CHECK(n >= 0 && n <= INT32_MAX, error, SEQREC_E_RANGE, "n = %lld is not in 0 .. %d", (long long)n, INT32_MAX);
+    SQ_CHECK(of != NULL || n == 0, error, SEQREC_E_ARGUMENT, "of is NULL for n = %lld", (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        SQ_CHECK(of[i] != NULL, error, SEQREC_E_ARGUMENT, "session %lld is NULL", (long long)i);
+        SQ_CHECK(of[i]->pool == sessions, error, SEQREC_E_ARGUMENT, "session %lld is of another pool", (long long)i);
+    }
+    return SEQREC_OK;
+}
+
+int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, const seqrec_decode *decode,
+                               const seqrec_filter *filter, int64_t *items, double *log_probabilities, int64_t *found,
+                               seqrec_error *error)
+{
+    seqrec_filter f = {0};
+    seqrec_decode d = {0};
+    SQ_TRY(check_sessions(sessions, of, n, error));
+    SQ_TRY(read_terms(decode, filter, items, found, &d, &f, error));
+    return n == 0 ? SEQREC_OK : sq_sessions_decode(of, n, &d, &f, items, log_probabilities, found, error);
 }
 
 int32_t seqrec_session_follow(seqrec_session *session, const int64_t *items, int64_t n, int64_t interval,

@@ -34,7 +34,7 @@ static void carve(void *arg, sq_arena *arena)
 {
     sq_decoding *c = arg;
     const size_t width = (size_t)c->how->width, steps = (size_t)c->how->steps, kept = (size_t)c->kept;
-    const size_t threads = sq_decoding_keeps_scores(c) ? (size_t)sq_pool_width(c->view->model->context->pool) : 0;
+    const size_t threads = sq_decoding_keeps_scores(c) ? (size_t)c->threads : 0;
     const int64_t longest = c->filter->allow_count > c->filter->deny_count ? c->filter->allow_count : c->filter->deny_count;
     const size_t rows = joins(c, c->cache->known + 1) ? width * (steps - 1) : 0; /* nothing is read behind the last */
     const size_t store = sq_token_cache_floats(&c->view->model->layout, (int64_t)rows);
@@ -183,9 +183,8 @@ static int32_t fail_step(const sq_decoding *c, seqrec_error *error)
     return sq_fail(error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
 }
 
-static int32_t step(sq_decoding *c, seqrec_error *error)
+int32_t sq_decoding_find(sq_decoding *c, seqrec_error *error)
 {
-    SQ_TRY(sq_decoding_ask(c, error));
     sq_decoding_look(c);
     const int64_t made = sq_decoding_choose(c);
     if (made == 0) return fail_step(c, error);
@@ -194,41 +193,40 @@ static int32_t step(sq_decoding *c, seqrec_error *error)
     c->next = old;
     c->count = made;
     c->done = c->step + 1;
-    c->stopped = sq_decoding_tell(c);
-    if (c->stopped || c->done == c->how->steps) return SEQREC_OK;
+    return SEQREC_OK;
+}
+
+void sq_decoding_go_on(sq_decoding *c)
+{
     if (joins(c, c->cache->known + c->step + 1))
         take_rows(c);
     else
         take_windows(c);
-    return SEQREC_OK;
+    c->step++;
 }
 
 static int32_t all_steps(sq_decoding *c, seqrec_error *error)
 {
-    int64_t n;
-    SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
-    lay_out(c);
-    if (c->given != NULL)
-        SQ_TRY(sq_request_find(&c->request, "items", c->given, c->how->steps, SEQREC_UNKNOWN_ERROR, c->followed, &n, error));
-    SQ_TRY(read_allowed(c, error));
-    SQ_TRY(sq_request_seat(&c->request, c->how->width, (size_t)sq_decoding_most_group(c), error));
-    SQ_TRY(take_desks(c, error));
-    c->count = sq_decoding_draws(c) ? c->how->width : 1;
-    for (int64_t i = 0; i < c->count; i++) memcpy(c->now[i].user, c->cache->at, width_of(c) * sizeof(float));
-    for (c->step = 0; c->step < c->how->steps && !c->stopped; c->step++) SQ_TRY(step(c, error));
-    if (c->how->groups > 1) sq_decoding_sort(c);
+    while (!sq_decoding_over(c)) {
+        SQ_TRY(sq_decoding_ask(c, error));
+        SQ_TRY(sq_decoding_find(c, error));
+        c->stopped = sq_decoding_tell(c);
+        if (!sq_decoding_over(c)) sq_decoding_go_on(c);
+    }
     return SEQREC_OK;
 }
 
-static void deliver(const sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found)
+void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found)
 {
+    if (c->how->groups > 1) sq_decoding_sort(c);
     for (int64_t i = 0; i < c->count; i++) {
         for (int64_t h = 0; h < c->done; h++) items[i * c->how->steps + h] = sq_decoding_id(c, c->now[i].slots[h]);
         if (log_probabilities != NULL) log_probabilities[i] = c->now[i].log_probability;
     }
     *found = c->count;
-    if (c->how->done != NULL) *c->how->done = c->done;
 }
+
+/* ---- from the beginning to the end -------------------------------------------------------------------------------- */
 
 static int32_t most_kept(const sq_decoding *c)
 {
@@ -244,37 +242,66 @@ static int32_t check_interval(const sq_session_view *v, const sq_session_cache *
     return SEQREC_OK;
 }
 
-/* items NULL: of the path that is given the log probabilities are delivered, item by item. */
-static int32_t decode(seqrec_session *s, sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error)
+static int32_t prepare(sq_decoding *c, seqrec_error *error)
+{
+    int64_t n;
+    SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
+    lay_out(c);
+    if (c->given != NULL)
+        SQ_TRY(sq_request_find(&c->request, "items", c->given, c->how->steps, SEQREC_UNKNOWN_ERROR, c->followed, &n, error));
+    SQ_TRY(read_allowed(c, error));
+    SQ_TRY(sq_request_seat(&c->request, c->threads < c->how->width ? c->threads : c->how->width, (size_t)sq_decoding_most_group(c), error));
+    SQ_TRY(take_desks(c, error));
+    c->count = sq_decoding_draws(c) ? c->how->width : 1;
+    for (int64_t i = 0; i < c->count; i++) memcpy(c->now[i].user, c->cache->at, width_of(c) * sizeof(float));
+    return SEQREC_OK;
+}
+
+int32_t sq_decoding_begin(sq_decoding *c, seqrec_error *error)
 {
     const sq_session_view *v = c->view;
-    SQ_TRY(sq_session_cache_update(&s->cache, v, error));
-    SQ_TRY(check_interval(v, &s->cache, c->how->steps, c->how->interval, error));
-    const sq_ready ready = sq_session_ready(s, v, c->filter->exclude_seen);
-    const int64_t offsets[] = {0, ready.n};
-    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets};
-    int32_t status = sq_request_open(&c->request, v->model, &batch, &ready, error);
-    c->cache = &s->cache;
-    c->behind = s->cache.tokens;
-    c->kept = status == SEQREC_OK ? most_kept(c) : 0;
-    if (status == SEQREC_OK) status = all_steps(c, error);
-    if (status == SEQREC_OK && items != NULL) deliver(c, items, log_probabilities, found);
-    if (status == SEQREC_OK && items == NULL) memcpy(log_probabilities, c->now[0].shares, (size_t)c->how->steps * sizeof *log_probabilities);
-    if (status == SEQREC_OK) sq_request_count(&c->request, c->filter);
-    sq_desk_give(v, &c->windows);
-    sq_desk_give(v, &c->rows);
-    sq_free(&v->model->context->memory, c->banned);
+    sq_session_cache *cache = &c->session->cache;
+    SQ_TRY(sq_session_cache_update(cache, v, error));
+    SQ_TRY(check_interval(v, cache, c->how->steps, c->how->interval, error));
+    c->ready = sq_session_ready(c->session, v, c->filter->exclude_seen);
+    c->offsets[1] = c->ready.n;
+    c->batch = (seqrec_batch){.struct_size = sizeof c->batch, .sequences = 1, .offsets = c->offsets};
+    SQ_TRY(sq_request_open(&c->request, v->model, &c->batch, &c->ready, error));
+    c->cache = cache;
+    c->behind = cache->tokens;
+    c->kept = most_kept(c);
+    return prepare(c, error);
+}
+
+void sq_decoding_end(sq_decoding *c)
+{
+    sq_desk_give(c->view, &c->windows);
+    sq_desk_give(c->view, &c->rows);
+    sq_free(&c->view->model->context->memory, c->banned);
     sq_request_end(&c->request);
-    return status;
+}
+
+/* Of a session that was entered. */
+static int32_t decode(sq_decoding *c, seqrec_error *error)
+{
+    c->threads = sq_pool_width(c->view->model->context->pool);
+    const int32_t status = sq_decoding_begin(c, error);
+    return status == SEQREC_OK ? all_steps(c, error) : status;
 }
 
 int32_t sq_session_decode(seqrec_session *s, const seqrec_decode *how, const seqrec_filter *filter, int64_t *items,
                           double *log_probabilities, int64_t *found, seqrec_error *error)
 {
     sq_session_view v;
-    sq_decoding c = {.view = &v, .how = how, .filter = filter};
+    sq_decoding c = {.session = s, .view = &v, .how = how, .filter = filter};
     SQ_TRY(sq_session_enter(s, &v, error));
-    const int32_t status = decode(s, &c, items, log_probabilities, found, error);
+    const int32_t status = decode(&c, error);
+    if (status == SEQREC_OK) {
+        sq_decoding_deliver(&c, items, log_probabilities, found);
+        if (how->done != NULL) *how->done = c.done;
+        sq_request_count(&c.request, filter);
+    }
+    sq_decoding_end(&c);
     sq_session_leave(s, &v);
     return status;
 }
@@ -286,9 +313,11 @@ int32_t sq_session_follow(seqrec_session *s, const int64_t *items, int64_t n, in
     const seqrec_filter filter = {.struct_size = sizeof filter};
     const seqrec_decode how = {
         .struct_size = sizeof how, .repeats = 1, .steps = n, .width = 1, .groups = 1, .temperature = 1, .top_p = 1, .interval = interval};
-    sq_decoding c = {.view = &v, .how = &how, .filter = &filter, .given = items};
+    sq_decoding c = {.session = s, .view = &v, .how = &how, .filter = &filter, .given = items};
     SQ_TRY(sq_session_enter(s, &v, error));
-    const int32_t status = n == 0 ? SEQREC_OK : decode(s, &c, NULL, log_probabilities, NULL, error);
+    const int32_t status = n == 0 ? SEQREC_OK : decode(&c, error);
+    if (status == SEQREC_OK && n > 0) memcpy(log_probabilities, c.now[0].shares, (size_t)n * sizeof *log_probabilities);
+    sq_decoding_end(&c);
     sq_session_leave(s, &v);
     return status;
 }

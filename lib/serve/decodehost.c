@@ -43,7 +43,7 @@ int32_t sq_decoding_ask(sq_decoding *c, seqrec_error *error)
 {
     int64_t listed = 0;
     for (int64_t i = 0; i < c->count && c->bans != NULL; i++) {
-        seqrec_decode_mask m = {.struct_size = sizeof m, .path = i, .step = c->step, .items = c->ids};
+        seqrec_decode_mask m = {.struct_size = sizeof m, .session = c->number, .path = i, .step = c->step, .items = c->ids};
         list_items(c, &c->now[i]);
         const int32_t answer = c->how->mask(c->how->mask_context, &m);
         SQ_CHECK(answer == 0, error, SEQREC_E_CANCELLED, "the mask of path %" PRId64 " in step %" PRId64 " answered %d", i, c->step + 1,
@@ -59,6 +59,7 @@ static int32_t tell_of(const sq_decoding *c, int64_t path, int64_t step)
 {
     const sq_path *p = &c->now[path < 0 ? 0 : path];
     const seqrec_decoded d = {.struct_size = sizeof d,
+                              .session = c->number,
                               .path = path,
                               .step = step,
                               .item = sq_decoding_id(c, p->slots[step]),

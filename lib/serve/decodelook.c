@@ -158,8 +158,10 @@ static void look_out(void *arg, int64_t task, sq_seat *seat)
 
 void sq_decoding_look(sq_decoding *c)
 {
-    const int64_t threads = sq_pool_width(c->view->model->context->pool), most = sq_decoding_most_group(c);
-    c->group = (c->count + threads - 1) / threads;
+    const int64_t most = sq_decoding_most_group(c);
+    c->group = (c->count + c->threads - 1) / c->threads;
     if (c->group > most) c->group = most;
-    sq_request_run(&c->request, (c->count + c->group - 1) / c->group, look_out, c);
+    const int64_t tasks = (c->count + c->group - 1) / c->group;
+    if (c->threads > 1) sq_request_run(&c->request, tasks, look_out, c);
+    for (int64_t task = 0; c->threads == 1 && task < tasks; task++) look_out(c, task, &c->request.seats[0]);
 }

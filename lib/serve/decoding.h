@@ -38,13 +38,21 @@ typedef struct sq_group {
 } sq_group;
 
 typedef struct sq_decoding {
-    sq_request request;
+    /* given */
+    seqrec_session *session;
+    int64_t number; /* of the session in the call */
     const sq_session_view *view;
-    const sq_session_cache *cache;
     const seqrec_decode *how;
     const seqrec_filter *filter;
     const int64_t *given; /* [steps] ids of the one path there is, or NULL: paths are to be found */
-    int32_t *followed;    /* [steps] their slots */
+    int64_t threads;      /* that may look at paths at once; 1: those that do are the caller's business */
+    /* made */
+    sq_ready ready;
+    int64_t offsets[2];
+    seqrec_batch batch;
+    sq_request request;
+    const sq_session_cache *cache;
+    int32_t *followed; /* [steps] slots of what is given */
     int32_t kept;     /* best items of a path that a step looks at */
     int64_t eligible; /* items that may follow the session */
     int64_t group;    /* paths of a task */
@@ -94,13 +102,26 @@ static inline int64_t sq_decoding_id(const sq_decoding *c, int32_t slot)
     return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
 }
 
+static inline int32_t sq_decoding_over(const sq_decoding *c) { return c->stopped || c->done == c->how->steps; }
+
+/* decode.c: brings the session that was entered up to date and takes all memory. End the decoding whatever this answers. A step asks,
+ * finds, tells and, unless the decoding is over, goes on. */
+int32_t sq_decoding_begin(sq_decoding *c, seqrec_error *error);
+/* The paths that go on, to c->now. */
+int32_t sq_decoding_find(sq_decoding *c, seqrec_error *error);
+/* Takes the paths a token further. */
+void sq_decoding_go_on(sq_decoding *c);
+/* items [width][steps], log_probabilities [width] or NULL, found. */
+void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found);
+void sq_decoding_end(sq_decoding *c);
+
 /* decodelook.c: most paths of a task. */
 int64_t sq_decoding_most_group(const sq_decoding *c);
 /* What a step draws of a path with. */
 uint64_t sq_decoding_key(const sq_decoding *c, int64_t rollout);
 /* The item at share `unit` of `sum`, the sum of weights[n]. */
 int32_t sq_decoding_pick(const float *weights, int32_t n, double sum, double unit);
-/* The prospects of all paths, by the threads of the pool. */
+/* The prospects of all paths. */
 void sq_decoding_look(sq_decoding *c);
 
 /* decodechoose.c: the paths that go on, to c->next; how many they are, 0: no path can. */

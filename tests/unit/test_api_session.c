@@ -405,18 +405,24 @@ static int32_t fresh_read(int32_t which)
                                .top_k = 5,
                                .mask = answer_with,
                                .mask_context = &mask};
-    int64_t items[6], found;
+    int64_t items[12], found[2];
     float out[12];
     double shares[4];
-    seqrec_session *one = NULL;
+    seqrec_session *one = NULL, *pair[2] = {NULL};
     seqrec_sessions *fresh = NULL;
     int32_t status = seqrec_sessions_create(api.model, SIZE_MAX, &fresh, &api.error);
     if (status == SEQREC_OK) status = seqrec_session_open(fresh, NULL, history, times, 4, 0, &one, &api.error);
-    if (status == SEQREC_OK && which == 0) status = seqrec_session_topk(one, 3, NULL, items, NULL, &found, &api.error);
+    if (status == SEQREC_OK && which == 0) status = seqrec_session_topk(one, 3, NULL, items, NULL, found, &api.error);
     if (status == SEQREC_OK && which == 1) status = seqrec_session_score(one, history, 4, out, &api.error);
     if (status == SEQREC_OK && which == 2) status = seqrec_session_ahead(one, history, 4, out, &api.error);
-    if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, &found, &api.error);
+    if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, found, &api.error);
     if (status == SEQREC_OK && which == 4) status = seqrec_session_follow(one, history, 4, 0, shares, &api.error);
+    if (status == SEQREC_OK && which == 5) {
+        status = seqrec_session_open(fresh, NULL, history, times, 2, 0, &pair[1], &api.error);
+        pair[0] = one;
+        if (status == SEQREC_OK) status = seqrec_sessions_decode(fresh, pair, 2, &how, NULL, items, NULL, found, &api.error);
+    }
+    seqrec_session_release(pair[1]);
     seqrec_session_release(one);
     seqrec_sessions_release(fresh);
     return status;
@@ -435,7 +441,7 @@ START_TEST(whatever_allocation_fails_the_call_fails_and_the_session_stays)
 {
     unsigned char bytes[BYTES];
     expect_usable();
-    for (int32_t which = 0; which < 5; which++)
+    for (int32_t which = 0; which < 6; which++)
         for (int64_t n = 0;; n++) {
             atomic_store(&api.memory.to_fail, n);
             const int32_t status = fresh_read(which);

@@ -841,6 +841,172 @@ START_TEST(a_beam_tells_what_all_its_paths_begin_with)
 }
 END_TEST
 
+/* ---- many sessions in one call ---------------------------------------------------------------------------------------- */
+
+enum { MANY_SESSIONS = 9, WIDE = 5 };
+
+/* What the host saw of each session. `base` is added to the number of a session that is decoded by itself. */
+typedef struct hearing {
+    story of[MANY_SESSIONS];
+    int64_t masks[MANY_SESSIONS], base, quits, fails;
+} hearing;
+
+static int32_t bar_by_session(void *context, seqrec_decode_mask *m)
+{
+    static int64_t deny[2];
+    hearing *h = context;
+    const int64_t session = h->base + m->session;
+    h->masks[session]++;
+    deny[0] = (session * 11 + m->path + m->step) % ITEMS;
+    deny[1] = m->step > 0 ? (m->items[m->step - 1] + 1) % ITEMS : 0;
+    m->deny = deny;
+    m->deny_count = 2;
+    return h->fails == session && m->step == 2;
+}
+
+static int32_t hear(void *context, const seqrec_decoded *item)
+{
+    hearing *h = context;
+    story *t = &h->of[h->base + item->session];
+    t->enough = h->quits == h->base + item->session ? 2 : 0;
+    return listen(t, item);
+}
+
+static seqrec_decode way_of(int32_t way, hearing *h, int64_t *done)
+{
+    const int32_t method = way == 0 ? SEQREC_DECODE_GREEDY : way < 3 ? SEQREC_DECODE_BEAM : SEQREC_DECODE_SAMPLE;
+    seqrec_decode how = how_of(method, way == 0 ? 1 : WIDE, STEPS);
+    how.groups = way == 2 ? WIDE : 1;
+    how.diversity = way == 2 ? 0.7 : 0;
+    how.top_p = way == 4 ? 0.7 : 0;
+    how.top_k = way == 5 ? 6 : 0;
+    how.mask = bar_by_session;
+    how.told = hear;
+    how.mask_context = how.told_context = h;
+    how.done = done;
+    return how;
+}
+
+static void expect_same_story(const story *a, const story *b)
+{
+    ck_assert_int_eq(a->count, b->count);
+    for (int64_t i = 0; i < a->count; i++) {
+        const seqrec_decoded *x = &a->items[i], *y = &b->items[i];
+        ck_assert(x->path == y->path && x->step == y->step && x->item == y->item);
+        ck_assert_mem_eq(&x->log_probability, &y->log_probability, sizeof x->log_probability);
+    }
+}
+
+typedef struct outcome {
+    int64_t items[MANY_SESSIONS * WIDE * STEPS], found[MANY_SESSIONS], done[MANY_SESSIONS], skipped, strangers;
+    double logs[MANY_SESSIONS * WIDE];
+    hearing heard;
+} outcome;
+
+static void decode_together(seqrec_sessions *pool, seqrec_session *const *sessions, int32_t way, outcome *out)
+{
+    *out = (outcome){.heard = {.quits = 4, .fails = -1}};
+    const seqrec_decode how = way_of(way, &out->heard, out->done);
+    const seqrec_filter filter = {
+        .struct_size = sizeof filter, .exclude_seen = 1, .skipped = &out->skipped, .strangers = &out->strangers};
+    good(seqrec_sessions_decode(pool, sessions, MANY_SESSIONS, &how, &filter, out->items, out->logs, out->found, &failure));
+}
+
+static void decode_one_by_one(seqrec_session *const *sessions, int32_t way, outcome *out)
+{
+    *out = (outcome){.heard = {.quits = 4, .fails = -1}};
+    for (int64_t n = 0; n < MANY_SESSIONS; n++) {
+        int64_t skipped = 0, strangers = 0;
+        const seqrec_decode how = way_of(way, &out->heard, out->done + n);
+        const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1, .skipped = &skipped, .strangers = &strangers};
+        out->heard.base = n;
+        good(seqrec_session_decode(sessions[n], &how, &filter, out->items + n * how.width * STEPS, out->logs + n * how.width,
+                                   out->found + n, &failure));
+        out->skipped += skipped;
+        out->strangers += strangers;
+    }
+}
+
+/* Results, and what the host saw of each session, which ended the fifth early. */
+START_TEST(many_sessions_give_the_bits_of_one_at_a_time)
+{
+    static const char *const settings[] = {"position=none relative=t5", "position=start max_length=12", "position=end",
+                                           "position=none user_embedding=added", "position=none score=cosine"};
+    static outcome alone, together;
+    int64_t items[MOST];
+    const sq_options o = options_of(settings[_i / 3]);
+    small_model s = small_open(&o, _i % 3 + 1, ITEMS);
+    small_weights(&s);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    seqrec_session *sessions[MANY_SESSIONS];
+    fill_items(items);
+    items[3] = 12345; /* not in the model */
+    for (int64_t n = 0; n < MANY_SESSIONS; n++) sessions[n] = session_of(pool, items, n * n % 13);
+    for (int32_t way = 0; way < 6; way++) {
+        decode_together(pool, sessions, way, &together);
+        decode_one_by_one(sessions, way, &alone);
+        ck_assert_mem_eq(alone.items, together.items, sizeof alone.items);
+        ck_assert_mem_eq(alone.logs, together.logs, sizeof alone.logs);
+        ck_assert_mem_eq(alone.found, together.found, sizeof alone.found);
+        ck_assert_mem_eq(alone.done, together.done, sizeof alone.done);
+        ck_assert(alone.skipped == together.skipped && alone.skipped > 0 && alone.strangers == together.strangers);
+        ck_assert_mem_eq(alone.heard.masks, together.heard.masks, sizeof alone.heard.masks);
+        for (int64_t n = 0; n < MANY_SESSIONS; n++) expect_same_story(&alone.heard.of[n], &together.heard.of[n]);
+        ck_assert(way == 1 || way == 2 || together.done[4] < STEPS);
+        ck_assert_int_eq(together.done[5], STEPS);
+    }
+    for (int64_t n = 0; n < MANY_SESSIONS; n++) seqrec_session_release(sessions[n]);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* With one thread a wave is two sessions: those before the one that fails had been decoded. */
+START_TEST(one_session_that_fails_fails_all)
+{
+    static outcome out, before;
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, 0), *other = pool_on(&s, 0);
+    seqrec_session *sessions[MANY_SESSIONS];
+    int64_t items[MOST];
+    fill_items(items);
+    for (int64_t n = 0; n < MANY_SESSIONS; n++) sessions[n] = session_of(pool, items, n + 1);
+    memset(&out, 7, sizeof out);
+    out.heard = (hearing){.quits = -1, .fails = 6};
+    before = out;
+    seqrec_decode how = way_of(3, &out.heard, out.done);
+    const seqrec_filter filter = {.struct_size = sizeof filter, .skipped = &out.skipped, .strangers = &out.strangers};
+#define FAILS(code, hint, pool, n)                                                                                     \
+    do {                                                                                                               \
+        ck_assert_int_eq(seqrec_sessions_decode(pool, sessions, n, &how, &filter, out.items, out.logs, out.found, &failure), code); \
+        ck_assert_msg(strstr(failure.message, hint) != NULL, "%s", failure.message);                                   \
+        before.heard = out.heard;                                                                                      \
+        ck_assert_mem_eq(&out, &before, sizeof out);                                                                   \
+    } while (0)
+    FAILS(SEQREC_E_CANCELLED, "session 6: the mask of path 0 in step 3 answered 1", pool, MANY_SESSIONS);
+    how.mask = NULL;
+    how.told = NULL;
+    seqrec_session *kept = sessions[8];
+    sessions[8] = sessions[1];
+    FAILS(SEQREC_E_STATE, "session 8: another call is at work", pool, MANY_SESSIONS);
+    sessions[8] = NULL;
+    FAILS(SEQREC_E_ARGUMENT, "session 8 is NULL", pool, MANY_SESSIONS);
+    sessions[8] = kept;
+    FAILS(SEQREC_E_ARGUMENT, "session 0 is of another pool", other, MANY_SESSIONS);
+    FAILS(SEQREC_E_RANGE, "n = -1", pool, -1);
+    FAILS(SEQREC_E_ARGUMENT, "sessions is NULL", NULL, MANY_SESSIONS);
+    good(seqrec_session_evict(sessions[7], &failure));
+    FAILS(SEQREC_E_STATE, "session 7: the session was evicted", pool, MANY_SESSIONS);
+    good(seqrec_sessions_decode(pool, sessions, 7, &how, &filter, out.items, out.logs, out.found, &failure));
+    good(seqrec_sessions_decode(pool, NULL, 0, &how, &filter, out.items, out.logs, out.found, &failure));
+    ck_assert_int_eq(out.found[6], WIDE);
+    for (int64_t n = 0; n < MANY_SESSIONS; n++) seqrec_session_release(sessions[n]);
+    seqrec_sessions_release(pool);
+    seqrec_sessions_release(other);
+    small_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("decode");
@@ -860,6 +1026,8 @@ int main(void)
     tcase_add_test(tests, a_beam_tells_what_all_its_paths_begin_with);
     tcase_add_loop_test(tests, groups_of_a_beam_find_what_trying_everything_finds, 0, 3);
     tcase_add_test(tests, groups_run_out_of_items_by_themselves);
+    tcase_add_loop_test(tests, many_sessions_give_the_bits_of_one_at_a_time, 0, 15);
+    tcase_add_test(tests, one_session_that_fails_fails_all);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
