@@ -488,7 +488,7 @@ typedef struct seqrec_decode_mask {
                                before the function is called again */
     int64_t deny_count;
     const uint64_t *bits; /**< NULL, or marks as in seqrec_filter: only marked items may come next. Read until the function is called for
-                               the next step or the decode returns, so that paths may share them and nothing is copied */
+                               the session's next step or the decode returns, so that paths may share them and nothing is copied */
     int64_t bits_first, bits_count;
 } seqrec_decode_mask;
 
@@ -500,8 +500,8 @@ typedef int32_t (*seqrec_mask_fn)(void *context, seqrec_decode_mask *mask);
 typedef struct seqrec_decoded {
     size_t struct_size;
     int64_t session; /**< its number in seqrec_sessions_decode, else 0 */
-    int64_t path; /**< number of the path; -1: all paths of a beam have it */
-    int64_t step; /**< its place in the path, from 0 */
+    int64_t path;    /**< number of the path; -1: all paths of a beam have it */
+    int64_t step;    /**< its place in the path, from 0 */
     int64_t item;
     double log_probability; /**< natural logarithm, of the item behind those before it; a path's is the sum over its items */
 } seqrec_decoded;
@@ -529,11 +529,12 @@ typedef struct seqrec_decode {
     void *mask_context;
     seqrec_decoded_fn told; /**< NULL, or told of items as soon as they are settled, before the pass that takes them in: greedy and
                                  drawn paths of each step, path by path. A beam may drop any of its paths until the end, so what is
-                                 settled is only what all its paths begin with: told when that grows, as path -1, often late and never
-                                 all of it unless width is 1. Items told in a decode that fails after all were never found */
+                                 settled is only what all its paths begin with: told when that grows, as path -1, often late and seldom
+                                 all of it, unless width is 1. Items told in a decode that fails after all were never found */
     void *told_context;
-    int64_t *done; /**< out, may be NULL: items of each path that was found (of each session in seqrec_sessions_decode): steps, or fewer when `told` ended the decode; then all
-                        paths have those of the step at hand, also those not told any more, and what is behind in items stays */
+    int64_t *done; /**< out, may be NULL: items of each path that was found (for each session in seqrec_sessions_decode): steps, or
+                        fewer when `told` ended the decode; then all paths have those of the step at hand, also those not told any
+                        more, and what is behind them in items stays */
     int64_t groups;   /**< beam: diverse beam search (Vijayakumar et al. 2018, "Diverse Beam Search for Improved Description of Complex
                            Scenes", Hamming diversity): so many beams of width / groups paths each, which choose one after another in
                            each step; width is a multiple [1: one beam] */
@@ -559,8 +560,8 @@ SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_d
  * [n][width][steps], log_probabilities [n][width] or NULL, found [n], and decode->done [n]. The threads of the context take a session
  * each; drawn paths have the same `seed` in every session. The paths of a session share its keys and values; sessions share nothing but
  * weights. decode->mask and decode->told are called on the calling thread, for some sessions at a time, step by step, session by
- * session; `told` ends its session alone. filter->skipped and strangers count over all sessions. All or nothing: the message of a failure
- * begins with the number of the session. E_ARGUMENT: one is NULL or of another pool; E_STATE: one is named twice. Rule S on each. */
+ * session; `told` ends its session alone. filter->skipped and strangers count over all sessions. All or nothing: what fails in a session
+ * says its number first. E_ARGUMENT: one is NULL or of another pool; E_STATE: one is named twice. Rule S on each. */
 SEQREC_API int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, const seqrec_decode *decode,
                                           const seqrec_filter *filter, int64_t *items, double *log_probabilities, int64_t *found,
                                           seqrec_error *error);
