@@ -391,6 +391,19 @@ run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 
 verdict $? "decode: another seed gives others"
 run decode --model m.st --history 1,2,3 --steps 4 --method sample --top-p 0.000001 --width 2 --repeats --keep-seen --json
 parses "decode: the smallest nucleus is one item" "r['paths'][0] == r['paths'][1]"
+run decode --model m.st --history 1,2,3 --steps 4 --method sample --width 2 --stream --json
+exits 0 "decode --stream"
+python3 -c "
+import json
+*told, last = [json.loads(line) for line in open('out')]
+paths = last['paths']
+assert [(t['place'], t['path']) for t in told] == [(h, i) for h in (1, 2, 3, 4) for i in (1, 2)]
+assert all(t['id'] == paths[t['path'] - 1]['items'][t['place'] - 1]['id'] for t in told)
+assert all(abs(sum(t['log_probability'] for t in told if t['path'] == i + 1) - p['log_probability']) < 1e-6 for i, p in enumerate(paths))"
+verdict $? "decode: --stream tells the items of the paths, place by place"
+run decode --model m.st --history 1,2,3 --steps 2 --method beam --width 1 --stream
+grep -q '^all paths, item 2: [0-9]' out
+verdict $? "decode: what all paths of a beam begin with is told"
 run decode --model m.st --history 1,2,3 --allow 4,5,6,7 --deny 5 --steps 3 --json
 parses "decode: --allow and --deny" "{i['id'] for i in r['paths'][0]['items']} == {4, 6, 7}"
 run decode --model m.st --history 1,2,3 --allow 4,5 --steps 3
