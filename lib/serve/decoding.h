@@ -46,42 +46,48 @@ typedef struct sq_decoding {
     const seqrec_filter *filter;
     const int64_t *given; /* [steps] ids of the one path there is, or NULL: paths are to be found */
     int64_t threads;      /* that may look at paths at once; 1: those that do are the caller's business */
-    /* made */
+    /* how far it has come */
+    int64_t step, count; /* items of each path before the step at hand; paths */
+    int64_t done;        /* items of a path so far */
+    int64_t settled;     /* of these, what the host was told of all paths of a beam */
+    int32_t stopped;     /* 1: the host has enough */
+    sq_path *now, *next; /* [width] */
+    /* what may follow */
     sq_ready ready;
     int64_t offsets[2];
     seqrec_batch batch;
     sq_request request;
     const sq_session_cache *cache;
     int32_t *followed; /* [steps] slots of what is given */
-    int32_t kept;     /* best items of a path that a step looks at */
-    int64_t eligible; /* items that may follow the session */
-    int64_t group;    /* paths of a task */
-    int64_t step, count;
-    int64_t done;    /* items of a path so far */
-    int64_t settled; /* of these, what the host was told of all paths of a beam */
-    int32_t stopped; /* 1: the host has enough */
-    uint8_t *allowed; /* [chunks][SQ_CHUNK_ROWS] */
-    float *whole;     /* [threads][most_group][chunks][SQ_CHUNK_ROWS] where nuclei are drawn from */
-    int32_t *listed;  /* of an allow or deny list */
-    sq_path *now, *next;    /* [width] */
+    int64_t eligible;  /* items that may follow the session */
+    uint8_t *allowed;  /* [chunks][SQ_CHUNK_ROWS] */
+    int32_t *listed;   /* of an allow or deny list */
+    /* looking */
+    int64_t group;          /* paths of a task */
+    int32_t kept;           /* best items of a path that a step looks at */
     sq_prospect *prospects; /* [width] */
-    int32_t *heads;         /* [width] of each path's best items, the one to take next */
-    sq_group *groups;       /* [groups] of c->now; before the first step each begins with the one path there is */
-    uint16_t *chosen;       /* [chunks][SQ_CHUNK_ROWS] groups that chose an item in the step at hand; NULL: there is one group */
-    uint32_t *orders;       /* [width / groups][kept] of the best items of a group's paths; NULL: as they are */
+    float *whole;           /* [threads][most_group][chunks][SQ_CHUNK_ROWS] where nuclei are drawn from */
+    /* choosing */
+    int32_t *heads;          /* [width] of each path's best items, the one to take next */
+    sq_group *groups;        /* [groups] of c->now; before the first step each begins with the one path there is */
+    uint16_t *chosen;        /* [chunks][SQ_CHUNK_ROWS] groups that chose an item in the step at hand; NULL: there is one group */
+    uint32_t *orders;        /* [width / groups][kept] of the best items of a group's paths; NULL: as they are */
     uint32_t *order_scratch; /* [kept] */
-    uint64_t *keys;         /* [2 * kept] */
-    const int32_t **trails; /* [width] */
-    float *floats;          /* users of both, then the scores of the heaps, then the store */
-    int32_t *ints;          /* slots and tokens of both, then the slots of the heaps */
-    double *doubles;        /* shares of both */
-    sq_ban *bans;           /* [width], or NULL: no function of the host */
-    int64_t *ids;           /* [steps] of a path, for the host */
-    int32_t *banned;        /* slots of all bans; a block */
+    uint64_t *keys;          /* [2 * kept] */
+    /* the host's functions */
+    sq_ban *bans;    /* [width], or NULL: nothing is asked */
+    int64_t *ids;    /* [steps] of a path */
+    int32_t *banned; /* slots of all bans; a block */
     size_t banned_room;
+    /* a token further */
+    const int32_t **trails; /* [width] */
     sq_branches branches;
     sq_token_cache behind; /* the session's tokens */
     sq_desk rows, windows; /* taken as they are needed */
+    /* what paths and prospects point into */
+    float *floats;   /* users of both, then the scores of the heaps */
+    int32_t *ints;   /* slots and tokens of both, then the slots of the heaps */
+    double *doubles; /* shares of both */
 } sq_decoding;
 
 static inline int32_t sq_decoding_draws(const sq_decoding *c) { return c->how->method == SEQREC_DECODE_SAMPLE; }
