@@ -477,6 +477,40 @@ enum {
     SEQREC_DECODE_SAMPLE = 2  /**< `width` paths whose items are drawn */
 };
 
+/** What may not come next in one path, asked of the host (seqrec_decode.mask). The fields from `deny` on are the answer; on entry they
+ * are zero, which bars nothing. */
+typedef struct seqrec_decode_mask {
+    size_t struct_size;
+    int64_t session;      /**< its number in seqrec_sessions_decode, else 0 */
+    int64_t path;         /**< number among the paths of this step, from 0 */
+    int64_t step;         /**< items of the path so far */
+    const int64_t *items; /**< [step] these, oldest first; for this call only */
+    const int64_t *deny;  /**< [deny_count] ids that may not come next, in any order, or NULL; those the model lacks bar nothing. Read
+                               before the function is called again */
+    int64_t deny_count;
+    const uint64_t *bits; /**< NULL, or marks as in seqrec_filter: only marked items may come next. Read until the function is called for
+                               the session's next step or the decode returns, so that paths may share them and nothing is copied */
+    int64_t bits_first, bits_count;
+} seqrec_decode_mask;
+
+/** Runs on the thread that called the decode, before each step, once for each path in order; a return other than 0 ends the decode
+ * (E_CANCELLED). It must not use the session. */
+typedef int32_t (*seqrec_mask_fn)(void *context, seqrec_decode_mask *mask);
+
+/** An item that a decode has settled on while it goes on (seqrec_decode.told). */
+typedef struct seqrec_decoded {
+    size_t struct_size;
+    int64_t session; /**< its number in seqrec_sessions_decode, else 0 */
+    int64_t path;    /**< number of the path; -1: all paths of a beam have it */
+    int64_t step;    /**< its place in the path, from 0 */
+    int64_t item;
+    double log_probability; /**< natural logarithm, of the item behind those before it; a path's is the sum over its items */
+} seqrec_decoded;
+
+/** Runs on the thread that called the decode; a return other than 0 ends it in good order, with what is found so far. It must not use
+ * the session. */
+typedef int32_t (*seqrec_decoded_fn)(void *context, const seqrec_decoded *item);
+
 /** How a session is gone on with. Zero the struct and set struct_size; zero means the value in brackets. */
 typedef struct seqrec_decode {
     size_t struct_size;
@@ -491,18 +525,47 @@ typedef struct seqrec_decode {
                              is asked [0] */
     double top_p;       /**< sample: draw from the nucleus of a step only, the smallest set of best items whose probabilities reach
                              this sum (Holtzman et al. 2020), among the top_k where both are given: above 0, at most 1 [1: all] */
+    seqrec_mask_fn mask; /**< NULL, or the host's rule for every place of every path, on top of the filter: e.g. no more than two items
+                              of a kind in a path */
+    void *mask_context;
+    seqrec_decoded_fn told; /**< NULL, or told of items as soon as they are settled, before the pass that takes them in: greedy and
+                                 drawn paths of each step, path by path. A beam may drop any of its paths until the end, so what is
+                                 settled is only what all its paths begin with: told when that grows, as path -1, often late and seldom
+                                 all of it, unless width is 1. Items told in a decode that fails after all were never found */
+    void *told_context;
+    int64_t *done; /**< out, may be NULL: items of each path that was found (for each session in seqrec_sessions_decode): steps, or
+                        fewer when `told` ended the decode; then all paths have those of the step at hand, also those not told any
+                        more, and what is behind them in items stays */
+    int64_t groups;   /**< beam: diverse beam search (Vijayakumar et al. 2018, "Diverse Beam Search for Improved Description of Complex
+                           Scenes", Hamming diversity): so many beams of width / groups paths each, which choose one after another in
+                           each step; width is a multiple [1: one beam] */
+    double diversity; /**< beam of several groups: an item loses this much of its log probability for each earlier group that chose it
+                           in the step at hand, once a group (the paper counts the group's paths: the same where each has one). It weighs
+                           in that choice alone; log probabilities of paths are the model's. 0 .. 1e6 [0: groups find the same] */
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
- * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) leaves, and unless
- * decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then. items [width][steps]: *found paths (fewer than width where there are no more), of a
- * beam by falling probability, of drawn ones in the order of their numbers; log_probabilities [width] or NULL: of each whole path.
+ * it, a softmax of scores / temperature over the items that may follow: those that the filter (may be NULL) and decode->mask leave, and
+ * unless decode->repeats is 1 not those of the path; of drawn paths, over the top_k of these, and over the nucleus of what is left then.
+ * items [width][steps]: *found paths (fewer than width where there are no more), of a beam by falling probability (of all its groups
+ * together; two groups may have found the same path), of drawn ones in the order of their numbers; log_probabilities [width] or NULL:
+ * of each whole path.
  * All paths go through the network together, a token each in a step, as far as the session's rule leaves its cache as it is;
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
  * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.
- * E_ARGUMENT: the filter leaves fewer items than a path needs. Nothing is appended. Rule S. */
+ * E_ARGUMENT: the filter leaves fewer items than a path needs, or the mask leaves a drawn path, or all paths of a beam, none (a beam
+ * drops paths that cannot go on). On failure nothing is written. Nothing is appended. Rule S. */
 SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
                                          int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
+/** Goes on with n sessions of one pool, of[n], each as seqrec_session_decode does by itself, with the same bits: items
+ * [n][width][steps], log_probabilities [n][width] or NULL, found [n], and decode->done [n]. The threads of the context take a session
+ * each; drawn paths have the same `seed` in every session. The paths of a session share its keys and values; sessions share nothing but
+ * weights. decode->mask and decode->told are called on the calling thread, for some sessions at a time, step by step, session by
+ * session; `told` ends its session alone. filter->skipped and strangers count over all sessions. All or nothing: what fails in a session
+ * says its number first. E_ARGUMENT: one is NULL or of another pool; E_STATE: one is named twice. Rule S on each. */
+SEQREC_API int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, const seqrec_decode *decode,
+                                          const seqrec_filter *filter, int64_t *items, double *log_probabilities, int64_t *found,
+                                          seqrec_error *error);
 /** How probable a given way on is: log_probabilities [n], natural logarithms, of items [n <= 4,096], each as the next item behind the
  * session and the items before it, by the softmax over all items of the model (temperature 1, no filter, repeats allowed): what
  * seqrec_session_decode says of the paths it finds under the same terms, and what appending item by item and reading gives, to
@@ -529,6 +592,17 @@ enum {
 SEQREC_API int32_t seqrec_aggregate(const seqrec_allocator *allocator, const int64_t *paths, int64_t width, int64_t steps,
                                     const double *log_probabilities, int32_t how, int64_t k, int64_t *items, double *scores,
                                     int64_t *found, seqrec_error *error);
+/** Puts a list in an order in which what is alike stands apart, by maximal marginal relevance (Carbonell and Goldstein 1998, "The Use of
+ * MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries"): the next item is the one with the largest
+ * lambda * relevance - (1 - lambda) * s, where s is the largest cosine of its vector, the one that is scored (with its bias), with those
+ * of the items placed before it, 0 for the first. items [n] and relevance [n]: any list, e.g. that of seqrec_topk with more items than
+ * are to be shown, or of seqrec_aggregate. Cosines are in -1 .. 1 and relevance is taken as it is: bring it to a like scale, e.g. 0 .. 1
+ * over the list. lambda: 0 .. 1; with 1 the order is that of relevance, equal ones as they came. order [least of k and n]: places in the
+ * list, the first to show first; values, as long, or NULL: what each had when it was placed. Neither may overlap the list. An item
+ * without length is like none; one that is listed twice is as much like itself as can be. Costs k * n inner products. E_NOT_FOUND names
+ * an item that the model lacks; E_RANGE: lambda outside its bounds, a relevance that is not finite. Rule R. */
+SEQREC_API int32_t seqrec_rerank_mmr(const seqrec_model *model, const int64_t *items, const double *relevance, int64_t n, double lambda,
+                                     int64_t k, int64_t *order, double *values, seqrec_error *error);
 /** Fills *out with facts about the session. Rule S. */
 SEQREC_API int32_t seqrec_session_describe(seqrec_session *session, seqrec_session_info *out, seqrec_error *error);
 /** Writes user, events and times as bytes to out[out_bytes]; *needed (may be NULL) gets their number (48 + 16 for each event)

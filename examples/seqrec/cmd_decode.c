@@ -19,7 +19,7 @@ typedef struct decode_run {
     item_filter filter;
     const char *model_path, *method;
     int64_t threads, seed;
-    int mapped, as_json, repeats;
+    int mapped, as_json, repeats, streams;
     seqrec_decode how;
     seqrec_context *context;
     seqrec_model *model;
@@ -36,6 +36,9 @@ static int parse(decode_run *run, int argc, char **argv)
         {"steps", ARGUMENT_COUNT, &run->how.steps, "N", "items of a path", 1, MOST},
         {"method", ARGUMENT_TEXT, &run->method, "NAME", "greedy, beam or sample (default: greedy)", 0, 0},
         {"width", ARGUMENT_COUNT, &run->how.width, "W", "paths of beam and sample (default: 10)", 1, MOST},
+        {"groups", ARGUMENT_COUNT, &run->how.groups, "G", "beam: so many beams of W / G paths each (default: 1)", 1, MOST},
+        {"diversity", ARGUMENT_REAL, &run->how.diversity, "D",
+         "beam: what an item loses for each earlier group that chose it in a step (default: 0)", 0, 1e6},
         {"temperature", ARGUMENT_REAL, &run->how.temperature, "T", "divides the scores (default: 1)", 1e-4, 1e4},
         {"top-k", ARGUMENT_COUNT, &run->how.top_k, "K", "sample: draw from the K best items of a step (default: from all)", 1, 1e9},
         {"top-p", ARGUMENT_REAL, &run->how.top_p, "P",
@@ -44,6 +47,7 @@ static int parse(decode_run *run, int argc, char **argv)
         {"repeats", ARGUMENT_FLAG, &run->repeats, NULL, "an item may come several times in a path", 0, 0},
         {"interval", ARGUMENT_COUNT, &run->how.interval, "T", "models with time: seconds between items of a path (default: 0)", 0, 1e12},
         FILTER_ARGUMENTS(run->filter),
+        {"stream", ARGUMENT_FLAG, &run->streams, NULL, "print items as soon as they are settled, then the paths", 0, 0},
         {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
@@ -70,7 +74,11 @@ static int check_arguments(decode_run *run)
         return usage_error(text.name, "--width %lld: greedy has one path", (long long)run->how.width);
     if (method != SEQREC_DECODE_SAMPLE && (run->how.top_k || run->how.top_p > 0))
         return usage_error(text.name, "--top-k and --top-p are of --method sample");
+    if (run->how.groups > 1 && method != SEQREC_DECODE_BEAM) return usage_error(text.name, "--groups is of --method beam");
+    if (run->how.diversity > 0 && run->how.groups <= 1) return usage_error(text.name, "--diversity is of several --groups");
     if (!run->how.width) run->how.width = method == SEQREC_DECODE_GREEDY ? 1 : PATHS;
+    if (run->how.groups > 1 && run->how.width % run->how.groups)
+        return usage_error(text.name, "--width %lld is no multiple of --groups %lld", (long long)run->how.width, (long long)run->how.groups);
     run->how.struct_size = sizeof run->how;
     run->how.method = method;
     run->how.repeats = run->repeats;
@@ -88,6 +96,43 @@ static int open_session(const decode_run *run, seqrec_sessions *pool, seqrec_ses
     return status == SEQREC_OK ? 0 : fail_library("decoding", &error);
 }
 
+static void emit_item(json_writer *json, const decode_run *run, int64_t item)
+{
+    char name[NAME_BYTES];
+    emit_count(json, "id", item);
+    if (seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK) emit_text(json, "name", name);
+}
+
+static void print_item(const decode_run *run, int64_t item)
+{
+    char name[NAME_BYTES];
+    const int named = seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK;
+    printf(" %lld%s%s%s", (long long)item, named ? " (" : "", named ? name : "", named ? ")" : "");
+}
+
+/* A line for each item that is settled. Paths and places are counted from 1; path 0: all paths of a beam. */
+static int32_t print_settled(void *context, const seqrec_decoded *settled)
+{
+    const decode_run *run = context;
+    json_writer json = {.to = stdout};
+    if (run->as_json) {
+        emit_object(&json, NULL);
+        emit_count(&json, "path", settled->path + 1);
+        emit_count(&json, "place", settled->step + 1);
+        emit_item(&json, run, settled->item);
+        emit_real(&json, "log_probability", settled->log_probability);
+        emit_end(&json, '}');
+    } else {
+        if (settled->path < 0) printf("all paths");
+        if (settled->path >= 0) printf("path %lld", (long long)settled->path + 1);
+        printf(", item %lld:", (long long)settled->step + 1);
+        print_item(run, settled->item);
+        printf(" at %.4f\n", settled->log_probability);
+    }
+    fflush(stdout);
+    return 0;
+}
+
 static int find_paths(decode_run *run, seqrec_session *session)
 {
     seqrec_error error = {0};
@@ -95,6 +140,8 @@ static int find_paths(decode_run *run, seqrec_session *session)
     const seqrec_filter filter = library_filter(&run->filter, &skipped);
     run->items = malloc((size_t)(run->how.width * run->how.steps) * sizeof *run->items);
     run->log_probabilities = malloc((size_t)run->how.width * sizeof *run->log_probabilities);
+    run->how.told = run->streams ? print_settled : NULL;
+    run->how.told_context = run;
     if (!run->items || !run->log_probabilities) return fail("out of memory");
     if (seqrec_session_decode(session, &run->how, &filter, run->items, run->log_probabilities, &run->found, &error) != SEQREC_OK)
         return fail_library("decoding", &error);
@@ -118,7 +165,6 @@ static int go_on(decode_run *run)
 static void print_json(const decode_run *run)
 {
     json_writer json = {.to = stdout};
-    char name[NAME_BYTES];
     emit_object(&json, NULL);
     emit_array(&json, "paths");
     for (int64_t i = 0; i < run->found; i++) {
@@ -126,10 +172,8 @@ static void print_json(const decode_run *run)
         emit_real(&json, "log_probability", run->log_probabilities[i]);
         emit_array(&json, "items");
         for (int64_t h = 0; h < run->how.steps; h++) {
-            const int64_t item = run->items[i * run->how.steps + h];
             emit_object(&json, NULL);
-            emit_count(&json, "id", item);
-            if (seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK) emit_text(&json, "name", name);
+            emit_item(&json, run, run->items[i * run->how.steps + h]);
             emit_end(&json, '}');
         }
         emit_end(&json, ']');
@@ -142,15 +186,10 @@ static void print_json(const decode_run *run)
 
 static void print_text(const decode_run *run)
 {
-    char name[NAME_BYTES];
     printf("%s%5s  %15s  %s%s\n", bold(), "path", "log probability", "items", plain());
     for (int64_t i = 0; i < run->found; i++) {
         printf("%5lld  %15.4f ", (long long)i + 1, run->log_probabilities[i]);
-        for (int64_t h = 0; h < run->how.steps; h++) {
-            const int64_t item = run->items[i * run->how.steps + h];
-            const int named = seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK;
-            printf(" %lld%s%s%s", (long long)item, named ? " (" : "", named ? name : "", named ? ")" : "");
-        }
+        for (int64_t h = 0; h < run->how.steps; h++) print_item(run, run->items[i * run->how.steps + h]);
         putchar('\n');
     }
 }

@@ -17,7 +17,8 @@ typedef struct recommend_run {
     history_source history;
     item_filter filter;
     const char *model_path, *candidate_text;
-    int64_t k, threads;
+    int64_t k, threads, pool;
+    double lambda; /* below 0: the list stays by score */
     int mapped, as_json;
     seqrec_context *context;
     seqrec_model *model;
@@ -33,6 +34,8 @@ static int parse(recommend_run *run, int argc, char **argv)
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
         HISTORY_ARGUMENTS(run->history),
         {"k", ARGUMENT_COUNT, &run->k, "N", "length of the list (default: 10; with --candidates: all)", 1, 1e9},
+        {"mmr", ARGUMENT_REAL, &run->lambda, "L", "re-rank: L times the score less 1 - L times the likeness to what stands before", 0, 1},
+        {"mmr-pool", ARGUMENT_COUNT, &run->pool, "N", "re-rank so many best items (default: 10 times the list)", 1, 1e9},
         FILTER_ARGUMENTS(run->filter),
         {"candidates", ARGUMENT_TEXT, &run->candidate_text, "A,B,...",
          "score exactly these items, seen or not, or @FILE", 0, 0},
@@ -50,6 +53,8 @@ static int check_arguments(recommend_run *run)
     if (run->candidate_text && (run->filter.allow_text || run->filter.deny_text || run->filter.keep_seen))
         return usage_error(text.name,
                            "--candidates excludes --allow, --deny and --keep-seen: it scores exactly what it names");
+    if (run->pool && run->lambda < 0) return usage_error(text.name, "--mmr-pool is of --mmr");
+    if (run->pool && run->candidate_text) return usage_error(text.name, "--mmr-pool: --candidates are re-ranked all");
     return check_history_source(text.name, &run->history);
 }
 
@@ -90,8 +95,50 @@ static int score_candidates(recommend_run *run, const seqrec_batch *batch, const
         run->scores[i] = sorted[i].score;
     }
     free(sorted);
-    run->found = run->k && run->k < count ? run->k : count;
+    run->found = run->lambda < 0 && run->k && run->k < count ? run->k : count;
     return 0;
+}
+
+/* Scores of the list, from the best, 1, to the worst, 0. */
+static void scale_scores(const recommend_run *run, double *relevance)
+{
+    float low = run->scores[0], high = low;
+    for (int64_t i = 1; i < run->found; i++) {
+        low = run->scores[i] < low ? run->scores[i] : low;
+        high = run->scores[i] > high ? run->scores[i] : high;
+    }
+    for (int64_t i = 0; i < run->found; i++)
+        relevance[i] = high > low ? ((double)run->scores[i] - (double)low) / ((double)high - (double)low) : 1;
+}
+
+/* The items of the list in the places of `order`, the first k of them. */
+static void take_order(recommend_run *run, const int64_t *order, int64_t k, scored *to)
+{
+    for (int64_t i = 0; i < k; i++) to[i] = (scored){run->items[order[i]], i, run->scores[order[i]]};
+    for (int64_t i = 0; i < k; i++) {
+        run->items[i] = to[i].item;
+        run->scores[i] = to[i].score;
+    }
+    run->found = k;
+}
+
+static int rerank(recommend_run *run, int64_t k)
+{
+    seqrec_error error = {0};
+    size_t n = (size_t)run->found;
+    if (k > run->found) k = run->found;
+    double *relevance = malloc(n * sizeof *relevance);
+    int64_t *order = malloc(n * sizeof *order);
+    scored *to = malloc(n * sizeof *to);
+    int outcome = relevance && order && to ? 0 : fail("out of memory");
+    if (!outcome) scale_scores(run, relevance);
+    if (!outcome && seqrec_rerank_mmr(run->model, run->items, relevance, run->found, run->lambda, k, order, NULL, &error) != SEQREC_OK)
+        outcome = fail_library("re-ranking", &error);
+    if (!outcome) take_order(run, order, k, to);
+    free(to);
+    free(order);
+    free(relevance);
+    return outcome;
 }
 
 static int rank_items(recommend_run *run)
@@ -101,7 +148,8 @@ static int rank_items(recommend_run *run)
     int64_t offsets[2] = {0, history->items.count}, skipped = 0;
     seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = history->items.ids};
     const seqrec_filter filter = library_filter(&run->filter, &skipped);
-    int64_t k = run->k ? run->k : 10, count = seqrec_items_count(run->model);
+    const int64_t shown = run->k ? run->k : run->candidate_text ? run->candidates.count : 10, count = seqrec_items_count(run->model);
+    int64_t k = run->lambda < 0 ? shown : run->pool > shown ? run->pool : run->pool ? shown : 10 * shown;
     k = run->candidate_text ? run->candidates.count : k < count ? k : count > 0 ? count : 1;
     batch.timestamps = history->times.count ? history->times.ids : NULL;
     batch.request_times = history->request_text ? &history->request_time : NULL;
@@ -114,6 +162,7 @@ static int rank_items(recommend_run *run)
         outcome = score_candidates(run, &batch, &filter);
     else if (seqrec_topk(run->model, &batch, k, &filter, run->items, run->scores, &run->found, &error) != SEQREC_OK)
         outcome = fail_library("ranking", &error);
+    if (!outcome && run->lambda >= 0 && run->found > 0) outcome = rerank(run, shown);
     run->history.skipped += skipped;
     return outcome;
 }
@@ -166,7 +215,7 @@ static int recommend(recommend_run *run)
 
 int run_recommend(int argc, char **argv)
 {
-    recommend_run run = {.threads = 1};
+    recommend_run run = {.threads = 1, .lambda = -1};
     int outcome = parse(&run, argc, argv);
     if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) outcome = recommend(&run);

@@ -164,6 +164,21 @@ static int32_t check_interval(const char *name, int64_t interval, seqrec_error *
     return SEQREC_OK;
 }
 
+static int32_t check_groups(const seqrec_decode *d, seqrec_error *error)
+{
+    SQ_CHECK(d->groups >= 1 && d->groups <= d->width, error, SEQREC_E_RANGE, "decode.groups = %lld is not in 1 .. decode.width = %lld",
+             (long long)d->groups, (long long)d->width);
+    SQ_CHECK(d->groups == 1 || d->method == SEQREC_DECODE_BEAM, error, SEQREC_E_ARGUMENT, "decode.groups = %lld are of beams alone",
+             (long long)d->groups);
+    SQ_CHECK(d->width % d->groups == 0, error, SEQREC_E_ARGUMENT, "decode.width = %lld is no multiple of decode.groups = %lld",
+             (long long)d->width, (long long)d->groups);
+    SQ_CHECK(isfinite(d->diversity) && d->diversity >= 0 && d->diversity <= 1e6, error, SEQREC_E_RANGE,
+             "decode.diversity = %g is not in 0 .. 1e6", d->diversity);
+    SQ_CHECK(d->diversity == 0 || d->groups > 1, error, SEQREC_E_ARGUMENT, "decode.diversity = %g is of several groups alone",
+             d->diversity);
+    return SEQREC_OK;
+}
+
 /* Zeros become what they stand for. */
 static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqrec_error *error)
 {
@@ -175,6 +190,7 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
              (int)out->repeats);
     if (out->steps == 0) out->steps = 1;
     if (out->width == 0) out->width = 1;
+    if (out->groups == 0) out->groups = 1;
     if (out->temperature == 0) out->temperature = 1;
     if (out->top_p == 0) out->top_p = 1;
     SQ_CHECK(out->steps >= 1 && out->steps <= SQ_DECODE_MOST, error, SEQREC_E_RANGE, "decode.steps = %lld is not in 1 .. %d",
@@ -189,9 +205,20 @@ static int32_t read_decode(seqrec_decode *out, const seqrec_decode *decode, seqr
     SQ_CHECK(out->top_p > 0 && out->top_p <= 1, error, SEQREC_E_RANGE, "decode.top_p = %g is not above 0 and at most 1", out->top_p);
     SQ_CHECK(out->top_p == 1 || out->method == SEQREC_DECODE_SAMPLE, error, SEQREC_E_ARGUMENT,
              "decode.top_p = %g is of drawn paths alone", out->top_p);
+    SQ_TRY(check_groups(out, error));
     SQ_TRY(check_interval("decode.interval", out->interval, error));
     SQ_CHECK(isfinite(out->temperature) && out->temperature >= 1e-4 && out->temperature <= 1e4, error, SEQREC_E_RANGE,
              "decode.temperature = %g is not in 1e-4 .. 1e4", out->temperature);
+    return SEQREC_OK;
+}
+
+static int32_t read_terms(const seqrec_decode *decode, const seqrec_filter *filter, const int64_t *items, const int64_t *found,
+                          seqrec_decode *read_decode_to, seqrec_filter *read_filter_to, seqrec_error *error)
+{
+    SQ_TRY(read_decode(read_decode_to, decode, error));
+    SQ_TRY(sq_filter_read(read_filter_to, filter, error));
+    SQ_CHECK(items != NULL, error, SEQREC_E_ARGUMENT, "items is NULL");
+    SQ_CHECK(found != NULL, error, SEQREC_E_ARGUMENT, "found is NULL");
     return SEQREC_OK;
 }
 
@@ -201,11 +228,31 @@ int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *deco
     seqrec_filter f = {0};
     seqrec_decode d = {0};
     SQ_TRY(check_session(session, error));
-    SQ_TRY(read_decode(&d, decode, error));
-    SQ_TRY(sq_filter_read(&f, filter, error));
-    SQ_CHECK(items != NULL, error, SEQREC_E_ARGUMENT, "items is NULL");
-    SQ_CHECK(found != NULL, error, SEQREC_E_ARGUMENT, "found is NULL");
+    SQ_TRY(read_terms(decode, filter, items, found, &d, &f, error));
     return sq_session_decode(session, &d, &f, items, log_probabilities, found, error);
+}
+
+static int32_t check_sessions(const seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, seqrec_error *error)
+{
+    SQ_TRY(check_pool(sessions, error));
+    SQ_CHECK(n >= 0 && n <= INT32_MAX, error, SEQREC_E_RANGE, "n = %lld is not in 0 .. %d", (long long)n, INT32_MAX);
+    SQ_CHECK(of != NULL || n == 0, error, SEQREC_E_ARGUMENT, "of is NULL for n = %lld", (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        SQ_CHECK(of[i] != NULL, error, SEQREC_E_ARGUMENT, "session %lld is NULL", (long long)i);
+        SQ_CHECK(of[i]->pool == sessions, error, SEQREC_E_ARGUMENT, "session %lld is of another pool", (long long)i);
+    }
+    return SEQREC_OK;
+}
+
+int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, const seqrec_decode *decode,
+                               const seqrec_filter *filter, int64_t *items, double *log_probabilities, int64_t *found,
+                               seqrec_error *error)
+{
+    seqrec_filter f = {0};
+    seqrec_decode d = {0};
+    SQ_TRY(check_sessions(sessions, of, n, error));
+    SQ_TRY(read_terms(decode, filter, items, found, &d, &f, error));
+    return n == 0 ? SEQREC_OK : sq_sessions_decode(of, n, &d, &f, items, log_probabilities, found, error);
 }
 
 int32_t seqrec_session_follow(seqrec_session *session, const int64_t *items, int64_t n, int64_t interval,

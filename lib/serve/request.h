@@ -76,11 +76,16 @@ void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, floa
 int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
                         int32_t *slots, int64_t *found, seqrec_error *error);
 
-/* Whether the host's marks let the item in; filter->bits is not NULL. */
+/* Whether the host's marks, as in seqrec_filter, let the item in; bits is not NULL. */
+static inline int32_t sq_marks_have(const uint64_t *bits, int64_t first, int64_t count, int64_t id)
+{
+    const uint64_t bit = (uint64_t)id - (uint64_t)first; /* modulo 2^64: ids in front are far beyond the count */
+    return bit < (uint64_t)count && (bits[bit / 64] >> bit % 64 & 1);
+}
+
 static inline int32_t sq_filter_marks(const seqrec_filter *filter, int64_t id)
 {
-    const uint64_t bit = (uint64_t)id - (uint64_t)filter->bits_first; /* modulo 2^64: ids in front are far beyond the count */
-    return bit < (uint64_t)filter->bits_count && (filter->bits[bit / 64] >> bit % 64 & 1);
+    return sq_marks_have(filter->bits, filter->bits_first, filter->bits_count, id);
 }
 
 /* What a call that succeeded tells of the ids it met. */

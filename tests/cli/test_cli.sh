@@ -69,6 +69,10 @@ run evaluate --data x --last 0
 exits 2 "--last 0"
 run recommend --model m
 exits 2 "recommend without history"
+run recommend --model m --history 1 --mmr 1.5
+exits 2 "recommend: --mmr above 1"
+run recommend --model m --history 1 --mmr-pool 5
+exits 2 "recommend: a pool of nothing to re-rank"
 run recommend --model m --history 1 --data x
 exits 2 "two histories"
 run decode --model m --steps 3
@@ -79,6 +83,13 @@ run decode --model m --history 1 --steps 3 --width 2
 exits 2 "decode: greedy has one path"
 run decode --model m --history 1 --steps 3 --method beam --top-p 0.5
 exits 2 "decode: a beam is not drawn"
+run decode --model m --history 1 --steps 3 --method sample --groups 2
+exits 2 "decode: groups are of beams"
+run decode --model m --history 1 --steps 3 --method beam --diversity 1
+exits 2 "decode: one group is not diverse"
+run decode --model m --history 1 --steps 3 --method beam --groups 3
+exits 2 "decode: groups of no even width"
+says "--width 10 is no multiple of --groups 3" "decode: the width of groups is told"
 run decode --model m --history 1 --steps 3 --method sample --top-p 1.5
 exits 2 "decode: a probability above 1"
 run decode --model m --history 1 --steps 3 --method dfs
@@ -316,6 +327,17 @@ verdict $? "time split without timestamps is refused"
 run recommend --model m.st --history 1,2,3 --k 10 --json
 exits 0 "recommend"
 parses "recommend: ten items by falling score, none of the history" "len(r['items']) == 10 and not {1, 2, 3} & {i['id'] for i in r['items']} and all(a['score'] >= b['score'] for a, b in zip(r['items'], r['items'][1:]))"
+cp out plain.json
+run recommend --model m.st --history 1,2,3 --k 10 --mmr 1 --json
+[ -s out ] && cmp -s out plain.json
+verdict $? "recommend: --mmr 1 is the list by score"
+best=$(python3 -c "import json; print(json.load(open('plain.json'))['items'][0]['id'])")
+run recommend --model m.st --history 1,2,3 --k 10 --mmr 0.3 --json
+parses "recommend: --mmr begins with the best and takes others" "r['items'][0]['id'] == $best and len({i['id'] for i in r['items']}) == 10 and any(a['score'] < b['score'] for a, b in zip(r['items'], r['items'][1:]))"
+run recommend --model m.st --history 1,2,3 --k 10 --mmr 0.3 --mmr-pool 10 --json
+parses "recommend: --mmr-pool takes these alone" "[i['id'] for i in r['items']] != [i['id'] for i in __import__('json').load(open('plain.json'))['items']] and {i['id'] for i in r['items']} == {i['id'] for i in __import__('json').load(open('plain.json'))['items']}"
+run recommend --model m.st --history 1,2,3 --candidates 7,2,9 --mmr 0.5 --k 2 --json
+parses "recommend: candidates re-ranked" "len({i['id'] for i in r['items']} & {7, 2, 9}) == 2"
 run recommend --model m.st --history 999999 --k 10 --json
 exits 1 "recommend: a history of unknown items is no answer"
 run recommend --model m.st --history 1,2,3 --k 1000 --keep-seen --json
@@ -356,6 +378,8 @@ run recommend --model m.st --history 1,2,3 --k 1 --json
 parses "decode: greedy begins with the best item" "r['items'][0]['id'] == $best"
 run decode --model m.st --history 1,2,3 --steps 4 --method beam --width 6 --json
 parses "decode: a beam by falling probability" "len(r['paths']) == 6 and all(a['log_probability'] >= b['log_probability'] for a, b in zip(r['paths'], r['paths'][1:]))"
+run decode --model m.st --history 1,2,3 --steps 2 --method beam --width 6 --groups 6 --diversity 1000 --json
+parses "decode: groups begin with different items" "len({p['items'][0]['id'] for p in r['paths']}) == 6 and all(a['log_probability'] >= b['log_probability'] for a, b in zip(r['paths'], r['paths'][1:]))"
 run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 5 --json
 parses "decode: ten drawn paths" "len(r['paths']) == 10 and len({i['id'] for p in r['paths'] for i in p['items']}) > 4"
 cp out drawn.json
@@ -367,6 +391,19 @@ run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 
 verdict $? "decode: another seed gives others"
 run decode --model m.st --history 1,2,3 --steps 4 --method sample --top-p 0.000001 --width 2 --repeats --keep-seen --json
 parses "decode: the smallest nucleus is one item" "r['paths'][0] == r['paths'][1]"
+run decode --model m.st --history 1,2,3 --steps 4 --method sample --width 2 --stream --json
+exits 0 "decode --stream"
+python3 -c "
+import json
+*told, last = [json.loads(line) for line in open('out')]
+paths = last['paths']
+assert [(t['place'], t['path']) for t in told] == [(h, i) for h in (1, 2, 3, 4) for i in (1, 2)]
+assert all(t['id'] == paths[t['path'] - 1]['items'][t['place'] - 1]['id'] for t in told)
+assert all(abs(sum(t['log_probability'] for t in told if t['path'] == i + 1) - p['log_probability']) < 1e-6 for i, p in enumerate(paths))"
+verdict $? "decode: --stream tells the items of the paths, place by place"
+run decode --model m.st --history 1,2,3 --steps 2 --method beam --width 1 --stream
+grep -q '^all paths, item 2: [0-9]' out
+verdict $? "decode: what all paths of a beam begin with is told"
 run decode --model m.st --history 1,2,3 --allow 4,5,6,7 --deny 5 --steps 3 --json
 parses "decode: --allow and --deny" "{i['id'] for i in r['paths'][0]['items']} == {4, 6, 7}"
 run decode --model m.st --history 1,2,3 --allow 4,5 --steps 3

@@ -139,10 +139,28 @@ class SessionInfo(Sized):
                 ("event_bytes", c_size_t)]
 
 
+class DecodeMask(Sized):
+    _fields_ = [("struct_size", c_size_t), ("session", c_int64), ("path", c_int64), ("step", c_int64), ("items", I64P),
+                ("deny", I64P), ("deny_count", c_int64), ("bits", POINTER(c_uint64)), ("bits_first", c_int64), ("bits_count", c_int64)]
+
+
+MASK = CFUNCTYPE(c_int32, c_void_p, POINTER(DecodeMask))
+
+
+class Decoded(Sized):
+    _fields_ = [("struct_size", c_size_t), ("session", c_int64), ("path", c_int64), ("step", c_int64), ("item", c_int64),
+                ("log_probability", c_double)]
+
+
+TOLD = CFUNCTYPE(c_int32, c_void_p, POINTER(Decoded))
+
+
 class Decode(Sized):
     _fields_ = [("struct_size", c_size_t), ("method", c_int32), ("repeats", c_int32), ("steps", c_int64),
                 ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
-                ("interval", c_int64), ("top_p", c_double)]
+                ("interval", c_int64), ("top_p", c_double), ("mask", MASK), ("mask_context", c_void_p),
+                ("told", TOLD), ("told_context", c_void_p), ("done", I64P),
+                ("groups", c_int64), ("diversity", c_double)]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------
@@ -206,8 +224,10 @@ SIGNATURES = {
     "session_encode": (c_int32, [H, F32P, ERR]),
     "session_ahead": (c_int32, [H, I64P, c_int64, F32P, ERR]),
     "session_decode": (c_int32, [H, POINTER(Decode), POINTER(Filter), I64P, F64P, I64P, ERR]),
+    "sessions_decode": (c_int32, [H, OUT, c_int64, POINTER(Decode), POINTER(Filter), I64P, F64P, I64P, ERR]),
     "session_follow": (c_int32, [H, I64P, c_int64, c_int64, F64P, ERR]),
     "aggregate": (c_int32, [POINTER(Allocator), I64P, c_int64, c_int64, F64P, c_int32, c_int64, I64P, F64P, I64P, ERR]),
+    "rerank_mmr": (c_int32, [H, I64P, F64P, c_int64, c_double, c_int64, I64P, F64P, ERR]),
     "session_describe": (c_int32, [H, POINTER(SessionInfo), ERR]),
     "session_save": (c_int32, [H, c_void_p, c_size_t, SIZEP, ERR]),
     "session_restore": (c_int32, [H, c_void_p, c_size_t, OUT, ERR]),

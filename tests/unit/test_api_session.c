@@ -104,6 +104,39 @@ START_TEST(bad_arguments_name_the_value_and_the_rule)
 }
 END_TEST
 
+/* Answers with what the host of a test put into a mask. */
+static int32_t answer_with(void *context, seqrec_decode_mask *mask)
+{
+    const int64_t path = mask->path, step = mask->step;
+    *mask = *(const seqrec_decode_mask *)context;
+    mask->path = path;
+    mask->step = step;
+    return 0;
+}
+
+START_TEST(bad_masks_name_the_value_and_the_rule)
+{
+    int64_t items[4] = {-3}, found = -3;
+    seqrec_decode_mask mask = {.struct_size = sizeof mask, .deny_count = 2};
+    const seqrec_decode how = {.struct_size = sizeof how, .steps = 2, .mask = answer_with, .mask_context = &mask};
+    expect_usable();
+    REFUSED(SEQREC_E_ARGUMENT, "the mask of path 0 in step 1 denies 2 items and lists none",
+            seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    mask.deny = history;
+    mask.deny_count = -2;
+    REFUSED(SEQREC_E_ARGUMENT, "denies -2 items", seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    mask = (seqrec_decode_mask){.bits_count = 64};
+    REFUSED(SEQREC_E_ARGUMENT, "has 64 bits and points at none",
+            seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    mask.bits_count = -1;
+    REFUSED(SEQREC_E_ARGUMENT, "has -1 bits", seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    ck_assert(items[0] == -3 && found == -3);
+    mask = (seqrec_decode_mask){0};
+    EXPECT(SEQREC_OK, seqrec_session_decode(session, &how, NULL, items, NULL, &found, &api.error));
+    expect_usable();
+}
+END_TEST
+
 START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
 {
     int64_t items[8], found = -3;
@@ -130,6 +163,16 @@ START_TEST(bad_ways_of_decoding_name_the_value_and_the_rule)
     WITH(top_p, -0.1, SEQREC_E_RANGE, "decode.top_p = -0.1 is not above 0 and at most 1");
     WITH(top_p, 1.5, SEQREC_E_RANGE, "decode.top_p = 1.5");
     WITH(top_p, 0.0 / 0.0, SEQREC_E_RANGE, "decode.top_p = ");
+    WITH(groups, -1, SEQREC_E_RANGE, "decode.groups = -1 is not in 1 .. decode.width = 2");
+    WITH(groups, 3, SEQREC_E_RANGE, "decode.groups = 3");
+    WITH(diversity, 0.5, SEQREC_E_ARGUMENT, "decode.diversity = 0.5 is of several groups alone");
+    WITH(diversity, -0.5, SEQREC_E_RANGE, "decode.diversity = -0.5");
+    WITH(diversity, 0.0 / 0.0, SEQREC_E_RANGE, "decode.diversity = ");
+    how.groups = 2;
+    WITH(width, 3, SEQREC_E_ARGUMENT, "decode.width = 3 is no multiple of decode.groups = 2");
+    WITH(method, SEQREC_DECODE_SAMPLE, SEQREC_E_ARGUMENT, "decode.groups = 2 are of beams alone");
+    WITH(diversity, 2e6, SEQREC_E_RANGE, "decode.diversity = 2e+06");
+    how.groups = 0;
     WITH(temperature, -1, SEQREC_E_RANGE, "decode.temperature = -1");
     WITH(temperature, 0.0 / 0.0, SEQREC_E_RANGE, "decode.temperature = ");
     REFUSED(SEQREC_E_ARGUMENT, "decode is NULL", seqrec_session_decode(session, NULL, NULL, items, NULL, &found, &api.error));
@@ -354,19 +397,32 @@ END_TEST
 
 static int32_t fresh_read(int32_t which)
 {
-    const seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_SAMPLE, .steps = 3, .width = 2, .top_k = 5};
-    int64_t items[6], found;
+    seqrec_decode_mask mask = {.struct_size = sizeof mask, .deny = history, .deny_count = 4};
+    const seqrec_decode how = {.struct_size = sizeof how,
+                               .method = SEQREC_DECODE_SAMPLE,
+                               .steps = 3,
+                               .width = 2,
+                               .top_k = 5,
+                               .mask = answer_with,
+                               .mask_context = &mask};
+    int64_t items[12], found[2];
     float out[12];
     double shares[4];
-    seqrec_session *one = NULL;
+    seqrec_session *one = NULL, *pair[2] = {NULL};
     seqrec_sessions *fresh = NULL;
     int32_t status = seqrec_sessions_create(api.model, SIZE_MAX, &fresh, &api.error);
     if (status == SEQREC_OK) status = seqrec_session_open(fresh, NULL, history, times, 4, 0, &one, &api.error);
-    if (status == SEQREC_OK && which == 0) status = seqrec_session_topk(one, 3, NULL, items, NULL, &found, &api.error);
+    if (status == SEQREC_OK && which == 0) status = seqrec_session_topk(one, 3, NULL, items, NULL, found, &api.error);
     if (status == SEQREC_OK && which == 1) status = seqrec_session_score(one, history, 4, out, &api.error);
     if (status == SEQREC_OK && which == 2) status = seqrec_session_ahead(one, history, 4, out, &api.error);
-    if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, &found, &api.error);
+    if (status == SEQREC_OK && which == 3) status = seqrec_session_decode(one, &how, NULL, items, NULL, found, &api.error);
     if (status == SEQREC_OK && which == 4) status = seqrec_session_follow(one, history, 4, 0, shares, &api.error);
+    if (status == SEQREC_OK && which == 5) {
+        status = seqrec_session_open(fresh, NULL, history, times, 2, 0, &pair[1], &api.error);
+        pair[0] = one;
+        if (status == SEQREC_OK) status = seqrec_sessions_decode(fresh, pair, 2, &how, NULL, items, NULL, found, &api.error);
+    }
+    seqrec_session_release(pair[1]);
     seqrec_session_release(one);
     seqrec_sessions_release(fresh);
     return status;
@@ -385,7 +441,7 @@ START_TEST(whatever_allocation_fails_the_call_fails_and_the_session_stays)
 {
     unsigned char bytes[BYTES];
     expect_usable();
-    for (int32_t which = 0; which < 5; which++)
+    for (int32_t which = 0; which < 6; which++)
         for (int64_t n = 0;; n++) {
             atomic_store(&api.memory.to_fail, n);
             const int32_t status = fresh_read(which);
@@ -447,6 +503,7 @@ int main(void)
     tcase_add_checked_fixture(tests, open_all, close_all);
     tcase_add_test(tests, bad_arguments_name_the_value_and_the_rule);
     tcase_add_test(tests, bad_ways_of_decoding_name_the_value_and_the_rule);
+    tcase_add_test(tests, bad_masks_name_the_value_and_the_rule);
     tcase_add_test(tests, bad_paths_to_follow_name_the_value_and_the_rule);
     tcase_add_test(tests, filters_that_leave_nothing_are_refused);
     tcase_add_test(tests, unknown_events_wait_for_their_item);

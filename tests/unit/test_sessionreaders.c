@@ -81,20 +81,43 @@ static void close_sessions(reader *r)
 
 /* ---- beside a writer of items ---------------------------------------------------------------------------------------- */
 
+static void note_turns(int64_t *before)
+{
+    for (int64_t i = 0; i < PASSING; i++) before[i] = atomic_load(&stage.turn[i]);
+}
+
 /* An item that was gone when the call began and not put again before it ended must not be in its answer. */
+static int64_t is_fault(int64_t item, const int64_t *before)
+{
+    if (item < 0 || item >= STEADY + PASSING) return 1;
+    if (item < STEADY) return 0;
+    const int64_t turn = before[item - STEADY];
+    return turn % 2 == 0 && atomic_load(&stage.turn[item - STEADY]) == turn;
+}
+
 static int64_t recommend(seqrec_session *session)
 {
     int64_t before[PASSING], items[STEADY], found = 0, faults = 0;
     float scores[STEADY];
-    for (int64_t i = 0; i < PASSING; i++) before[i] = atomic_load(&stage.turn[i]);
+    note_turns(before);
     if (seqrec_session_topk(session, STEADY, NULL, items, scores, &found, NULL) != SEQREC_OK) return 1;
     faults += found != STEADY;
-    for (int64_t i = 0; i < found; i++) {
-        faults += items[i] < 0 || items[i] >= STEADY + PASSING || isnan(scores[i]) || (i > 0 && scores[i] > scores[i - 1]);
-        if (items[i] < STEADY) continue;
-        const int64_t turn = before[items[i] - STEADY];
-        faults += turn % 2 == 0 && atomic_load(&stage.turn[items[i] - STEADY]) == turn;
-    }
+    for (int64_t i = 0; i < found; i++)
+        faults += is_fault(items[i], before) || isnan(scores[i]) || (i > 0 && scores[i] > scores[i - 1]);
+    return faults;
+}
+
+/* All sessions of a reader in one call, on the threads that other readers' calls want, too. */
+static int64_t go_on_with_all(const reader *r)
+{
+    enum { WIDTH = 3, LENGTH = 4 };
+    const seqrec_decode how = {.struct_size = sizeof how, .method = SEQREC_DECODE_SAMPLE, .width = WIDTH, .steps = LENGTH};
+    int64_t before[PASSING], items[EACH * WIDTH * LENGTH], found[EACH], faults = 0;
+    double logs[EACH * WIDTH];
+    note_turns(before);
+    if (seqrec_sessions_decode(stage.pool, r->sessions, EACH, &how, NULL, items, logs, found, NULL) != SEQREC_OK) return 1;
+    for (int64_t i = 0; i < EACH * WIDTH * LENGTH; i++) faults += is_fault(items[i], before);
+    for (int64_t i = 0; i < EACH * WIDTH; i++) faults += !(logs[i] < 0) || found[i / WIDTH] != WIDTH;
     return faults;
 }
 
@@ -110,6 +133,7 @@ static void *read_items(void *arg)
         if (round % EACH % 2)
             r->faults += seqrec_session_append(session, &event, NULL, 1, SEQREC_UNKNOWN_SKIP, NULL) != SEQREC_OK;
         r->faults += recommend(session);
+        r->faults += go_on_with_all(r);
         r->faults += seqrec_session_encode(session, vector, NULL) != SEQREC_OK;
         if (round % EACH % 2 == 0) r->faults += memcmp(vector, r->expected[round % EACH], sizeof vector) != 0;
         round++;
@@ -165,6 +189,7 @@ static void *read_models(void *arg)
         float ahead[2 * DIM];
         r->faults += seqrec_session_append(session, &event, NULL, 1, SEQREC_UNKNOWN_ERROR, NULL) != SEQREC_OK;
         r->faults += recommend(session);
+        r->faults += go_on_with_all(r);
         r->faults += seqrec_session_ahead(session, (int64_t[]){1, 2}, 2, ahead, NULL) != SEQREC_OK;
         for (int64_t i = 0; i < 2 * DIM; i++) r->faults += !isfinite(ahead[i]);
         round++;
