@@ -51,6 +51,10 @@ experiment-time: all
 experiment-correction: all
 	@sh tests/experiments/correction.sh
 
+#: make experiment-autoregression  how well models forecast many events, by several decoders (hours; stops and goes on)
+experiment-autoregression: all
+	@sh tests/experiments/autoregression.sh
+
 #: make asan         unit tests under AddressSanitizer and UBSan
 asan:
 	@sh .ci/setup test
@@ -116,5 +120,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-correction asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-correction experiment-autoregression asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean
