@@ -91,7 +91,7 @@ forecasts
 exits 0 "autoregression: one model"
 holds forecasts.jsonl "autoregression: a line for each study whose data is there" "list(by) == ['ml-1m-softmax', 'ml-100k-softmax']"
 holds forecasts.jsonl "autoregression: what a line has" "min(u['train']['split'] == 'last:20:30' and u['E4']['ndcg@10'] > 0 \
-and len(u['forecast']['decoders']) == 7 and u['forecast']['users'] > 20 for u in by.values())"
+and len(u['forecast']['decoders']) == 8 and u['forecast']['users'] > 20 for u in by.values())"
 holds forecasts.jsonl "autoregression: events at one instant" "by['ml-100k-softmax']['forecast']['timed'] and \
 2 < by['ml-100k-softmax']['forecast']['events_per_instant'] < 3 and not by['ml-1m-softmax']['forecast']['timed'] and \
 min(d['hit'] == d['hit_set'] for d in by['ml-1m-softmax']['forecast']['decoders'].values()) and \
@@ -130,7 +130,7 @@ users = {}
 for line in open("long/ml-1m.txt"):
     user, item = line.split()
     users.setdefault(user, []).append(int(item))
-users = {u: events for u, events in users.items() if len(events) >= 30}
+everyone, users = users, {u: events for u, events in users.items() if len(events) >= 30}
 with open("before.txt", "w") as out:
     for u, events in users.items():
         out.write(" ".join([u] + [str(i) for i in events[:-H]]) + "\n")
@@ -149,6 +149,18 @@ def check(name, lists):
     same(figures["ndcg@20"], ndcg / n, name + " ndcg")
     for h in range(H):
         same(figures["hit"][h], hit[h] / n, name + " hit")
+count, pairs = {}, {}
+for u, events in everyone.items():
+    kept = events[:-H - 1] if u in users else events
+    for i, item in enumerate(kept):
+        count[item] = count.get(item, 0) + 1
+        if i: pairs[kept[i - 1], item] = pairs.get((kept[i - 1], item), 0) + 1
+def counted(score):
+    return [sorted(set(catalogue) - set(events[:-H]), key=lambda item: (score(events[-H - 1], item), item))[:20]
+            for events in users.values()]
+catalogue = {item for events in everyone.values() for item in events}
+check("popular", counted(lambda last, item: -count.get(item, 0)))
+check("markov", counted(lambda last, item: (-pairs.get((last, item), 0), -count.get(item, 0))))
 assert said["users"] == len(users) and max(said["decoders"]["oneshot"]["hit"]) > 0
 check("oneshot", [[i["id"] for i in line["items"]] for line in call("recommend", "--batch", "before.txt", "--k", "20", "--quiet")])
 def paths(*how):

@@ -1,10 +1,11 @@
 /* experiment: what a model says of the next many events of a user, by several ways of saying it. For a saved model, trained under the
  * split last:HORIZON:LEAST, each user's last HORIZON events are forecast from those before them:
- *   popular   the most popular items           oneshot   the best items for the next event
+ *   popular   the most popular items           markov    those that followed the newest item most often in training
+ *   oneshot   the best items for the next event
  *   greedy    a path, each step its best item  beam      the most probable of the paths that a beam of 10 finds
  *   sample-T  30 drawn paths at temperature T, made one list by reciprocal ranks
  * Paths have LIST items, none twice and none of the history. A list is held against the set of the HORIZON events; a path also step by
- * step (of drawn ones the mean; the list of popular and oneshot is their path), and so is the model's best item behind the true events
+ * step (of drawn ones the mean; the first three have their list as their path), and so is the model's best item behind the true events
  * before each step ("teacher"). Through seqrec.h only, and a session for each user.
  *   autoregression MODEL DATA THREADS HORIZON LEAST USERS SEED
  * USERS of the users with LEAST events, evenly spread (0: all). One JSON object on stdout; what its members are stands where they are
@@ -29,6 +30,7 @@ typedef struct study {
     int64_t item_count, *items; /* [item_count] ids of the data, rising */
     double *popularity;         /* [item_count] log(1 + training events) */
     int64_t *popular;           /* [item_count] places, by falling popularity */
+    int64_t pair_count, *pairs; /* [pair_count] place * item_count + place of the next, of each training event with a next one; rising */
     int64_t users, *chosen;     /* [users] sequences of the data */
     struct verdict *verdicts;   /* [users] */
     _Atomic int64_t next;
@@ -64,16 +66,17 @@ typedef struct decoder {
 } decoder;
 
 static void say_popular(worker *w, double unused);
+static void say_markov(worker *w, double unused);
 static void say_oneshot(worker *w, double unused);
 static void say_greedy(worker *w, double unused);
 static void say_beam(worker *w, double unused);
 static void say_sample(worker *w, double temperature);
 
 static const decoder decoders[] = {
-    {"popular", say_popular, 0},     {"oneshot", say_oneshot, 0},      {"greedy", say_greedy, 0},   {"beam", say_beam, 0},
-    {"sample-0.5", say_sample, 0.5}, {"sample-0.7", say_sample, 0.7}, {"sample-1", say_sample, 1},
+    {"popular", say_popular, 0}, {"markov", say_markov, 0},       {"oneshot", say_oneshot, 0},     {"greedy", say_greedy, 0},
+    {"beam", say_beam, 0},       {"sample-0.5", say_sample, 0.5}, {"sample-0.7", say_sample, 0.7}, {"sample-1", say_sample, 1},
 };
-enum { DECODERS = sizeof decoders / sizeof *decoders, ONESHOT = 1, GREEDY = 2 };
+enum { DECODERS = sizeof decoders / sizeof *decoders, ONESHOT = 2, GREEDY = 3 };
 
 /* ---- what comes out, of one user ------------------------------------------------------------------------------------- */
 
@@ -128,8 +131,14 @@ static void count_items(study *s, int64_t users)
     for (int64_t u = 0; u < users; u++) {
         int64_t n = read_user(s, u, &items, NULL);
         if (n >= s->least) n -= s->horizon + 1;
-        for (int64_t i = 0; i < n; i++) s->popularity[place_of(s, items[i])]++;
+        for (int64_t i = 0, before = 0; i < n; i++) {
+            const int64_t place = place_of(s, items[i]);
+            s->popularity[place]++;
+            if (i > 0) s->pairs[s->pair_count++] = before * s->item_count + place;
+            before = place;
+        }
     }
+    qsort(s->pairs, (size_t)s->pair_count, sizeof *s->pairs, rising);
     for (int64_t i = 0; i < s->item_count; i++) s->popularity[i] = log1p(s->popularity[i]);
 }
 
@@ -162,6 +171,7 @@ static void read_events(study *s, const char *path, int64_t wanted)
     s->items = bench_alloc((size_t)stats.items * sizeof *s->items);
     s->popularity = calloc((size_t)stats.items, sizeof *s->popularity);
     s->popular = bench_alloc((size_t)stats.items * sizeof *s->popular);
+    s->pairs = bench_alloc((size_t)stats.events * sizeof *s->pairs);
     s->chosen = bench_alloc((size_t)stats.users * sizeof *s->chosen);
     count_items(s, stats.users);
     for (int64_t i = 0; i < stats.items; i++) s->popular[i] = i;
@@ -195,6 +205,43 @@ static void say_popular(worker *w, double unused)
     w->said.listed = 0;
     for (int64_t i = 0; i < w->s->item_count && w->said.listed < LIST; i++)
         if (!w->history[w->s->popular[i]]) w->said.list[w->said.listed++] = w->s->items[w->s->popular[i]];
+    list_is_path(&w->said);
+}
+
+/* The first pair at or behind `pair`. */
+static int64_t find_pair(const study *s, int64_t pair)
+{
+    int64_t low = 0, high = s->pair_count;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (s->pairs[middle] < pair)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* By falling count, equal ones by popularity. */
+static void say_markov(worker *w, double unused)
+{
+    const study *s = w->s;
+    const int64_t newest = place_of(s, w->t.history[w->t.events - 1]);
+    (void)unused;
+    memset(w->scores, 0, (size_t)s->item_count * sizeof *w->scores);
+    for (int64_t i = find_pair(s, newest * s->item_count), end = find_pair(s, (newest + 1) * s->item_count); i < end; i++)
+        w->scores[s->pairs[i] % s->item_count]++;
+    memcpy(w->out, w->history, (size_t)s->item_count);
+    for (w->said.listed = 0; w->said.listed < LIST; w->said.listed++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < s->item_count; i++) {
+            const int64_t place = s->popular[i];
+            if (!w->out[place] && (best < 0 || w->scores[place] > w->scores[best])) best = place;
+        }
+        if (best < 0) break;
+        w->out[best] = 1;
+        w->said.list[w->said.listed] = s->items[best];
+    }
     list_is_path(&w->said);
 }
 
@@ -590,7 +637,7 @@ int main(int argc, char **argv)
     }
     forecast_all(&s);
     print_study(&s);
-    void *blocks[] = {s.items, s.popularity, s.popular, s.chosen, s.verdicts};
+    void *blocks[] = {s.items, s.popularity, s.popular, s.pairs, s.chosen, s.verdicts};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
     seqrec_sessions_release(s.sessions);
     seqrec_model_release(s.model);

@@ -13,6 +13,7 @@ from experiment_page import dig, number, picture, planned, read_units, table  # 
 
 STUDIES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "ml-100k": "MovieLens-100k"}
 MODELS = ["softmax", "absolute", "relative", "bce", "gbce", "hstu"]
+COUNTED = ("popular", "markov")  # decoders without a model
 SHOWN = "softmax"  # whose decoders the pictures compare
 BY_HAND = "## What this says"
 STEPS = (1, 2, 5, 10, 20)
@@ -42,17 +43,17 @@ def mean(values):
 def cost(study, model, decoder):
     """Time, in that of the greedy path."""
     figures = study.get(model, "decoders")
-    return "-" if decoder == "popular" else number(figures[decoder]["milliseconds"] / figures["greedy"]["milliseconds"], 1)
+    return "-" if decoder in COUNTED else number(figures[decoder]["milliseconds"] / figures["greedy"]["milliseconds"], 1)
 
 
 def list_rows(study):
     rows = []
     for model in study.units:
         for name, figures in study.get(model, "decoders").items():
-            if name == "popular" and rows:
+            if name in COUNTED and model != next(iter(study.units)):
                 continue
             change, error = figures["ndcg@20_over_oneshot"]
-            rows.append(["-" if name == "popular" else model, name] +
+            rows.append(["-" if name in COUNTED else model, name] +
                         [number(figures[key]) for key in ("recall@10", "recall@20", "ndcg@10", "ndcg@20")] +
                         ["-" if name == "oneshot" else f"{change:+.4f} ± {1.96 * error:.4f}", number(figures["path_recall@20"]),
                          number(figures["distinct"] / study.get(model, "items"), 3), cost(study, model, name)])
@@ -69,9 +70,9 @@ def step_rows(study, key):
         if key == "hit":
             entries.append(("*teacher*", study.get(model, "teacher", "hit")))
         for name, values in entries:
-            if name == "popular" and rows:
+            if name in COUNTED and model != next(iter(study.units)):
                 continue
-            rows.append(["-" if name == "popular" else model, name] + [number(values[step - 1]) for step in study.steps()] +
+            rows.append(["-" if name in COUNTED else model, name] + [number(values[step - 1]) for step in study.steps()] +
                         [number(mean(values))])
     return rows
 
@@ -92,7 +93,7 @@ def rank_rows(study, key):
 def popularity_rows(study):
     rows = []
     for model in study.units:
-        series = [(name, figures["popularity"]) for name, figures in study.get(model, "decoders").items() if name != "popular"]
+        series = [(name, figures["popularity"]) for name, figures in study.get(model, "decoders").items() if name not in COUNTED]
         if not rows:
             series.insert(0, ("*the true events*", study.get(model, "teacher", "popularity")))
         for name, values in series:
