@@ -55,6 +55,10 @@ experiment-paired: all
 experiment-correction: all
 	@sh tests/experiments/correction.sh
 
+#: make experiment-autoregression  how well models forecast many events, by several decoders (hours; stops and goes on)
+experiment-autoregression: all
+	@sh tests/experiments/autoregression.sh
+
 #: make asan         unit tests under AddressSanitizer and UBSan
 asan:
 	@sh .ci/setup test
@@ -120,5 +124,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-autoregression asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

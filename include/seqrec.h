@@ -825,7 +825,9 @@ typedef int32_t (*seqrec_epoch_fn)(void *context, const seqrec_epoch_stats *stat
 /** How to fit. Zero the struct and set struct_size. Options epochs, batch, valid_every, patience, metric, ... come from config. */
 typedef struct seqrec_fit {
     size_t struct_size;
-    const char *split;          /**< "leave-one-out" (default), "none", or "time:SECONDS:SECONDS" (train < first <= valid < second <= test) */
+    const char *split;          /**< "leave-one-out" (default), "none", "time:SECONDS:SECONDS" (train < first <= valid < second <= test), or
+                                     "last:N:M": of users with at least M events the last N are test, the one before them
+                                     validation (M >= N + 2); leave-one-out is last:1:3 */
     const char *checkpoint;     /**< path, or NULL: written every checkpoint_every epochs and at the end */
     int64_t checkpoint_every;   /**< epochs; 0 = 1 */
     seqrec_epoch_fn epoch;      /**< may be NULL */

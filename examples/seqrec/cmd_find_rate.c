@@ -48,7 +48,7 @@ static int parse(find_run *run, int argc, char **argv)
         {"from", ARGUMENT_REAL, &run->from, "RATE", "rate of the first step (default: 1e-6)", 1e-12, 10},
         {"to", ARGUMENT_REAL, &run->to, "RATE", "rate of the last step (default: 1)", 1e-12, 10},
         {"steps", ARGUMENT_COUNT, &run->steps, "N", "steps, one batch each (default: 200)", 20, 1e6},
-        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none or time:A:B (seconds)", 0, 0},
+        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none, time:A:B (seconds) or last:N:M (events)", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"curve", ARGUMENT_TEXT, &run->curve, "FILE", "draw the smoothed loss over the rate as SVG", 0, 0},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},

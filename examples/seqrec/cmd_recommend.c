@@ -2,22 +2,24 @@
 #include "commands.h"
 #include "history_source.h"
 #include "item_filter.h"
-#include "json_writer.h"
+#include "ranked_items.h"
+#include "recommend_batch.h"
 #include "serving_file.h"
 #include <stdlib.h>
+#include <string.h>
 
-enum { NAME_BYTES = 4100 };
+enum { LINES = 1024 };
 
 static const command_text text = {
-    "recommend", "--model MODEL (--history A,B,... | --data FILE --user U) [OPTIONS]",
+    "recommend", "--model MODEL (--history A,B,... | --data FILE --user U | --batch FILE) [OPTIONS]",
     "Lists the items with the highest scores after a history, oldest event first. Items of the\n"
-    "history itself are left out unless --keep-seen is given."};
+    "history itself are left out unless --keep-seen is given. --batch does so for each line of a file."};
 
 typedef struct recommend_run {
     history_source history;
     item_filter filter;
-    const char *model_path, *candidate_text;
-    int64_t k, threads, pool;
+    const char *model_path, *candidate_text, *batch_path;
+    int64_t k, threads, pool, block;
     double lambda; /* below 0: the list stays by score */
     int mapped, as_json;
     seqrec_context *context;
@@ -33,6 +35,9 @@ static int parse(recommend_run *run, int argc, char **argv)
     const argument table[] = {
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
         HISTORY_ARGUMENTS(run->history),
+        {"batch", ARGUMENT_TEXT, &run->batch_path, "FILE",
+         "a history on each line: user, then items, oldest first; -: standard input", 0, 0},
+        {"block", ARGUMENT_COUNT, &run->block, "N", "--batch: lines that are held and scored at a time (default: 1024)", 1, 1e6},
         {"k", ARGUMENT_COUNT, &run->k, "N", "length of the list (default: 10; with --candidates: all)", 1, 1e9},
         {"mmr", ARGUMENT_REAL, &run->lambda, "L", "re-rank: L times the score less 1 - L times the likeness to what stands before", 0, 1},
         {"mmr-pool", ARGUMENT_COUNT, &run->pool, "N", "re-rank so many best items (default: 10 times the list)", 1, 1e9},
@@ -41,10 +46,24 @@ static int parse(recommend_run *run, int argc, char **argv)
          "score exactly these items, seen or not, or @FILE", 0, 0},
         {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
-        {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
+        {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object; --batch: one for each line", 0, 0},
+        {"quiet", ARGUMENT_FLAG, &run->history.bar.quiet, NULL, "no progress", 0, 0},
         DATA_ARGUMENTS(run->history.source, "user-column"),
         {0}};
     return parse_arguments(&text, table, argc, argv);
+}
+
+static int check_batch(const recommend_run *run)
+{
+    const history_source *h = &run->history;
+    const data_source *s = &h->source;
+    if (h->history_text || h->times_text || h->request_text || h->user || s->files.count || run->candidate_text)
+        return usage_error(text.name, "--batch excludes --history, --times, --request-time, --data, --user and --candidates");
+    if (run->lambda >= 0) return usage_error(text.name, "--batch excludes --mmr: lists of many users are by score");
+    if ((s->format && strcmp(s->format, "sequences")) || s->user || s->item || s->value || s->time || s->minimum || s->header ||
+        s->kcore || s->ties || s->users_apart)
+        return usage_error(text.name, "--batch reads the format sequences: of the options of data it takes --separator only");
+    return check_data_source(text.name, s);
 }
 
 static int check_arguments(recommend_run *run)
@@ -55,6 +74,8 @@ static int check_arguments(recommend_run *run)
                            "--candidates excludes --allow, --deny and --keep-seen: it scores exactly what it names");
     if (run->pool && run->lambda < 0) return usage_error(text.name, "--mmr-pool is of --mmr");
     if (run->pool && run->candidate_text) return usage_error(text.name, "--mmr-pool: --candidates are re-ranked all");
+    if (run->batch_path) return check_batch(run);
+    if (run->block) return usage_error(text.name, "--block N goes with --batch FILE");
     return check_history_source(text.name, &run->history);
 }
 
@@ -170,18 +191,8 @@ static int rank_items(recommend_run *run)
 static void print_json(const recommend_run *run)
 {
     json_writer json = {.to = stdout};
-    char name[NAME_BYTES];
     emit_object(&json, NULL);
-    emit_array(&json, "items");
-    for (int64_t i = 0; i < run->found; i++) {
-        emit_object(&json, NULL);
-        emit_count(&json, "id", run->items[i]);
-        emit_real(&json, "score", (double)run->scores[i]);
-        if (seqrec_items_name(run->model, run->items[i], name, sizeof name, NULL, NULL) == SEQREC_OK)
-            emit_text(&json, "name", name);
-        emit_end(&json, '}');
-    }
-    emit_end(&json, ']');
+    emit_items(&json, run->model, run->items, run->scores, run->found);
     emit_count(&json, "skipped", run->history.skipped);
     emit_end(&json, '}');
 }
@@ -191,17 +202,15 @@ static void print_text(const recommend_run *run)
     char name[NAME_BYTES];
     printf("%s%5s  %12s  %10s  %s%s\n", bold(), "rank", "item", "score", "name", plain());
     for (int64_t i = 0; i < run->found; i++) {
-        if (seqrec_items_name(run->model, run->items[i], name, sizeof name, NULL, NULL) != SEQREC_OK) name[0] = 0;
+        item_name(run->model, run->items[i], name);
         printf("%5lld  %12lld  %10.4f%s%s\n", (long long)i + 1, (long long)run->items[i], (double)run->scores[i],
                name[0] ? "  " : "", name);
     }
 }
 
-static int recommend(recommend_run *run)
+static int recommend_one(recommend_run *run)
 {
-    int outcome = open_context(run->threads, &run->context);
-    if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
-    if (!outcome) outcome = read_lists(run);
+    int outcome = read_lists(run);
     if (!outcome) outcome = check_history(run->model, &run->history);
     if (!outcome) outcome = rank_items(run);
     if (outcome) return outcome;
@@ -211,6 +220,28 @@ static int recommend(recommend_run *run)
     else
         print_text(run);
     return 0;
+}
+
+static int recommend_batch(recommend_run *run)
+{
+    const batch_settings how = {.path = run->batch_path,
+                                .separator = data_separator(&run->history.source),
+                                .k = run->k,
+                                .block = run->block ? run->block : LINES,
+                                .as_json = run->as_json,
+                                .bar = &run->history.bar};
+    const int outcome = read_item_filter(text.name, run->model, &run->filter);
+    if (outcome) return outcome;
+    catch_signals();
+    return recommend_lines(run->model, &run->filter, &how);
+}
+
+static int recommend(recommend_run *run)
+{
+    int outcome = open_context(run->threads, &run->context);
+    if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
+    if (outcome) return outcome;
+    return run->batch_path ? recommend_batch(run) : recommend_one(run);
 }
 
 int run_recommend(int argc, char **argv)

@@ -42,7 +42,7 @@ static int parse(train_run *run, int argc, char **argv)
         {"out", ARGUMENT_TEXT, &run->out, "MODEL", "model file to write", 0, 0},
         OPTION_ARGUMENTS(*o),
         FIT_ARGUMENTS(*o),
-        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none or time:A:B (seconds)", 0, 0},
+        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), none, time:A:B (seconds) or last:N:M (events)", 0, 0},
         NOISE_ARGUMENTS(run->source),
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"checkpoint", ARGUMENT_TEXT, &run->checkpoint, "FILE", "write a checkpoint after each epoch and at the end", 0,

@@ -69,7 +69,7 @@ static int parse(tune_run *run, int argc, char **argv)
         {"eta", ARGUMENT_COUNT, &run->eta, "N", "halving: one of N trials goes on (default: 3)", 2, 1000},
         OPTION_ARGUMENTS(run->options),
         FIT_ARGUMENTS(run->options),
-        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default) or time:A:B (seconds)", 0, 0},
+        {"split", ARGUMENT_TEXT, &run->split, "HOW", "leave-one-out (default), time:A:B (seconds) or last:N:M (events)", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
         {"quiet", ARGUMENT_FLAG, &run->bar.quiet, NULL, "no progress", 0, 0},

@@ -42,6 +42,11 @@ static int cut_to_core(const data_source *source, seqrec_dataset **dataset)
     return 0;
 }
 
+const char *data_separator(const data_source *source)
+{
+    return source->separator && !strcmp(source->separator, "\\t") ? "\t" : source->separator;
+}
+
 static int read_file(const char *command, seqrec_context *context, const data_source *source, const char *path,
                      progress *bar, seqrec_dataset **out)
 {
@@ -52,7 +57,7 @@ static int read_file(const char *command, seqrec_context *context, const data_so
     reader.item = source->item;
     reader.value = source->value;
     reader.timestamp = source->time;
-    reader.separator = source->separator && !strcmp(source->separator, "\\t") ? "\t" : source->separator;
+    reader.separator = data_separator(source);
     reader.header = source->header;
     reader.has_minimum = source->minimum && read_real(source->minimum, &reader.minimum_value);
     reader.progress = progress_tick;

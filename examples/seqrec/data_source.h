@@ -52,6 +52,8 @@ typedef struct data_source {
 
 /* Checks the texts that are numbers. Returns PARSED or the exit code. */
 int check_data_source(const char *command, const data_source *source);
+/* What --separator stands for; NULL: it was not given. */
+const char *data_separator(const data_source *source);
 /* Reads the files, joins them, and cuts the whole to its k-core if asked. Returns 0 or the exit code, with the reason told. */
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out);

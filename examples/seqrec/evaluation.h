@@ -18,7 +18,7 @@ typedef struct evaluation_arguments {
 #define EVALUATION_ARGUMENTS(e, resamples)                                                                               \
     {"protocol", ARGUMENT_TEXT, &(e).protocol, "NAME", "E1, E2, E3, E4 (default), E5 or E9", 0, 0},                      \
         {"split", ARGUMENT_TEXT, &(e).split, "PART", "test (default) or valid", 0, 0},                                   \
-        {"division", ARGUMENT_TEXT, &(e).division, "HOW", "leave-one-out, none or time:A:B (default: the model's)", 0,   \
+        {"division", ARGUMENT_TEXT, &(e).division, "HOW", "leave-one-out, none, time:A:B or last:N:M (default: the model's)", 0,   \
          0},                                                                                                             \
         {"cutoffs", ARGUMENT_TEXT, &(e).cutoff_text, "K,...", "list lengths (default: 1,5,10,20)", 0, 0},                \
         {"users", ARGUMENT_TEXT, &(e).users_path, "FILE", "rank for these users only, by id or name, one a line", 0, 0}, \

@@ -23,12 +23,17 @@ int append_id(id_list *list, int64_t id)
     return 1;
 }
 
+int read_item(const seqrec_model *model, const char *word, int64_t *id)
+{
+    return seqrec_items_find(model, word, id, NULL) == SEQREC_OK || read_count(word, id);
+}
+
 /* model NULL: words are numbers. */
 static int append_word(const seqrec_model *model, const char *option, const char *word, id_list *out)
 {
     int64_t id = 0;
     if (!model && !read_count(word, &id)) return fail("--%s: '%s' is not a whole number", option, word);
-    if (model && seqrec_items_find(model, word, &id, NULL) != SEQREC_OK && !read_count(word, &id))
+    if (model && !read_item(model, word, &id))
         return fail("--%s: '%s' is neither the name of an item of the model nor a number", option, word);
     return append_id(out, id) ? 0 : EXIT_WORK;
 }

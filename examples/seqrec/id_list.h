@@ -10,8 +10,9 @@ typedef struct id_list {
 
 /* Appends; 0 when memory ran out, which has been told. */
 int append_id(id_list *list, int64_t id);
-/* Reads `value` of --option. A word is looked up among the model's names first, then read as a number.
- * Returns 0 or the exit code, with the reason told. */
+/* The item that a word means: looked up among the model's names first, then read as a number. 0: it is neither. */
+int read_item(const seqrec_model *model, const char *word, int64_t *id);
+/* Reads `value` of --option. Returns 0 or the exit code, with the reason told. */
 int read_ids(const seqrec_model *model, const char *command, const char *option, const char *value, id_list *out);
 /* Reads whole numbers with commas between, as read_ids reads items. */
 int read_numbers(const char *command, const char *option, const char *value, id_list *out);

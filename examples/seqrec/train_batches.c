@@ -8,31 +8,42 @@
 
 /* How events are divided, as far as training sees it. */
 typedef struct division {
-    int held_out; /* 1: the last two of a user with three or more are not training */
+    int64_t held_out, least; /* the last so many of a user with at least so many are not training */
     int by_time;  /* 1: those at or after `until` are not */
     int64_t until;
 } division;
 
+/* The two numbers of KIND:NUMBER:NUMBER; 0 when the text is something else. */
+static int read_pair(const char *text, const char *kind, int64_t pair[2])
+{
+    char first[32] = "";
+    const size_t skipped = strlen(kind);
+    const char *colon = strncmp(text, kind, skipped) ? NULL : strchr(text + skipped, ':');
+    if (!colon || (size_t)(colon - text) - skipped >= sizeof first) return 0;
+    memcpy(first, text + skipped, (size_t)(colon - text) - skipped);
+    return read_count(first, &pair[0]) && read_count(colon + 1, &pair[1]);
+}
+
 static int parse_division(const char *command, const char *split, division *out)
 {
-    char second[32] = "";
-    if (!split || !strcmp(split, "leave-one-out")) {
-        out->held_out = 1;
+    int64_t pair[2] = {1, 3};
+    if (split && !strcmp(split, "none")) return 0;
+    if (split && read_pair(split, "time:", pair)) {
+        *out = (division){.by_time = 1, .until = pair[0]};
         return 0;
     }
-    if (!strcmp(split, "none")) return 0;
-    const char *colon = strncmp(split, "time:", 5) ? NULL : strchr(split + 5, ':');
-    out->by_time = 1;
-    if (colon && (size_t)(colon - split - 5) < sizeof second) memcpy(second, split + 5, (size_t)(colon - split - 5));
-    if (read_count(second, &out->until)) return 0;
-    return usage_error(command, "--split %s: is none of leave-one-out, none, time:SECONDS:SECONDS", split);
+    if (split && strcmp(split, "leave-one-out") &&
+        !(read_pair(split, "last:", pair) && pair[0] >= 1 && pair[1] > pair[0] && pair[1] - pair[0] >= 2))
+        return usage_error(command, "--split %s: is none of leave-one-out, none, time:SECONDS:SECONDS, last:EVENTS:LEAST", split);
+    *out = (division){.held_out = pair[0] + 1, .least = pair[1]};
+    return 0;
 }
 
 /* Events [0, result) are training. */
 static int64_t training_events(const division *by, const int64_t *times, int64_t count)
 {
     int64_t kept = count;
-    if (by->held_out) return count >= 3 ? count - 2 : count;
+    if (by->held_out) return count >= by->least ? count - by->held_out : count;
     while (by->by_time && kept && times[kept - 1] >= by->until) kept--;
     return kept;
 }

@@ -24,6 +24,7 @@ static provenance provenance_of(const sq_notes *notes, const seqrec_dataset *dat
 static int32_t same_division(const sq_division *a, const sq_division *b)
 {
     if (a->kind != b->kind) return 0;
+    if (a->kind == SQ_DIVISION_LAST) return a->last == b->last && a->least == b->least;
     return a->kind != SQ_DIVISION_TIME || (a->valid_from == b->valid_from && a->test_from == b->test_from);
 }
 

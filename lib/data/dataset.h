@@ -69,18 +69,20 @@ int32_t sq_dataset_join(const seqrec_dataset *const *parts, int64_t count, int32
 int32_t sq_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out, seqrec_error *error);
 
 /* The three parts of each user's sequence under a division of the events. */
-enum { SQ_DIVISION_NONE, SQ_DIVISION_LEAVE_ONE_OUT, SQ_DIVISION_TIME };
+enum { SQ_DIVISION_NONE, SQ_DIVISION_LEAVE_ONE_OUT, SQ_DIVISION_TIME, SQ_DIVISION_LAST };
 typedef struct sq_division {
     int32_t kind;
     int64_t valid_from, test_from; /* SQ_DIVISION_TIME: events at or after these seconds */
+    int64_t last, least;           /* SQ_DIVISION_LAST: so many events of users with at least so many */
 } sq_division;
 
-/* Parses "leave-one-out", "none", "time:SECONDS:SECONDS" (NULL = leave-one-out). */
+/* Parses "leave-one-out", "none", "time:SECONDS:SECONDS", "last:EVENTS:LEAST" (NULL = leave-one-out). */
 int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *error);
 /* E_ARGUMENT when a time division meets a dataset without timestamps. */
 int32_t sq_division_check(const sq_division *division, const seqrec_dataset *dataset, seqrec_error *error);
 /* Events [0, train) of user u are training, [train, valid) validation, [valid, n) test. Leave-one-out: the last two events are
- * valid and test; users with fewer than three events are training whole. */
+ * valid and test; users with fewer than three events are training whole. SQ_DIVISION_LAST: the last events are test, the one before
+ * them valid; users with fewer than `least` are training whole. Leave-one-out is last = 1, least = 3. */
 void sq_division_user(const sq_division *division, const seqrec_dataset *dataset, int64_t user, int64_t *train,
                       int64_t *valid);
 #endif

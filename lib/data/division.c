@@ -11,9 +11,17 @@ static int32_t parse_times(const char *text, sq_division *out)
            sq_parse_int64(colon + 1, strlen(colon + 1), &out->test_from) == SEQREC_OK;
 }
 
+static int32_t parse_last(const char *text, sq_division *out)
+{
+    const char *colon = strchr(text, ':');
+    if (colon == NULL) return 0;
+    return sq_parse_int64(text, (size_t)(colon - text), &out->last) == SEQREC_OK &&
+           sq_parse_int64(colon + 1, strlen(colon + 1), &out->least) == SEQREC_OK;
+}
+
 int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *error)
 {
-    sq_division made = {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0};
+    sq_division made = {.kind = SQ_DIVISION_LEAVE_ONE_OUT};
     if (text != NULL && strcmp(text, "none") == 0) {
         made.kind = SQ_DIVISION_NONE;
     } else if (text != NULL && strncmp(text, "time:", 5) == 0) {
@@ -22,9 +30,15 @@ int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *erro
                  "split \"%.80s\": a time split is written time:SECONDS:SECONDS", text);
         SQ_CHECK(made.valid_from <= made.test_from, error, SEQREC_E_ARGUMENT,
                  "split \"%.80s\": the test may not start before the validation", text);
+    } else if (text != NULL && strncmp(text, "last:", 5) == 0) {
+        made.kind = SQ_DIVISION_LAST;
+        SQ_CHECK(parse_last(text + 5, &made), error, SEQREC_E_FORMAT,
+                 "split \"%.80s\": a split of the last events is written last:EVENTS:LEAST", text);
+        SQ_CHECK(made.last >= 1 && made.least > made.last && made.least - made.last >= 2, error, SEQREC_E_ARGUMENT,
+                 "split \"%.80s\": at least one event is held out, of users with at least two more", text);
     } else if (text != NULL && strcmp(text, "leave-one-out") != 0) {
         return sq_fail(error, SEQREC_E_UNSUPPORTED,
-                       "split \"%.80s\" is none of leave-one-out, none, time:SECONDS:SECONDS", text);
+                       "split \"%.80s\" is none of leave-one-out, none, time:SECONDS:SECONDS, last:EVENTS:LEAST", text);
     }
     *out = made;
     return SEQREC_OK;
@@ -60,6 +74,9 @@ void sq_division_user(const sq_division *division, const seqrec_dataset *dataset
     if (division->kind == SQ_DIVISION_LEAVE_ONE_OUT && n >= 3) {
         *train = n - 2;
         *valid = n - 1;
+    } else if (division->kind == SQ_DIVISION_LAST && n >= division->least) {
+        *valid = n - division->last;
+        *train = *valid - 1;
     } else if (division->kind == SQ_DIVISION_TIME) {
         *train = before(dataset->timestamps + start, n, division->valid_from);
         *valid = before(dataset->timestamps + start, n, division->test_from);

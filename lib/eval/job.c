@@ -380,7 +380,7 @@ int32_t sq_job_measure(sq_job *j, const sq_scorer *scorer, double *values, sq_fi
 
 void sq_job_describe(sq_job *j)
 {
-    static const char *const divisions[] = {"nothing held out", "leave-one-out", "division by time"};
+    static const char *const divisions[] = {"nothing held out", "leave-one-out", "division by time", "last events held out"};
     seqrec_report *report = j->report;
     sq_report_say(report, "%s: %s, ties by expectation; %s split, %s", j->protocol->name, j->protocol->sentence,
                   j->valid ? "validation" : "test", divisions[j->division.kind]);

@@ -263,6 +263,12 @@ run evaluate --model all.st --data changed.csv --quiet --json
 exits 0 "evaluate on a changed copy of the training data"
 parses "changed copy: the warning is in the JSON" "len(r['warnings']) == 1 and 'was trained on data' in r['warnings'][0]"
 says "warning: the model was trained on data" "changed copy: the warning is told"
+run train --data events.csv $small --epochs 1 --split last:3:8 --out last.st --json
+parses "train with a split of the last events" "r['split'] == 'last:3:8'"
+run evaluate --model last.st --data events.csv --quiet --json
+parses "evaluate takes the model's split" "'last events held out' in r['description']"
+run evaluate --model last.st --data events.csv --quiet --division last:2:8
+exits 1 "evaluate refuses another"
 run train --data events.csv $small --epochs 1 --kcore 30,6 --out core.st
 run evaluate --model core.st --data events.csv --quiet --json
 parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 and '--kcore 30,6 in training, not given here' in r['warnings'][1]"

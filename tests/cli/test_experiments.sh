@@ -1,15 +1,18 @@
 #!/bin/sh
-# The experiments on a few generated events: units that stop and go on, gradients, the report of what has run.
-# SEQREC_PROGRAM names the program, SEQREC_GRADIENT that of the gradients. Prints one line per check; exit 1 when one failed.
+# The experiments on a few generated events: units that stop and go on, gradients, forecasts, the reports of what has run.
+# SEQREC_PROGRAM names the program, SEQREC_GRADIENT and SEQREC_AUTOREGRESSION those of the gradients and of the forecasts. Prints one
+# line per check; exit 1 when one failed.
 experiments=$(cd "$(dirname "$0")/../experiments" && pwd)
 GRADIENT=${SEQREC_GRADIENT:-build/tests/gradient_cosine}
 case $GRADIENT in /*) ;; *) GRADIENT=$PWD/$GRADIENT ;; esac
+AUTOREGRESSION=${SEQREC_AUTOREGRESSION:-build/tests/autoregression}
+case $AUTOREGRESSION in /*) ;; *) AUTOREGRESSION=$PWD/$AUTOREGRESSION ;; esac
 . "$(dirname "$0")/shell_checks.sh"
 [ -n "$PYTHON" ] || { echo "1..0 # SKIP no python3"; exit 77; }
 
 mkdir data
 "$SEQREC" synth --out data/ml-1m.txt --users 300 --items 40 --seed 3 > out 2> err
-export SEQREC GRADIENT SEQREC_DATA="$DIR/data" REPORT="$DIR" THREADS=1
+export SEQREC GRADIENT AUTOREGRESSION SEQREC_DATA="$DIR/data" REPORT="$DIR" THREADS=1
 
 experiment() { # SCRIPT OUT NAME=VALUE...: leaves $rc, out and err
     script=$1 lines=$2
@@ -83,6 +86,145 @@ by['spectral-seed1']['reference'] == 'softmax-post' and 'against' not in by['sof
 by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['figures']['hr@10']"
 grep -q '^| rec-denoiser-seed1 | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out
 verdict $? "paired: a row of the table"
+
+# ---- forecasts ----
+mkdir long
+"$SEQREC" synth --out events.csv --users 60 --items 80 --shortest 25 --longest 45 --seed 5 > out 2> err
+awk -F, 'NR > 1 { print $1, $2 }' events.csv > long/ml-1m.txt
+awk -F, 'BEGIN { OFS = "\t" } NR > 1 { print $1, $2, 3, 880000000 + 86400 * int(NR / 3) }' events.csv > long/ml-100k.u.data
+forecasts() {
+    experiment autoregression.sh forecasts.jsonl SEQREC_DATA="$DIR/long" ONLY=-softmax EPOCHS=3
+}
+forecasts
+exits 0 "autoregression: one model"
+holds forecasts.jsonl "autoregression: a line for each study whose data is there" "list(by) == ['ml-1m-softmax', 'ml-100k-softmax']"
+holds forecasts.jsonl "autoregression: what a line has" "min(u['train']['split'] == 'last:20:30' and u['E4']['ndcg@10'] > 0 \
+and len(u['forecast']['decoders']) == 8 and u['forecast']['users'] > 20 for u in by.values())"
+holds forecasts.jsonl "autoregression: events at one instant" "by['ml-100k-softmax']['forecast']['timed'] and \
+2 < by['ml-100k-softmax']['forecast']['events_per_instant'] < 3 and not by['ml-1m-softmax']['forecast']['timed'] and \
+min(d['hit'] == d['hit_set'] for d in by['ml-1m-softmax']['forecast']['decoders'].values()) and \
+min(a <= b for d in by['ml-100k-softmax']['forecast']['decoders'].values() for a, b in zip(d['hit'], d['hit_set']))"
+grep -q '^\*\*2 of 18 units have run\*\*; without a line so far: beauty-softmax, ' autoregression.md
+verdict $? "autoregression: the page says what has not run"
+grep -q '^| softmax | sample-0.7 | [01]\.[0-9]* |' autoregression.md && grep -q 'events to an instant' autoregression.md
+verdict $? "autoregression: rows of the page"
+for picture in ml-1m-ranks ml-1m-hits ml-100k-popularity; do
+    "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' autoregression-$picture.svg 2> err
+    verdict $? "autoregression: autoregression-$picture.svg is well-formed"
+done
+printf '\n## What this says\n\nBy hand.\n' >> autoregression.md
+cp autoregression.md written.md
+forecasts
+grep -q 'have ml-1m-softmax' out && cmp -s autoregression.md written.md
+verdict $? "autoregression: conclusions are kept"
+
+"$SEQREC" train --data long/ml-1m.txt --preset sasrec-softmax --set dim=16 --split last:5:30 --epochs 15 --out far.st --quiet > out 2> err
+"$AUTOREGRESSION" far.st long/ml-1m.txt 1 5 30 0 1 > far.json 2> err
+"$AUTOREGRESSION" far.st long/ml-1m.txt 3 5 30 0 1 > threads.json 2>> err
+"$AUTOREGRESSION" far.st long/ml-100k.u.data 1 5 30 0 1 > timed.json 2>> err
+sed 's/"milliseconds":[^}]*//g' far.json > a
+sed 's/"milliseconds":[^}]*//g' threads.json > b
+[ -s a ] && cmp -s a b
+verdict $? "forecasts: the same figures at any number of threads"
+cat > by_program.py <<'P'
+# Lists, paths and places once more, by recommend, decode and evaluate; the figures from their definitions.
+import json, math, subprocess, sys
+seqrec, H = sys.argv[1], 5
+said = json.load(open("far.json"))
+def call(*arguments):
+    return [json.loads(line) for line in subprocess.run([seqrec, *arguments, "--model", "far.st", "--json"], check=True,
+                                                        capture_output=True, text=True).stdout.splitlines()]
+users = {}
+for line in open("long/ml-1m.txt"):
+    user, item = line.split()
+    users.setdefault(user, []).append(int(item))
+everyone, users = users, {u: events for u, events in users.items() if len(events) >= 30}
+with open("before.txt", "w") as out:
+    for u, events in users.items():
+        out.write(" ".join([u] + [str(i) for i in events[:-H]]) + "\n")
+def same(a, b, what):
+    assert abs(a - b) < 2e-5 * max(1, abs(b)), (what, a, b)
+def check(name, lists):
+    recall, ndcg, hit = 0, 0, [0] * H
+    for events, items in zip(users.values(), lists):
+        truth = events[-H:]
+        recall += len(set(items[:10]) & set(truth)) / len(set(truth))
+        ndcg += sum(1 / math.log2(2 + i) for i, item in enumerate(items[:20]) if item in truth) / \
+            sum(1 / math.log2(2 + i) for i in range(len(set(truth))))
+        hit = [n + (item == true) for n, item, true in zip(hit, items, truth)]
+    figures, n = said["decoders"][name], len(users)
+    same(figures["recall@10"], recall / n, name + " recall")
+    same(figures["ndcg@20"], ndcg / n, name + " ndcg")
+    for h in range(H):
+        same(figures["hit"][h], hit[h] / n, name + " hit")
+count, pairs = {}, {}
+for u, events in everyone.items():
+    kept = events[:-H - 1] if u in users else events
+    for i, item in enumerate(kept):
+        count[item] = count.get(item, 0) + 1
+        if i: pairs[kept[i - 1], item] = pairs.get((kept[i - 1], item), 0) + 1
+def counted(score):
+    return [sorted(set(catalogue) - set(events[:-H]), key=lambda item: (score(events[-H - 1], item), item))[:20]
+            for events in users.values()]
+catalogue = {item for events in everyone.values() for item in events}
+check("popular", counted(lambda last, item: -count.get(item, 0)))
+check("markov", counted(lambda last, item: (-pairs.get((last, item), 0), -count.get(item, 0))))
+assert said["users"] == len(users) and max(said["decoders"]["oneshot"]["hit"]) > 0
+check("oneshot", [[i["id"] for i in line["items"]] for line in call("recommend", "--batch", "before.txt", "--k", "20", "--quiet")])
+def paths(*how):
+    return [[i["id"] for i in call("decode", "--history", ",".join(map(str, events[:-H])), "--steps", "20", *how)[0]["paths"][0]["items"]]
+            for events in users.values()]
+greedy = paths()
+check("greedy", greedy)
+check("beam", paths("--method", "beam"))
+with open("chosen.txt", "w") as out:
+    out.write("\n".join(users))
+report = call("evaluate", "--data", "long/ml-1m.txt", "--users", "chosen.txt", "--beyond", "--no-baselines", "--quiet")[-1]
+same(said["rank"]["mrr_true"][0], report["mrr"], "mrr of the first step")
+same(said["teacher"]["nats"][0], report["nll"], "nats of the first step")
+same(said["rank"]["mrr_made"][0], report["mrr"], "both prefixes are empty at the first step")
+
+def ranks(prefixes, h, members):
+    """Of the best of each user's members(u) behind prefix[0, h); None where the prefix has them all."""
+    with open("behind.txt", "w") as out:
+        for (u, events), prefix in zip(users.items(), prefixes):
+            out.write(" ".join([u] + [str(i) for i in events[:-H] + prefix[:h]]) + "\n")
+    found = []
+    for (u, events), prefix, line in zip(users.items(), prefixes,
+                                         call("recommend", "--batch", "behind.txt", "--k", "1000", "--keep-seen", "--quiet")):
+        scores = {i["id"]: i["score"] for i in line["items"]}
+        gone = set(events[:-H]) | set(prefix[:h])
+        found.append(min((1 + sum(s > scores[m] for i, s in scores.items() if i != m and i not in gone)
+                          for m in members(u) if m not in prefix[:h]), default=None))
+    return found
+def check_ranks(figures, h, members):
+    pairs = [(a, b) for a, b in zip(ranks([e[-H:] for e in users.values()], h, members), ranks(greedy, h, members)) if a and b]
+    same(figures["pairs"][h], len(pairs), "pairs")
+    for i, key in enumerate(("true", "made")):
+        same(figures[key][h], math.exp(sum(math.log(p[i]) for p in pairs) / len(pairs)) if pairs else 0, "ranks " + key)
+        same(figures["mrr_" + key][h], sum(1 / p[i] for p in pairs) / len(pairs) if pairs else 0, "mrr " + key)
+timed, times = json.load(open("timed.json")), {}
+for line in open("long/ml-100k.u.data"):
+    user, _, _, time = line.split()
+    times.setdefault(user, []).append(int(time))
+def instant(h):
+    def members(u):
+        tail = times[u][-H:]
+        return [] if h and tail[h - 1] == tail[h] else [i for i, t in zip(users[u][-H:], tail) if t == tail[h]]
+    return members
+for h in range(H):
+    check_ranks(said["rank"], h, lambda u: [users[u][h - H]])
+    check_ranks(timed["set_rank"], h, instant(h))
+assert said["rank"]["pairs"] != timed["set_rank"]["pairs"] and timed["rank"] == said["rank"]
+same(said["calibration"]["right"][0], sum(said["teacher"]["hit"]) / H, "hits of the teacher")
+same(said["calibration"]["right"][1], sum(said["decoders"]["greedy"]["hit"]) / H, "hits of the greedy path")
+P
+"$PYTHON" by_program.py "$SEQREC" 2> err
+verdict $? "forecasts: what recommend, decode and evaluate give"
+"$AUTOREGRESSION" far.st long/ml-1m.txt 1 5 6 0 1 > out 2> err && rc=0 || rc=$?
+exits 2 "forecasts: users too short for their horizon"
+"$AUTOREGRESSION" far.st long/ml-1m.txt 1 5 300 0 1 > out 2> err && rc=0 || rc=$?
+exits 1 "forecasts: nobody is long enough"
 
 "$SEQREC" train --data data/ml-1m.txt --set dim=16 --epochs 3 --out model.st --quiet > out 2> err
 popular=loss=sampled_softmax,negatives=32,seen=keep,sampler=popularity,sampler_alpha=1

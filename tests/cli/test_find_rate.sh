@@ -46,6 +46,9 @@ run find-rate --data other.csv --preset sasrec-softmax --set dim=16 --set max_le
 sed 's/"data":"[^"]*"//' out > a
 ! cmp -s a b
 verdict $? "with --split none they are"
+run find-rate $small --steps 100 --from 1e-5 --to 1 --json --split last:1:3
+[ -s out ] && cmp -s out whole.json
+verdict $? "--split last:1:3 is leave-one-out"
 
 run find-rate $small --steps 60 --to 10 --set learning_rate=0.5 --set schedule=cosine --set warmup_steps=1000 --json
 parses "a loss that explodes ends the test early" "r['stopped'] in ('diverged', 'not finite') and r['steps'] < 60 and len(r['points']) == r['steps']"
@@ -63,6 +66,8 @@ run find-rate $small --steps 3
 exits 2 "too few steps"
 run find-rate $small --split time:5
 exits 2 "a split that is none"
+run find-rate $small --split last:2:3
+exits 2 "a split that leaves nothing to train on"
 run find-rate --steps 30
 exits 2 "find-rate without --data"
 

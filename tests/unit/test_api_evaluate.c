@@ -128,6 +128,12 @@ static const struct {
     {BY_TIME, BY_TIME, SEQREC_OK},
     {BY_TIME, "time:550:751", SEQREC_E_STATE},
     {BY_TIME, "leave-one-out", SEQREC_E_STATE},
+    {"last:2:5", NULL, SEQREC_OK},
+    {"last:2:5", "last:2:5", SEQREC_OK},
+    {"last:2:5", "last:3:5", SEQREC_E_STATE},
+    {"last:2:5", "last:2:6", SEQREC_E_STATE},
+    {"last:2:5", "leave-one-out", SEQREC_E_STATE},
+    {"leave-one-out", "last:1:3", SEQREC_E_STATE},
 };
 
 START_TEST(events_that_were_trained_on_are_refused_unless_allowed)

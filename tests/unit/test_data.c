@@ -308,6 +308,19 @@ START_TEST(divisions_are_parsed_or_refused)
     ck_assert_int_eq(sq_division_parse("time:6", &division, &error), SEQREC_E_FORMAT);
     ck_assert_int_eq(sq_division_parse("time:6:x", &division, &error), SEQREC_E_FORMAT);
     ck_assert_int_eq(sq_division_parse("time:6:7:8", &division, &error), SEQREC_E_FORMAT);
+    ck_assert_int_eq(sq_division_parse("last:20:30", &division, &error), SEQREC_OK);
+    ck_assert_int_eq(division.kind, SQ_DIVISION_LAST);
+    ck_assert_int_eq(division.last, 20);
+    ck_assert_int_eq(division.least, 30);
+    static const char *const wrong[] = {"last:0:5", "last:-1:5", "last:5:6", "last:9223372036854775807:5", "last:5:-9223372036854775808"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_int_eq(sq_division_parse(wrong[i], &division, &error), SEQREC_E_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(error.message, wrong[i]));
+    }
+    ck_assert_int_eq(sq_division_parse("last:5", &division, &error), SEQREC_E_FORMAT);
+    ck_assert_int_eq(sq_division_parse("last:5:x", &division, &error), SEQREC_E_FORMAT);
+    ck_assert_int_eq(division.last, 20);
+    ck_assert_int_eq(sq_division_parse("time:-5:1700000000", &division, &error), SEQREC_OK);
     ck_assert_int_eq(sq_division_parse("loo", &division, &error), SEQREC_E_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(error.message, "leave-one-out"));
     ck_assert_int_eq(division.valid_from, -5);
@@ -339,7 +352,12 @@ START_TEST(divisions_part_each_users_events)
     expect_division("time:20:20", 0, 1, 1);
     expect_division("time:100:200", 0, 5, 5);
     expect_division("time:-9:0", 0, 0, 0);
-    sq_division division = {SQ_DIVISION_TIME, 1, 2};
+    expect_division("last:1:3", 0, 3, 4);
+    expect_division("last:1:3", 1, 2, 2);
+    expect_division("last:2:5", 0, 2, 3);
+    expect_division("last:2:5", 2, 3, 3);
+    expect_division("last:3:5", 0, 1, 2);
+    sq_division division = {.kind = SQ_DIVISION_TIME, .valid_from = 1, .test_from = 2};
     make(BATCH(.sequences = 1, .offsets = IDS(0, 1), .items = IDS(1)));
     ck_assert_int_eq(sq_division_check(&division, dataset, &error), SEQREC_E_ARGUMENT);
 }

@@ -127,7 +127,7 @@ static seqrec_evaluation options_for(const char *protocol)
 static sq_division division_for(const char *protocol)
 {
     const int32_t by_time = strcmp(protocol, "E9") == 0;
-    return (sq_division){by_time ? SQ_DIVISION_TIME : SQ_DIVISION_LEAVE_ONE_OUT, 60, 66};
+    return (sq_division){.kind = by_time ? SQ_DIVISION_TIME : SQ_DIVISION_LEAVE_ONE_OUT, .valid_from = 60, .test_from = 66};
 }
 
 static double figure_of(const seqrec_report *report, const char *row, const char *metric)
@@ -823,7 +823,7 @@ END_TEST
 
 START_TEST(e9_leaves_out_users_without_an_event_before_the_cut_and_says_so)
 {
-    const sq_division division = {SQ_DIVISION_TIME, 5, 10};
+    const sq_division division = {.kind = SQ_DIVISION_TIME, .valid_from = 5, .test_from = 10};
     const seqrec_evaluation options = options_for("E9");
     seqrec_report *report = NULL;
     int64_t active = 0, known = 0;
@@ -1673,24 +1673,24 @@ START_TEST(wrong_options_are_refused_with_the_rule)
         int32_t status;
         const char *said;
     } rows[] = {
-        {{.protocol = "E6"}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_UNSUPPORTED, "E1, E2, E3, E4, E5, E9"},
-        {{.split = "train"}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_UNSUPPORTED, "neither test nor valid"},
-        {{.cutoffs = zero, .cutoff_count = 2}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "cut-off 0"},
-        {{.cutoffs = zero, .cutoff_count = -1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "-1"},
-        {{.cutoff_count = 2}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "NULL"},
-        {{.bootstrap = -2}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "bootstrap = -2"},
-        {{.protocol = "E9"}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "division by time"},
+        {{.protocol = "E6"}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_UNSUPPORTED, "E1, E2, E3, E4, E5, E9"},
+        {{.split = "train"}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_UNSUPPORTED, "neither test nor valid"},
+        {{.cutoffs = zero, .cutoff_count = 2}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_RANGE, "cut-off 0"},
+        {{.cutoffs = zero, .cutoff_count = -1}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_RANGE, "-1"},
+        {{.cutoff_count = 2}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_ARGUMENT, "NULL"},
+        {{.bootstrap = -2}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_RANGE, "bootstrap = -2"},
+        {{.protocol = "E9"}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_ARGUMENT, "division by time"},
         {{.protocol = "E1", .beyond = 1},
-         {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0},
+         {.kind = SQ_DIVISION_LEAVE_ONE_OUT},
          SEQREC_E_UNSUPPORTED,
          "protocol E1 samples"},
-        {{.cold_events = -1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "cold_events = -1"},
-        {{.last_items = 101}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "last_items = 101"},
-        {{.user_count = -1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_RANGE, "user_count = -1"},
-        {{.user_count = 1}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "users is NULL"},
-        {{.users = zero}, {SQ_DIVISION_LEAVE_ONE_OUT, 0, 0}, SEQREC_E_ARGUMENT, "user_count is 0"},
-        {{.protocol = "E4"}, {SQ_DIVISION_NONE, 0, 0}, SEQREC_E_ARGUMENT, "none of 150 users"},
-        {{.protocol = "E9"}, {SQ_DIVISION_TIME, 9000, 9000}, SEQREC_E_ARGUMENT, "none of 150 users"},
+        {{.cold_events = -1}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_RANGE, "cold_events = -1"},
+        {{.last_items = 101}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_RANGE, "last_items = 101"},
+        {{.user_count = -1}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_RANGE, "user_count = -1"},
+        {{.user_count = 1}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_ARGUMENT, "users is NULL"},
+        {{.users = zero}, {.kind = SQ_DIVISION_LEAVE_ONE_OUT}, SEQREC_E_ARGUMENT, "user_count is 0"},
+        {{.protocol = "E4"}, {.kind = SQ_DIVISION_NONE}, SEQREC_E_ARGUMENT, "none of 150 users"},
+        {{.protocol = "E9"}, {.kind = SQ_DIVISION_TIME, .valid_from = 9000, .test_from = 9000}, SEQREC_E_ARGUMENT, "none of 150 users"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         seqrec_report *report = NULL;

@@ -1,0 +1,29 @@
+/* seqrec tool: lines of a file or of standard input as they come, in memory that does not grow with their number. */
+#ifndef SEQREC_TOOL_LINE_SOURCE_H
+#define SEQREC_TOOL_LINE_SOURCE_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero it before opening, and close it also after a failure. */
+typedef struct line_source {
+    const char *title; /* for messages */
+    int file, opened, ended;
+    char *bytes; /* read and not handed over yet: [at, used) */
+    size_t at, searched, used, room;
+    int64_t number;       /* of the line handed over last, from 1 */
+    int64_t taken, total; /* bytes of the lines so far, and of the file; total 0: not known */
+} line_source;
+
+enum {
+    LINE_HERE,  /* a line */
+    LINE_LATER, /* none at hand, and none was to be waited for */
+    LINE_NONE,  /* the end, or a signal came */
+    LINE_FAILED /* told */
+};
+
+/* Opens the file at `path`, or with "-" standard input. Returns 0 or the exit code, with the reason told. */
+int lines_open(line_source *from, const char *path);
+/* The next line, ended by a zero and without its line end (LF or CR LF), good until the next call; *bytes are before the zero. */
+int lines_next(line_source *from, int wait, char **line, size_t *bytes);
+void lines_close(line_source *from);
+#endif
