@@ -1,6 +1,7 @@
 /* seqrec tool: `recommend`, the items that should follow a history. */
 #include "commands.h"
 #include "history_source.h"
+#include "index_file.h"
 #include "item_filter.h"
 #include "json_writer.h"
 #include "serving_file.h"
@@ -16,8 +17,8 @@ static const command_text text = {
 typedef struct recommend_run {
     history_source history;
     item_filter filter;
-    const char *model_path, *candidate_text;
-    int64_t k, threads;
+    const char *model_path, *candidate_text, *index_path;
+    int64_t k, threads, breadth;
     int mapped, as_json;
     seqrec_context *context;
     seqrec_model *model;
@@ -37,6 +38,8 @@ static int parse(recommend_run *run, int argc, char **argv)
         {"candidates", ARGUMENT_TEXT, &run->candidate_text, "A,B,...",
          "score exactly these items, seen or not, or @FILE", 0, 0},
         {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
+        {"index", ARGUMENT_TEXT, &run->index_path, "INDEX", "search by this file of `index`, not by all items", 0, 0},
+        {"breadth", ARGUMENT_COUNT, &run->breadth, "N", "candidates of the index, at least (default: 128)", 1, 65536},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
         DATA_ARGUMENTS(run->history.source, "user-column"),
@@ -50,6 +53,8 @@ static int check_arguments(recommend_run *run)
     if (run->candidate_text && (run->filter.allow_text || run->filter.deny_text || run->filter.keep_seen))
         return usage_error(text.name,
                            "--candidates excludes --allow, --deny and --keep-seen: it scores exactly what it names");
+    if (run->index_path && run->candidate_text) return usage_error(text.name, "--candidates excludes --index: all of them are scored");
+    if (run->breadth && !run->index_path) return usage_error(text.name, "--breadth goes with --index");
     return check_history_source(text.name, &run->history);
 }
 
@@ -152,6 +157,7 @@ static int recommend(recommend_run *run)
 {
     int outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
+    if (!outcome && run->index_path) outcome = attach_index(run->model, run->index_path, run->breadth);
     if (!outcome) outcome = read_lists(run);
     if (!outcome) outcome = check_history(run->model, &run->history);
     if (!outcome) outcome = rank_items(run);

@@ -11,21 +11,19 @@ namespace sq_ann {
 namespace {
 
 typedef float Lanes __attribute__((vector_size(32)));
+typedef Lanes Loose __attribute__((aligned(4), may_alias)); /* where it lies in an element */
 
 /* Minus the inner product of two vectors of whole sixteens. */
 inline __attribute__((always_inline)) float minus_dot(const void *one, const void *other, const void *count)
 {
-    const char *a = static_cast<const char *>(one), *b = static_cast<const char *>(other);
-    const size_t n = *static_cast<const size_t *>(count);
-    Lanes sums[2] = {};
-    for (size_t i = 0; i < n; i += 16) {
-        Lanes x[2], y[2];
-        std::memcpy(x, a + i * sizeof(float), sizeof x);
-        std::memcpy(y, b + i * sizeof(float), sizeof y);
-        sums[0] += x[0] * y[0];
-        sums[1] += x[1] * y[1];
+    const Loose *a = static_cast<const Loose *>(one), *b = static_cast<const Loose *>(other);
+    const size_t n = *static_cast<const size_t *>(count) / 8;
+    Lanes even = {}, odd = {};
+    for (size_t i = 0; i < n; i += 2) {
+        even += a[i] * b[i];
+        odd += a[i + 1] * b[i + 1];
     }
-    const Lanes s = sums[0] + sums[1];
+    const Lanes s = even + odd;
     return -(((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])));
 }
 

@@ -71,8 +71,8 @@ public:
     const char *adopt(tableint entry, int top, size_t slots);
     tableint entry() const { return enterpoint_node_; }
     int top() const { return maxlevel_; }
-    static const int most_levels = 32;
-    static const size_t most_links = 100;
+    static constexpr int most_levels = 32;
+    static constexpr size_t most_links = 100;
 
 private:
     void prepare(size_t capacity, size_t threads);
