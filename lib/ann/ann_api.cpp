@@ -56,7 +56,7 @@ struct seqrec_ann {
 
 namespace {
 
-enum { BLOCK = 1024 };
+enum { BLOCK = 128 }; /* slots that a thread takes at once */
 
 int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 

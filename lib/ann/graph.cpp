@@ -72,7 +72,7 @@ void Graph::prepare(size_t capacity, size_t threads)
     M_ = maxM_ = shape_.links;
     maxM0_ = 2 * M_;
     ef_construction_ = ef_ = shape_.build_breadth;
-    mult_ = revSize_ = 0; /* levels come from level_of */
+    mult_ = revSize_ = 0; /* nobody asks */
     size_links_level0_ = maxM0_ * sizeof(tableint) + sizeof(hnswlib::linklistsizeint);
     size_links_per_element_ = maxM_ * sizeof(tableint) + sizeof(hnswlib::linklistsizeint);
     size_data_per_element_ = size_links_level0_ + data_size_ + sizeof(hnswlib::labeltype);

@@ -13,6 +13,15 @@
 #define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
+/* Levels come from Graph::level_of, where they are above 0. hnswlib would draw the others from a generator that threads share without
+ * a lock. */
+namespace hnswlib {
+template <> inline int HierarchicalNSW<float>::getRandomLevel(double)
+{
+    return 0;
+}
+}
+
 namespace sq_ann {
 
 struct Shape {
