@@ -16,7 +16,7 @@ struct Failure {
     seqrec_error error;
 };
 
-__attribute__((format(printf, 2, 3))) [[noreturn]] inline void refuse(int32_t status, const char *format, ...)
+[[noreturn]] __attribute__((format(printf, 2, 3))) inline void refuse(int32_t status, const char *format, ...)
 {
     Failure f = {};
     va_list arguments;
