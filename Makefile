@@ -107,7 +107,7 @@ options: all
 
 #: make format       clang-format over the sources
 format:
-	@find include lib examples tests -name '*.[ch]' -exec clang-format -i {} +
+	@find include lib examples tests \( -name '*.[ch]' -o -name '*.[ch]pp' \) -exec clang-format -i {} +
 
 #: make install      install to PREFIX (/usr/local), honours DESTDIR
 install: all

@@ -277,7 +277,7 @@ typedef struct seqrec_filter {
 SEQREC_API int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
                                 const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
                                 seqrec_error *error);
-/** Exact top-k over the whole catalogue for each sequence: items [B][k] by falling score (equal scores by rising slot),
+/** Exact top-k over the whole catalogue for each sequence (but see seqrec_model_quantise and seqrec_model_set_index): items [B][k] by falling score (equal scores by rising slot),
  * scores [B][k] or NULL, found [B]: how many of the k are filled (fewer when filters leave fewer). Rule R. */
 SEQREC_API int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_t k,
                                const seqrec_filter *filter, int64_t *items, float *scores, int64_t *found,
@@ -329,6 +329,85 @@ enum { SEQREC_MAP_VERIFY = 1 /**< reads the whole file first and checks all sums
  * as all writers of this library do. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_map(seqrec_context *context, const char *path, int32_t flags, seqrec_model **out,
                                                       seqrec_error *error);
+
+/** @}
+ * @name Indexes (experimental)
+ * An approximate index, made by the host or by libseqrec-ann (seqrec_ann.h), behind seqrec_topk and seqrec_session_topk. It only names
+ * candidates: scores, filters and what an item is now are the library's.
+ * @{ */
+
+/** The vectors that scores are made of, of all items at one moment: what an index is built of. Immutable; reference counted. */
+typedef struct seqrec_vectors seqrec_vectors;
+
+/** Facts about such vectors. Set struct_size first. */
+typedef struct seqrec_vectors_info {
+    size_t struct_size;
+    int64_t items; /**< with a vector */
+    int64_t slots; /**< places there are: every item has a slot in 0 .. slots - 1 (seqrec_items_locate) */
+    int64_t width; /**< floats of a vector: option `dim`, one more with option `item_bias` */
+    int32_t cosine; /**< 1: vectors are read with length 1, so that an inner product is what score = cosine ranks by */
+    int32_t reserved;
+} seqrec_vectors_info;
+
+/** The vectors of now; later changes of the model do not show in them. The caller releases *out. Rule R. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_vectors_open(const seqrec_model *model, seqrec_vectors **out, seqrec_error *error);
+/** Adds a reference and returns the same handle. Rule R. */
+SEQREC_API seqrec_vectors *seqrec_vectors_retain(seqrec_vectors *vectors);
+/** Drops a reference. Rule R. */
+SEQREC_API void seqrec_vectors_release(seqrec_vectors *vectors);
+/** Fills *out with facts about the vectors. Rule R. */
+SEQREC_API int32_t seqrec_vectors_describe(const seqrec_vectors *vectors, seqrec_vectors_info *out, seqrec_error *error);
+/** Copies the vectors of slots first .. first + n - 1 (E_RANGE: outside 0 .. slots) to out [n][width]; live [n] (may be NULL) gets 1
+ * where an item lives and 0 where none does, whose vector is zero. The score of an item for a user is the inner product of its vector
+ * with the one that seqrec_index.search is given, up to rounding. Rule R. */
+SEQREC_API int32_t seqrec_vectors_read(const seqrec_vectors *vectors, int64_t first, int64_t n, float *out, uint8_t *live,
+                                       seqrec_error *error);
+/** What changed in these slots since `before` was opened: changes [n] gets 0 where nothing did, 1 where an item is new or has another
+ * vector, and 2 where one is gone and none has come. E_ARGUMENT: vectors of different widths. Rule R. */
+SEQREC_API int32_t seqrec_vectors_compare(const seqrec_vectors *vectors, const seqrec_vectors *before, int64_t first, int64_t n,
+                                          uint8_t *changes, seqrec_error *error);
+/** XXH3 of slot, id and vector of every item, to *out: equal for a model and the file it was saved to. Reads all vectors. Rule R. */
+SEQREC_API int32_t seqrec_vectors_checksum(const seqrec_vectors *vectors, uint64_t *out, seqrec_error *error);
+
+/** An index of vectors that were opened, as functions. Zero the struct and set struct_size. */
+typedef struct seqrec_index {
+    size_t struct_size;
+    void *context;   /**< of the host, for the functions; NULL is allowed */
+    int64_t breadth; /**< the fewest candidates a search is asked for: 1 .. 65,536; more find better lists more slowly */
+    /** Writes about `want` (never more) slots of items with the greatest inner products with query [width], in any order, each once, and
+     * *found, how many they are: fewer than `want` means that there are no more to be had. A status other than SEQREC_OK lets the library
+     * score all items instead. Any number of threads at once, those of the context among them; it must neither call the library for this
+     * model nor unwind. The same query must always get the same answer if lists are to be the same. */
+    int32_t (*search)(void *context, const float *query, int64_t want, int32_t *slots, int64_t *found);
+    /** Called once, when no call can use the index any more, by whichever thread ends its use, with the same rules; may be NULL. */
+    void (*release)(void *context);
+} seqrec_index;
+
+/** Facts about the index of a model. Set struct_size first. */
+typedef struct seqrec_index_info {
+    size_t struct_size;
+    int32_t attached; /**< 0: there is none, and all else is 0 */
+    int32_t reserved;
+    int64_t covered;  /**< items that it knows as they are */
+    int64_t beside;   /**< items that came or changed since, which every search scores one by one */
+    int64_t searched; /**< lists that it gave, since it was attached */
+    int64_t scanned;  /**< lists made by scoring all items instead */
+    int64_t failed;   /**< of these, because a search failed */
+} seqrec_index_info;
+
+/** Puts an index of `vectors` behind seqrec_topk and seqrec_session_topk of `model`, in the place of the one before it; index NULL: takes
+ * it away (vectors are not looked at then). From then on lists without an allow list are approximate: the index names candidates, at least
+ * `breadth` and 2 k + 32 of them and more where filters let through fewer, whose scores are those of seqrec_score bit for bit. Items put or
+ * updated after `vectors` were opened are scored one by one beside it, removed ones never recommended, so that changes of items cost what
+ * they did. All items are scored, as without an index, where it cannot find enough: users without a history, a list too long, filters that
+ * let too few through, a search that fails. Decoding, scores and evaluations do not use it; it is not saved with the model. When more than a
+ * quarter of the items are beside the index, or a quarter of its items are gone (a training that publishes other weights for all), it is
+ * dropped; E_STATE: that is so already. E_ARGUMENT: vectors of another shape than the model's. On failure index->context stays the
+ * caller's. A reader never waits for a search or for a change of index. Rule W. */
+SEQREC_API int32_t seqrec_model_set_index(seqrec_model *model, const seqrec_vectors *vectors, const seqrec_index *index,
+                                          seqrec_error *error);
+/** Fills *out with facts about the model's index. Rule R. */
+SEQREC_API int32_t seqrec_model_describe_index(const seqrec_model *model, seqrec_index_info *out, seqrec_error *error);
 
 /** @}
  * @name Users (experimental)

@@ -118,7 +118,21 @@ differ() {
     diff "$1" "$2" | sed -n 's/^< /only in the first: /p; s/^> /only in the second: /p'
 }
 
+# The same of libseqrec-ann, where it is built.
+check_ann_symbols() {
+    awk '/^SEQREC_API/ { open = 1 } open && match($0, /seqrec_ann_[a-z]+\(/) { print "SEQREC_ANN_EXPERIMENTAL", substr($0, RSTART, RLENGTH - 1); open = 0 }' \
+        include/seqrec_ann.h | sort > "$scratch/ann_header"
+    awk '/^[A-Z]/ { node = $1 } /^ *[a-z][a-z0-9_]*;$/ { gsub(/[ ;]/, ""); print node, $0 }' abi/seqrec_ann.map | sort > "$scratch/ann_map"
+    differ "$scratch/ann_header" "$scratch/ann_map" | rule "include/seqrec_ann.h and abi/seqrec_ann.map do not name the same functions"
+    ann=$BUILD/lib/libseqrec-ann.so
+    [ -f "$ann" ] || return 0
+    library_symbols "$ann" > "$scratch/ann_exported"
+    differ "$scratch/ann_map" "$scratch/ann_exported" | rule "abi/seqrec_ann.map and the exports of $ann differ"
+    objdump -p "$BUILD/lib/libseqrec.so" | grep -E 'NEEDED.*(libstdc|seqrec-ann)' | rule "libseqrec depends on C++"
+}
+
 check_symbols() {
+    check_ann_symbols
     shared=$BUILD/lib/libseqrec.so
     static=$BUILD/lib/libseqrec.a
     header_symbols > "$scratch/header"
@@ -143,8 +157,9 @@ compiles() {
     "$1" "-std=$2" -Iinclude -Ilib -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wno-psabi -Werror -fsyntax-only "$3" 2>&1 | head -n 5
 }
 
-check_header() {
-    echo '#include "seqrec.h"' | tee "$scratch/alone.c" > "$scratch/alone.cpp"
+# public_header NAME: compiles it alone in every language it is in.
+public_header() {
+    echo "#include \"$1\"" | tee "$scratch/alone.c" > "$scratch/alone.cpp"
     {
         for standard in c11 c17; do
             for compiler in gcc clang; do
@@ -154,13 +169,18 @@ check_header() {
         for compiler in g++ clang++; do
             if command -v $compiler >/dev/null; then compiles $compiler c++17 "$scratch/alone.cpp"; fi
         done
-    } | rule "include/seqrec.h does not compile alone"
+    } | rule "include/$1 does not compile alone"
+}
+
+check_header() {
+    public_header seqrec.h
+    public_header seqrec_ann.h
     library_files | grep '\.h$' | while read -r file; do
         echo "#include \"${file#lib/}\"" > "$scratch/alone.c"
         compiles cc c11 "$scratch/alone.c"
     done | rule "a header of lib/ does not compile alone"
-    grep -nE '\b(enum [a-z_]+ [a-z*]|bool|long|time_t|FILE|unsigned|short)\b.*[(;]' include/seqrec.h | grep -vE ':[ /]*\*|: */\*' |
-        rule "a type in include/seqrec.h whose width or layout is not fixed"
+    grep -nE '\b(enum [a-z_]+ [a-z*]|bool|long|time_t|FILE|unsigned|short)\b.*[(;]' include/seqrec.h include/seqrec_ann.h | grep -vE ':[ /]*\*|: */\*' |
+        rule "a type in a public header whose width or layout is not fixed"
 }
 
 check_names() {
@@ -243,7 +263,7 @@ check_docs() {
             grep -qE "^${target#make }:" Makefile || echo "$page:$line: $target"
         done | rule "make targets that the pages name and that the Makefile lacks"
     awk '/^\/\*\*/ { documented = 1 } /^SEQREC_API/ { if (!documented) print FILENAME ":" FNR ": " $0; documented = 0 }
-        /;$/ && !/^ *\/?\*/ { documented = 0 }' include/seqrec.h | rule "functions of seqrec.h without a comment of their own"
+        /;$/ && !/^ *\/?\*/ { documented = 0 }' include/seqrec.h include/seqrec_ann.h | rule "functions of a public header without a comment of their own"
 }
 
 [ $# -gt 0 ] || set -- all

@@ -42,7 +42,7 @@ step_abi_selftest() { sh abi/selftest.sh; }
 step_install() { gcc_tree && sh tests/install/check_install.sh build-gcc; }
 
 # One process per program, so that leaks and races of all its tests are seen; -O1 compiles in half the time.
-sanitized="-Doptimization=1 -Db_lundef=false -Dexamples=false -Dc_args=-fno-sanitize-recover=all"
+sanitized="-Doptimization=1 -Db_lundef=false -Dexamples=false -Dc_args=-fno-sanitize-recover=all -Dcpp_args=-fno-sanitize-recover=all"
 step_asan() {
     tree build-asan CC=gcc -Db_sanitize=address,undefined $sanitized &&
         CK_FORK=no UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \

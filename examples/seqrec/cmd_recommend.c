@@ -1,6 +1,7 @@
 /* seqrec tool: `recommend`, the items that should follow a history. */
 #include "commands.h"
 #include "history_source.h"
+#include "index_file.h"
 #include "item_filter.h"
 #include "ranked_items.h"
 #include "recommend_batch.h"
@@ -18,8 +19,8 @@ static const command_text text = {
 typedef struct recommend_run {
     history_source history;
     item_filter filter;
-    const char *model_path, *candidate_text, *batch_path;
-    int64_t k, threads, pool, block;
+    const char *model_path, *candidate_text, *batch_path, *index_path;
+    int64_t k, threads, pool, block, breadth;
     double lambda; /* below 0: the list stays by score */
     int mapped, as_json;
     seqrec_context *context;
@@ -45,6 +46,8 @@ static int parse(recommend_run *run, int argc, char **argv)
         {"candidates", ARGUMENT_TEXT, &run->candidate_text, "A,B,...",
          "score exactly these items, seen or not, or @FILE", 0, 0},
         {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
+        {"index", ARGUMENT_TEXT, &run->index_path, "INDEX", "search by this file of `index`, not by all items", 0, 0},
+        {"breadth", ARGUMENT_COUNT, &run->breadth, "N", "candidates of the index, at least (default: 128)", 1, 65536},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: 1)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object; --batch: one for each line", 0, 0},
         {"quiet", ARGUMENT_FLAG, &run->history.bar.quiet, NULL, "no progress", 0, 0},
@@ -72,6 +75,8 @@ static int check_arguments(recommend_run *run)
     if (run->candidate_text && (run->filter.allow_text || run->filter.deny_text || run->filter.keep_seen))
         return usage_error(text.name,
                            "--candidates excludes --allow, --deny and --keep-seen: it scores exactly what it names");
+    if (run->index_path && run->candidate_text) return usage_error(text.name, "--candidates excludes --index: all of them are scored");
+    if (run->breadth && !run->index_path) return usage_error(text.name, "--breadth goes with --index");
     if (run->pool && run->lambda < 0) return usage_error(text.name, "--mmr-pool is of --mmr");
     if (run->pool && run->candidate_text) return usage_error(text.name, "--mmr-pool: --candidates are re-ranked all");
     if (run->batch_path) return check_batch(run);
@@ -240,6 +245,7 @@ static int recommend(recommend_run *run)
 {
     int outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
+    if (!outcome && run->index_path) outcome = attach_index(run->model, run->index_path, run->breadth);
     if (outcome) return outcome;
     return run->batch_path ? recommend_batch(run) : recommend_one(run);
 }

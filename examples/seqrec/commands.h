@@ -13,6 +13,7 @@ int run_stats(int argc, char **argv);
 int run_options(int argc, char **argv);
 int run_export(int argc, char **argv);
 int run_import(int argc, char **argv);
+int run_index(int argc, char **argv);
 int run_tune(int argc, char **argv);
 int run_find_rate(int argc, char **argv);
 int run_curve(int argc, char **argv);

@@ -21,6 +21,7 @@ static const command commands[] = {
     {"options", run_options, "list the options of --set and the presets"},
     {"export", run_export, "write item vectors as .npy with their ids"},
     {"import", run_import, "put item vectors into a model"},
+    {"index", run_index, "build an index of a model's items for approximate search"},
     {"tune", run_tune, "search for options by validation"},
     {"find-rate", run_find_rate, "find a learning rate by trying them all"},
     {"curve", run_curve, "draw the log of a training"},

@@ -23,6 +23,9 @@
 #define SQ_SESSIONS_INFO_FIRST SQ_THROUGH(seqrec_sessions_info, budget)
 #define SQ_SESSION_INFO_FIRST SQ_THROUGH(seqrec_session_info, event_bytes)
 #define SQ_DECODE_FIRST SQ_THROUGH(seqrec_decode, seed)
+#define SQ_VECTORS_INFO_FIRST SQ_THROUGH(seqrec_vectors_info, reserved)
+#define SQ_INDEX_FIRST SQ_THROUGH(seqrec_index, release)
+#define SQ_INDEX_INFO_FIRST SQ_THROUGH(seqrec_index_info, failed)
 #define SQ_EVALUATION_FIRST SQ_THROUGH(seqrec_evaluation, progress_context)
 
 /* Copies a struct the host filled in over `to` (bytes of this build, zeroed or holding defaults), whose own first field is the

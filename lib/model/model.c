@@ -77,6 +77,7 @@ static void drop(const sq_memory *memory, sq_change *c)
     sq_catalogue_release(c->users);
     sq_item_names_release(c->user_names);
     sq_notes_release(c->notes);
+    sq_cover_release(c->cover);
 }
 
 sq_snapshot *sq_snapshot_acquire(const seqrec_model *model)
@@ -97,7 +98,7 @@ sq_snapshot *sq_snapshot_retain(sq_snapshot *snapshot)
 void sq_snapshot_release(const seqrec_model *model, sq_snapshot *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
-    drop(&model->context->memory, &(sq_change){s->weights, s->catalogue, s->names, s->users, s->user_names, s->notes});
+    drop(&model->context->memory, &(sq_change){s->weights, s->catalogue, s->names, s->users, s->user_names, s->notes, s->cover, 0});
     sq_free(&model->context->memory, s);
 }
 
@@ -113,11 +114,22 @@ static int32_t settle_copies(const seqrec_model *model, sq_catalogue **items, se
     return SEQREC_OK;
 }
 
+/* The index stays beside the items that are there from now on. */
+static int32_t settle_cover(const sq_snapshot *old, sq_change *change, seqrec_error *error)
+{
+    if (change->cover || change->uncovered || !old->cover) return SEQREC_OK;
+    if (change->catalogue)
+        return sq_cover_create(old->cover->index, old->cover, old->catalogue, change->catalogue, &change->cover, error);
+    change->cover = sq_cover_retain(old->cover);
+    return SEQREC_OK;
+}
+
 int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error)
 {
     sq_snapshot *old = model->current, *next = NULL;
     int32_t status = change.weights ? sq_weights_settle(model, change.weights, error) : SEQREC_OK;
     if (status == SEQREC_OK) status = settle_copies(model, &change.catalogue, error);
+    if (status == SEQREC_OK) status = settle_cover(old, &change, error);
     if (status == SEQREC_OK) {
         next = sq_alloc_zero(&model->context->memory, 1, sizeof *next);
         if (!next) status = sq_fail(error, SEQREC_E_MEMORY, "no memory for a snapshot");
@@ -134,6 +146,7 @@ int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *er
     next->users = change.users ? change.users : sq_catalogue_retain(old->users);
     next->user_names = change.user_names ? change.user_names : sq_item_names_retain(old->user_names);
     next->notes = change.notes ? change.notes : sq_notes_retain(old->notes);
+    next->cover = change.cover;
     sq_lock_take(&model->reading);
     model->current = next;
     sq_lock_give(&model->reading);
@@ -151,6 +164,29 @@ int32_t sq_model_quantise(seqrec_model *model, int32_t kind, seqrec_error *error
         status = sq_model_publish(model, (sq_change){.catalogue = sq_catalogue_retain(model->current->catalogue)}, error);
     if (status != SEQREC_OK) model->table = before;
     sq_lock_give(&model->writing);
+    return status;
+}
+
+/* A new index beside what readers see, published. The caller holds model->writing. */
+static int32_t attach(seqrec_model *model, sq_index *made, seqrec_error *error)
+{
+    sq_change change = {0};
+    const sq_catalogue *now = model->current->catalogue;
+    SQ_TRY(sq_cover_create(made, NULL, NULL, now, &change.cover, error));
+    SQ_CHECK(change.cover, error, SEQREC_E_STATE, "the index covers too few of the %lld items of the model: build one of now",
+             (long long)now->count);
+    return sq_model_publish(model, change, error);
+}
+
+int32_t sq_model_set_index(seqrec_model *model, sq_catalogue *base, const seqrec_index *index, seqrec_error *error)
+{
+    sq_index *made = NULL;
+    if (index) SQ_TRY(sq_index_create(base, index, &made, error));
+    sq_lock_take(&model->writing);
+    const int32_t status = made ? attach(model, made, error) : sq_model_publish(model, (sq_change){.uncovered = 1}, error);
+    sq_lock_give(&model->writing);
+    if (made && status != SEQREC_OK) made->host.release = NULL;
+    sq_index_release(made);
     return status;
 }
 
@@ -222,7 +258,7 @@ int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, co
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for a model");
     }
     *m->current = (sq_snapshot){1,           parts.weights,    parts.catalogue, parts.names,
-                                parts.users, parts.user_names, parts.notes, 0};
+                                parts.users, parts.user_names, parts.notes, parts.cover, 0};
     m->options = *options;
     memcpy(m->preset, preset, strnlen(preset, sizeof m->preset - 1));
     m->kernels = sq_kernels_best();

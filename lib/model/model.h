@@ -4,6 +4,7 @@
 #include "base/lock.h"
 #include "layer/embedding.h"
 #include "model/catalogue.h"
+#include "model/itemindex.h"
 #include "model/itemnames.h"
 #include "model/network.h"
 #include "model/notes.h"
@@ -27,6 +28,7 @@ typedef struct sq_snapshot {
     sq_catalogue *users; /* empty with user_embedding = none */
     sq_item_names *user_names;
     sq_notes *notes;
+    sq_cover *cover; /* an index beside `catalogue`; NULL: none */
     uint64_t trained; /* rises with every snapshot of the model that has other weights than the one before */
 } sq_snapshot;
 
@@ -59,6 +61,8 @@ typedef struct sq_change {
     sq_catalogue *users;
     sq_item_names *user_names;
     sq_notes *notes;
+    sq_cover *cover;   /* of the items as they will be; NULL: the one before, carried on to them */
+    int32_t uncovered; /* 1: no index from now on */
 } sq_change;
 
 /* A model without items, with fresh weights. */
@@ -81,6 +85,9 @@ void sq_snapshot_release(const seqrec_model *model, sq_snapshot *snapshot);
 int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error);
 /* Publishes the items with copies of another kind, which later tables have too. */
 int32_t sq_model_quantise(seqrec_model *model, int32_t kind, seqrec_error *error);
+/* Attaches an index of `base` (SEQREC_E_STATE when it covers too little), whose context is taken over but on failure; index NULL: takes the
+ * model's away. */
+int32_t sq_model_set_index(seqrec_model *model, sq_catalogue *base, const seqrec_index *index, seqrec_error *error);
 /* Sets a note (NULL removes it) and publishes. */
 int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, seqrec_error *error);
 

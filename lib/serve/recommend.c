@@ -1,11 +1,13 @@
 /* serve: the best k items of the whole catalogue, or of a list, for each sequence of a batch. Sequences are taken in waves; in a
  * wave they are encoded first, then tasks of (users, part of the catalogue) push the scores of blocks of items into heaps of
  * their own, and the heaps of a user are merged. Slots order equal scores, so the result does not depend on the cut. A table with
- * copies in few bits is scanned by these: the heaps then keep candidates, and the best of them by their floats are delivered. */
+ * copies in few bits is scanned by these: the heaps then keep candidates, and the best of them by their floats are delivered. Where
+ * the model has an index it is asked first, user by user; only those are scanned for whom it has no list. */
 #include "serve/recommend.h"
 #include <math.h>
 #include <string.h>
 #include "serve/approximate.h"
+#include "serve/indexed.h"
 #include "serve/slotlist.h"
 #include "serve/topheap.h"
 
@@ -37,6 +39,11 @@ typedef struct call {
     float *heap_scores;   /* [wave][parts][kept] */
     int32_t *heap_slots;
     sq_topk *heaps; /* [wave][parts] */
+    sq_indexed indexed;
+    int32_t *named;     /* [threads][indexed.most] what the index names */
+    int32_t *answered;  /* [wave] 1: the index gave the list */
+    int64_t *unanswered; /* [wave] the users left, in order */
+    int64_t left;        /* how many they are */
     int64_t *items, *found;
     float *scores;
 } call;
@@ -62,6 +69,7 @@ static void plan(call *c)
     const int64_t most = least(c->k, least(eligible, catalogue->count));
     c->approximate = catalogue->rule.kind != SQ_TABLE_FLOAT32 && c->filter->allow == NULL;
     c->kept = (int32_t)(c->approximate && most > 0 ? sq_approximate_kept(most, catalogue->count) : most);
+    c->indexed = sq_indexed_plan(c->request.snapshot->cover, &c->request.scoring, c->filter, most);
     c->blocks = c->filter->allow != NULL ? ceiling(eligible, SQ_SCORED_ITEMS) : catalogue->chunks;
     c->parts = c->kept > LONG_LIST ? 1 : least(threads, c->blocks / PART_BLOCKS);
     if (c->parts < 1) c->parts = 1;
@@ -83,6 +91,10 @@ static void carve(void *arg, sq_arena *arena)
     c->heap_scores = SQ_TAKE(arena, float, lists *kept);
     c->heap_slots = SQ_TAKE(arena, int32_t, lists * kept);
     c->heaps = SQ_TAKE(arena, sq_topk, lists);
+    if (c->indexed.cover == NULL) return;
+    c->named = SQ_TAKE(arena, int32_t, (size_t)sq_pool_width(c->request.model->context->pool) * (size_t)c->indexed.most);
+    c->answered = SQ_TAKE(arena, int32_t, (size_t)c->wave);
+    c->unanswered = SQ_TAKE(arena, int64_t, (size_t)c->wave);
 }
 
 static int64_t id_in(const call *c, int32_t slot)
@@ -104,6 +116,8 @@ static int32_t read_lists(call *c, seqrec_error *error)
     const seqrec_filter *f = c->filter;
     SQ_TRY(sq_request_find(&c->request, "deny", f->deny, f->deny_count, f->unknown_items, c->deny, &c->denied, error));
     c->denied = sq_slots_tidy(c->deny, c->denied);
+    c->indexed.deny = c->deny;
+    c->indexed.denied = c->denied;
     if (f->allow == NULL) return SEQREC_OK;
     SQ_TRY(
         sq_request_find(&c->request, "allow", f->allow, f->allow_count, f->unknown_items, c->allow, &c->listed, error));
@@ -260,12 +274,9 @@ static void score_listed(const call *c, int64_t part, int64_t from, int64_t coun
     for (int64_t q = 0; q < count; q++) push_listed(c, part, from + q, slots, n, seat->scores + q * SQ_SCORED_ITEMS);
 }
 
-/* Task: users of one group times one part of the blocks. */
-static void score_part(void *arg, int64_t task, sq_seat *seat)
+static void score_users(const call *c, int64_t part, int64_t from, int64_t count, sq_seat *seat)
 {
-    const call *c = arg;
-    const int64_t part = task % c->parts, from = task / c->parts * c->group;
-    const int64_t count = least(c->group, c->count - from), end = c->blocks * (part + 1) / c->parts;
+    const int64_t end = c->blocks * (part + 1) / c->parts;
     const sq_scoring *scoring = &c->request.scoring;
     if (!c->approximate && c->filter->allow == NULL && count >= SQ_SCREEN_USERS)
         sq_screen_begin(&seat->screen, scoring, c->users + (size_t)from * scoring->width, (size_t)count);
@@ -275,6 +286,49 @@ static void score_part(void *arg, int64_t task, sq_seat *seat)
         else
             score_chunk(c, part, from, count, (int32_t)block, seat);
     }
+}
+
+/* Task: users of one group times one part of the blocks. */
+static void score_part(void *arg, int64_t task, sq_seat *seat)
+{
+    const call *c = arg;
+    const int64_t part = task % c->parts, from = task / c->parts * c->group;
+    score_users(c, part, from, least(c->group, c->count - from), seat);
+}
+
+/* ---- by the index -------------------------------------------------------------------------------------------------- */
+
+static void ask_index(void *arg, int64_t user, sq_seat *seat)
+{
+    const call *c = arg;
+    int64_t n;
+    const int32_t *seen = seen_from(c, user, 0, &n);
+    int32_t *named = c->named + (seat - c->request.seats) * c->indexed.most;
+    c->answered[user] = sq_indexed_fill(&c->indexed, c->users + (size_t)user * c->request.scoring.width, seen, n, seat, named,
+                                        &c->heaps[user * c->parts]);
+}
+
+/* Task: a user without a list times one part of the blocks. */
+static void score_left(void *arg, int64_t task, sq_seat *seat)
+{
+    const call *c = arg;
+    score_users(c, task % c->parts, c->unanswered[task / c->parts], 1, seat);
+}
+
+static void score_wave(call *c)
+{
+    if (c->indexed.cover == NULL) {
+        sq_request_run(&c->request, ceiling(c->count, c->group) * c->parts, score_part, c);
+        return;
+    }
+    sq_request_run(&c->request, c->count, ask_index, c);
+    c->left = 0;
+    for (int64_t user = 0; user < c->count; user++)
+        if (!c->answered[user]) c->unanswered[c->left++] = user;
+    if (c->left == c->count)
+        sq_request_run(&c->request, ceiling(c->count, c->group) * c->parts, score_part, c);
+    else if (c->left > 0)
+        sq_request_run(&c->request, c->left * c->parts, score_left, c);
 }
 
 /* Candidates get the scores of their floats. A place is read before it is written: those in front of it hold no more. */
@@ -312,7 +366,7 @@ static int32_t recommend_all(call *c, seqrec_error *error)
     for (c->first = 0; c->first < c->request.batch->sequences; c->first += c->wave) {
         c->count = least(c->wave, c->request.batch->sequences - c->first);
         sq_request_run(&c->request, c->count, encode_one, c);
-        if (c->kept > 0) sq_request_run(&c->request, ceiling(c->count, c->group) * c->parts, score_part, c);
+        if (c->kept > 0) score_wave(c);
         sq_request_run(&c->request, c->count, deliver, c);
     }
     return SEQREC_OK;

@@ -1,12 +1,12 @@
 #!/bin/sh
 # bench: what `make bench` runs, one measurement after another: the library, PyTorch on the same work, where time goes.
 # JSON lines go to $BUILD/bench/*.jsonl, tables to stdout. QUICK=1: one repetition of each. ONLY="train torch": these
-# parts only (peak train torch flat evaluate read serve retrieval faiss kernels gates phases), the figures of the others are of earlier runs.
+# parts only (peak train torch flat evaluate read serve retrieval ann faiss kernels gates phases), the figures of the others are of earlier runs.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 2
 BUILD=${BUILD:-build}
-parts="peak train torch flat evaluate read serve retrieval faiss kernels gates phases"
+parts="peak train torch flat evaluate read serve retrieval ann faiss kernels gates phases"
 ONLY=${ONLY-$parts}
 THREADS=2
 out=$BUILD/bench
@@ -47,6 +47,10 @@ part_serve() { "$programs/bench_serve"; }
 part_retrieval() {
     if [ -n "${QUICK:-}" ]; then "$programs/bench_retrieval"; else "$programs/bench_retrieval" "$out/mapped.partial"; fi
 }
+# A million items that were trained: minutes of training and building, unless QUICK.
+part_ann() {
+    if [ -n "${QUICK:-}" ]; then "$programs/bench_ann" 20000 $THREADS; else "$programs/bench_ann" 1000000 $THREADS; fi
+}
 part_faiss() {
     python=/usr/bin/python3
     [ -x $python ] || python=python3
@@ -78,7 +82,7 @@ part_phases() {
 failed=0
 for part in $ONLY; do
     case $part in
-        serve|retrieval|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
+        serve|retrieval|ann|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
     esac
     echo "bench: $part" >&2
     "part_$part" > "$out/$part.partial"

@@ -15,7 +15,7 @@ run --version
 exits 0 "--version"
 grep -q '^seqrec [0-9]*\.[0-9]*\.[0-9]*$' out
 verdict $? "--version prints the version"
-for command in train evaluate compare recommend decode synth stats options export import tune find-rate curve bench; do
+for command in train evaluate compare recommend decode synth stats options export import index tune find-rate curve bench; do
     run $command --help
     exits 0 "$command --help"
 done
@@ -458,6 +458,21 @@ first=$("$SEQREC" export --model named.st --out first > /dev/null 2>&1 && head -
     "$SEQREC" recommend --model served.st --map --history "$first" --json > mapped.json 2> err &&
     cmp -s plain.json served.json && cmp -s plain.json mapped.json
 verdict $? "recommend: a file for serving, loaded and mapped, gives what the model gives"
+if "$SEQREC" index --model named.st --out graph.ann --json > index.json 2> err; then
+    "$SEQREC" recommend --model named.st --index graph.ann --history "$first" --json > indexed.json 2> err && cmp -s plain.json indexed.json
+    verdict $? "recommend --index: the same list from a small catalogue"
+    run recommend --model m.st --index graph.ann --history "$first"
+    exits 1 "recommend --index: not for another model"
+    run recommend --model named.st --index named.st --history "$first"
+    exits 1 "recommend --index: not a model file"
+else
+    grep -q "no libseqrec-ann" err
+    verdict $? "index: a build without it says so"
+fi
+run index --model m.st
+exits 2 "index without --out"
+run recommend --model m.st --breadth 9 --history "$first"
+exits 2 "recommend --breadth without --index"
 run recommend --model named.st --map --history "$first"
 exits 1 "recommend --map: not for model files"
 run export --model named.st --serving served.st --without-rows

@@ -60,6 +60,16 @@ c++ -std=c++17 $warnings "$consumer.cpp" $(flags --cflags --libs) -o cpp
 ./cpp
 say "C++ program"
 
+if [ -e "$libdir/libseqrec-ann.so" ]; then
+    objdump -p "$libdir/libseqrec-ann.so" | grep -q 'SONAME *libseqrec-ann.so.1$'
+    if objdump -p "$libdir/libseqrec-ann.so" | grep -E 'R(UN)?PATH'; then exit 1; fi
+    ann=$(pkg-config --define-variable=prefix="$prefix" --cflags --libs seqrec-ann)
+    cc -std=c11 $warnings "${consumer}_ann.c" $ann $(flags --libs) -o ann
+    ./ann
+    if objdump -p "$libdir/libseqrec.so" | grep 'NEEDED *libstdc'; then exit 1; fi
+    say "C program, libseqrec-ann"
+fi
+
 "$prefix/bin/seqrec" --help > help.txt
 [ -s help.txt ]
 say "the installed program runs"

@@ -6,7 +6,7 @@ message.
 import ctypes
 import os
 from ctypes import (CFUNCTYPE, POINTER, Structure, byref, c_char, c_char_p, c_double, c_float, c_int32, c_int64,
-                    c_size_t, c_uint64, c_void_p)
+                    c_size_t, c_uint8, c_uint64, c_void_p)
 
 import numpy as np
 
@@ -17,6 +17,7 @@ UNKNOWN_SKIP, UNKNOWN_ERROR = 0, 1
 # ---- Structs and callbacks -------------------------------------------------------------------------------------------
 
 I32P, I64P, F32P, F64P = POINTER(c_int32), POINTER(c_int64), POINTER(c_float), POINTER(c_double)
+U8P = POINTER(c_uint8)
 SIZEP = POINTER(c_size_t)
 PROGRESS = CFUNCTYPE(c_int32, c_void_p, c_char_p, c_int64, c_int64)
 LOG = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -61,6 +62,22 @@ class Filter(Sized):
     _fields_ = [("struct_size", c_size_t), ("exclude_seen", c_int32), ("unknown_items", c_int32), ("allow", I64P),
                 ("allow_count", c_int64), ("deny", I64P), ("deny_count", c_int64), ("skipped", I64P),
                 ("strangers", I64P), ("bits", POINTER(c_uint64)), ("bits_first", c_int64), ("bits_count", c_int64)]
+
+
+class VectorsInfo(Sized):
+    _fields_ = [("struct_size", c_size_t), ("items", c_int64), ("slots", c_int64), ("width", c_int64),
+                ("cosine", c_int32), ("reserved", c_int32)]
+
+
+class Index(Sized):
+    _fields_ = [("struct_size", c_size_t), ("context", c_void_p), ("breadth", c_int64),
+                ("search", CFUNCTYPE(c_int32, c_void_p, F32P, c_int64, I32P, I64P)),
+                ("release", CFUNCTYPE(None, c_void_p))]
+
+
+class IndexInfo(Sized):
+    _fields_ = [("struct_size", c_size_t), ("attached", c_int32), ("reserved", c_int32), ("covered", c_int64),
+                ("beside", c_int64), ("searched", c_int64), ("scanned", c_int64), ("failed", c_int64)]
 
 
 class Reader(Sized):
@@ -250,6 +267,15 @@ SIGNATURES = {
     "model_quantise": (c_int32, [H, c_int32, ERR]),
     "model_export": (c_int32, [H, c_char_p, c_int32, c_int32, ERR]),
     "model_map": (c_int32, [H, c_char_p, c_int32, OUT, ERR]),
+    "vectors_open": (c_int32, [H, OUT, ERR]),
+    "vectors_retain": (H, [H]),
+    "vectors_release": (None, [H]),
+    "vectors_describe": (c_int32, [H, POINTER(VectorsInfo), ERR]),
+    "vectors_read": (c_int32, [H, c_int64, c_int64, F32P, U8P, ERR]),
+    "vectors_compare": (c_int32, [H, H, c_int64, c_int64, U8P, ERR]),
+    "vectors_checksum": (c_int32, [H, POINTER(c_uint64), ERR]),
+    "model_set_index": (c_int32, [H, H, POINTER(Index), ERR]),
+    "model_describe_index": (c_int32, [H, POINTER(IndexInfo), ERR]),
     "trainer_create": (c_int32, [H, H, OUT, ERR]),
     "trainer_release": (None, [H]),
     "trainer_step": (c_int32, [H, POINTER(Batch), POINTER(StepStats), ERR]),

@@ -1,0 +1,137 @@
+/* unit: readers that ask a graph of libseqrec-ann while items come and go and graphs are brought up to date and exchanged. */
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "failing_new.h"
+#include "seqrec_ann.h"
+
+enum { READERS = 3, STEADY = 600, PASSING = 30, STEPS = 90, READS = 20, BEST = 10 };
+
+/* Item STEADY + i is put, and removed later; its turn tells how often it was put (odd: there), and changes before the put and after
+ * the removal. */
+static struct {
+    seqrec_context *context;
+    seqrec_model *model;
+    seqrec_ann *ann;
+    _Atomic int64_t turn[PASSING];
+    atomic_int writing;
+} stage;
+
+/* ThreadSanitizer asks for this. hnswlib takes the lock of a new element before that of the entry, and the other way round those of elements
+ * that are linked; a new element is not linked yet. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "deadlock:hnswlib::HierarchicalNSW";
+}
+
+/* An item that was gone when the call began and not put again before it ended must not be in its answer. */
+static int64_t recommend(int64_t round)
+{
+    int64_t before[PASSING], items[2 * BEST], found[2], faults = 0;
+    const int64_t history[] = {round % STEADY, STEADY + round % PASSING, 3, STEADY + 7 * round % PASSING, 5};
+    const int64_t offsets[] = {0, 2, 5};
+    float scores[2 * BEST];
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 2, .offsets = offsets, .items = history};
+    for (int64_t i = 0; i < PASSING; i++) before[i] = atomic_load(&stage.turn[i]);
+    if (seqrec_topk(stage.model, &batch, BEST, NULL, items, scores, found, NULL) != SEQREC_OK) return 1;
+    for (int64_t b = 0; b < 2; b++) {
+        faults += found[b] != BEST;
+        for (int64_t i = 0; i < found[b]; i++) {
+            const int64_t item = items[b * BEST + i];
+            faults += item < 0 || item >= STEADY + PASSING;
+            faults += i > 0 && scores[b * BEST + i] > scores[b * BEST + i - 1];
+            if (item < STEADY || item >= STEADY + PASSING) continue;
+            const int64_t turn = before[item - STEADY];
+            faults += turn % 2 == 0 && atomic_load(&stage.turn[item - STEADY]) == turn;
+        }
+    }
+    return faults;
+}
+
+static void *read_on(void *arg)
+{
+    int64_t *faults = arg, round = 0;
+    do {
+        *faults += recommend(round++);
+    } while (round < READS || atomic_load(&stage.writing));
+    return NULL;
+}
+
+static void set_stage(int32_t threads, int32_t builders)
+{
+    seqrec_config *config = NULL;
+    int64_t ids[STEADY];
+    const seqrec_ann_options options = {.struct_size = sizeof options, .links = 6, .build_breadth = 30, .search_breadth = 40, .threads = builders};
+    ck_assert_int_eq(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &stage.context, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_config_create(NULL, &config, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_config_set(config, "dim", "8", NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_model_create(stage.context, config, &stage.model, NULL), SEQREC_OK);
+    seqrec_config_release(config);
+    for (int64_t i = 0; i < PASSING; i++) atomic_store(&stage.turn[i], 0);
+    for (int64_t i = 0; i < STEADY; i++) ids[i] = i;
+    ck_assert_int_eq(seqrec_items_put(stage.model, ids, STEADY, NULL, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_ann_build(stage.model, &options, &stage.ann, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_ann_attach(stage.ann, stage.model, NULL), SEQREC_OK);
+}
+
+static void bring_up_to_date(void)
+{
+    seqrec_ann *next = NULL;
+    ck_assert_int_eq(seqrec_ann_update(stage.ann, stage.model, &next, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_ann_attach(next, stage.model, NULL), SEQREC_OK);
+    seqrec_ann_release(stage.ann);
+    stage.ann = next;
+}
+
+static void write_on(void)
+{
+    for (int64_t step = 0; step < STEPS; step++) {
+        const int64_t put = step % PASSING, removed = (step + PASSING / 2) % PASSING;
+        const int64_t newcomer = STEADY + put, leaver = STEADY + removed;
+        atomic_fetch_add(&stage.turn[put], 1);
+        ck_assert_int_eq(seqrec_items_put(stage.model, &newcomer, 1, NULL, NULL), SEQREC_OK);
+        if (step % 10 == 9) bring_up_to_date();
+        if (step < PASSING / 2) continue;
+        ck_assert_int_eq(seqrec_items_remove(stage.model, &leaver, 1, NULL), SEQREC_OK);
+        atomic_fetch_add(&stage.turn[removed], 1);
+    }
+}
+
+START_TEST(lists_of_a_graph_beside_a_writer_never_name_what_was_removed)
+{
+    pthread_t readers[READERS];
+    int64_t faults[READERS] = {0};
+    seqrec_index_info info = {.struct_size = sizeof info};
+    set_stage(_i ? 2 : 0, _i ? 4 : 1);
+    atomic_store(&stage.writing, 1);
+    for (int32_t i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&readers[i], NULL, read_on, &faults[i]), 0);
+    write_on();
+    atomic_store(&stage.writing, 0);
+    for (int32_t i = 0; i < READERS; i++) {
+        ck_assert_int_eq(pthread_join(readers[i], NULL), 0);
+        ck_assert_int_eq(faults[i], 0);
+    }
+    ck_assert_int_eq(seqrec_model_describe_index(stage.model, &info, NULL), SEQREC_OK);
+    ck_assert_int_eq(info.attached, 1);
+    ck_assert_int_eq(info.failed, 0);
+    seqrec_ann_release(stage.ann);
+    seqrec_model_release(stage.model);
+    seqrec_context_release(stage.context);
+    ck_assert_int_eq(failing_new_blocks(), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("annreaders");
+    tcase_add_loop_test(tests, lists_of_a_graph_beside_a_writer_never_name_what_was_removed, 0, 2);
+    Suite *suite = suite_create("annreaders");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

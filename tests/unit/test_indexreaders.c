@@ -1,0 +1,155 @@
+/* unit: readers that ask an index while items come and go and the index is exchanged. */
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "seqrec.h"
+
+enum { READERS = 3, STEADY = 400, PASSING = 30, STEPS = 120, DIM = 8, READS = 20, BEST = 10, SLOTS = 2048 };
+
+/* Item STEADY + i is put, and removed later; its turn tells how often it was put (odd: there), and changes before the put and after
+ * the removal. */
+static struct {
+    seqrec_context *context;
+    seqrec_model *model;
+    _Atomic int64_t turn[PASSING];
+    atomic_int writing, alive;
+} stage;
+
+/* An index that names the first `want` items it knows: what it lacks is widened for, and scanned in the end. */
+typedef struct first_items {
+    seqrec_vectors *vectors;
+    int32_t slots[SLOTS];
+    int64_t count;
+} first_items;
+
+static int32_t name_first(void *context, const float *query, int64_t want, int32_t *slots, int64_t *found)
+{
+    const first_items *f = context;
+    const int64_t shift = query[0] > 0 ? f->count / 3 : 0;
+    for (*found = 0; *found < want && *found < f->count; (*found)++) slots[*found] = f->slots[(shift + *found) % f->count];
+    return SEQREC_OK;
+}
+
+static void forget(void *context)
+{
+    first_items *f = context;
+    seqrec_vectors_release(f->vectors);
+    free(f);
+    atomic_fetch_sub(&stage.alive, 1);
+}
+
+static void exchange_index(void)
+{
+    static float rows[SLOTS * DIM];
+    static uint8_t live[SLOTS];
+    first_items *f = calloc(1, sizeof *f);
+    seqrec_vectors_info info = {.struct_size = sizeof info};
+    const seqrec_index index = {.struct_size = sizeof index, .context = f, .breadth = 40, .search = name_first, .release = forget};
+    ck_assert_int_eq(seqrec_vectors_open(stage.model, &f->vectors, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_vectors_describe(f->vectors, &info, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_vectors_read(f->vectors, 0, info.slots, rows, live, NULL), SEQREC_OK);
+    for (int32_t slot = 0; slot < info.slots; slot++)
+        if (live[slot]) f->slots[f->count++] = slot;
+    atomic_fetch_add(&stage.alive, 1);
+    ck_assert_int_eq(seqrec_model_set_index(stage.model, f->vectors, &index, NULL), SEQREC_OK);
+}
+
+/* An item that was gone when the call began and not put again before it ended must not be in its answer. */
+static int64_t recommend(int64_t round)
+{
+    int64_t before[PASSING], items[2 * BEST], found[2], faults = 0;
+    const int64_t history[] = {round % STEADY, STEADY + round % PASSING, 3, STEADY + 7 * round % PASSING, 5};
+    const int64_t offsets[] = {0, 2, 5};
+    float scores[2 * BEST];
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 2, .offsets = offsets, .items = history};
+    const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
+    for (int64_t i = 0; i < PASSING; i++) before[i] = atomic_load(&stage.turn[i]);
+    if (seqrec_topk(stage.model, &batch, BEST, &filter, items, scores, found, NULL) != SEQREC_OK) return 1;
+    for (int64_t b = 0; b < 2; b++) {
+        faults += found[b] != BEST;
+        for (int64_t i = 0; i < found[b]; i++) {
+            const int64_t item = items[b * BEST + i];
+            faults += item == history[offsets[b]] || item < 0 || item >= STEADY + PASSING;
+            faults += i > 0 && scores[b * BEST + i] > scores[b * BEST + i - 1];
+            if (item < STEADY || item >= STEADY + PASSING) continue;
+            const int64_t turn = before[item - STEADY];
+            faults += turn % 2 == 0 && atomic_load(&stage.turn[item - STEADY]) == turn;
+        }
+    }
+    return faults;
+}
+
+static void *read_on(void *arg)
+{
+    int64_t *faults = arg, round = 0;
+    do {
+        *faults += recommend(round++);
+    } while (round < READS || atomic_load(&stage.writing));
+    return NULL;
+}
+
+static void set_stage(int32_t threads)
+{
+    seqrec_config *config = NULL;
+    int64_t ids[STEADY];
+    ck_assert_int_eq(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &stage.context, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_config_create(NULL, &config, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_config_set(config, "dim", "8", NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_model_create(stage.context, config, &stage.model, NULL), SEQREC_OK);
+    seqrec_config_release(config);
+    for (int64_t i = 0; i < PASSING; i++) atomic_store(&stage.turn[i], 0);
+    for (int64_t i = 0; i < STEADY; i++) ids[i] = i;
+    ck_assert_int_eq(seqrec_items_put(stage.model, ids, STEADY, NULL, NULL), SEQREC_OK);
+    exchange_index();
+}
+
+static void write_on(void)
+{
+    for (int64_t step = 0; step < STEPS; step++) {
+        const int64_t put = step % PASSING, removed = (step + PASSING / 2) % PASSING;
+        const int64_t newcomer = STEADY + put, leaver = STEADY + removed;
+        atomic_fetch_add(&stage.turn[put], 1);
+        ck_assert_int_eq(seqrec_items_put(stage.model, &newcomer, 1, NULL, NULL), SEQREC_OK);
+        if (step % 20 == 19) exchange_index();
+        if (step < PASSING / 2) continue;
+        ck_assert_int_eq(seqrec_items_remove(stage.model, &leaver, 1, NULL), SEQREC_OK);
+        atomic_fetch_add(&stage.turn[removed], 1);
+    }
+}
+
+START_TEST(lists_of_an_index_beside_a_writer_never_name_what_was_removed)
+{
+    pthread_t readers[READERS];
+    int64_t faults[READERS] = {0};
+    seqrec_index_info info = {.struct_size = sizeof info};
+    set_stage(_i ? 2 : 0);
+    atomic_store(&stage.writing, 1);
+    for (int32_t i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&readers[i], NULL, read_on, &faults[i]), 0);
+    write_on();
+    atomic_store(&stage.writing, 0);
+    for (int32_t i = 0; i < READERS; i++) {
+        ck_assert_int_eq(pthread_join(readers[i], NULL), 0);
+        ck_assert_int_eq(faults[i], 0);
+    }
+    ck_assert_int_eq(seqrec_model_describe_index(stage.model, &info, NULL), SEQREC_OK);
+    ck_assert_int_eq(info.attached, 1);
+    ck_assert_int_eq(atomic_load(&stage.alive), 1);
+    seqrec_model_release(stage.model);
+    ck_assert_int_eq(atomic_load(&stage.alive), 0);
+    seqrec_context_release(stage.context);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("indexreaders");
+    tcase_add_loop_test(tests, lists_of_an_index_beside_a_writer_never_name_what_was_removed, 0, 2);
+    Suite *suite = suite_create("indexreaders");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
