@@ -99,7 +99,7 @@ forecasts
 exits 0 "autoregression: one model"
 holds forecasts.jsonl "autoregression: a line for each study whose data is there" "list(by) == ['ml-1m-softmax', 'ml-100k-softmax']"
 holds forecasts.jsonl "autoregression: what a line has" "min(u['train']['split'] == 'last:20:30' and u['E4']['ndcg@10'] > 0 \
-and len(u['forecast']['decoders']) == 8 and u['forecast']['users'] > 20 for u in by.values())"
+and len(u['forecast']['decoders']) == 9 and u['forecast']['users'] > 20 for u in by.values())"
 holds forecasts.jsonl "autoregression: events at one instant" "by['ml-100k-softmax']['forecast']['timed'] and \
 2 < by['ml-100k-softmax']['forecast']['events_per_instant'] < 3 and not by['ml-1m-softmax']['forecast']['timed'] and \
 min(d['hit'] == d['hit_set'] for d in by['ml-1m-softmax']['forecast']['decoders'].values()) and \
@@ -176,6 +176,8 @@ def paths(*how):
             for events in users.values()]
 greedy = paths()
 check("greedy", greedy)
+check("mmr-0.7", [[i["id"] for i in line["items"]] for line in (call("recommend", "--history", ",".join(map(str, events[:-H])), "--k", "20",
+                 "--mmr", "0.7", "--mmr-pool", str(len(catalogue)))[0] for events in users.values())])
 check("beam", paths("--method", "beam"))
 with open("chosen.txt", "w") as out:
     out.write("\n".join(users))

@@ -4,8 +4,9 @@
  *   oneshot   the best items for the next event
  *   greedy    a path, each step its best item  beam      the most probable of the paths that a beam of 10 finds
  *   sample-T  30 drawn paths at temperature T, made one list by reciprocal ranks
+ *   mmr-L     the 100 best items for the next event, re-ranked by maximal marginal relevance with this lambda
  * Paths have LIST items, none twice and none of the history. A list is held against the set of the HORIZON events; a path also step by
- * step (of drawn ones the mean; the first three have their list as their path), and so is the model's best item behind the true events
+ * step (of drawn ones the mean; the first three and the last have their list as their path), and so is the model's best item behind the true events
  * before each step ("teacher"). Through seqrec.h only, and a session for each user.
  *   autoregression MODEL DATA THREADS HORIZON LEAST USERS SEED
  * USERS of the users with LEAST events, evenly spread (0: all). One JSON object on stdout; what its members are stands where they are
@@ -16,7 +17,7 @@
 #include "benchtool.h"
 #include "horizon_figures.h"
 
-enum { MOST = 32, LIST = 20, WIDTH = 10, ROLLOUTS = 30, CUTS = 2 };
+enum { MOST = 32, LIST = 20, WIDTH = 10, ROLLOUTS = 30, POOL = 100, CUTS = 2 };
 static const int64_t cuts[CUTS] = {10, 20};
 
 /* ---- what is asked -------------------------------------------------------------------------------------------------- */
@@ -61,8 +62,8 @@ typedef struct worker {
 
 typedef struct decoder {
     const char *name;
-    void (*say)(worker *w, double temperature);
-    double temperature;
+    void (*say)(worker *w, double how);
+    double how; /* temperature or lambda */
 } decoder;
 
 static void say_popular(worker *w, double unused);
@@ -71,10 +72,12 @@ static void say_oneshot(worker *w, double unused);
 static void say_greedy(worker *w, double unused);
 static void say_beam(worker *w, double unused);
 static void say_sample(worker *w, double temperature);
+static void say_mmr(worker *w, double lambda);
 
 static const decoder decoders[] = {
     {"popular", say_popular, 0}, {"markov", say_markov, 0},       {"oneshot", say_oneshot, 0},     {"greedy", say_greedy, 0},
     {"beam", say_beam, 0},       {"sample-0.5", say_sample, 0.5}, {"sample-0.7", say_sample, 0.7}, {"sample-1", say_sample, 1},
+    {"mmr-0.7", say_mmr, 0.7},
 };
 enum { DECODERS = sizeof decoders / sizeof *decoders, ONESHOT = 2, GREEDY = 3 };
 
@@ -253,6 +256,23 @@ static void say_oneshot(worker *w, double unused)
     list_is_path(&w->said);
 }
 
+/* The best POOL items for the next event, re-ranked; scores over the pool as 0 .. 1. */
+static void say_mmr(worker *w, double lambda)
+{
+    seqrec_error error = {0};
+    int64_t items[POOL], order[LIST], found;
+    float scores[POOL];
+    double relevance[POOL];
+    const int64_t pool = w->s->item_count < POOL ? w->s->item_count : POOL;
+    must(seqrec_session_topk(w->session, pool, &unseen, items, scores, &found, &error), &error);
+    const double low = found ? (double)scores[found - 1] : 0, range = found ? (double)scores[0] - low : 0;
+    for (int64_t i = 0; i < found; i++) relevance[i] = range > 0 ? ((double)scores[i] - low) / range : 1;
+    must(seqrec_rerank_mmr(w->s->model, items, relevance, found, lambda, LIST, order, NULL, &error), &error);
+    w->said.listed = found < LIST ? found : LIST;
+    for (int64_t i = 0; i < w->said.listed; i++) w->said.list[i] = items[order[i]];
+    list_is_path(&w->said);
+}
+
 /* Paths, of which the first is the list. All have LIST items: their order by probability is that by probability per step. */
 static void find_paths(worker *w, int32_t method, int64_t width, double temperature)
 {
@@ -309,7 +329,7 @@ static void judge(worker *w, int d)
     verdict *v = &w->s->verdicts[w->t.number];
     judgement *to = &v->of[d];
     const double began = bench_now();
-    decoders[d].say(w, decoders[d].temperature);
+    decoders[d].say(w, decoders[d].how);
     to->milliseconds = 1e3 * (bench_now() - began);
     v->listed[d] = w->said.listed;
     memcpy(v->lists[d], w->said.list, sizeof w->said.list);
