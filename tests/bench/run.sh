@@ -77,6 +77,10 @@ part_beside() {
 part_retrieval() {
     if [ -n "${QUICK:-}" ]; then "$programs/bench_retrieval"; else "$programs/bench_retrieval" "$out/mapped.partial"; fi
 }
+# Trains a table of a million items, unless QUICK: 2 GB and some minutes.
+part_recall() {
+    if [ -n "${QUICK:-}" ]; then "$programs/bench_recall" --items 50000 --users 10000 --epochs 1; else "$programs/bench_recall"; fi
+}
 part_faiss() { "$(python)" tests/reference/bench_faiss.py; }
 part_kernels() { "$programs/bench_kernels" --json; }
 part_gates() { "$programs/bench_gates"; }
@@ -102,7 +106,7 @@ part_phases() {
 failed=0
 for part in $ONLY; do
     case $part in
-        serve|beside|retrieval|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
+        serve|beside|retrieval|recall|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
     esac
     echo "bench: $part" >&2
     "part_$part" > "$out/$part.partial"
