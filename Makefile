@@ -4,6 +4,7 @@
 BUILD = build
 PREFIX = /usr/local
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 60
 JOBS != nproc
 
 all: $(BUILD)/build.ninja
@@ -69,6 +70,11 @@ tsan:
 	@sh .ci/setup test
 	@JOBS=$(JOBS) sh tests/run.sh tsan
 
+#: make soak         serve beside a writer under ThreadSanitizer for SOAK_SECONDS (60)
+soak:
+	@sh .ci/setup test
+	@JOBS=$(JOBS) SOAK_SECONDS=$(SOAK_SECONDS) BUILD=$(BUILD) sh tests/run.sh soak && tail -n 1 $(BUILD)/test-logs/soak.log
+
 #: make flavours     unit tests against each threading flavour of BLIS
 flavours: all
 	@sh .ci/setup test
@@ -124,5 +130,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-autoregression asan tsan flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-autoregression asan tsan soak flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

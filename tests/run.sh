@@ -6,17 +6,18 @@ cd "$(dirname "$0")/.." || exit 2
 BUILD=${BUILD:-build}
 JOBS=${JOBS:-2}
 FUZZ_SECONDS=${FUZZ_SECONDS:-40}
+SOAK_SECONDS=${SOAK_SECONDS:-60}
 logs=$BUILD/test-logs
 passed=0 failed=0 skipped=0
 
-# tree FOLDER [CC=... CXX=...] OPTIONS...: configures a build tree as said and builds it.
+# tree FOLDER [CC=... CXX=...] OPTIONS...: configures a build tree as said and builds it, or only $targets.
 tree() {
     folder=$1
     shift
     if [ -f "$folder/build.ninja" ]; then again=--reconfigure; else again=; fi
     compilers=
     while case ${1:-} in CC=*|CXX=*) true ;; *) false ;; esac; do compilers="$compilers $1"; shift; done
-    env $compilers meson setup $again "$folder" "$@" && ninja -C "$folder" -j "$JOBS"
+    env $compilers meson setup $again "$folder" "$@" && ninja -C "$folder" -j "$JOBS" ${targets:-}
 }
 
 # suites FOLDER OPTIONS...: runs meson's tests of a tree that is built.
@@ -48,12 +49,19 @@ step_asan() {
         CK_FORK=no UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
             suites build-asan --timeout-multiplier 5 --suite unit --suite api --suite thread
 }
-step_tsan() {
-    # gcc 12's TSan cannot place its shadow where the kernel randomises addresses by more than 28 bits.
+# tsan_tree [TARGETS]: builds all of the tree, or these. under: how its programs are run: gcc 12's TSan cannot place its shadow where
+# the kernel randomises addresses by more than 28 bits.
+tsan_tree() {
     under=
     if setarch "$(uname -m)" -R true 2> /dev/null; then under="setarch $(uname -m) -R"; fi
-    tree build-tsan CC=gcc -Db_sanitize=thread $sanitized &&
-        CK_FORK=no TSAN_OPTIONS=halt_on_error=1 suites build-tsan --timeout-multiplier 5 --suite thread
+    targets="$*" tree build-tsan CC=gcc -Db_sanitize=thread $sanitized
+}
+step_tsan() {
+    tsan_tree && CK_FORK=no TSAN_OPTIONS=halt_on_error=1 suites build-tsan --timeout-multiplier 5 --suite thread
+}
+# Its last line says what was done.
+step_soak() {
+    tsan_tree tests/soak_serving && TSAN_OPTIONS=halt_on_error=1 $under build-tsan/tests/soak_serving "$SOAK_SECONDS"
 }
 
 # The same binaries with each of Debian's builds of BLIS, but for the one that step suites ran with.

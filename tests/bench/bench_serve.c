@@ -1,135 +1,260 @@
-/* bench: serving one user, batches of users and a session through the public interface. One JSON object per line on stdout. */
-#include "benchtool.h"
+/* bench: serving one user, batches of users and a session through the public interface, on models that were trained for an epoch;
+ * and large catalogues, untrained. One JSON object per line on stdout. With --folder the models stay there, and so do the windows
+ * of all users with the ten that this library recommends (users.tsv), for what bench_serve is held against. */
+#include "serveworld.h"
 
-enum { EVENTS = 200, SMALL = 3416, LARGE = 1000000, BATCH = 128, BEST = 10 };
+enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10 };
 
-/* An untrained model: what a read costs does not depend on the weights. */
-typedef struct bench {
-    seqrec_context *context;
-    seqrec_model *model;
-    int32_t threads, dim;
-    int64_t items;
-    int64_t offsets[BATCH + 1], events[BATCH * EVENTS], best[BATCH * BEST], found[BATCH];
-    float scores[BATCH * BEST];
-} bench;
+static windows users;
 
-static void put_items(bench *b)
+/* ---- rows of the trained models --------------------------------------------------------------------------------------- */
+
+typedef struct serve_row {
+    const char *name, *model;
+    int32_t threads;
+    int64_t (*measure)(seqrec_model *model, int32_t calls); /* fills in seconds; users a call */
+    int32_t passes;                                         /* 0: as many calls as asked for */
+} serve_row;
+
+static int64_t measure_cold(seqrec_model *model, int32_t calls)
 {
-    int64_t ids[4096];
-    for (int64_t first = 0; first < b->items; first += 4096) {
-        const int64_t n = b->items - first < 4096 ? b->items - first : 4096;
-        for (int64_t i = 0; i < n; i++) ids[i] = first + i + 1;
-        bench_must(seqrec_items_put(b->model, ids, n, NULL, &bench_failure));
+    for (int32_t i = -calls / 10; i < calls; i++) {
+        const double took = time_cold(model, full_window(&users, i < 0 ? -i : i));
+        if (i >= 0) seconds[i] = took;
     }
+    return 1;
 }
 
-static void fill_histories(bench *b)
+/* Visits one after another: VISIT events come to a session whose window is full, and then the next user's turn is. */
+static void visit(seqrec_model *model, int32_t calls, double (*once)(seqrec_session *session, int64_t event))
 {
-    uint32_t state = 1;
-    for (int32_t i = 0; i < BATCH * EVENTS; i++) {
-        state = state * 1664525u + 1013904223u;
-        b->events[i] = 1 + (int64_t)(state >> 8) % b->items;
-    }
-    for (int32_t i = 0; i <= BATCH; i++) b->offsets[i] = (int64_t)i * EVENTS;
-}
-
-/* settings: names and values in turn, up to NULL; NULL: none. */
-static void set_up(bench *b, int32_t threads, int32_t dim, int64_t items, const char *const *settings)
-{
-    seqrec_config *config = NULL;
-    char text[16];
-    snprintf(text, sizeof text, "%d", (int)dim);
-    b->threads = threads;
-    b->dim = dim;
-    b->items = items;
-    bench_must(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &b->context, &bench_failure));
-    bench_must(seqrec_config_create(NULL, &config, &bench_failure));
-    bench_must(seqrec_config_set(config, "dim", text, &bench_failure));
-    for (; settings != NULL && *settings != NULL; settings += 2)
-        bench_must(seqrec_config_set(config, settings[0], settings[1], &bench_failure));
-    bench_must(seqrec_model_create(b->context, config, &b->model, &bench_failure));
-    seqrec_config_release(config);
-    put_items(b);
-    fill_histories(b);
-}
-
-static void tear_down(bench *b)
-{
-    seqrec_model_release(b->model);
-    seqrec_context_release(b->context);
-}
-
-/* One call for `users` users; seconds. */
-static double once(bench *b, int32_t users)
-{
-    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = users, .offsets = b->offsets, .items = b->events};
-    seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
-    const double start = bench_now();
-    bench_must(seqrec_topk(b->model, &batch, BEST, &filter, b->best, b->scores, b->found, &bench_failure));
-    return bench_now() - start;
-}
-
-static void report(bench *b, int32_t users, int32_t repeats)
-{
-    static double seconds[2000];
-    for (int32_t i = 0; i < repeats / 10 + 1; i++) (void)once(b, users);
-    for (int32_t i = 0; i < repeats; i++) seconds[i] = once(b, users);
-    const double median = bench_median(seconds, repeats); /* sorts */
-    printf("{\"bench\":\"topk\",\"k\":%d,\"items\":%lld,\"dim\":%d,\"events\":%d,\"users\":%d,\"threads\":%d,"
-           "\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"users_per_second\":%.0f}\n",
-           BEST, (long long)b->items, (int)b->dim, EVENTS, (int)users, (int)b->threads, 1e3 * median,
-           1e3 * seconds[repeats * 99 / 100], users / median);
-    fflush(stdout);
-}
-
-/* One event and one list for a user who is there, whose window of 200 is full and slides. */
-static double append_once(bench *b, seqrec_session *session, int64_t event)
-{
-    seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
-    const double start = bench_now();
-    bench_must(seqrec_session_append(session, &event, NULL, 1, SEQREC_UNKNOWN_ERROR, &bench_failure));
-    bench_must(seqrec_session_topk(session, BEST, &filter, b->best, b->scores, b->found, &bench_failure));
-    return bench_now() - start;
-}
-
-static void report_session(bench *b, int32_t repeats)
-{
-    static double seconds[2000];
     seqrec_sessions *pool = NULL;
-    seqrec_session *session = NULL;
-    bench_must(seqrec_sessions_create(b->model, SIZE_MAX, &pool, &bench_failure));
-    bench_must(seqrec_session_open(pool, NULL, b->events, NULL, EVENTS, SEQREC_UNKNOWN_ERROR, &session, &bench_failure));
-    for (int32_t i = 0; i < repeats / 10; i++) (void)append_once(b, session, b->events[i]);
-    for (int32_t i = 0; i < repeats; i++) seconds[i] = append_once(b, session, b->events[i]);
-    const double median = bench_median(seconds, repeats); /* sorts */
-    printf("{\"bench\":\"session-append\",\"k\":%d,\"items\":%lld,\"dim\":%d,\"events\":%d,\"users\":1,\"threads\":%d,"
-           "\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"users_per_second\":%.0f}\n",
-           BEST, (long long)b->items, (int)b->dim, EVENTS, (int)b->threads, 1e3 * median, 1e3 * seconds[repeats * 99 / 100],
-           1 / median);
-    fflush(stdout);
-    seqrec_session_release(session);
+    bench_must(seqrec_sessions_create(model, SIZE_MAX, &pool, &bench_failure));
+    for (int32_t done = -VISIT; done < calls; done += VISIT) {
+        seqrec_session *session = open_warm(pool, full_window(&users, done / VISIT + 1));
+        const int64_t *coming = full_window(&users, done / VISIT + 2);
+        for (int32_t i = 0; i < VISIT && done + i < calls; i++) {
+            const double took = once(session, coming[i]);
+            if (done >= 0) seconds[done + i] = took;
+        }
+        seqrec_session_release(session);
+    }
     seqrec_sessions_release(pool);
 }
 
-int main(void)
+static int64_t measure_append(seqrec_model *model, int32_t calls)
 {
-    static bench b;
-    static const char *const distances[] = {"position", "none", "relative", "t5", NULL};
-    const int32_t dims[] = {50, 64};
-    set_up(&b, 1, 64, SMALL, distances);
-    report_session(&b, 1000);
-    tear_down(&b);
-    for (int32_t threads = 1; threads <= 2; threads++) {
-        for (int32_t i = 0; i < 2; i++) {
-            set_up(&b, threads, dims[i], SMALL, NULL);
-            if (threads == 1) report(&b, 1, 1000);
-            report(&b, BATCH, 10);
-            tear_down(&b);
-        }
-        set_up(&b, threads, 64, LARGE, NULL);
-        report(&b, 1, 20);
-        report(&b, BATCH, 3);
-        tear_down(&b);
+    visit(model, calls, time_append);
+    return 1;
+}
+
+/* VISIT sessions in turn, so that none finds its cache in that of the processor. */
+static int64_t measure_turns(seqrec_model *model, int32_t calls)
+{
+    seqrec_sessions *pool = NULL;
+    seqrec_session *sessions[VISIT];
+    bench_must(seqrec_sessions_create(model, SIZE_MAX, &pool, &bench_failure));
+    for (int32_t i = 0; i < VISIT; i++) sessions[i] = open_warm(pool, full_window(&users, i));
+    for (int32_t i = 0; i < calls; i++)
+        seconds[i] = time_append(sessions[i % VISIT], full_window(&users, i % VISIT + 1)[i / VISIT % EVENTS]);
+    for (int32_t i = 0; i < VISIT; i++) seqrec_session_release(sessions[i]);
+    seqrec_sessions_release(pool);
+    return 1;
+}
+
+/* How the session, which is read before, goes on. The event comes when the time is taken. */
+static double time_decode(seqrec_session *session, int64_t event, const seqrec_decode *how)
+{
+    int64_t items[BEAM * STEPS], found = 0;
+    double log_probabilities[BEAM];
+    const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
+    const double start = bench_now();
+    bench_must(seqrec_session_decode(session, how, &filter, items, log_probabilities, &found, &bench_failure));
+    const double took = bench_now() - start;
+    (void)time_append(session, event);
+    return took;
+}
+
+static double time_greedy(seqrec_session *session, int64_t event)
+{
+    return time_decode(session, event, &(seqrec_decode){.struct_size = sizeof(seqrec_decode), .steps = STEPS});
+}
+
+static double time_beam(seqrec_session *session, int64_t event)
+{
+    return time_decode(session, event,
+                       &(seqrec_decode){
+                           .struct_size = sizeof(seqrec_decode), .method = SEQREC_DECODE_BEAM, .steps = STEPS, .width = BEAM});
+}
+
+static int64_t measure_greedy(seqrec_model *model, int32_t calls)
+{
+    visit(model, calls, time_greedy);
+    return 1;
+}
+
+static int64_t measure_beam(seqrec_model *model, int32_t calls)
+{
+    visit(model, calls, time_beam);
+    return 1;
+}
+
+/* A call's seconds for users first .. first + n - 1. */
+static double time_users(const seqrec_model *model, int64_t first, int64_t n, int64_t *items)
+{
+    int64_t offsets[BATCH + 1];
+    for (int64_t b = 0; b <= n; b++) offsets[b] = users.offsets[first + b] - users.offsets[first];
+    return time_topk(model, offsets, users.items + users.offsets[first], n, items);
+}
+
+/* All users, BATCH a call; seconds of each pass over them. */
+static int64_t measure_batches(seqrec_model *model, int32_t passes)
+{
+    static int64_t items[BATCH * BEST];
+    for (int32_t pass = -1; pass < passes; pass++) {
+        double took = 0;
+        for (int64_t u = 0; u < users.users; u += BATCH)
+            took += time_users(model, u, users.users - u < BATCH ? users.users - u : BATCH, items);
+        if (pass >= 0) seconds[pass] = took;
     }
+    return users.users;
+}
+
+static void report(const char *name, int64_t items, int32_t dim, int64_t each, int32_t threads, int32_t calls)
+{
+    const double median = bench_median(seconds, calls); /* sorts */
+    printf("{\"bench\":\"serve\",\"name\":\"%s\",\"k\":%d,\"items\":%lld,\"dim\":%d,\"events\":%d,\"users\":%lld,\"threads\":%d,"
+           "\"calls\":%d,\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"users_per_second\":%.0f}\n",
+           name, BEST, (long long)items, (int)dim, EVENTS, (long long)each, (int)threads, (int)calls, 1e3 * median,
+           1e3 * seconds[(int64_t)calls * 99 / 100], (double)each / median);
+    fflush(stdout);
+}
+
+static const serve_row rows[] = {
+    {"append-t5", "t5", 1, measure_append, 0},
+    {"turns-t5", "t5", 1, measure_turns, 0},
+    {"append-end", "end", 1, measure_append, 0},
+    {"cold-t5", "t5", 1, measure_cold, 0},
+    {"cold-end", "end", 1, measure_cold, 0},
+    {"greedy-t5", "t5", 1, measure_greedy, 0},
+    {"beam-t5", "t5", 1, measure_beam, 0},
+    {"batch-t5-1", "t5", 1, measure_batches, PASSES},
+    {"batch-t5-2", "t5", 2, measure_batches, PASSES},
+};
+
+static void measure(const serve_row *row)
+{
+    seqrec_model *model = open_served(row->model, row->threads);
+    const int32_t calls = row->passes == 0 || row->passes > run.calls ? run.calls : row->passes;
+    const int64_t each = row->measure(model, calls);
+    report(row->name, seqrec_items_count(model), 64, each, row->threads, calls);
+    seqrec_model_release(model);
+}
+
+/* ---- for what is held against it -------------------------------------------------------------------------------------- */
+
+/* A line for each user: the window, oldest event first, a tab, and the best ten. */
+static void write_users(void)
+{
+    static int64_t items[BATCH * BEST];
+    char path[512];
+    snprintf(path, sizeof path, "%s/users.tsv", run.folder);
+    FILE *file = fopen(path, "w");
+    seqrec_model *model = open_served("t5", 1);
+    for (int64_t u = 0; file != NULL && u < users.users; u++) {
+        (void)time_users(model, u, 1, items);
+        for (int64_t e = users.offsets[u]; e < users.offsets[u + 1]; e++)
+            fprintf(file, "%s%lld", e > users.offsets[u] ? " " : "", (long long)users.items[e]);
+        for (int32_t i = 0; i < BEST; i++) fprintf(file, "%s%lld", i > 0 ? " " : "\t", (long long)items[i]);
+        fputc('\n', file);
+    }
+    seqrec_model_release(model);
+    if (file != NULL && fclose(file) == 0) return;
+    perror(path);
+    exit(EXIT_FAILURE);
+}
+
+/* ---- catalogues of two sizes, untrained: what a read costs does not depend on the weights -------------------------------- */
+
+typedef struct topk_row {
+    const char *name;
+    int32_t dim, threads;
+    int64_t items;
+    int32_t users, calls;
+} topk_row;
+
+static void put_items(seqrec_model *model, int64_t items)
+{
+    int64_t ids[4096];
+    for (int64_t first = 0; first < items; first += 4096) {
+        const int64_t n = items - first < 4096 ? items - first : 4096;
+        for (int64_t i = 0; i < n; i++) ids[i] = first + i + 1;
+        bench_must(seqrec_items_put(model, ids, n, NULL, &bench_failure));
+    }
+}
+
+static seqrec_model *open_untrained(const topk_row *row)
+{
+    seqrec_context *context = NULL;
+    seqrec_config *config = NULL;
+    seqrec_model *model = NULL;
+    char text[16];
+    snprintf(text, sizeof text, "%d", (int)row->dim);
+    bench_must(seqrec_context_create(NULL, NULL, row->threads, NULL, NULL, &context, &bench_failure));
+    bench_must(seqrec_config_create(NULL, &config, &bench_failure));
+    bench_must(seqrec_config_set(config, "dim", text, &bench_failure));
+    bench_must(seqrec_model_create(context, config, &model, &bench_failure));
+    seqrec_config_release(config);
+    seqrec_context_release(context);
+    put_items(model, row->items);
+    return model;
+}
+
+static void measure_topk(const topk_row *row)
+{
+    static int64_t offsets[BATCH + 1], events[BATCH * EVENTS], items[BATCH * BEST];
+    seqrec_model *model = open_untrained(row);
+    const int32_t calls = row->calls < run.calls ? row->calls : run.calls;
+    uint32_t state = 1;
+    for (int32_t i = 0; i < BATCH * EVENTS; i++) {
+        state = state * 1664525u + 1013904223u;
+        events[i] = 1 + (int64_t)(state >> 8) % row->items;
+    }
+    for (int32_t i = 0; i <= BATCH; i++) offsets[i] = (int64_t)i * EVENTS;
+    for (int32_t i = -calls / 10 - 1; i < calls; i++) {
+        const double took = time_topk(model, offsets, events, row->users, items);
+        if (i >= 0) seconds[i] = took;
+    }
+    report(row->name, row->items, row->dim, row->users, row->threads, calls);
+    seqrec_model_release(model);
+}
+
+static const topk_row topk_rows[] = {
+    {"topk-d50", 50, 1, SMALL, 1, 1000},
+    {"topk-d50-batch", 50, 1, SMALL, BATCH, 10},
+    {"topk-d64", 64, 1, SMALL, 1, 1000},
+    {"topk-d64-batch", 64, 1, SMALL, BATCH, 10},
+    {"topk-d64-million", 64, 1, LARGE, 1, 20},
+    {"topk-d64-million-batch", 64, 1, LARGE, BATCH, 3},
+    {"topk-d50-batch-2", 50, 2, SMALL, BATCH, 10},
+    {"topk-d64-batch-2", 64, 2, SMALL, BATCH, 10},
+    {"topk-d64-million-2", 64, 2, LARGE, 1, 20},
+    {"topk-d64-million-batch-2", 64, 2, LARGE, BATCH, 3},
+};
+
+int main(int count, char **words)
+{
+    parse_serving(count, words,
+                  "usage: bench_serve [--data FILE] [--only PREFIX] [--calls N] [--folder FOLDER]\n"
+                  "rows: append-, turns-, cold-, greedy-, beam-, batch-, topk-; events are generated without --data\n");
+    const int keep = run.folder != NULL;
+    make_models(&users);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (chosen(rows[i].name)) measure(&rows[i]);
+    if (keep) write_users();
+    remove_models(keep);
+    for (size_t i = 0; i < sizeof topk_rows / sizeof *topk_rows; i++)
+        if (chosen(topk_rows[i].name)) measure_topk(&topk_rows[i]);
+    free_windows(&users);
     return EXIT_SUCCESS;
 }

@@ -1,18 +1,19 @@
 #!/bin/sh
 # bench: what `make bench` runs, one measurement after another: the library, PyTorch on the same work, where time goes.
 # JSON lines go to $BUILD/bench/*.jsonl, tables to stdout. QUICK=1: one repetition of each. ONLY="train torch": these
-# parts only (peak train torch flat evaluate read serve retrieval ann faiss kernels gates phases), the figures of the others are of earlier runs.
+# parts only (the list below), the figures of the others are of earlier runs. ONNX=1: installs onnxruntime-node under $BUILD by npm
+# first; without it part servedonnx says that it is skipped, unless that is there from an earlier run.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 2
 BUILD=${BUILD:-build}
-parts="peak train torch flat evaluate read serve retrieval ann faiss kernels gates phases"
+parts="peak train torch flat evaluate read serve servedtorch servedonnx beside retrieval ann recall faiss kernels gates phases"
 ONLY=${ONLY-$parts}
 THREADS=2
 out=$BUILD/bench
 programs=$BUILD/tests
-repeats=5 steps=20 torch_steps=5
-[ -z "${QUICK:-}" ] || repeats=1 steps=2 torch_steps=1
+repeats=5 steps=20 torch_steps=5 calls=10000
+[ -z "${QUICK:-}" ] || repeats=1 steps=2 torch_steps=1 calls=100
 mkdir -p "$out" || exit 2
 if [ "$ONLY" = "$parts" ]; then
     rm -f "$out"/*.jsonl
@@ -29,6 +30,9 @@ fi
 echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u), $(nproc) cores; $(date -u +%Y-%m-%dT%H:%MZ)"
 awk '$1 > 0.5 { print "The machine is busy (load " $1 "): the figures below are not to be quoted." }' /proc/loadavg
 
+# Debian's interpreter is the one that has torch.
+python() { if [ -x /usr/bin/python3 ]; then echo /usr/bin/python3; else echo python3; fi; }
+
 # rows PREFIX...: rows of bench_train.
 rows() {
     for prefix; do
@@ -42,7 +46,33 @@ part_train() { rows bce- softmax- sampled- gbce- cloze- hstu- shaw- long- litera
 part_flat() { rows flat-; }
 part_evaluate() { rows evaluate-; }
 part_read() { rows read-; }
-part_serve() { "$programs/bench_serve"; }
+# The models that part serve trains stay for what is held against it.
+served=$out/served
+part_serve() {
+    rm -rf "$served" && mkdir "$served" && "$programs/bench_serve" --data "$data" --calls $calls --folder "$served"
+}
+is_served() { [ -f "$served/users.tsv" ] || { echo "bench: part serve comes first" >&2; return 77; }; }
+part_servedtorch() {
+    is_served || return
+    for work in cold batch; do # each with the BLAS that is fastest at it
+        "$(python)" tests/reference/bench_torch.py --serve "$served" --threads $THREADS --calls $calls --steps $repeats --blas auto \
+            --variants serve-$work,serve-$work-newest || return
+    done
+}
+# The one thing here that is fetched, and only when ONNX=1 asks for it; --ignore-scripts: its CUDA libraries are not.
+part_servedonnx() {
+    is_served || return
+    command -v node > /dev/null || { echo "bench: there is no node: no comparison with onnxruntime" >&2; return 77; }
+    modules=$BUILD/onnxruntime/node_modules
+    [ -z "${ONNX:-}" ] || [ -d "$modules" ] ||
+        npm install --prefix "$BUILD/onnxruntime" --ignore-scripts --no-audit --no-fund onnxruntime-node@1.30.0 >&2 || return 77
+    [ -d "$modules" ] || { echo "bench: no onnxruntime-node (ONNX=1 make bench installs it): no comparison" >&2; return 77; }
+    "$(python)" tests/reference/serve_torch.py "$served" >&2 || return
+    NODE_PATH=$(cd "$modules" && pwd) node tests/reference/serve_onnx.js "$served" $calls $repeats
+}
+part_beside() {
+    mkdir -p "$served" && "$programs/bench_beside" --data "$data" --calls $((5 * calls)) --folder "$served"
+}
 # With ten million items in a mapped file, unless QUICK: that takes 6 GB of memory and of disk for a minute.
 part_retrieval() {
     if [ -n "${QUICK:-}" ]; then "$programs/bench_retrieval"; else "$programs/bench_retrieval" "$out/mapped.partial"; fi
@@ -51,20 +81,18 @@ part_retrieval() {
 part_ann() {
     if [ -n "${QUICK:-}" ]; then "$programs/bench_ann" 20000 $THREADS; else "$programs/bench_ann" 1000000 $THREADS; fi
 }
-part_faiss() {
-    python=/usr/bin/python3
-    [ -x $python ] || python=python3
-    "$python" tests/reference/bench_faiss.py
+# Trains a table of a million items, unless QUICK: 2 GB and some minutes.
+part_recall() {
+    if [ -n "${QUICK:-}" ]; then "$programs/bench_recall" --items 50000 --users 10000 --epochs 1; else "$programs/bench_recall"; fi
 }
+part_faiss() { "$(python)" tests/reference/bench_faiss.py; }
 part_kernels() { "$programs/bench_kernels" --json; }
 part_gates() { "$programs/bench_gates"; }
 part_torch() {
-    python=/usr/bin/python3 # Debian's is the one that has torch
-    [ -x $python ] || python=python3
     variants=$(printf '%s,' bce-d50-p0.2 bce-d50-p0 bce-d64-p0.2 bce-d64-p0 softmax-padded-d64-p0.2 \
         softmax-padded-d64-p0 softmax-unpadded-d64-p0.2 softmax-unpadded-d64-p0 cloze-d64-p0.2 gbce-plain-d128-p0.5 \
         gbce-published-d128-p0.5 hstu-published-d50-p0.2 hstu-plain-d50-p0.2)predict-d50
-    "$python" tests/reference/bench_torch.py --data "$data" --threads $THREADS --steps $torch_steps --blas auto \
+    "$(python)" tests/reference/bench_torch.py --data "$data" --threads $THREADS --steps $torch_steps --blas auto \
         --variants "$variants"
 }
 # Samples begin after the second that the peak and the reading of the data take.
@@ -82,7 +110,7 @@ part_phases() {
 failed=0
 for part in $ONLY; do
     case $part in
-        serve|retrieval|ann|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
+        serve|beside|retrieval|ann|recall|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
     esac
     echo "bench: $part" >&2
     "part_$part" > "$out/$part.partial"

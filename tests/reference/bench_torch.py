@@ -17,6 +17,8 @@ a key padding mask, a fifth of the events masked, logits of the masked events al
 bias by distance (without time) and 128 negatives a position under cosine scores: hstu-published does what its research code does
 (jagged tensors padded for the scores, a bias tensor of every pair made in each layer, item vectors normed for each of 129 rows a
 position), hstu-plain norms the table once, slices one bias by distance, and gathers real positions only. predict scores all items for one user.
+serve-cold | serve-cold-newest | serve-batch | serve-batch-newest: serve_torch.py on the model and the users in the folder --serve, one
+user a call on one thread, or batches.
 """
 import argparse
 import glob
@@ -33,7 +35,7 @@ VARIANTS = ("bce-d50-p0.2,bce-d50-p0,bce-d64-p0.2,bce-d64-p0,softmax-padded-d64-
             "hstu-published-d50-p0.2,hstu-plain-d50-p0.2,predict-d50")
 NEGATIVES, CALIBRATION, MASKED = 256, 0.75, 0.2
 HSTU_NEGATIVES, HSTU_LENGTH, HSTU_TEMPERATURE = 128, 211, 0.05
-TRIAL = "bce-d64-p0"
+TRIAL, TRIAL_USERS = "bce-d64-p0", 512
 BLAS_FOLDERS = "/usr/lib/*-linux-gnu*/%s"
 # Package folder and BLIS_ARCH_TYPE. BLIS 0.9 takes a processor newer than itself for "generic" and is then half as fast
 # as with the kernels of an older one (numbers of 0.9: 3 is haswell, 6 is zen3), so those are tried as well.
@@ -56,11 +58,11 @@ def child_environment(threads, folder, kernels):
     return environment
 
 
-def run_child(arguments, variant, blas, steps, warmup):
-    threads = 1 if variant.startswith("predict") else arguments.threads
+def run_child(arguments, variant, blas, steps, warmup, users=0):
+    threads = 1 if variant.startswith(("predict", "serve-cold")) else arguments.threads
     command = [sys.executable, os.path.abspath(__file__), "--child", variant, "--data", arguments.data, "--threads",
                str(threads), "--steps", str(steps), "--warmup", str(warmup), "--batch", str(arguments.batch),
-               "--length", str(arguments.length)]
+               "--length", str(arguments.length), "--serve", arguments.serve, "--calls", str(arguments.calls), "--users", str(users)]
     done = subprocess.run(command, env=child_environment(threads, *blas), stdout=subprocess.PIPE,
                           text=True)
     if done.returncode != 0:
@@ -71,10 +73,12 @@ def run_child(arguments, variant, blas, steps, warmup):
 def fastest_blas(arguments):
     """Tries each BLAS found for two steps; returns ((folder, kernels), {label: seconds per step})."""
     best, tried = (None, None), {}
+    first = arguments.variants.split(",")[0]
+    trial = first if first.startswith("serve-") else TRIAL
     for name, kernels in BLAS_CHOICES:
         for folder in glob.glob(BLAS_FOLDERS % name):
             try:
-                seconds = run_child(arguments, TRIAL, (folder, kernels), steps=2, warmup=1)["fastest_step"]
+                seconds = run_child(arguments, trial, (folder, kernels), steps=2, warmup=1, users=TRIAL_USERS)["fastest_step"]
             except RuntimeError:
                 continue  # kernels this processor or this BLIS does not have
             if seconds < min(tried.values(), default=math.inf):
@@ -404,9 +408,23 @@ def peak_bytes():
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
+def serve(arguments):
+    import torch
+    import serve_torch
+
+    torch.set_num_threads(arguments.threads)
+    result = serve_torch.measure(arguments.serve, arguments.child[len("serve-"):], arguments.threads, arguments.calls, arguments.steps,
+                                 arguments.users)
+    result.update(blas=loaded_blas(), blis_arch_type=os.environ.get("BLIS_ARCH_TYPE"))
+    print(json.dumps(result))
+
+
 def child(arguments):
     import numpy as np
     import torch
+
+    if arguments.child.startswith("serve-"):
+        return serve(arguments)
 
     match = re.fullmatch(r"(bce|softmax-padded|softmax-unpadded|gbce-published|gbce-plain|hstu-published|hstu-plain|cloze|predict)-d(\d+)(?:-p([0-9.]+))?", arguments.child)
     if not match:
@@ -435,13 +453,16 @@ def child(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description="times PyTorch on the work libseqrec is compared with")
-    parser.add_argument("--data", required=True, help="lines of 'user item' in time order")
+    parser.add_argument("--data", default="", help="lines of 'user item' in time order; serve variants need none")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=5, help="timed steps of each variant")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of each variant, passes of serve-batch")
     parser.add_argument("--warmup", type=int, default=1, help="untimed steps before them")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--length", type=int, default=200)
     parser.add_argument("--variants", default=VARIANTS, help="comma-separated; default: %(default)s")
+    parser.add_argument("--serve", default="", help="folder that bench_serve filled")
+    parser.add_argument("--calls", type=int, default=10000, help="timed calls of serve-cold")
+    parser.add_argument("--users", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--blas", help="folder of libblas.so.3, or 'auto': try those installed, take the fastest")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -18,6 +18,7 @@ if not os.environ.get("SEQREC_LIBRARY"):
 import losses_torch
 import safetensors_numpy
 import seqrec_ctypes as seqrec
+import serve_torch
 from sasrec_torch import Block, Options, SASRec, masked_pairs, training_pairs
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "seqrec.h")
@@ -286,6 +287,25 @@ class TorchModel(unittest.TestCase):
                 theirs, _ = torch_scores(torch_model(torch_options(library, model), tensors), rows_of(tensors),
                                          histories())
                 self.assert_close(seqrec.score(model, histories(), ITEM_IDS, None, clock), theirs)
+
+    def test_the_network_that_serving_is_held_against_recommends_as_the_reference_does(self):
+        with Library() as library:
+            model = library.model("sasrec", {"dim": 64, "position": "none", "relative": "t5", "max_length": 20})
+            tensors, metadata = library.save(model)
+            network = torch_model(torch_options(library, model), tensors)
+            randomise(network, 3)
+            tensors.update({name: value.numpy() for name, value in network.state_dict().items()})
+            rows = rows_of(tensors)
+            for variant, (padded, newest) in serve_torch.VARIANTS.items():
+                some = [[rows[id] for id in sequence[-20:]] for sequence in histories() if padded or len(sequence) >= 20]
+                with self.subTest(variant=variant), torch.no_grad():
+                    scores = network.scores(torch.stack([network.user(sequence) for sequence in some]))
+                    windows = torch.tensor([[0] * (20 - len(sequence)) + [row + 1 for row in sequence] for sequence in some])
+                    for at, sequence in enumerate(some):
+                        scores[at, sequence] = -np.inf
+                    theirs = tensors["items.id"][scores.topk(serve_torch.BEST, dim=1).indices.numpy()]
+                    ours = serve_torch.Served(tensors, metadata, padded, newest)(windows)
+                    self.assertEqual(ours.tolist(), theirs.tolist())
 
     def test_the_library_scores_pytorch_weights_as_pytorch_does(self):
         for at, (preset, options) in enumerate(VARIANTS):

@@ -1,23 +1,18 @@
 /* unit: serving users from several threads while they are put and forgotten, with and without a trainer beside. */
 #include <check.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include "seqrec.h"
+#include "beside_writer.h"
 
-enum { READERS = 3, ITEMS = 40, STEADY = 10, PASSING = 20, STEPS = 300, READS = 20 };
+enum { READERS = 3, ITEMS = 40, STEADY = 10, STEPS = 300 };
 
-/* Users 0 .. STEADY - 1 stay. User STEADY + s % PASSING is put in step s and forgotten PASSING / 2 steps later; its turn tells
- * how often it was put (odd: there) and changes before the put and after the forgetting. */
+/* Users 0 .. STEADY - 1 stay, STEADY + i is thing i of those that come and go. */
 static struct {
     seqrec_context *context;
     seqrec_model *model;
-    _Atomic int64_t turn[PASSING];
-    atomic_int writing;
     float steady[ITEMS], stranger[ITEMS]; /* scores of user 3 and of one without a row */
 } stage;
+
+static void must(int32_t status) { ck_assert_int_eq(status, SEQREC_OK); }
 
 static int32_t score(int64_t user, float out[ITEMS])
 {
@@ -35,54 +30,43 @@ static int same(const float *a, const float *b)
 }
 
 /* Who was gone when the call began, and was not put again before it ended, is a stranger. */
-static int64_t faults_of_round(int64_t round)
+static int64_t read_on(void *own, int64_t round)
 {
-    const int64_t i = round % PASSING, before = atomic_load(&stage.turn[i]);
+    const int64_t i = round % PASSING, before = atomic_load(&crowd.turn[i]);
     float passing[ITEMS], steady[ITEMS];
+    (void)own;
     int64_t faults = score(STEADY + i, passing) != SEQREC_OK;
-    if (before % 2 == 0 && atomic_load(&stage.turn[i]) == before) faults += !same(passing, stage.stranger);
+    if (is_gone(i, before)) faults += !same(passing, stage.stranger);
     faults += score(3, steady) != SEQREC_OK;
     return faults + !same(steady, stage.steady);
 }
 
-static void *read_on(void *arg)
-{
-    int64_t *faults = arg, round = 0;
-    do {
-        *faults += faults_of_round(round++);
-    } while (round < READS || atomic_load(&stage.writing));
-    return NULL;
-}
-
 /* Beside a trainer scores move, but stay scores. */
-static void *read_beside_training(void *arg)
+static int64_t read_beside_training(void *own, int64_t round)
 {
-    int64_t *faults = arg, round = 0;
     float out[ITEMS];
-    do {
-        *faults += score(round++ % (STEADY + PASSING), out) != SEQREC_OK;
-        for (int64_t i = 0; i < ITEMS; i++) *faults += isnan(out[i]);
-    } while (round < READS || atomic_load(&stage.writing));
-    return NULL;
+    (void)own;
+    int64_t faults = score(round % (STEADY + PASSING), out) != SEQREC_OK;
+    for (int64_t i = 0; i < ITEMS; i++) faults += isnan(out[i]);
+    return faults;
 }
 
 static void set_stage(const char *mode, int32_t threads)
 {
     seqrec_config *config = NULL;
     int64_t ids[ITEMS];
-    ck_assert_int_eq(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &stage.context, NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_config_create(NULL, &config, NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_config_set(config, "dim", "8", NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_config_set(config, "user_embedding", mode, NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_model_create(stage.context, config, &stage.model, NULL), SEQREC_OK);
+    must(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &stage.context, NULL));
+    must(seqrec_config_create(NULL, &config, NULL));
+    must(seqrec_config_set(config, "dim", "8", NULL));
+    must(seqrec_config_set(config, "user_embedding", mode, NULL));
+    must(seqrec_model_create(stage.context, config, &stage.model, NULL));
     seqrec_config_release(config);
-    for (int64_t i = 0; i < PASSING; i++) atomic_store(&stage.turn[i], 0);
+    turns_begin();
     for (int64_t i = 0; i < ITEMS; i++) ids[i] = i;
-    ck_assert_int_eq(seqrec_items_put(stage.model, ids, ITEMS, NULL, NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_users_put(stage.model, ids, STEADY, NULL, NULL), SEQREC_OK);
-    ck_assert_int_eq(score(3, stage.steady), SEQREC_OK);
-    ck_assert_int_eq(score(12345, stage.stranger), SEQREC_OK);
-    atomic_store(&stage.writing, 1);
+    must(seqrec_items_put(stage.model, ids, ITEMS, NULL, NULL));
+    must(seqrec_users_put(stage.model, ids, STEADY, NULL, NULL));
+    must(score(3, stage.steady));
+    must(score(12345, stage.stranger));
 }
 
 static void strike_stage(void)
@@ -91,17 +75,13 @@ static void strike_stage(void)
     seqrec_context_release(stage.context);
 }
 
+static void put_user(int64_t i) { must(seqrec_users_put(stage.model, (int64_t[]){STEADY + i}, 1, NULL, NULL)); }
+
+static void forget_user(int64_t i) { must(seqrec_users_forget(stage.model, (int64_t[]){STEADY + i}, 1, NULL)); }
+
 static void write_on(void)
 {
-    for (int64_t step = 0; step < STEPS; step++) {
-        const int64_t coming = step % PASSING, going = (step + PASSING / 2) % PASSING;
-        const int64_t put = STEADY + coming, gone = STEADY + going;
-        atomic_fetch_add(&stage.turn[coming], 1);
-        ck_assert_int_eq(seqrec_users_put(stage.model, &put, 1, NULL, NULL), SEQREC_OK);
-        if (step < PASSING / 2) continue;
-        ck_assert_int_eq(seqrec_users_forget(stage.model, &gone, 1, NULL), SEQREC_OK);
-        atomic_fetch_add(&stage.turn[going], 1);
-    }
+    for (int64_t step = 0; step < STEPS; step++) pass_by(step, put_user, forget_user);
 }
 
 static void *write_in_thread(void *arg)
@@ -115,16 +95,8 @@ static const char *const modes[] = {"added", "concatenated", "prefix"};
 
 START_TEST(a_forgotten_user_is_a_stranger_to_every_later_call)
 {
-    pthread_t readers[READERS];
-    int64_t faults[READERS] = {0};
     set_stage(modes[_i], _i);
-    for (int32_t i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&readers[i], NULL, read_on, &faults[i]), 0);
-    write_on();
-    atomic_store(&stage.writing, 0);
-    for (int32_t i = 0; i < READERS; i++) {
-        ck_assert_int_eq(pthread_join(readers[i], NULL), 0);
-        ck_assert_int_eq(faults[i], 0);
-    }
+    ck_assert_int_eq(alike_beside(READERS, read_on, write_on), 0);
     strike_stage();
 }
 END_TEST
@@ -133,37 +105,30 @@ static void train_on(void)
 {
     seqrec_config *config = NULL;
     seqrec_trainer *trainer = NULL;
-    int64_t items[64], offsets[] = {0, 20, 40, 64}, users[3];
-    const seqrec_batch batch = {
-        .struct_size = sizeof batch, .sequences = 3, .offsets = offsets, .items = items, .users = users};
-    for (int64_t e = 0; e < 64; e++) items[e] = e * 7 % ITEMS;
-    ck_assert_int_eq(seqrec_model_config(stage.model, &config, NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_config_set(config, "unknown_users", "default", NULL), SEQREC_OK);
-    ck_assert_int_eq(seqrec_trainer_create(stage.model, config, &trainer, NULL), SEQREC_OK);
+    int64_t users[3];
+    must(seqrec_model_config(stage.model, &config, NULL));
+    must(seqrec_config_set(config, "unknown_users", "default", NULL));
+    must(seqrec_trainer_create(stage.model, config, &trainer, NULL));
     for (int64_t step = 0; step < 30; step++) {
         for (int64_t s = 0; s < 3; s++) users[s] = (step + 7 * s) % (STEADY + PASSING);
-        ck_assert_int_eq(seqrec_trainer_step(trainer, &batch, NULL, NULL), SEQREC_OK);
-        ck_assert_int_eq(seqrec_trainer_publish(trainer, NULL), SEQREC_OK);
+        must(step_and_publish(trainer, ITEMS, users));
     }
     seqrec_trainer_release(trainer);
     seqrec_config_release(config);
 }
 
-START_TEST(users_may_be_forgotten_beside_readers_and_a_trainer)
+static void train_and_write(void)
 {
-    pthread_t readers[READERS], writer;
-    int64_t faults[READERS] = {0};
-    set_stage(modes[_i], 2);
-    for (int32_t i = 0; i < READERS; i++)
-        ck_assert_int_eq(pthread_create(&readers[i], NULL, read_beside_training, &faults[i]), 0);
+    pthread_t writer;
     ck_assert_int_eq(pthread_create(&writer, NULL, write_in_thread, NULL), 0);
     train_on();
     ck_assert_int_eq(pthread_join(writer, NULL), 0);
-    atomic_store(&stage.writing, 0);
-    for (int32_t i = 0; i < READERS; i++) {
-        ck_assert_int_eq(pthread_join(readers[i], NULL), 0);
-        ck_assert_int_eq(faults[i], 0);
-    }
+}
+
+START_TEST(users_may_be_forgotten_beside_readers_and_a_trainer)
+{
+    set_stage(modes[_i], 2);
+    ck_assert_int_eq(alike_beside(READERS, read_beside_training, train_and_write), 0);
     ck_assert_int_eq(seqrec_users_count(stage.model), STEADY + PASSING / 2);
     strike_stage();
 }
