@@ -48,7 +48,7 @@ experiment-sampling: all
 experiment-time: all
 	@sh tests/experiments/time.sh
 
-#: make experiment-paired  what SSE-PT, Rec-Denoiser, filters and known items are worth (hours; stops and goes on)
+#: make experiment-paired  what SSE-PT, Rec-Denoiser, FuXi, filters and known items are worth (hours; stops and goes on)
 experiment-paired: all
 	@sh tests/experiments/paired.sh
 

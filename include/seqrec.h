@@ -168,13 +168,13 @@ typedef struct seqrec_batch {
     int64_t sequences;            /**< B >= 0 */
     const int64_t *offsets;       /**< [B+1], offsets[0] = 0, non-decreasing */
     const int64_t *items;         /**< [offsets[B]] item ids */
-    const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL; models with option `time` need them, non-decreasing in a sequence */
+    const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL; models with option `time` or `calendar` need them, non-decreasing in a sequence */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
     const float *weights;         /**< [offsets[B]] finite, >= 0, or NULL: of each event as a target of training */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
     const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
     const int64_t *request_times; /**< [B] seconds, not before the newest event, or NULL: that of the newest event the model knows; read by models with time
-                                       = bias, and as the time of what comes next with mask = bidirectional */
+                                       = bias or `calendar`, and as the time of what comes next with mask = bidirectional */
 } seqrec_batch;
 
 /** @}
@@ -525,13 +525,13 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_session_open(seqrec_sessions *sessio
                                                          seqrec_session **out, seqrec_error *error);
 /** Ends a session, and frees it. NULL is allowed. Rule S. */
 SEQREC_API void seqrec_session_release(seqrec_session *session);
-/** Appends n events, oldest first. timestamps [n] in seconds, or NULL: kept with the events. A model with option `time` needs them,
+/** Appends n events, oldest first. timestamps [n] in seconds, or NULL: kept with the events. A model with option `time` or `calendar` needs them,
  * none before the one before it (E_ARGUMENT; E_STATE in a read, of events that an earlier model took without); others do not look.
  * unknown_items: SEQREC_UNKNOWN_ERROR refuses all when the model lacks an item (E_NOT_FOUND names it); SEQREC_UNKNOWN_SKIP keeps such
  * an event and passes over it until the model has the item. The next read takes the events in. Rule S. */
 SEQREC_API int32_t seqrec_session_append(seqrec_session *session, const int64_t *items, const int64_t *timestamps, int64_t n,
                                          int32_t unknown_items, seqrec_error *error);
-/** Says when the session is asked, in seconds, until the next event comes: models with option `time` look back from then. Not
+/** Says when the session is asked, in seconds, until the next event comes: models with option `time` or `calendar` look back from then. Not
  * told, that is the time of the newest event that the model knows. Not kept by seqrec_session_save. E_ARGUMENT: `time` is before the
  * newest event; E_RANGE: INT64_MIN, which stands for no time here and in timestamps. Rule S. */
 SEQREC_API int32_t seqrec_session_ask_at(seqrec_session *session, int64_t time, seqrec_error *error);
@@ -600,7 +600,7 @@ typedef struct seqrec_decode {
     int64_t top_k;      /**< sample: draw from this many best items of a step only; 0: from all */
     double temperature; /**< divides the scores: 1e-4 .. 1e4 [1] */
     uint64_t seed;      /**< of what is drawn */
-    int64_t interval;   /**< models with option `time`: seconds from an item of a path to the next; the first comes when the session
+    int64_t interval;   /**< models with option `time` or `calendar`: seconds from an item of a path to the next; the first comes when the session
                              is asked [0] */
     double top_p;       /**< sample: draw from the nucleus of a step only, the smallest set of best items whose probabilities reach
                              this sum (Holtzman et al. 2020), among the top_k where both are given: above 0, at most 1 [1: all] */
@@ -976,7 +976,7 @@ typedef struct seqrec_evaluation {
     int32_t breakdown;    /**< 1: rows by popularity of the target, length of the history and cold targets too */
     int64_t cold_events;  /**< a target with at most so many training events is cold; default 0 */
     int64_t last_items;   /**< differ_last1 .. differ_lastN and its like; 0 = 3 */
-    int32_t hide_request_time; /**< 1: a model with option `time` is not told the time of the target (as HSTU's published program
+    int32_t hide_request_time; /**< 1: a model with option `time` or `calendar` is not told the time of the target (as HSTU's published program
                                     tells it), but asked at the time of the newest event */
     int32_t instant_sets;      /**< 1: held-out events at the target's instant are a set: the history ends before the first of them, and
                                     the place is that of the best ranked. Full rankings, without `beyond` and `breakdown` */

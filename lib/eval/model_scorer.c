@@ -12,7 +12,7 @@
 typedef struct bench {
     sq_encode_scratch encode;
     int32_t *slots; /* [longest history] */
-    int64_t *times; /* [longest history] of a model that is timed */
+    int64_t *times; /* [longest history] of a model that is dated */
     float *users;   /* [USERS][padded d] */
 } bench;
 

@@ -208,7 +208,7 @@ int32_t sq_draft_fill_gaps(sq_draft *draft, int32_t generation, seqrec_error *er
 static int32_t own_shard(const sq_memory *memory, sq_shard **at, int64_t growth)
 {
     if (!sq_shard_shared(*at)) return 1;
-    sq_shard *own = sq_shard_copy(memory, *at, growth);
+    sq_shard *own = sq_shard_copy(memory, *at, growth + sq_shard_count(*at) / 16); /* as much room as a new map has */
     if (!own) return 0;
     sq_shard_release(memory, *at);
     *at = own;

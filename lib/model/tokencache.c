@@ -22,10 +22,10 @@ void sq_extension_take(sq_arena *arena, const sq_layout *l, int64_t span, int32_
     out->values = SQ_TAKE(arena, const float *, (size_t)span);
     out->cosines = SQ_TAKE(arena, float, (size_t)tokens * half);
     out->sines = SQ_TAKE(arena, float, (size_t)tokens * half);
-    const size_t timed = l->dated ? (size_t)tokens : 0;
-    out->times = SQ_TAKE(arena, int64_t, timed ? (size_t)span + timed : 0);
-    out->asks = SQ_TAKE(arena, int64_t, timed);
-    out->index = SQ_TAKE(arena, uint16_t, timed ? (size_t)span : 0);
+    const size_t dated = l->dated ? (size_t)tokens : 0;
+    out->times = SQ_TAKE(arena, int64_t, dated ? (size_t)span + dated : 0);
+    out->asks = SQ_TAKE(arena, int64_t, dated);
+    out->index = SQ_TAKE(arena, uint16_t, l->timed ? (size_t)span : 0);
     const int32_t columns = l->columns > l->time_columns ? l->columns : l->time_columns;
     sq_head_row_take(arena, (size_t)span, (size_t)columns, &out->head);
 }

@@ -18,7 +18,7 @@ sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
 typedef struct sq_encode_scratch {
     sq_workspace work;
     const float **rows; /* [window] */
-    int64_t *times, *asks; /* [tokens] of a layout that is timed */
+    int64_t *times, *asks; /* [tokens] of a layout that is dated */
     float *joined;      /* [padded d] of the network when a user vector is more than that or less, else NULL */
 } sq_encode_scratch;
 
@@ -30,7 +30,7 @@ int32_t sq_encode_window(const seqrec_model *model, int64_t n);
 /* A history, oldest event first. */
 typedef struct sq_history {
     const int32_t *slots; /* [n] */
-    const int64_t *times; /* [n] of a layout that is timed, in order; else not read */
+    const int64_t *times; /* [n] of a layout that is dated, in order; else not read */
     int64_t n;
     int64_t ask;          /* time of the request, likewise */
     int32_t user;         /* slot of the user table, or -1 for a user without a row (any in a model without users) */

@@ -41,7 +41,7 @@ struct sq_request {
     sq_scoring scoring;
     sq_arena arena;
     int32_t *slots;  /* [events] known events of sequence b, from batch->offsets[b] on */
-    int64_t *times;  /* [events] of these, in a model that is timed */
+    int64_t *times;  /* [events] of these, in a model that is dated */
     int64_t *known;  /* [sequences] how many they are */
     int64_t longest; /* most of known */
     int64_t skipped; /* unknown ids so far */

@@ -12,10 +12,11 @@ static int32_t check_known(const sq_session_view *v, const int64_t *items, int64
 }
 
 /* Models that read times have them from every event, in order. */
-static int32_t check_times(const seqrec_session *s, const int64_t *times, int64_t n, seqrec_error *error)
+static int32_t check_times(const seqrec_session *s, const sq_layout *l, const int64_t *times, int64_t n, seqrec_error *error)
 {
     int64_t before = s->count > 0 ? s->events[s->count - 1].time : SQ_NO_TIME;
-    SQ_CHECK(times != NULL || n == 0, error, SEQREC_E_ARGUMENT, "timestamps is NULL: a model with option time needs those of events");
+    SQ_CHECK(times != NULL || n == 0, error, SEQREC_E_ARGUMENT, "timestamps is NULL: a model with %s needs those of events",
+             sq_layout_dated_by(l));
     for (int64_t i = 0; i < n; i++)
         SQ_CHECK(times[i] != SQ_NO_TIME, error, SEQREC_E_RANGE, "timestamps[%" PRId64 "] = INT64_MIN stands for no time", i);
     for (int64_t i = 0; i < n; before = times[i++])
@@ -28,7 +29,7 @@ static int32_t append(seqrec_session *s, const sq_session_view *v, const int64_t
                       int32_t unknown_items, seqrec_error *error)
 {
     if (unknown_items == SEQREC_UNKNOWN_ERROR) SQ_TRY(check_known(v, items, n, error));
-    if (v->model->layout.dated) SQ_TRY(check_times(s, times, n, error));
+    if (v->model->layout.dated) SQ_TRY(check_times(s, &v->model->layout, times, n, error));
     SQ_TRY(sq_grow(&s->pool->context->memory, (void **)&s->events, &s->room, (size_t)s->count, (size_t)(s->count + n),
                    sizeof *s->events, error));
     for (int64_t i = 0; i < n; i++) s->events[s->count++] = (sq_event){items[i], times != NULL ? times[i] : SQ_NO_TIME};

@@ -136,7 +136,7 @@ static int32_t check_times(const sq_session_view *v, int64_t first, seqrec_error
 {
     for (int64_t e = first; e < v->count && v->model->layout.dated; e++) {
         SQ_CHECK(v->events[e].time != SQ_NO_TIME, error, SEQREC_E_STATE,
-                 "event %lld of the session has no time, which the model's option time needs", (long long)e);
+                 "event %lld of the session has no time, which the model's %s needs", (long long)e, sq_layout_dated_by(&v->model->layout));
         SQ_CHECK(e == 0 || v->events[e - 1].time <= v->events[e].time, error, SEQREC_E_STATE,
                  "event %lld of the session is at %lld, before the event before it at %lld", (long long)e,
                  (long long)v->events[e].time, (long long)v->events[e - 1].time);

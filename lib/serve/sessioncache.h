@@ -44,7 +44,7 @@ typedef struct sq_session_view {
     int64_t count;
     int32_t has_user;
     int64_t user;
-    int64_t ask; /* when the session is asked, in a model that is timed; SQ_NO_TIME: at its newest event */
+    int64_t ask; /* when the session is asked, in a model that is dated; SQ_NO_TIME: at its newest event */
 } sq_session_view;
 
 /* Brings the cache up to the view: drops what was made of other weights, items or users, takes in events that came since, makes the

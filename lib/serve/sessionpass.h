@@ -14,7 +14,7 @@ typedef struct sq_desk {
     sq_arena arena;
     int32_t rows;          /* most of one pass */
     int32_t *slots;        /* [rows], or of a window */
-    int64_t *times;        /* of a window, in a model that is timed */
+    int64_t *times;        /* of a window, in a model that is dated */
     const float **vectors; /* [rows] */
     float *states;         /* [rows][padded d of the network] */
     float *user;           /* [padded length of an item's vector] */
@@ -33,7 +33,7 @@ void sq_desk_give(const sq_session_view *view, sq_desk *desk);
 void sq_session_list(const sq_session_cache *cache, int64_t first, int64_t n, int32_t *out);
 /* The same with their times, to the desk. */
 void sq_session_window(const sq_session_view *view, const sq_session_cache *cache, int64_t first, int64_t n, sq_desk *desk);
-/* When a session of a timed model is asked; of others 0. */
+/* When a session of a dated model is asked; of others 0. */
 int64_t sq_session_asked(const sq_session_view *view, const sq_session_cache *cache);
 /* out: the user vector of the n events of a window on the desk. */
 void sq_session_encode_window(const sq_session_view *view, int32_t user, int64_t n, int64_t ask, sq_desk *desk, float *out);
@@ -42,7 +42,7 @@ void sq_session_encode_window(const sq_session_view *view, int32_t user, int64_t
 void sq_session_take_in(const sq_session_view *view, const sq_session_cache *cache, int64_t from, int64_t to,
                         sq_token_cache *tokens, sq_desk *desk);
 /* desk->states [n] of the items in slots[n <= desk->rows], each as the next event of its branch (branches NULL: of the session), in a
- * timed model at the time of the request and desk->interval seconds for each of the branch before it. The tokens are all of the cache's
+ * dated model at the time of the request and desk->interval seconds for each of the branch before it. The tokens are all of the cache's
  * known events. */
 void sq_session_look_ahead(const sq_session_view *view, const sq_session_cache *cache, const int32_t *slots, int32_t n, sq_token_cache *tokens,
                            const sq_branches *branches, sq_desk *desk);

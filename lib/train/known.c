@@ -17,7 +17,7 @@ typedef struct bench {
     int32_t *targets;   /* [window] */
     int32_t *slots;     /* [longest] of the events whose items are there */
     int64_t *places;    /* [longest] which events these are */
-    int64_t *times;     /* [longest] of these, in a model that is timed */
+    int64_t *times;     /* [longest] of these, in a model that is dated */
     float *softmax;
 } bench;
 

@@ -17,9 +17,9 @@ void sq_step_input_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *o
     const sq_layout *l = &t->model->layout;
     size_t n = (size_t)t->plan.most_tokens, tokens = prefixed(t) ? 2 * n : n; /* a sequence has at least one event */
     size_t states = tokens * (size_t)l->dp, joined = is_plain(t) ? 0 : states, bias = l->d > l->part ? n : 0;
-    size_t timed = prefixed(t) && l->dated ? tokens : 0;
-    out->times = SQ_TAKE(arena, int64_t, timed);
-    out->asks = SQ_TAKE(arena, int64_t, timed);
+    size_t dated = prefixed(t) && l->dated ? tokens : 0;
+    out->times = SQ_TAKE(arena, int64_t, dated);
+    out->asks = SQ_TAKE(arena, int64_t, dated);
     out->direct = is_plain(t) && !l->transform && t->options.objective == SQ_OBJECTIVE_NEXT;
     out->states = out->direct ? NULL : SQ_TAKE(arena, float, states);
     out->dstates = out->direct ? NULL : SQ_TAKE(arena, float, states);

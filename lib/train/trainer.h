@@ -202,7 +202,7 @@ typedef struct sq_step_scratch {
     float *bias, *dbias; /* [targets] a concatenated user's part of all scores, else NULL */
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
-    int64_t *times, *asks; /* [tokens of the network] of a layout that is timed, with tokens of users */
+    int64_t *times, *asks; /* [tokens of the network] of a layout that is dated, with tokens of users */
     const float **rows;  /* [targets][candidates] */
     float *inverse_norm; /* cosine: [targets][candidates] */
     float *expected;     /* logq: [targets][candidates] */

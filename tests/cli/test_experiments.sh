@@ -74,14 +74,14 @@ done
 awk -F, 'BEGIN { OFS = "\t" } NR > 1 { print $1, $2, 3, 880000000 + 1000 * int(NR / 2) + int(NR / 7) % 5 * 86400 }' data/ml-1m.txt > data/ml-100k.u.data
 experiment time.sh time.jsonl ONLY=seed1 EPOCHS=2
 exits 0 "time: one seed of every arm"
-holds time.jsonl "time: what a line has" "len(all) == 7 and by['hstu-time-seed1']['against']['protocol'] == 'E4' and \
+holds time.jsonl "time: what a line has" "len(all) == 9 and by['hstu-time-seed1']['against']['protocol'] == 'E4' and \
 by['hstu-seed1']['E4']['hr@10'] == by['hstu-seed1']['hidden']['hr@10'] and 'request_time' not in by['hstu-seed1']['E4']"
 grep -q '^| tisasrec | 1 | [01]' out
 verdict $? "time: a row of the table"
 
 experiment paired.sh paired.jsonl SEEDS=1 EPOCHS=2
 exits 0 "paired: one seed of every arm"
-holds paired.jsonl "paired: what a line has" "len(all) == 11 and by['sse-pt-seed1']['against']['protocol'] == 'E1' and \
+holds paired.jsonl "paired: what a line has" "len(all) == 13 and by['sse-pt-seed1']['against']['protocol'] == 'E1' and \
 by['spectral-seed1']['reference'] == 'softmax-post' and 'against' not in by['softmax-seed1'] and \
 by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['figures']['hr@10']"
 grep -q '^| rec-denoiser-seed1 | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out

@@ -1,5 +1,6 @@
 #!/bin/sh
-# tests: what a model or an option is worth over the one it stands on: same data, same budget, same seed, compared user by user on the
+# tests: what a model or an option is worth over the one it stands on: same data, same budget of
+# epochs, same seed (SSE-PT is 50 + 50 wide over 50; FuXi is taken apart into its channels and its layers), compared user by user on the
 # test split, three seeds each. The reference's model is kept in $WORK/reference and trained again where it is missing. Each unit
 # appends one JSON line to docs/experiments/paired.jsonl; units.sh says how it is stopped and goes on. The table is printed at the end.
 #   paired.sh [run|list|table]   as correction.sh
@@ -20,6 +21,8 @@ arm() { # ARM
         sasrec-50) echo "--preset sasrec --set max_length=50 --set heads=2" ;;
         rec-denoiser) echo "--preset rec-denoiser" ;;
         hstu|fuxi) echo "--preset $1" ;;
+        channels) echo "--preset hstu --set channels=apart" ;;
+        layers) echo "--preset hstu --set activation=swiglu --set ffn_dim=200" ;;
         softmax) echo "--preset sasrec-sampled-softmax" ;;
         spectral) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --set mixer=spectral" ;;
         softmax-post) echo "--preset sasrec-sampled-softmax --set wiring=post_norm" ;;
@@ -83,6 +86,8 @@ if [ "$mode" != table ]; then
         unit known-surprising softmax E4 "$seed"
         unit hstu "" E4 "$seed"
         unit fuxi hstu E4 "$seed"
+        unit channels hstu E4 "$seed"
+        unit layers hstu E4 "$seed"
         unit softmax-post "" E4 "$seed"
         unit spectral softmax-post E4 "$seed"
     done

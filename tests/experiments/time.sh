@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests: what the time between events is worth, on ml-100k, whose ratings have seconds. HSTU with and without its bias by time, which
-# looks back from the next event or from the event itself, with a calendar at its input, and as a channel of its own (FuXi, compared with hstu-time); and TiSASRec with and without its intervals; three seeds each. A model
+# looks back from the next event or from the event itself, with a calendar at its input, and as a channel of its own with gated layers, with and without the other of the two (FuXi, compared with hstu-time); and TiSASRec with and without its intervals; three seeds each. A model
 # that looks back from the request is evaluated knowing the target's time, as the published program has it, and without. Every arm is
-# compared, user by user, with the arm without time of its seed, whose model is kept in $WORK/reference and trained again where it is
+# compared, user by user, with another of its seed (the one without time, or hstu-time), whose model is kept in $WORK/reference and trained again where it is
 # missing; and once more with events at the same instant as a set. Each unit appends one
 # JSON line to docs/experiments/time.jsonl; units.sh says how it is stopped and goes on. At the end the table is printed.
 #   time.sh [run|list|table]   as correction.sh
@@ -21,6 +21,8 @@ arm() { # ARM
         hstu) echo "--preset hstu" ;;
         hstu-time) echo "--preset hstu-time" ;;
         fuxi-time) echo "--preset fuxi --set time=bias" ;;
+        channels-time) echo "--preset hstu-time --set channels=apart" ;;
+        layers-time) echo "--preset hstu-time --set activation=swiglu --set ffn_dim=200" ;;
         hstu-calendar) echo "--preset hstu --set calendar=true" ;;
         hstu-time-own) echo "--preset hstu-time --set time_request=false" ;;
         tisasrec) echo "--preset tisasrec" ;;
@@ -37,9 +39,8 @@ unit() {
     train "" $options
     figures="\"E4\":$(evaluate --protocol E4 --quiet),\"set\":$(evaluate --protocol E4 --instant-sets --quiet)"
     figures="$figures,\"hidden\":$(evaluate --protocol E4 --hide-request-time --quiet)"
-    if [ -z "$2" ]; then
-        keep
-    else
+    if [ -z "$2" ] || [ "$1" = hstu-time ]; then keep; fi
+    if [ -n "$2" ]; then
         reference "$2-seed$3" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$3"
         figures="$figures,\"against\":$(against --protocol E4 --cutoffs 10)"
         figures="$figures,\"against_hidden\":$(against --protocol E4 --cutoffs 10 --hide-request-time)"
@@ -82,6 +83,8 @@ if [ "$mode" != table ]; then
         unit hstu-time-own hstu $seed
         unit hstu-calendar hstu $seed
         unit fuxi-time hstu-time $seed
+        unit channels-time hstu-time $seed
+        unit layers-time hstu-time $seed
         unit tisasrec-untimed "" $seed
         unit tisasrec tisasrec-untimed $seed
     done

@@ -114,6 +114,7 @@ USER_VARIANTS = [
     ("sasrec", {"user_embedding": "prefix", "dim": 20, "item_bias": True}),
     ("sasrec", {"user_embedding": "prefix", "dim": 20, "time": "bias", "relative": "t5"}),
     ("sse-pt", {"calendar": True, "time_request": False, "dim": 20}),
+    ("sasrec", {"user_embedding": "prefix", "calendar": True, "dim": 20}),
     ("sasrec", {"user_embedding": "added", "dim": 20, "mixer": "spectral", "spectral_window": 5}),
 ]
 

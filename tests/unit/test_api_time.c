@@ -358,7 +358,9 @@ static const char *const both_ways[] = {"time", "intervals", "mask", "bidirectio
 static const char *const dated_slides[] = {"calendar", "true", "position", "none", "relative", "shaw", "attention_span", "4", NULL};
 static const char *const dated_halves[] = {"calendar", "true", "position", "start", "time", "bias", "blocks", "2", NULL};
 static const char *const dated_own[] = {"calendar", "true", "position", "none", "attention_span", "4", "time_request", "false", NULL};
-static const char *const *const cached[] = {slides, slides_hstu, slides_own, halves, dated_slides, dated_halves, dated_own};
+static const char *const layered[] = {"time", "bias", "position", "none", "attention", "hstu", "wiring", "pre_norm", "activation",
+                                      "swiglu", "attention_span", "4", NULL};
+static const char *const *const cached[] = {layered, slides, slides_hstu, slides_own, halves, dated_slides, dated_halves, dated_own};
 #define CACHED ((int)(sizeof cached / sizeof *cached))
 
 static train_world trained_world(const char *const *options)

@@ -911,7 +911,7 @@ START_TEST(a_fit_whose_memory_fails_shows_nothing_and_goes_on_when_called_again)
     world_save(&whole, "whole");
     rename(scratch_path("run"), scratch_path("whole.state"));
     world_close(&whole);
-    for (int done = 0; !done; failing += failing < 100 ? 1 : 7) { /* later ones repeat, epoch by epoch */
+    for (int done = 0; !done; failing += failing < 100 ? 1 : 5 + failing % 4) { /* later ones repeat, epoch by epoch */
         train_world w = open_for_fit(changes);
         done = one_fails(fit_call, &w, failing);
         if (!done) {

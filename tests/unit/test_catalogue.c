@@ -352,6 +352,14 @@ START_TEST(stamps_tell_which_rows_changed_since_a_version)
     ck_assert_int_eq(put_one(77, 0), SEQREC_OK);
     for (int32_t slot = 0; slot < 6; slot++) ck_assert_int_eq(stamp_of(table.now, slot) > seen, slot == 3 || slot == 5);
     ck_assert_uint_gt(table.now->version, seen + 1);
+    seen = table.now->version;
+    put_range(1000, 2 * SQ_CHUNK_ROWS); /* the rest of this chunk and whole ones */
+    for (int32_t slot = 0; slot < 2 * SQ_CHUNK_ROWS; slot++) ck_assert_int_eq(stamp_of(table.now, slot) > seen, slot > 5);
+    seen = table.now->version;
+    const int64_t late = 1000 + SQ_CHUNK_ROWS;
+    ck_assert_int_eq(table_update(&table, &late, 1, vector), SEQREC_OK);
+    for (int32_t slot = 0; slot < 2 * SQ_CHUNK_ROWS; slot++)
+        ck_assert_int_eq(stamp_of(table.now, slot) > seen, slot == sq_catalogue_find(table.now, late));
 }
 END_TEST
 

@@ -61,6 +61,7 @@ static const shape shapes[] = {
     {SQ_WIRING_PRE_NORM, 34, 1, 1, SQ_ACTIVATION_RELU, BOTH_WAYS, 0, SQ_RELATIVE_BIAS, 9, 0, 3, 0, 0, 0, 0},
     {SQ_WIRING_PRE_NORM, 34, 2, 1, SQ_ACTIVATION_SWIGLU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, 0, 3, 0, 20, 0, 0},
     {SQ_WIRING_ORIGINAL, 50, 5, 0, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 0, 3},
+    {SQ_WIRING_POST_NORM, 48, 3, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 0, 0, 0, 0, 1},
     {SQ_WIRING_POST_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, SQ_POSITION_START, 0, 0, 0, 0, 2},
     {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 1, 0, 12, 0, 1},
     {SQ_WIRING_POST_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, SQ_POSITION_START, 0, 0, 30, 9, 3},
@@ -280,7 +281,8 @@ END_TEST
 
 START_TEST(nor_does_it_where_prefixes_are_trained)
 {
-    compare_micro_batches(_i, SQ_OBJECTIVE_PREFIX);
+    const shape *h = &shapes[_i];
+    if (h->mask == CAUSAL && h->block != 1 && h->block != 3 && !h->window) compare_micro_batches(_i, SQ_OBJECTIVE_PREFIX);
 }
 END_TEST
 
@@ -394,7 +396,7 @@ int main(void)
     tcase_add_loop_test(tests, padding_of_a_vector_is_zero, 0, RUNS);
     tcase_add_loop_test(tests, the_future_never_changes_an_earlier_vector, 0, 2 * SHAPES);
     tcase_add_loop_test(tests, the_size_of_micro_batches_changes_no_vector_mask_or_input_gradient, 0, RUNS);
-    tcase_add_loop_test(tests, nor_does_it_where_prefixes_are_trained, 0, 9); /* causal, softmax */
+    tcase_add_loop_test(tests, nor_does_it_where_prefixes_are_trained, 0, SHAPES);
     tcase_add_loop_test(tests, the_newest_states_alone_have_the_bits_and_gradients_of_the_whole_pass, 0, RUNS);
     tcase_add_loop_test(tests, kept_and_redone_probabilities_give_the_same_bits, 0, RUNS);
     tcase_add_loop_test(tests, a_sequence_too_long_to_keep_gives_what_it_gives_among_short_ones, 0, SHAPES);
