@@ -242,7 +242,7 @@ static int step_vectors(int run, int64_t objective, int64_t micro_batch, vectors
     o.micro_batch = micro_batch;
     if (objective == SQ_OBJECTIVE_PREFIX) o.objective = s.model->options.objective = objective;
     small_train(&s, &o);
-    small_draw(&b, 4, 20, 2, 60, ITEMS);
+    small_draw(&b, 4, objective == SQ_OBJECTIVE_PREFIX ? 4 : 20, 2, objective == SQ_OBJECTIVE_PREFIX ? 40 : 60, ITEMS);
     small_step(s.trainer, &b);
     out->u_floats = (size_t)s.trainer->plan.target_count * (size_t)s.model->layout.dp;
     out->dx_floats = (size_t)s.trainer->plan.tokens * (size_t)s.model->layout.dp;
