@@ -230,7 +230,7 @@ typedef struct vectors {
     size_t u_floats, dx_floats;
 } vectors;
 
-#define WHOLE 65536 /* tokens of a micro-batch that takes all of them */
+#define WHOLE 4096 /* tokens of a micro-batch that takes all of them */
 
 static int step_vectors(int run, int64_t objective, int64_t micro_batch, vectors *out)
 {
