@@ -64,7 +64,7 @@ step_soak() {
     tsan_tree tests/soak_serving && TSAN_OPTIONS=halt_on_error=1 $under build-tsan/tests/soak_serving "$SOAK_SECONDS"
 }
 
-# The same binaries with each of Debian's builds of BLIS, but for the one that step suites of this call ran with.
+# What multiplies matrices, and threads, with each of Debian's builds of BLIS, but for the one that step suites of this call ran with.
 step_flavours() {
     triplet=$(cc -print-multiarch)
     default=$(readlink -f "/usr/lib/$triplet/libblis.so.4")
@@ -73,7 +73,8 @@ step_flavours() {
         if [ ! -e "$library/libblis.so.4" ]; then echo "no $library"; return 1; fi
         [ "$suites_ran" = no ] || [ "$(readlink -f "$library/libblis.so.4")" != "$default" ] || continue
         echo "BLIS: $flavour"
-        LD_LIBRARY_PATH=$library suites "$BUILD" --suite unit --suite thread || return 1
+        LD_LIBRARY_PATH=$library suites "$BUILD" gemm golden losses sce step known eval || return 1
+        LD_LIBRARY_PATH=$library suites "$BUILD" --suite thread || return 1
     done
 }
 step_fuzz() {

@@ -133,7 +133,10 @@ static void let_write(int may)
 static void start_writer(const int64_t *known, int64_t knowns, int sessions)
 {
     seqrec_config *config = NULL;
-    for (int32_t m = 0; m < 2; m++) writer.models[m] = open_served("t5", 1);
+    seqrec_context *context = NULL; /* of both: sessions are exchanged within one */
+    bench_must(seqrec_context_create(NULL, NULL, 1, NULL, NULL, &context, &bench_failure));
+    for (int32_t m = 0; m < 2; m++) writer.models[m] = open_served_in(context, "t5");
+    seqrec_context_release(context);
     writer.live = writer.may_write = writer.idle = writer.ends = 0;
     writer.publishes = writer.swaps = 0;
     writer.published = writer.swapped = 0;

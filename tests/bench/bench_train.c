@@ -92,6 +92,7 @@ static void add_user(const train_row *row, int64_t count, int64_t n, double *tok
  *   a token and block: 3 d^2 (Q, K, V) + d^2 (output projection) + 2 d f (feed-forward, f = d) multiply-adds, or as the row
  *   says (without projection 5 d^2, with f = 4 d 12 d^2),
  *   a pair (position, position it sees) and block: 2 d (score and weighted sum),
+ *   the last block of a prefix: 2 d^2 a token (K, V), all else of its newest position alone,
  *   a token with a target in the loss: V d for the full softmax, (1 + k) d for one target and k negatives (sce: those of one
  *   bucket, without what chooses them);
  * two operations a multiply-add; the backward pass twice the forward pass. */
@@ -112,7 +113,9 @@ static double useful_operations(const train_row *row, const seqrec_dataset *even
     const double candidates = row->negatives ? 1 + row->negatives : (double)stats.items;
     const double squares = row->squares ? row->squares : 6, share = row->stride ? row->stride : 1;
     const double targets = (double)*tokens / share * (row->both_ways ? 0.2 : 1);
-    const double forward = blocks * (inputs * squares * d * d + pairs * 2 * d) + targets * candidates * d;
+    const double whole = inputs * squares * d * d + pairs * 2 * d;
+    const double last = row->stride ? inputs * 2 * d * d + targets * (squares - 2) * d * d + inputs * 2 * d : whole;
+    const double forward = (blocks - 1) * whole + last + targets * candidates * d;
     return forward * 2 * 3;
 }
 

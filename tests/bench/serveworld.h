@@ -173,12 +173,18 @@ static inline void remove_models(int keep)
 }
 
 /* A model in a context of its own, which the model keeps. */
+static inline seqrec_model *open_served_in(seqrec_context *context, const char *name)
+{
+    seqrec_model *model = NULL;
+    bench_must(seqrec_model_load(context, model_path(name), &model, &bench_failure));
+    return model;
+}
+
 static inline seqrec_model *open_served(const char *name, int32_t threads)
 {
     seqrec_context *context = NULL;
-    seqrec_model *model = NULL;
     bench_must(seqrec_context_create(NULL, NULL, threads, NULL, NULL, &context, &bench_failure));
-    bench_must(seqrec_model_load(context, model_path(name), &model, &bench_failure));
+    seqrec_model *model = open_served_in(context, name);
     seqrec_context_release(context);
     return model;
 }
