@@ -230,7 +230,7 @@ std::unique_ptr<Graph> read_graph(const char *path, const Table &table, int64_t 
 {
     Source in(path);
     Header h;
-    if (in.size < sizeof h) in.wrong("too short for a graph");
+    if (in.size < sizeof h) in.wrong("too short for a graph, whose header is bytes 0 to 103");
     in.read(&h, sizeof h);
     check_header(in, h);
     check_table(in, h, table);

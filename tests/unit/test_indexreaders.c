@@ -1,19 +1,14 @@
 /* unit: readers that ask an index while items come and go and the index is exchanged. */
 #include <check.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include "seqrec.h"
+#include "beside_writer.h"
 
-enum { READERS = 3, STEADY = 400, PASSING = 30, STEPS = 120, DIM = 8, READS = 20, BEST = 10, SLOTS = 2048 };
+enum { READERS = 3, STEADY = 400, STEPS = 120, DIM = 8, BEST = 10, SLOTS = 2048 };
 
-/* Item STEADY + i is put, and removed later; its turn tells how often it was put (odd: there), and changes before the put and after
- * the removal. */
+/* Item STEADY + i is put, and removed later. */
 static struct {
     seqrec_context *context;
     seqrec_model *model;
-    _Atomic int64_t turn[PASSING];
-    atomic_int writing, alive;
+    atomic_int alive;
 } stage;
 
 /* An index that names the first `want` items it knows: what it lacks is widened for, and scanned in the end. */
@@ -56,7 +51,7 @@ static void exchange_index(void)
 }
 
 /* An item that was gone when the call began and not put again before it ended must not be in its answer. */
-static int64_t recommend(int64_t round)
+static int64_t recommend(void *unused, int64_t round)
 {
     int64_t before[PASSING], items[2 * BEST], found[2], faults = 0;
     const int64_t history[] = {round % STEADY, STEADY + round % PASSING, 3, STEADY + 7 * round % PASSING, 5};
@@ -64,29 +59,15 @@ static int64_t recommend(int64_t round)
     float scores[2 * BEST];
     const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 2, .offsets = offsets, .items = history};
     const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1};
-    for (int64_t i = 0; i < PASSING; i++) before[i] = atomic_load(&stage.turn[i]);
+    (void)unused;
+    turns_read(before);
     if (seqrec_topk(stage.model, &batch, BEST, &filter, items, scores, found, NULL) != SEQREC_OK) return 1;
     for (int64_t b = 0; b < 2; b++) {
-        faults += found[b] != BEST;
-        for (int64_t i = 0; i < found[b]; i++) {
-            const int64_t item = items[b * BEST + i];
-            faults += item == history[offsets[b]] || item < 0 || item >= STEADY + PASSING;
-            faults += i > 0 && scores[b * BEST + i] > scores[b * BEST + i - 1];
-            if (item < STEADY || item >= STEADY + PASSING) continue;
-            const int64_t turn = before[item - STEADY];
-            faults += turn % 2 == 0 && atomic_load(&stage.turn[item - STEADY]) == turn;
-        }
+        const int64_t at = b * BEST;
+        faults += (found[b] != BEST) + faults_of_list(items + at, scores + at, found[b], STEADY, STEADY + PASSING, before);
+        for (int64_t i = 0; i < found[b]; i++) faults += items[at + i] == history[offsets[b]];
     }
     return faults;
-}
-
-static void *read_on(void *arg)
-{
-    int64_t *faults = arg, round = 0;
-    do {
-        *faults += recommend(round++);
-    } while (round < READS || atomic_load(&stage.writing));
-    return NULL;
 }
 
 static void set_stage(int32_t threads)
@@ -98,40 +79,29 @@ static void set_stage(int32_t threads)
     ck_assert_int_eq(seqrec_config_set(config, "dim", "8", NULL), SEQREC_OK);
     ck_assert_int_eq(seqrec_model_create(stage.context, config, &stage.model, NULL), SEQREC_OK);
     seqrec_config_release(config);
-    for (int64_t i = 0; i < PASSING; i++) atomic_store(&stage.turn[i], 0);
+    turns_begin();
     for (int64_t i = 0; i < STEADY; i++) ids[i] = i;
     ck_assert_int_eq(seqrec_items_put(stage.model, ids, STEADY, NULL, NULL), SEQREC_OK);
     exchange_index();
 }
 
+static void put_item(int64_t i) { ck_assert_int_eq(seqrec_items_put(stage.model, (int64_t[]){STEADY + i}, 1, NULL, NULL), SEQREC_OK); }
+
+static void remove_item(int64_t i) { ck_assert_int_eq(seqrec_items_remove(stage.model, (int64_t[]){STEADY + i}, 1, NULL), SEQREC_OK); }
+
 static void write_on(void)
 {
     for (int64_t step = 0; step < STEPS; step++) {
-        const int64_t put = step % PASSING, removed = (step + PASSING / 2) % PASSING;
-        const int64_t newcomer = STEADY + put, leaver = STEADY + removed;
-        atomic_fetch_add(&stage.turn[put], 1);
-        ck_assert_int_eq(seqrec_items_put(stage.model, &newcomer, 1, NULL, NULL), SEQREC_OK);
+        pass_by(step, put_item, remove_item);
         if (step % 20 == 19) exchange_index();
-        if (step < PASSING / 2) continue;
-        ck_assert_int_eq(seqrec_items_remove(stage.model, &leaver, 1, NULL), SEQREC_OK);
-        atomic_fetch_add(&stage.turn[removed], 1);
     }
 }
 
 START_TEST(lists_of_an_index_beside_a_writer_never_name_what_was_removed)
 {
-    pthread_t readers[READERS];
-    int64_t faults[READERS] = {0};
     seqrec_index_info info = {.struct_size = sizeof info};
     set_stage(_i ? 2 : 0);
-    atomic_store(&stage.writing, 1);
-    for (int32_t i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&readers[i], NULL, read_on, &faults[i]), 0);
-    write_on();
-    atomic_store(&stage.writing, 0);
-    for (int32_t i = 0; i < READERS; i++) {
-        ck_assert_int_eq(pthread_join(readers[i], NULL), 0);
-        ck_assert_int_eq(faults[i], 0);
-    }
+    ck_assert_int_eq(alike_beside(READERS, recommend, write_on), 0);
     ck_assert_int_eq(seqrec_model_describe_index(stage.model, &info, NULL), SEQREC_OK);
     ck_assert_int_eq(info.attached, 1);
     ck_assert_int_eq(atomic_load(&stage.alive), 1);
