@@ -11,6 +11,12 @@ static size_t block_of(size_t users, size_t row_bytes)
     return fit < SQ_INT8_ROWS ? SQ_INT8_ROWS : fit;
 }
 
+/* The copy behind this chunk's, or this one's again. */
+static const uint8_t *following(const sq_catalogue *catalogue, int32_t chunk)
+{
+    return catalogue->coarse[chunk + 1 < catalogue->chunks ? chunk + 1 : chunk]->at;
+}
+
 void sq_approximate_run(const sq_scoring *scoring, const float *users, const sq_int8_query *queries, size_t count, int32_t chunk,
                         float *scores, size_t ld)
 {
@@ -20,10 +26,11 @@ void sq_approximate_run(const sq_scoring *scoring, const float *users, const sq_
     for (size_t i = 0; i < SQ_CHUNK_ROWS; i += block) {
         const size_t some = SQ_CHUNK_ROWS - i < block ? SQ_CHUNK_ROWS - i : block;
         const uint8_t *rows = copy->at + i * row_bytes;
+        const uint8_t *next = i + some < SQ_CHUNK_ROWS ? rows + some * row_bytes : following(scoring->catalogue, chunk);
         for (size_t q = 0; q < count; q++) {
             float *to = scores + q * ld + i;
             if (kind == SQ_TABLE_INT8)
-                scoring->scan->int8_scores(some / SQ_INT8_ROWS, width, &queries[q], rows, copy->scales + i, to);
+                scoring->scan->int8_scores(some / SQ_INT8_ROWS, width, &queries[q], rows, next, copy->scales + i, to);
             else
                 scoring->scan->bf16_dots(some, width, users + q * width, (const uint16_t *)(const void *)rows, to);
         }

@@ -6,7 +6,7 @@ typedef uint16_t half __attribute__((vector_size(LANES * 2)));
 typedef uint16_t halfu __attribute__((vector_size(LANES * 2), aligned(2), may_alias));
 typedef uint32_t vecnu __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-#define AHEAD 8192 /* bytes: what comes is asked for so far in front */
+#define AHEAD 8192 /* bytes, at least: what comes is asked for so far in front */
 
 /* ---- rows of 8 bits ----------------------------------------------------------------------------------------------- */
 
@@ -52,13 +52,16 @@ SQ_INLINE vecn sum_of(const vecn sum[2]) { return sum[0] + sum[1]; }
 
 /* Rows are read once, from memory, and faster than the processor asks for them by itself. Sums are taken modulo 2^32: with the bias
  * off they fit. */
-static void int8_scores(size_t blocks, size_t width, const sq_int8_query *query, const uint8_t *rows, const float *scales, float *out)
+static void int8_scores(size_t blocks, size_t width, const sq_int8_query *query, const uint8_t *rows, const uint8_t *next,
+                        const float *scales, float *out)
 {
+    const size_t bytes = SQ_INT8_ROWS * width, lead = (AHEAD + bytes - 1) / bytes;
     for (size_t b = 0; b < blocks; b++, scales += SQ_INT8_ROWS, out += SQ_INT8_ROWS) {
+        const uint8_t *coming = b + lead < blocks ? rows + lead * bytes : next + (b + lead - blocks) * bytes;
         vecn sum[PARTS][2];
         for (int p = 0; p < PARTS; p++) sum[p][0] = sum[p][1] = (vecn){0};
         for (size_t g = 0; g < width / 4; g++, rows += 4 * SQ_INT8_ROWS) {
-            __builtin_prefetch(rows + AHEAD, 0, 2);
+            __builtin_prefetch(coming + g * 4 * SQ_INT8_ROWS, 0, 2);
             for (int p = 0; p < PARTS; p++) add_group(query->words[g], load_words(rows + p * LANES * 4), sum[p]);
         }
         for (int p = 0; p < PARTS; p++) {

@@ -26,9 +26,10 @@ void sq_int8_query_set(sq_int8_query *query, size_t width, const float *u);
 
 typedef struct sq_scan_kernels {
     const char *name;
-    /* out[r] = scales[r] * step * sum of v * row r, r < 16 * blocks. */
-    void (*int8_scores)(size_t blocks, size_t width, const sq_int8_query *query, const uint8_t *rows, const float *scales,
-                        float *out);
+    /* out[r] = scales[r] * step * sum of v * row r, r < 16 * blocks. next: the rows that will be wanted after these, to be asked
+     * for early; any address will do. */
+    void (*int8_scores)(size_t blocks, size_t width, const sq_int8_query *query, const uint8_t *rows, const uint8_t *next,
+                        const float *scales, float *out);
     /* out[r] = <u, row r>, r < n. */
     void (*bf16_dots)(size_t n, size_t width, const float *u, const uint16_t *rows, float *out);
     /* Lists the rows r < n of scores [n][ld] that hold a score, among the first `width` (a multiple of 16), that is not below

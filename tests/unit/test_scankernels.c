@@ -90,7 +90,7 @@ static void int8_case(const sq_scan_kernels *k, size_t blocks, size_t width, uin
     for (size_t r = 0; r < n; r++)
         for (size_t i = 0; i < width; i++)
             bytes[((r / 16 * width / 4 + i / 4) * 16 + r % 16) * 4 + i % 4] = (uint8_t)(whole_at(key, r * width + i) + 128);
-    k->int8_scores(blocks, width, &q, bytes, scales.at, out.at);
+    k->int8_scores(blocks, width, &q, bytes, bytes, scales.at, out.at);
     for (size_t r = 0; r < n; r++) {
         int64_t sum = 0;
         for (size_t i = 0; i < width; i++) sum += (int64_t)whole_at(key, r * width + i) * from_halves(&q, i);
