@@ -397,6 +397,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(sq_step_negatives(t, error));
     SQ_TRY(sq_step_users(t, error));
     sq_step_replay(t);
+    sq_step_lengths(t);
     SQ_TRY(sq_step_table(t, error));
     sq_derive(t->kernels, &t->model->layout, t->weights);
     sq_network_transpose(t->kernels, &t->model->layout, &t->options, t->weights, t->transposed);

@@ -90,14 +90,13 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 /* Vectors of the candidates of a micro-batch, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    size_t c = t->candidates, count = (size_t)m->targets * c, dp = (size_t)t->model->layout.vp;
+    size_t c = t->candidates, count = (size_t)m->targets * c;
     const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * (int64_t)c;
     size_t offset = sq_output_offset(t->items.catalogue);
+    int cosine = t->options.score == SQ_SCORE_COSINE;
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
-        if (t->options.score != SQ_SCORE_COSINE) continue;
-        float norm = s->rows[i] ? sqrtf(t->kernels->dot(dp, s->rows[i], s->rows[i])) : 0;
-        s->inverse_norm[i] = norm > 0 ? 1.0f / norm : 0;
+        if (cosine) s->inverse_norm[i] = slots[i] < 0 ? 0 : t->items.state[slots[i] / SQ_CHUNK_ROWS]->inverse_norm[slots[i] % SQ_CHUNK_ROWS];
     }
 }
 

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#define PIECE 128 /* contributions added at a time */
+#define PIECE 64   /* contributions added at a time */
+#define EARLIER 24 /* entries between asking for a coefficient and reading it */
 
 /* ---- constants of a step ------------------------------------------------------------------------------------------ */
 
@@ -94,6 +95,28 @@ int32_t sq_trainer_catch_up(sq_trainer *t, seqrec_error *error)
     return catch_up(t, &t->users, error);
 }
 
+/* ---- lengths, for cosines -------------------------------------------------------------------------------------------- */
+
+static void lengths_of_part(void *arg, int32_t part, int32_t worker)
+{
+    const sq_trainer *t = arg;
+    const sq_row_entries *e = &t->entries;
+    const size_t dp = (size_t)t->model->layout.vp, offset = sq_output_offset(t->items.catalogue);
+    (void)worker;
+    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++) {
+        if (i > e->part_starts[part] && e->keys[i] == e->keys[i - 1]) continue;
+        const int32_t slot = (int32_t)e->keys[i];
+        const float *row = sq_trainer_row(t, slot) + offset, norm = sqrtf(t->kernels->dot(dp, row, row));
+        t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] = norm > 0 ? 1.0f / norm : 0;
+    }
+}
+
+void sq_step_lengths(sq_trainer *t)
+{
+    if (t->options.score == SQ_SCORE_COSINE && t->candidates > 0)
+        sq_parallel(t->context->pool, t->entries.parts, lengths_of_part, t);
+}
+
 /* ---- gradient ----------------------------------------------------------------------------------------------------------- */
 
 /* Contributions waiting to be added to one sum. */
@@ -109,9 +132,11 @@ static void flush(const sq_trainer *t, pending *p, float *sum)
     p->n = 0;
 }
 
+/* The row is asked for now and read when the piece is full. */
 static void push(const sq_trainer *t, pending *p, float factor, const float *row, float *sum)
 {
     if (p->n == PIECE) flush(t, p, sum);
+    for (int32_t line = 0; line < 4; line++) __builtin_prefetch(row + 16 * line);
     p->factor[p->n] = factor;
     p->row[p->n++] = row;
 }
@@ -152,6 +177,7 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
     size_t dp = (size_t)t->model->layout.vp, c = t->candidates, tokens = (size_t)t->plan.tokens;
     size_t own = tokens + (size_t)t->plan.target_count * c; /* entries of tokens and targets; the shared ones follow */
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
+    const double per_candidate = c > 0 ? 1 / (double)c : 0; /* (e + 1/2) of it, rounded down, is e / c: both are below 2^32 */
     int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
     memset(g->input, 0, dp * sizeof(float));
@@ -159,11 +185,12 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
     memset(g->table, 0, dp * sizeof(float));
     for (size_t i = 0; i < n; i++) {
         size_t e = entries[i];
+        if (i + EARLIER < n && entries[i + EARLIER] >= tokens) __builtin_prefetch(t->coefficient + (entries[i + EARLIER] - tokens));
         if (e < tokens) {
             push(t, &in, scale, t->dx + e * dp, g->input);
         } else if (e < own) {
             e -= tokens;
-            push(t, &out, t->coefficient[e], t->u + e / c * dp, g->output);
+            push(t, &out, t->coefficient[e], t->u + (size_t)(((double)(int64_t)e + 0.5) * per_candidate) * dp, g->output);
         } else {
             push_table(t, &table, e - own, g->table);
         }

@@ -8,6 +8,7 @@
 typedef struct sq_row_state {
     float *m, *v;                 /* [SQ_CHUNK_ROWS][stride] */
     int64_t last[SQ_CHUNK_ROWS];  /* step up to which the row is current */
+    float inverse_norm[SQ_CHUNK_ROWS]; /* score = cosine: 1 / length of the output vector, or 0, of the rows of this step */
 } sq_row_state;
 
 /* Blank before its first draft is taken. */
