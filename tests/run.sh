@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 BUILD=${BUILD:-build}
 JOBS=${JOBS:-2}
-FUZZ_SECONDS=${FUZZ_SECONDS:-40}
+FUZZ_SECONDS=${FUZZ_SECONDS:-34}
 SOAK_SECONDS=${SOAK_SECONDS:-60}
 logs=$BUILD/test-logs
 passed=0 failed=0 skipped=0
@@ -78,7 +78,7 @@ step_flavours() {
     done
 }
 step_fuzz() {
-    tree build-fuzz CC=clang -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined $sanitized &&
+    tree build-fuzz CC=clang CXX=clang++ -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined $sanitized &&
         sh tests/fuzz/run_targets.sh build-fuzz "$FUZZ_SECONDS" "$JOBS"
 }
 step_docs() { doxygen docs/Doxyfile; }
