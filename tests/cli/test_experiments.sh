@@ -87,6 +87,47 @@ by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['f
 grep -q '^| rec-denoiser-seed1 | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out
 verdict $? "paired: a row of the table"
 
+# ---- positions ----
+mkdir plain
+awk -F, 'NR > 1 { print $1, $2 }' data/ml-1m.txt > plain/ml-1m.txt
+cp plain/ml-1m.txt plain/beauty.txt
+positions() { experiment correction.sh correction.jsonl SEQREC_DATA="$DIR/plain" EPOCHS=2 ONLY="$1"; }
+positions end-L200-seed1
+exits 0 "positions: the table that others are compared with"
+positions reversed-L200-seed1
+exits 0 "positions: an arm of windows of 200 events"
+positions beauty-sampled_softmax-reversed
+exits 0 "positions: the other table is trained where it is missing"
+positions fifth-sampled_softmax-literal-L50-seed1
+holds correction.jsonl "positions: what a line has" "len(all) == 16 and {'against_end', 'places', 'places_against_end'} <= \
+set(by['heldout-sampled_softmax-reversed-L200-seed1']) and set(by['ml-1m-sampled_softmax-reversed-L200-seed1']['newest']) == {'20', '50'} and \
+by['fifth-sampled_softmax-literal-L50-seed1']['train']['users'] == 60 and by['heldout-sampled_softmax-end-L200-seed1']['train']['users'] == 270"
+"$PYTHON" - work <<'P' > out 2> err
+# The places once more: every user's, as many as 20, each behind what is before it.
+import collections, sys
+whole, places = collections.defaultdict(list), collections.defaultdict(list)
+for path, into in (("plain/ml-1m.txt", whole), (sys.argv[1] + "/places.txt", places)):
+    for line in open(path):
+        user, item = line.split()
+        into[user].append(item)
+asked = collections.Counter()
+for name, events in places.items():
+    user, k = str(int(name) // 100), int(name) % 100
+    assert int(user) % 10 == 3 and 1 <= k <= 20
+    at = 2 + (len(whole[user]) - 2) * k // 20
+    assert events == whole[user][:at][-201:] and len(events) >= 3, name
+    asked[user] += 1
+assert set(asked) == {user for user in whole if int(user) % 10 == 3}
+assert all(n == min(20, len(whole[user]) - 2) for user, n in asked.items())
+P
+verdict $? "positions: places of users who were left out"
+grep -q '^| reversed | 3 | [01]\.[0-9]* | [01]\.[0-9]* | [+-][0-9.]* ± [0-9.]* | [+-]' correction.md && grep -q '^| \*markov\* | - | [01]' correction.md
+verdict $? "positions: rows of the page"
+for picture in ml-1m-softmax-200-E4 heldout-sampled_softmax-200-places; do
+    "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' correction-$picture.svg 2> err
+    verdict $? "positions: correction-$picture.svg is well-formed"
+done
+
 # ---- forecasts ----
 mkdir long
 "$SEQREC" synth --out events.csv --users 60 --items 80 --shortest 25 --longest 45 --seed 5 > out 2> err

@@ -9,13 +9,12 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table  # noqa: E402
+from experiment_page import dig, number, picture, planned, read_units, table, write_page  # noqa: E402
 
 STUDIES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "ml-100k": "MovieLens-100k"}
 MODELS = ["softmax", "absolute", "relative", "bce", "gbce", "hstu"]
 COUNTED = ("popular", "markov")  # decoders without a model
 SHOWN = "softmax"  # whose decoders the pictures compare
-BY_HAND = "## What this says"
 STEPS = (1, 2, 5, 10, 20)
 
 
@@ -218,15 +217,6 @@ def opening(units, plan):
             "temperature.", ""]
 
 
-def by_hand(path):
-    """What a page has from the conclusions on."""
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8") as page:
-        text = page.read()
-    return text[text.index(BY_HAND):] if BY_HAND in text else ""
-
-
 def main(lines_path, folder):
     units, plan = read_units(lines_path), planned("autoregression.sh")
     path = os.path.join(folder, "autoregression.md")
@@ -235,9 +225,7 @@ def main(lines_path, folder):
         study = Study(name, units)
         if study.units:
             page += study_section(study) + draw(study, folder)
-    conclusions = by_hand(path)
-    with open(path, "w", encoding="utf-8") as out:
-        out.write("\n".join(page).rstrip() + "\n" + ("\n" + conclusions if conclusions else ""))
+    write_page(path, page)
     print(f"{sum(name in units for name in plan)} of {len(plan)} units have run: {path}")
 
 

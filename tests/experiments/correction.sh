@@ -1,22 +1,25 @@
 #!/bin/sh
 # tests: what the place of an item is counted from, on ml-1m and Beauty ("Revisiting Self-Attentive Sequential Recommendation", section
-# 4.1: the position of an item should be relative to the prediction). One thing changes at a time: how positions are said to the
-# model. All arms have the preset sasrec-sampled-softmax; four of them also the full softmax with five seeds. The literal rule, where
-# every prefix is a sample of its own, runs on a fixed fifth of the users, beside its one-pass form and the other arms on the same
-# users. Every arm is compared, user by user, with the window-end table of the same data, loss and seed, whose model is kept in
-# $WORK/reference and trained again where it is missing. A training has 60 epochs, at which the arms are compared. Each unit appends one JSON line to docs/experiments/correction.jsonl;
-# units.sh says how it is stopped and goes on. At the end the table is printed.
-#   correction.sh [run]   what is missing, then the table
+# 4.1: the position of an item should be relative to the prediction). One thing changes at a time: how positions are said to the model.
+# All arms have the preset sasrec-sampled-softmax, with negatives that a batch shares, which takes less than half of the time; four
+# also have the full softmax with five seeds, five BCE with one negative. Further: windows of 50 events and of all; histories of which
+# only the newest events are left (models as trained); the literal rule, where every prefix is a sample of its own, beside the others on
+# a fixed fifth of the users; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these. Every arm is
+# compared, user by user, with the window-end table of the same data, loss, window and seed, whose model is kept in $WORK/reference and
+# trained again where it is missing. A training has 60 epochs, at which the arms are compared. Each unit appends one JSON line to
+# docs/experiments/correction.jsonl; units.sh says how it is stopped and goes on. At the end correction_report.py writes the tables.
+#   correction.sh [run]   what is missing, then the report
 #   correction.sh list    the units, a line each: name, data and training options
-#   correction.sh table   the table of the lines that are there
 # From the environment also EPOCHS (the most of a training).
 set -eu
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-docs/experiments/correction.jsonl}
+REPORT=${REPORT:-docs/experiments}
 . tests/experiments/units.sh
 mode=${1:-run}
-case $mode in run|list|table) ;; *) echo "correction: $mode is none of run, list and table" >&2; exit 2 ;; esac
+case $mode in run|list) ;; *) echo "correction: $mode is neither run nor list" >&2; exit 2 ;; esac
 epochs=${EPOCHS:-60}
+events=$DATA
 
 # What an arm sets.
 arm() { # ARM
@@ -32,33 +35,87 @@ arm() { # ARM
     esac
 }
 
-# Every fifth user of ml-1m, from which windows of 50 events are kept small enough for a sample of each prefix.
-fifth() {
-    [ -f "$WORK/fifth.txt" ] || { mkdir -p "$WORK"; awk '$1 % 5 == 0' "$DATA/ml-1m.txt" > "$WORK/fifth.txt"; }
+# made NAME PROGRAM [VARIABLE=VALUE]: $WORK/NAME, of ml-1m's events by an awk program
+made() {
+    if [ -f "$WORK/$1" ]; then return; fi
+    mkdir -p "$WORK"
+    awk ${3:+-v "$3"} "$2" "$events/ml-1m.txt" > "$WORK/$1.part"
+    mv "$WORK/$1.part" "$WORK/$1"
 }
 
-# unit ARM DATA LOSS LENGTH SEED
+# For awk: events of one user after the other; `user_done` is called behind each.
+by_user='$1 != user { if (n) user_done(); user = $1; n = 0 } { item[++n] = $2 } END { if (n) user_done() }'
+
+# A user's newest events and the target behind them.
+newest='function user_done(    i) { for (i = n > most ? n - most : 1; i <= n; i++) print user, item[i] }'
+
+# Up to 20 places of a user, spread over the sequence: what is before each, of the last 200 events, and what is there, as users of their own.
+places='function user_done(    k, at, last, i) {
+    if (user % 10 != 3) return
+    for (k = 1; k <= 20; k++) {
+        at = 2 + int((n - 2) * k / 20)
+        if (at < 3 || at == last) continue
+        last = at
+        for (i = at > 200 ? at - 200 : 1; i <= at; i++) print user * 100 + k, item[i]
+    }
+}'
+
+# elsewhere FILE OPTIONS...: the unit's model on events in $WORK
+elsewhere() {
+    DATA=$WORK data=$1
+    shift
+    evaluate --protocol E4 --cutoffs 10 --no-baselines --allow-trained --quiet "$@"
+}
+
+# Figures after histories of the newest 20 and 50 events.
+shortened() {
+    separator=
+    for most in 20 50; do
+        made "newest-$most.txt" "$newest $by_user" most=$most
+        printf '%s"%s":%s' "$separator" $most "$(elsewhere "newest-$most.txt")"
+        separator=,
+    done
+}
+
+# The events of a study: $DATA/$data, $source.
+take_events() { # STUDY
+    case $1 in
+        fifth) made fifth.txt '$1 % 5 == 0' && DATA=$WORK data=fifth.txt ;;
+        heldout) made others.txt '$1 % 10 != 3' && made places.txt "$places $by_user" && DATA=$WORK data=others.txt ;;
+    esac
+    source=$DATA/$data
+}
+
+# unit ARM STUDY LOSS LENGTH SEED
 unit() {
-    name=$2-$3-$1-L$4-seed$5
+    name=$2-$3-$1-L$4-seed$5 file=ml-1m.txt
     base="--preset sasrec-sampled-softmax --set loss=$3 --set max_length=$4"
-    if [ "$2" = beauty ]; then base="$base --set dropout=0.5"; fi
+    case $3 in
+        sampled_softmax) base="$base --set negative_sharing=batch" ;;
+        bce) base="$base --set negatives=1" ;;
+    esac
+    if [ "$2" = beauty ]; then base="$base --set dropout=0.5" file=beauty.txt; fi
     base="$base --epochs $epochs --seed $5"
     if [ "$mode" = list ]; then echo "$name $2 $base $(arm "$1")"; return; fi
-    file=$2.txt
-    if [ "$2" = fifth ]; then file=ml-1m.txt; fi
     begin "$name" "$file" || return 0
-    source=$DATA/$file
-    if [ "$2" = fifth ]; then fifth; source=$WORK/fifth.txt DATA=$WORK data=fifth.txt; fi
+    take_events "$2"
     train "" $base $(arm "$1")
     figures="\"E4\":$(evaluate --protocol E4 --cutoffs 10 --breakdown --quiet)"
+    case $2-$3-L$4 in
+        heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown)" ;;
+        ml-1m-sampled_softmax-L200) figures="$figures,\"newest\":{$(shortened)}" ;;
+    esac
     if [ "$1" = end ]; then
         keep
     else
         reference "$2-$3-end-L$4-seed$5" $base $(arm end)
         figures="$figures,\"against_end\":$(against --protocol E4 --cutoffs 10)"
+        if [ "$2" = heldout ]; then
+            figures="$figures,\"places_against_end\":$(source=$WORK/places.txt; against --protocol E4 --cutoffs 10 --allow-trained)"
+        fi
     fi
-    finish "\"options\":\"$base $(arm "$1")\",\"train\":$trained,$figures"
-    DATA=${SEQREC_DATA:-../shared/data}
+    finish "\"study\":\"$2\",\"loss\":\"$3\",\"arm\":\"$1\",\"length\":$4,\"seed\":$5,\"options\":\"$base $(arm "$1")\",\"train\":$trained,$figures"
+    DATA=$events
 }
 
 plan() {
@@ -70,39 +127,23 @@ plan() {
                 unit $arm $study sampled_softmax $length $seed
             done
         done
-        for seed in 1 2 3 4 5; do
-            for arm in end random_end none reversed; do unit $arm $study softmax $length $seed; done
-        done
+    done
+    for arm in end start none random_end reversed t5 rotary; do unit $arm heldout sampled_softmax 200 1; done
+    for arm in end start none random_end reversed; do unit $arm ml-1m bce 200 1; done
+    for seed in 1 2 3; do
+        for arm in end literal reversed random_end none; do unit $arm fifth sampled_softmax 50 $seed; done
     done
     for length in 50 2277; do
         for arm in end start none random_end reversed t5 rotary; do unit $arm ml-1m sampled_softmax $length 1; done
     done
-    for seed in 1 2 3; do
-        for arm in end literal reversed random_end none; do unit $arm fifth sampled_softmax 50 $seed; done
+    for study in beauty ml-1m; do
+        length=200
+        if [ $study = beauty ]; then length=50; fi
+        for seed in 1 2 3 4 5; do
+            for arm in end random_end none reversed; do unit $arm $study softmax $length $seed; done
+        done
     done
 }
 
-# One row for each data, loss, arm and length: means over the seeds that are there.
-table() {
-    awk "$field"'
-        {
-            split($0, quoted, "\"")
-            row = quoted[4]
-            sub(/-seed[0-9]*$/, "", row)
-            if (!(row in count)) rows[++n] = row
-            count[row]++
-            hits[row] += field("E4", "hr@10"); ndcg[row] += field("E4", "ndcg@10")
-            seconds[row] += field("train", "seconds_per_epoch")
-        }
-        END {
-            print "| data, loss, arm, length | seeds | HR@10 / NDCG@10 (E4) | seconds an epoch |"
-            print "|---|---|---|---|"
-            for (i = 1; i <= n; i++) {
-                r = rows[i]; c = count[r]
-                printf "| %s | %d | %.4f / %.4f | %.1f |\n", r, c, hits[r] / c, ndcg[r] / c, seconds[r] / c
-            }
-        }' "$OUT"
-}
-
-if [ "$mode" != table ]; then plan; fi
-if [ "$mode" != list ] && [ -f "$OUT" ]; then table; fi
+plan
+if [ "$mode" = run ] && [ -f "$OUT" ]; then python3 tests/experiments/correction_report.py "$OUT" "$REPORT"; fi

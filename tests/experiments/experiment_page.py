@@ -97,3 +97,17 @@ def picture(title, x_name, y_name, series, log_x, lines=True):
         out.append(f'<rect x="605" y="{top + 18 * i}" width="10" height="10" fill="{colour}"/>'
                    f'<text x="621" y="{top + 18 * i + 10}">{html.escape(name)}</text>')
     return "\n".join(out) + "\n</svg>\n"
+
+
+BY_HAND = "## What this says"
+
+
+def write_page(path, lines):
+    """The page, with the conclusions that stand in it so far."""
+    conclusions = ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as page:
+            text = page.read()
+        conclusions = text[text.index(BY_HAND):] if BY_HAND in text else ""
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("\n".join(lines).rstrip() + "\n" + ("\n" + conclusions if conclusions else ""))

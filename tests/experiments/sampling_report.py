@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table  # noqa: E402
+from experiment_page import dig, number, picture, planned, read_units, table, write_page  # noqa: E402
 
 LOSSES = ["sampled_softmax", "bce", "gbce-0.5", "gbce-0.75", "gbce-1"]
 COUNTS = [1, 4, 16, 64, 256, 1024]
@@ -326,8 +326,7 @@ def main(lines_path, folder):
             page += [f"![{title}]({name})", ""]
         elif os.path.exists(path):
             os.remove(path)
-    with open(os.path.join(folder, "sampling.md"), "w", encoding="utf-8") as out:
-        out.write("\n".join(page).rstrip() + "\n")
+    write_page(os.path.join(folder, "sampling.md"), page)
     print(f"{len(experiment.units)} of {len(experiment.plan)} units have run: {os.path.join(folder, 'sampling.md')}")
 
 

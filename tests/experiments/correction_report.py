@@ -1,0 +1,186 @@
+"""tests: the tables and pictures of the experiment on positions, of the units that have run.
+
+    correction_report.py LINES FOLDER
+
+reads the JSON lines that correction.sh wrote and writes correction.md and correction-*.svg to FOLDER. What stands from the heading
+"What this says" on is written by hand, and kept. Which units there should be comes from `correction.sh list`.
+"""
+import math
+import os
+import sys
+
+sys.dont_write_bytecode = True
+from experiment_page import dig, number, picture, planned, read_units, table, write_page  # noqa: E402
+
+ARMS = ["end", "start", "none", "random_end", "reversed", "literal", "shaw-8", "shaw-32", "shaw-0", "t5", "bias", "rotary", "alibi"]
+NAMES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "fifth": "a fifth of MovieLens-1M's users",
+         "heldout": "MovieLens-1M without a tenth of the users"}
+LOSSES = {"sampled_softmax": "sampled softmax", "softmax": "full softmax", "bce": "BCE"}
+GROUPS = [("ml-1m", "sampled_softmax", 200), ("ml-1m", "softmax", 200), ("ml-1m", "bce", 200), ("beauty", "sampled_softmax", 50),
+          ("beauty", "softmax", 50), ("ml-1m", "sampled_softmax", 50), ("ml-1m", "sampled_softmax", 2277),
+          ("fifth", "sampled_softmax", 50), ("heldout", "sampled_softmax", 200)]
+
+
+def mean(values):
+    values = [value for value in values if value is not None]
+    return sum(values) / len(values) if values else None
+
+
+class Group:
+    """The units of a study, a loss and a window, by arm."""
+
+    def __init__(self, units, study, loss, length):
+        self.study, self.loss, self.length = study, loss, length
+        self.arms = {}
+        for arm in ARMS:
+            found = [u for u in units.values() if (u["study"], u["loss"], u["length"], u["arm"]) == (study, loss, length, arm)]
+            if found:
+                self.arms[arm] = found
+
+    def title(self):
+        return f"{NAMES[self.study]}, {LOSSES[self.loss]}, windows of {self.length} events"
+
+    def mean(self, arm, *keys):
+        return mean([dig(unit, keys) for unit in self.arms[arm]])
+
+    def difference(self, arm, against, metric):
+        """Mean over the seeds and the half of its 95 % interval over users: seeds count as independent, users as those of each seed."""
+        found = [dig(unit, (against, "difference")) for unit in self.arms[arm] if against in unit]
+        if not found:
+            return None
+        widths = [(d["ci"][metric][1] - d["ci"][metric][0]) / 2 for d in found]
+        return mean([d[metric] for d in found]), math.sqrt(sum(w * w for w in widths)) / len(widths)
+
+
+def change(difference):
+    return "-" if difference is None else f"{difference[0]:+.4f} ± {difference[1]:.4f}"
+
+
+def seeds_of(group, arm):
+    """NDCG@10 less the window-end arm's, seed by seed."""
+    found = [dig(unit, ("against_end", "difference", "ndcg@10")) for unit in group.arms[arm] if "against_end" in unit]
+    return " ".join(f"{value:+.4f}" for value in found) if len(found) > 1 else "-"
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------------
+
+def main_rows(group):
+    baselines = dig(next(iter(group.arms.values()))[0], ("E4", "baselines")) or {}
+    rows = [[f"*{name}*", "-", number(dig(figures, ("hr@10",))), number(dig(figures, ("ndcg@10",)))] + ["-"] * 4
+            for name, figures in baselines.items()]
+    for arm, units in group.arms.items():
+        rows.append([arm, str(len(units)), number(group.mean(arm, "E4", "hr@10")), number(group.mean(arm, "E4", "ndcg@10")),
+                     change(group.difference(arm, "against_end", "ndcg@10")), seeds_of(group, arm),
+                     number(group.mean(arm, "train", "best_epoch"), 0), number(group.mean(arm, "train", "seconds_per_epoch"), 1)])
+    return rows
+
+
+def quintiles(group, arm, key):
+    return [group.mean(arm, key, "breakdown", "model", "quintile", i, "ndcg@10") for i in range(5)]
+
+
+def quintile_heads(group, key):
+    parts = dig(next(iter(group.arms.values()))[0], (key, "breakdown", "model", "quintile"))
+    return [f"{part['least']}-{part['most']}" for part in parts]
+
+
+def quintile_rows(group, key):
+    return [[arm] + [number(value) for value in quintiles(group, arm, key)] for arm in group.arms]
+
+
+def place_rows(group):
+    return [[arm, number(group.mean(arm, "places", "ndcg@10")), change(group.difference(arm, "places_against_end", "ndcg@10"))] +
+            [number(value) for value in quintiles(group, arm, "places")] for arm in group.arms]
+
+
+def newest_rows(group):
+    rows = []
+    for arm in group.arms:
+        whole, cells = group.mean(arm, "E4", "ndcg@10"), []
+        for most in ("20", "50"):
+            value = group.mean(arm, "newest", most, "ndcg@10")
+            cells.append("-" if value is None else f"{value:.4f} ({100 * value / whole:.0f} %)")
+        rows.append([arm] + cells + [number(whole)])
+    return rows
+
+
+def group_section(group):
+    lines = [f"## {group.title()}", ""]
+    lines += table(["arm", "seeds", "HR@10", "NDCG@10", "less that of end", "seed by seed", "best epoch", "s an epoch"], main_rows(group))
+    lines += ["NDCG@10 by the length of the history, a fifth of the users each:", ""]
+    lines += table(["arm"] + quintile_heads(group, "E4"), quintile_rows(group, "E4"))
+    if group.study == "heldout":
+        lines += ["At up to 20 places of the sequences of the users who were left out, by what is before the place (at most 200 events):", ""]
+        lines += table(["arm", "NDCG@10", "less that of end"] + quintile_heads(group, "places"), place_rows(group))
+    if any("newest" in unit for units in group.arms.values() for unit in units):
+        lines += ["The same models asked after the newest 20 and 50 events alone (what is older is then no longer filtered either), and in "
+                  "per cent of their NDCG@10 after whole histories:", ""]
+        lines += table(["arm", "20", "50", "all"], newest_rows(group))
+    return lines
+
+
+# ---- pictures -------------------------------------------------------------------------------------------------------
+
+def length_series(group, key):
+    """Less the window-end arm, by the middle of each fifth's lengths."""
+    if "end" not in group.arms:
+        return []
+    parts = dig(group.arms["end"][0], (key, "breakdown", "model", "quintile"))
+    middles, base = [(part["least"] * part["most"]) ** 0.5 for part in parts], quintiles(group, "end", key)
+    return [(arm, [(x, value - other) for x, value, other in zip(middles, quintiles(group, arm, key), base)])
+            for arm in group.arms if arm != "end"]
+
+
+def draw(group, folder):
+    lines = []
+    for key, what in (("E4", "length of the history"), ("places", "events before the place")):
+        if not all(key in unit for units in group.arms.values() for unit in units):
+            continue
+        series = length_series(group, key)
+        if not series:
+            continue
+        name = f"correction-{group.study}-{group.loss}-{group.length}-{key}.svg"
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+            out.write(picture(group.title(), what, "NDCG@10 less that of end", series, True))
+        lines += [f"![{group.title()}: by {what}]({name})", ""]
+    return lines
+
+
+# ---- the page -------------------------------------------------------------------------------------------------------
+
+EXPLAINED = """E4: all items are ranked, those of the history left out; the last event of each user, chosen by the validation event before it.
+`end`, `start`: a learned table of positions, counted from the newest or the oldest event of the window; `none`: none;
+`random_end`: `end`, where half of the training sequences stop at a random event, so that the table's first rows are trained behind many
+prefixes; `reversed`: the position of an item is its distance from the prediction, in one pass (the paper's rule); `literal`: the same rule by
+training every prefix as a sample of its own; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
+numbers added to the scores of attention; `rotary`: turned queries and keys. Less that of end: of the same users, data, loss and seed, with
+the 95 % interval over users of the mean over seeds."""
+
+
+def opening(units, plan):
+    missing = [name for name in plan if name not in units]
+    commits = sorted({c for name in plan if name in units for c in units[name]["commit"].split(",")})
+    return ["# Positions", "",
+            "Written by `make experiment-correction` from correction.jsonl, up to the conclusions at its end; do not edit that part. The arms "
+            "and their budget are in `tests/experiments/correction.sh`.", "",
+            f"**{len(plan) - len(missing)} of {len(plan)} units have run**" +
+            ("." if not missing else "; without a line so far: " + ", ".join(missing) + "."), "",
+            f"Commits {', '.join(commits)}. {EXPLAINED}", ""]
+
+
+def main(lines_path, folder):
+    units, plan = read_units(lines_path), planned("correction.sh")
+    page = opening(units, plan)
+    for study, loss, length in GROUPS:
+        group = Group(units, study, loss, length)
+        if group.arms:
+            page += group_section(group) + draw(group, folder)
+    path = os.path.join(folder, "correction.md")
+    write_page(path, page)
+    print(f"{sum(name in units for name in plan)} of {len(plan)} units have run: {path}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2])
