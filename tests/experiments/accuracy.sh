@@ -22,6 +22,7 @@ unit() {
 for seed in ${SEEDS:-1 2 3}; do
     unit "ml-1m-sasrec-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --seed $seed
     unit "ml-1m-sasrec-patience30-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --set patience=30 --seed $seed
+    unit "ml-1m-sasrec-d64-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --set dim=64 --seed $seed
     unit "ml-1m-sasrec-average-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --set average_epochs=10 --seed $seed
     unit "ml-1m-sasrec-softmax-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-softmax --seed $seed
     unit "ml-1m-sampled-3000-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-softmax --set loss=sampled_softmax \
