@@ -36,7 +36,7 @@ check: all
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/run.sh
 
-#: make experiment-noise  train with noise in the events, and print a table (days; stops and goes on)
+#: make experiment-noise  train with noise in the events, and print a table (hours; stops and goes on)
 experiment-noise: all
 	@sh tests/experiments/noise.sh
 

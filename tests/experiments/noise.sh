@@ -63,6 +63,6 @@ if [ "${1:-}" = "table" ]; then
     table
     exit 0
 fi
-study ml-1m ml-1m.txt --epochs "${EPOCHS:-200}" --valid-every 10
-study beauty beauty.txt --epochs "${EPOCHS:-200}" --valid-every 10 --set dropout=0.5
+study ml-100k ml-100k.u.data --epochs "${EPOCHS:-200}" --valid-every 10
+study beauty beauty.txt --epochs "${EPOCHS:-100}" --valid-every 10 --set dropout=0.5
 [ ! -f "$OUT" ] || table
