@@ -185,9 +185,9 @@ int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char
              "%s belongs to the model and cannot change in training", name);
     SQ_TRY(sq_trainer_set(trainer, name, value, error));
     /* The model's file says what it was trained with; only this field is written, beside readers of the others. */
-    sq_lock_take(&trainer->model->writing);
+    sq_lock_take(&trainer->model->reading);
     int32_t status = sq_options_set(&trainer->model->options, name, value, error);
-    sq_lock_give(&trainer->model->writing);
+    sq_lock_give(&trainer->model->reading);
     return status;
 }
 

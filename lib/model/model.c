@@ -280,7 +280,7 @@ int32_t sq_model_create(seqrec_context *context, const sq_options *options, cons
 
 void sq_model_options(const seqrec_model *model, sq_options *out)
 {
-    sq_lock *lock = (sq_lock *)&model->writing; /* the lock is not part of the model's value */
+    sq_lock *lock = (sq_lock *)&model->reading; /* the lock is not part of the model's value */
     sq_lock_take(lock);
     *out = model->options;
     sq_lock_give(lock);

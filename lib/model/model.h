@@ -46,7 +46,7 @@ struct seqrec_model {
     const sq_kernels *kernels;
     int32_t table; /* SQ_TABLE_*: what every published item table has beside its floats; changed by who holds `writing` */
     sq_lock writing; /* held by a writer from reading `current` to publishing */
-    sq_lock reading; /* held while `current` is exchanged or retained */
+    sq_lock reading; /* held while `current` is exchanged or retained, or `options` copied or changed: never longer */
     sq_snapshot *current;
     sq_lock arenas_lock;
     sq_arena arenas[SQ_IDLE_ARENAS]; /* working memory between calls */

@@ -493,9 +493,9 @@ int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
     seqrec_model *model = t->model;
     sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
     SQ_TRY(kept ? sq_trainer_publish_snapshot(t, kept, error) : sq_trainer_publish(t, error));
-    sq_lock_take(&model->writing);
+    sq_lock_take(&model->reading);
     model->options.schedule_steps = t->options.schedule_steps;
-    sq_lock_give(&model->writing);
+    sq_lock_give(&model->reading);
     return SEQREC_OK;
 }
 
