@@ -621,6 +621,9 @@ typedef struct seqrec_decode {
     double diversity; /**< beam of several groups: an item loses this much of its log probability for each earlier group that chose it
                            in the step at hand, once a group (the paper counts the group's paths: the same where each has one). It weighs
                            in that choice alone; log probabilities of paths are the model's. 0 .. 1e6 [0: groups find the same] */
+    double *step_log_probabilities; /**< out, may be NULL: [width][steps] ([n][width][steps] in seqrec_sessions_decode), natural logarithm
+                                         of each item's probability behind those before it; a path's is their sum. As with items, only
+                                         what was found is written */
 } seqrec_decode;
 
 /** Goes on with a session: paths of `steps` items, each item by its probability behind the session and the items of its path before
@@ -656,14 +659,17 @@ SEQREC_API int32_t seqrec_session_follow(seqrec_session *session, const int64_t 
 /** How paths are made one list: the score of an item is the sum, over the paths that have it, of the path's weight times ... */
 enum {
     SEQREC_AGGREGATE_RANK = 0, /**< 1 / its place in the path, the first being 1 */
-    SEQREC_AGGREGATE_COUNT = 1 /**< 1 */
+    SEQREC_AGGREGATE_COUNT = 1, /**< 1 */
+    SEQREC_AGGREGATE_RELEVANCE = 2 /**< its probability there, behind the items before it: log_probabilities are [width][steps], as
+                                        seqrec_decode.step_log_probabilities has them, and all paths weigh alike */
 };
 
 /** One list of several paths, as seqrec_session_decode writes them: paths [width][steps]. Drawn rollouts added up like this can be a
  * better forecast of the next many items than any one of them (Volodkevich et al. 2024, "Autoregressive Generation Strategies for
  * Top-K Sequential Recommendations", arXiv 2409.17730, whose reciprocal rank aggregation is SEQREC_AGGREGATE_RANK with equal
- * weights). log_probabilities [width]: a path weighs exp of its own; NULL: 1 each, as is right for drawn paths, which come by their
- * probabilities. how: SEQREC_AGGREGATE_*. items [k]: the best of all items in the paths, scores [k] or NULL, *found of them; equal
+ * weights; it also names an aggregation of relevances, of which SEQREC_AGGREGATE_RELEVANCE is our form). log_probabilities [width]: a
+ * path weighs exp of its own; NULL (not with RELEVANCE): 1 each, as is right for drawn paths, which come by their probabilities. how:
+ * SEQREC_AGGREGATE_*. items [k]: the best of all items in the paths, scores [k] or NULL, *found of them; equal
  * ones in the order in which they first come, path by path. An item that a path has several times counts once, where it comes first.
  * Weights are compared relative to the largest, so that paths too improbable for a double keep their order (their scores are 0 then).
  * width and steps: 0 .. 2^31 - 1 items in all. E_RANGE: a log probability that is NaN or above 0. allocator (NULL: the C library's) is

@@ -17,15 +17,18 @@ static const command_text text = {
 typedef struct decode_run {
     history_source history;
     item_filter filter;
-    const char *model_path, *method;
-    int64_t threads, seed;
+    const char *model_path, *method, *aggregation;
+    int64_t threads, seed, best;
     int mapped, as_json, repeats, streams;
     seqrec_decode how;
     seqrec_context *context;
     seqrec_model *model;
     int64_t *items;
-    double *log_probabilities;
+    double *log_probabilities, *step_log_probabilities;
     int64_t found;
+    int64_t *list; /* --aggregate: [best] */
+    double *scores;
+    int64_t listed;
 } decode_run;
 
 static int parse(decode_run *run, int argc, char **argv)
@@ -46,6 +49,8 @@ static int parse(decode_run *run, int argc, char **argv)
         {"seed", ARGUMENT_COUNT, &run->seed, "N", "seed of what is drawn (default: 0)", 0, 9e15},
         {"repeats", ARGUMENT_FLAG, &run->repeats, NULL, "an item may come several times in a path", 0, 0},
         {"interval", ARGUMENT_COUNT, &run->how.interval, "T", "models with time: seconds between items of a path (default: 0)", 0, 1e12},
+        {"aggregate", ARGUMENT_TEXT, &run->aggregation, "NAME", "one list of the paths: by rank, count or relevance", 0, 0},
+        {"best", ARGUMENT_COUNT, &run->best, "K", "--aggregate: items of the list (default: N)", 1, 1e6},
         FILTER_ARGUMENTS(run->filter),
         {"stream", ARGUMENT_FLAG, &run->streams, NULL, "print items as soon as they are settled, then the paths", 0, 0},
         {"map", ARGUMENT_FLAG, &run->mapped, NULL, "leave the vectors of a file for serving in the file", 0, 0},
@@ -56,9 +61,11 @@ static int parse(decode_run *run, int argc, char **argv)
     return parse_arguments(&text, table, argc, argv);
 }
 
-static int find_method(const char *name)
+static const char *const methods[] = {"greedy", "beam", "sample"};        /* by SEQREC_DECODE_* */
+static const char *const aggregations[] = {"rank", "count", "relevance"}; /* by SEQREC_AGGREGATE_* */
+
+static int find_name(const char *const names[3], const char *name)
 {
-    static const char *const names[] = {"greedy", "beam", "sample"}; /* by SEQREC_DECODE_* */
     for (int i = 0; i < 3; i++)
         if (!strcmp(name, names[i])) return i;
     return -1;
@@ -66,7 +73,7 @@ static int find_method(const char *name)
 
 static int check_arguments(decode_run *run)
 {
-    const int method = run->method ? find_method(run->method) : SEQREC_DECODE_GREEDY;
+    const int method = run->method ? find_name(methods, run->method) : SEQREC_DECODE_GREEDY;
     if (!run->model_path) return usage_error(text.name, "--model MODEL is needed");
     if (!run->how.steps) return usage_error(text.name, "--steps N is needed");
     if (method < 0) return usage_error(text.name, "--method %s: must be greedy, beam or sample", run->method);
@@ -76,6 +83,10 @@ static int check_arguments(decode_run *run)
         return usage_error(text.name, "--top-k and --top-p are of --method sample");
     if (run->how.groups > 1 && method != SEQREC_DECODE_BEAM) return usage_error(text.name, "--groups is of --method beam");
     if (run->how.diversity > 0 && run->how.groups <= 1) return usage_error(text.name, "--diversity is of several --groups");
+    if (run->aggregation && find_name(aggregations, run->aggregation) < 0)
+        return usage_error(text.name, "--aggregate %s: must be rank, count or relevance", run->aggregation);
+    if (run->best && !run->aggregation) return usage_error(text.name, "--best is of --aggregate");
+    if (!run->best) run->best = run->how.steps;
     if (!run->how.width) run->how.width = method == SEQREC_DECODE_GREEDY ? 1 : PATHS;
     if (run->how.groups > 1 && run->how.width % run->how.groups)
         return usage_error(text.name, "--width %lld is no multiple of --groups %lld", (long long)run->how.width, (long long)run->how.groups);
@@ -133,20 +144,37 @@ static int32_t print_settled(void *context, const seqrec_decoded *settled)
     return 0;
 }
 
+/* One list of the paths. A beam's paths weigh by their probabilities; drawn ones come by theirs. */
+static int make_list(decode_run *run)
+{
+    const int how = find_name(aggregations, run->aggregation);
+    const double *weights = run->how.method == SEQREC_DECODE_SAMPLE ? NULL : run->log_probabilities;
+    seqrec_error error = {0};
+    run->list = malloc((size_t)run->best * sizeof *run->list);
+    run->scores = malloc((size_t)run->best * sizeof *run->scores);
+    if (!run->list || !run->scores) return fail("out of memory");
+    if (seqrec_aggregate(NULL, run->items, run->found, run->how.steps, how == SEQREC_AGGREGATE_RELEVANCE ? run->step_log_probabilities : weights,
+                         how, run->best, run->list, run->scores, &run->listed, &error) != SEQREC_OK)
+        return fail_library("aggregation", &error);
+    return 0;
+}
+
 static int find_paths(decode_run *run, seqrec_session *session)
 {
     seqrec_error error = {0};
     int64_t skipped = 0;
+    const size_t places = (size_t)(run->how.width * run->how.steps);
     const seqrec_filter filter = library_filter(&run->filter, &skipped);
-    run->items = malloc((size_t)(run->how.width * run->how.steps) * sizeof *run->items);
+    run->items = malloc(places * sizeof *run->items);
     run->log_probabilities = malloc((size_t)run->how.width * sizeof *run->log_probabilities);
+    run->step_log_probabilities = run->how.step_log_probabilities = malloc(places * sizeof *run->step_log_probabilities);
     run->how.told = run->streams ? print_settled : NULL;
     run->how.told_context = run;
-    if (!run->items || !run->log_probabilities) return fail("out of memory");
+    if (!run->items || !run->log_probabilities || !run->step_log_probabilities) return fail("out of memory");
     if (seqrec_session_decode(session, &run->how, &filter, run->items, run->log_probabilities, &run->found, &error) != SEQREC_OK)
         return fail_library("decoding", &error);
     run->history.skipped += skipped;
-    return 0;
+    return run->aggregation ? make_list(run) : 0;
 }
 
 static int go_on(decode_run *run)
@@ -162,6 +190,28 @@ static int go_on(decode_run *run)
     return outcome;
 }
 
+static void emit_list(json_writer *json, const decode_run *run)
+{
+    emit_array(json, "list");
+    for (int64_t i = 0; i < run->listed; i++) {
+        emit_object(json, NULL);
+        emit_item(json, run, run->list[i]);
+        emit_real(json, "score", run->scores[i]);
+        emit_end(json, '}');
+    }
+    emit_end(json, ']');
+}
+
+static void print_list(const decode_run *run)
+{
+    printf("%s%12s  %s%s\n", bold(), "score", "item", plain());
+    for (int64_t i = 0; i < run->listed; i++) {
+        printf("%12.6g ", run->scores[i]);
+        print_item(run, run->list[i]);
+        putchar('\n');
+    }
+}
+
 static void print_json(const decode_run *run)
 {
     json_writer json = {.to = stdout};
@@ -174,12 +224,14 @@ static void print_json(const decode_run *run)
         for (int64_t h = 0; h < run->how.steps; h++) {
             emit_object(&json, NULL);
             emit_item(&json, run, run->items[i * run->how.steps + h]);
+            emit_real(&json, "log_probability", run->step_log_probabilities[i * run->how.steps + h]);
             emit_end(&json, '}');
         }
         emit_end(&json, ']');
         emit_end(&json, '}');
     }
     emit_end(&json, ']');
+    if (run->aggregation) emit_list(&json, run);
     emit_count(&json, "skipped", run->history.skipped);
     emit_end(&json, '}');
 }
@@ -206,6 +258,8 @@ static int decode(decode_run *run)
     tell_skipped(&run->history);
     if (run->as_json)
         print_json(run);
+    else if (run->aggregation)
+        print_list(run);
     else
         print_text(run);
     return 0;
@@ -219,6 +273,9 @@ int run_decode(int argc, char **argv)
     if (outcome == PARSED) outcome = decode(&run);
     free(run.items);
     free(run.log_probabilities);
+    free(run.step_log_probabilities);
+    free(run.list);
+    free(run.scores);
     free_item_filter(&run.filter);
     free_history(&run.history);
     seqrec_model_release(run.model);

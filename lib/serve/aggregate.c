@@ -18,17 +18,18 @@ typedef struct tally {
     int64_t count;
 } tally;
 
-static double largest_of(const sq_paths *p)
+/* Over n logarithms, or none. */
+static double largest_of(const double *logs, int64_t n)
 {
-    double largest = p->log_probabilities != NULL ? -INFINITY : 0;
-    for (int64_t i = 0; p->log_probabilities != NULL && i < p->width; i++) largest = fmax(largest, p->log_probabilities[i]);
+    double largest = logs != NULL ? -INFINITY : 0;
+    for (int64_t i = 0; logs != NULL && i < n; i++) largest = fmax(largest, logs[i]);
     return largest;
 }
 
-static double weight_of(const sq_paths *p, int64_t path, double largest)
+static double weight_of(const double *logs, int64_t i, double largest)
 {
-    if (p->log_probabilities == NULL) return 1;
-    return p->log_probabilities[path] == -INFINITY ? 0 : exp(p->log_probabilities[path] - largest);
+    if (logs == NULL) return 1;
+    return logs[i] == -INFINITY ? 0 : exp(logs[i] - largest);
 }
 
 static int32_t entry_of(tally *t, const sq_memory *memory, int64_t item, entry **out, seqrec_error *error)
@@ -46,12 +47,13 @@ static int32_t entry_of(tally *t, const sq_memory *memory, int64_t item, entry *
 static int32_t add_up(tally *t, const sq_memory *memory, const sq_paths *p, int32_t how, double largest, seqrec_error *error)
 {
     for (int64_t i = 0; i < p->width; i++) {
-        const double weight = weight_of(p, i, largest);
         for (int64_t h = 0; h < p->steps; h++) {
             entry *e;
             SQ_TRY(entry_of(t, memory, p->items[i * p->steps + h], &e, error));
             if (e->path == i) continue;
             e->path = i;
+            const int64_t at = how == SEQREC_AGGREGATE_RELEVANCE ? i * p->steps + h : i;
+            const double weight = weight_of(p->log_probabilities, at, largest);
             e->score += how == SEQREC_AGGREGATE_RANK ? weight / (double)(h + 1) : weight;
         }
     }
@@ -101,7 +103,8 @@ int32_t sq_aggregate(const sq_memory *memory, const sq_paths *paths, int32_t how
                      int64_t *found, seqrec_error *error)
 {
     tally t = {0};
-    const double largest = largest_of(paths);
+    const int64_t logs = how == SEQREC_AGGREGATE_RELEVANCE ? paths->width * paths->steps : paths->width;
+    const double largest = largest_of(paths->log_probabilities, logs);
     int32_t status = add_up(&t, memory, paths, how, largest, error);
     if (status == SEQREC_OK) status = rank(&t, memory, exp(largest), k, items, scores, found, error);
     sq_free(memory, t.entries);

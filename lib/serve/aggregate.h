@@ -6,7 +6,7 @@
 typedef struct sq_paths {
     const int64_t *items; /* [width][steps], below 2^31 in all */
     int64_t width, steps;
-    const double *log_probabilities; /* [width], or NULL: equal weights; at most about 0 */
+    const double *log_probabilities; /* [width], or NULL: equal weights; by relevance [width][steps], of each item; at most about 0 */
 } sq_paths;
 
 /* how: SEQREC_AGGREGATE_*; items [k], scores [k] or NULL, found: as in seqrec.h. */

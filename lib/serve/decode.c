@@ -15,7 +15,10 @@ static int32_t joins(const sq_decoding *c, int64_t n)
 }
 
 /* Whether somebody asks how probable the items of a path are one by one. */
-static int32_t keeps_shares(const sq_decoding *c) { return c->given != NULL || c->how->told != NULL; }
+static int32_t keeps_shares(const sq_decoding *c)
+{
+    return c->given != NULL || c->how->told != NULL || c->how->step_log_probabilities != NULL;
+}
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -216,10 +219,11 @@ static int32_t all_steps(sq_decoding *c, seqrec_error *error)
     return SEQREC_OK;
 }
 
-void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found)
+void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabilities, double *shares, int64_t *found)
 {
     if (c->how->groups > 1) sq_decoding_sort(c);
     for (int64_t i = 0; i < c->count; i++) {
+        if (shares != NULL) memcpy(shares + i * c->how->steps, c->now[i].shares, (size_t)c->done * sizeof *shares);
         for (int64_t h = 0; h < c->done; h++) items[i * c->how->steps + h] = sq_decoding_id(c, c->now[i].slots[h]);
         if (log_probabilities != NULL) log_probabilities[i] = c->now[i].log_probability;
     }
@@ -297,7 +301,7 @@ int32_t sq_session_decode(seqrec_session *s, const seqrec_decode *how, const seq
     SQ_TRY(sq_session_enter(s, &v, error));
     const int32_t status = decode(&c, error);
     if (status == SEQREC_OK) {
-        sq_decoding_deliver(&c, items, log_probabilities, found);
+        sq_decoding_deliver(&c, items, log_probabilities, how->step_log_probabilities, found);
         if (how->done != NULL) *how->done = c.done;
         sq_request_count(&c.request, filter);
     }

@@ -28,6 +28,7 @@ typedef struct batch {
     /* results wait until nothing can fail any more */
     int64_t *items; /* [n][width][steps] */
     double *logs;   /* [n][width] */
+    double *shares; /* [n][width][steps], or NULL: nobody asks */
     int64_t *found; /* [n] */
     int64_t *done;  /* [n] */
 } batch;
@@ -41,6 +42,7 @@ static void carve(batch *b, sq_arena *arena)
     b->errors = SQ_TAKE(arena, seqrec_error, most);
     b->items = SQ_TAKE(arena, int64_t, paths * (size_t)b->how->steps);
     b->logs = SQ_TAKE(arena, double, paths);
+    b->shares = b->how->step_log_probabilities != NULL ? SQ_TAKE(arena, double, paths *(size_t)b->how->steps) : NULL;
     b->found = SQ_TAKE(arena, int64_t, n);
     b->done = SQ_TAKE(arena, int64_t, n);
 }
@@ -115,7 +117,8 @@ static void keep_results(batch *b)
     for (int64_t i = 0; i < b->count; i++) {
         sq_decoding *c = &b->wave[i];
         const int64_t at = b->first + i;
-        sq_decoding_deliver(c, b->items + at * width * steps, b->logs + at * width, &b->found[at]);
+        double *shares = b->shares != NULL ? b->shares + at * width * steps : NULL;
+        sq_decoding_deliver(c, b->items + at * width * steps, b->logs + at * width, shares, &b->found[at]);
         b->done[at] = c->done;
         b->skipped += c->request.skipped;
         b->strangers += c->request.strangers;
@@ -175,6 +178,7 @@ static void deliver(const batch *b, int64_t *items, double *log_probabilities, i
     for (int64_t s = 0; s < b->n; s++) {
         for (int64_t i = s * width; i < s * width + b->found[s]; i++) {
             memcpy(items + i * steps, b->items + i * steps, (size_t)b->done[s] * sizeof *items);
+            if (b->shares != NULL) memcpy(b->how->step_log_probabilities + i * steps, b->shares + i * steps, (size_t)b->done[s] * sizeof(double));
             if (log_probabilities != NULL) log_probabilities[i] = b->logs[i];
         }
         found[s] = b->found[s];

@@ -117,8 +117,8 @@ int32_t sq_decoding_begin(sq_decoding *c, seqrec_error *error);
 int32_t sq_decoding_find(sq_decoding *c, seqrec_error *error);
 /* Takes the paths a token further. */
 void sq_decoding_go_on(sq_decoding *c);
-/* items [width][steps], log_probabilities [width] or NULL, found. */
-void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabilities, int64_t *found);
+/* items [width][steps], log_probabilities [width] or NULL, shares [width][steps] or NULL, found. */
+void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabilities, double *shares, int64_t *found);
 void sq_decoding_end(sq_decoding *c);
 
 /* decodelook.c: most paths of a task. */

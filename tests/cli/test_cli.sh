@@ -92,6 +92,10 @@ exits 2 "decode: groups of no even width"
 says "--width 10 is no multiple of --groups 3" "decode: the width of groups is told"
 run decode --model m --history 1 --steps 3 --method sample --top-p 1.5
 exits 2 "decode: a probability above 1"
+run decode --model m --history 1 --steps 3 --aggregate mean
+exits 2 "decode: unknown aggregation"
+run decode --model m --history 1 --steps 3 --best 4
+exits 2 "decode: a length without a list"
 run decode --model m --history 1 --steps 3 --method dfs
 exits 2 "decode: unknown method"
 says "must be greedy, beam or sample" "decode: methods are named"
@@ -392,6 +396,26 @@ cp out drawn.json
 run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 5 --json --threads 2
 [ -s out ] && cmp -s out drawn.json
 verdict $? "decode: a seed gives the same paths, with any number of threads"
+for name in rank count relevance; do
+    run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --width 20 --json --aggregate $name --best 6
+    cat > aggregate.py <<'P'
+import json, math, sys
+r, sums = json.load(open("out")), {}
+for path in r["paths"]:
+    assert abs(sum(i["log_probability"] for i in path["items"]) - path["log_probability"]) < 1e-6
+    for place, i in enumerate(path["items"], 1):
+        share = {"rank": 1 / place, "count": 1, "relevance": math.exp(i["log_probability"])}[sys.argv[1]]
+        sums[i["id"]] = sums.get(i["id"], 0) + share
+best = sorted(sums.values(), reverse=True)[:6]
+assert all(abs(i["score"] - s) < 1e-6 and abs(sums[i["id"]] - s) < 1e-6 for i, s in zip(r["list"], best)), (r["list"], best)
+assert len(r["list"]) == 6
+P
+    "$PYTHON" aggregate.py $name 2> err
+    verdict $? "decode: one list of paths by $name"
+done
+run decode --model m.st --history 1,2,3 --steps 4 --method beam --width 5 --aggregate relevance
+[ "$(wc -l < out)" -eq 5 ] && grep -q '^ *score  item' out
+verdict $? "decode: one list as text"
 run decode --model m.st --history 1,2,3 --steps 4 --method sample --temperature 2 --top-k 20 --top-p 0.9 --seed 6 --json
 ! cmp -s out drawn.json
 verdict $? "decode: another seed gives others"

@@ -177,7 +177,7 @@ class Decode(Sized):
                 ("width", c_int64), ("top_k", c_int64), ("temperature", c_double), ("seed", c_uint64),
                 ("interval", c_int64), ("top_p", c_double), ("mask", MASK), ("mask_context", c_void_p),
                 ("told", TOLD), ("told_context", c_void_p), ("done", I64P),
-                ("groups", c_int64), ("diversity", c_double)]
+                ("groups", c_int64), ("diversity", c_double), ("step_log_probabilities", POINTER(c_double))]
 
 
 # ---- Functions: name: (result, arguments); a trailing ERR is the `error` parameter -----------------------------------

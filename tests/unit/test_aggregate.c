@@ -41,6 +41,18 @@ START_TEST(reciprocal_ranks_are_summed)
 }
 END_TEST
 
+/* The first path is sure of 10 and then of little; 10 in the third path comes too late to say much. */
+START_TEST(probabilities_of_items_are_summed)
+{
+    const double logs[] = {log(0.9), log(0.01), -INFINITY, log(0.25), log(0.25), log(0.5), log(0.125), log(0.5), log(0.0625)};
+    const list l = list_of(three, 3, 3, logs, SEQREC_AGGREGATE_RELEVANCE, 16);
+    expect(&l, 5, (const int64_t[]){10, 40, 50, -20, 30}, (const double[]){0.9625, 0.5, 0.5, 0.385, 0.25});
+    const double small[] = {-2000, -2001}; /* too improbable for a double: order is kept */
+    const list m = list_of(three, 1, 2, small, SEQREC_AGGREGATE_RELEVANCE, 16);
+    expect(&m, 2, (const int64_t[]){10, -20}, (const double[]){0, 0});
+}
+END_TEST
+
 /* Of equal sums the item that came first, path by path. */
 START_TEST(occurrences_are_counted)
 {
@@ -102,6 +114,7 @@ START_TEST(bad_arguments_name_the_value_and_the_rule)
 {
     int64_t items[4] = {-7}, found = -3;
     const double bad[] = {-1, NAN, 0}, above[] = {-1, -2, 0.5};
+    const double last[9] = {0, 0, 0, 0, 0, 0, 0, 0, 1};
     seqrec_allocator small = {.struct_size = 8};
     seqrec_error *e = &failure;
     REFUSED(SEQREC_E_ARGUMENT, "allocator.struct_size is 8", seqrec_aggregate(&small, three, 3, 3, NULL, 0, 4, items, NULL, &found, e));
@@ -109,7 +122,9 @@ START_TEST(bad_arguments_name_the_value_and_the_rule)
     REFUSED(SEQREC_E_ARGUMENT, "steps = -1", seqrec_aggregate(NULL, three, 3, -1, NULL, 0, 4, items, NULL, &found, e));
     REFUSED(SEQREC_E_RANGE, "are more than 2147483647 items", seqrec_aggregate(NULL, three, 1 << 20, 1 << 20, NULL, 0, 4, items, NULL, &found, e));
     REFUSED(SEQREC_E_ARGUMENT, "paths is NULL for 9", seqrec_aggregate(NULL, NULL, 3, 3, NULL, 0, 4, items, NULL, &found, e));
-    REFUSED(SEQREC_E_RANGE, "how = 2", seqrec_aggregate(NULL, three, 3, 3, NULL, 2, 4, items, NULL, &found, e));
+    REFUSED(SEQREC_E_RANGE, "how = 3", seqrec_aggregate(NULL, three, 3, 3, NULL, 3, 4, items, NULL, &found, e));
+    REFUSED(SEQREC_E_ARGUMENT, "relevance needs that of each of the 9 items", seqrec_aggregate(NULL, three, 3, 3, NULL, 2, 4, items, NULL, &found, e));
+    REFUSED(SEQREC_E_RANGE, "log_probabilities[8] = 1 is not", seqrec_aggregate(NULL, three, 3, 3, last, 2, 4, items, NULL, &found, e));
     REFUSED(SEQREC_E_RANGE, "log_probabilities[1] = ", seqrec_aggregate(NULL, three, 3, 3, bad, 0, 4, items, NULL, &found, e));
     REFUSED(SEQREC_E_RANGE, "log_probabilities[2] = 0.5 is not", seqrec_aggregate(NULL, three, 3, 3, above, 0, 4, items, NULL, &found, e));
     REFUSED(SEQREC_E_ARGUMENT, "k = -1", seqrec_aggregate(NULL, three, 3, 3, NULL, 0, -1, items, NULL, &found, e));
@@ -150,6 +165,7 @@ int main(void)
 {
     TCase *tests = tcase_create("aggregate");
     tcase_add_test(tests, reciprocal_ranks_are_summed);
+    tcase_add_test(tests, probabilities_of_items_are_summed);
     tcase_add_test(tests, occurrences_are_counted);
     tcase_add_test(tests, paths_weigh_by_their_probabilities);
     tcase_add_test(tests, an_item_counts_once_in_a_path);

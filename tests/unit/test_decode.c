@@ -784,6 +784,42 @@ START_TEST(items_are_told_as_they_are_settled)
 }
 END_TEST
 
+/* Of every method, also of several beams: what appending the items of a path one by one says of each. */
+START_TEST(probabilities_of_items_are_those_of_single_steps)
+{
+    small_model s = open_model("position=none relative=t5", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[6 * STEPS], found;
+    double logs[6], shares[6 * STEPS], each[ITEMS];
+    const uint8_t barred[ITEMS] = {0};
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 8);
+    for (int32_t method = SEQREC_DECODE_GREEDY; method <= SEQREC_DECODE_SAMPLE; method++) {
+        seqrec_decode how = how_of(method, method == SEQREC_DECODE_GREEDY ? 1 : 6, STEPS);
+        how.repeats = 1;
+        how.groups = method == SEQREC_DECODE_BEAM ? 3 : 1;
+        how.step_log_probabilities = shares;
+        good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+        ck_assert_int_eq(found, how.width);
+        for (int64_t i = 0; i < found; i++) {
+            seqrec_session *copy = copy_of(pool, session);
+            double sum = 0;
+            for (int64_t h = i * STEPS; h < (i + 1) * STEPS; h++) {
+                outlook_of(copy, barred, ITEMS, 1, each);
+                ck_assert_double_eq_tol(shares[h], each[paths[h]], 2e-5);
+                sum += shares[h];
+                append(copy, paths + h, 1);
+            }
+            ck_assert_double_eq_tol(sum, logs[i], 1e-9);
+            seqrec_session_release(copy);
+        }
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
 /* How many items all of n paths begin with. */
 static int64_t common_of(const int64_t *paths, int64_t n, int64_t steps)
 {
@@ -899,14 +935,15 @@ static void expect_same_story(const story *a, const story *b)
 
 typedef struct outcome {
     int64_t items[MANY_SESSIONS * WIDE * STEPS], found[MANY_SESSIONS], done[MANY_SESSIONS], skipped, strangers;
-    double logs[MANY_SESSIONS * WIDE];
+    double logs[MANY_SESSIONS * WIDE], shares[MANY_SESSIONS * WIDE * STEPS];
     hearing heard;
 } outcome;
 
 static void decode_together(seqrec_sessions *pool, seqrec_session *const *sessions, int32_t way, outcome *out)
 {
     *out = (outcome){.heard = {.quits = 4, .fails = -1}};
-    const seqrec_decode how = way_of(way, &out->heard, out->done);
+    seqrec_decode how = way_of(way, &out->heard, out->done);
+    how.step_log_probabilities = out->shares;
     const seqrec_filter filter = {
         .struct_size = sizeof filter, .exclude_seen = 1, .skipped = &out->skipped, .strangers = &out->strangers};
     good(seqrec_sessions_decode(pool, sessions, MANY_SESSIONS, &how, &filter, out->items, out->logs, out->found, &failure));
@@ -917,7 +954,8 @@ static void decode_one_by_one(seqrec_session *const *sessions, int32_t way, outc
     *out = (outcome){.heard = {.quits = 4, .fails = -1}};
     for (int64_t n = 0; n < MANY_SESSIONS; n++) {
         int64_t skipped = 0, strangers = 0;
-        const seqrec_decode how = way_of(way, &out->heard, out->done + n);
+        seqrec_decode how = way_of(way, &out->heard, out->done + n);
+        how.step_log_probabilities = out->shares + n * how.width * STEPS;
         const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1, .skipped = &skipped, .strangers = &strangers};
         out->heard.base = n;
         good(seqrec_session_decode(sessions[n], &how, &filter, out->items + n * how.width * STEPS, out->logs + n * how.width,
@@ -947,6 +985,7 @@ START_TEST(many_sessions_give_the_bits_of_one_at_a_time)
         decode_one_by_one(sessions, way, &alone);
         ck_assert_mem_eq(alone.items, together.items, sizeof alone.items);
         ck_assert_mem_eq(alone.logs, together.logs, sizeof alone.logs);
+        ck_assert_mem_eq(alone.shares, together.shares, sizeof alone.shares);
         ck_assert_mem_eq(alone.found, together.found, sizeof alone.found);
         ck_assert_mem_eq(alone.done, together.done, sizeof alone.done);
         ck_assert(alone.skipped == together.skipped && alone.skipped > 0 && alone.strangers == together.strangers);
@@ -1023,6 +1062,7 @@ int main(void)
     tcase_add_test(tests, a_mask_that_says_what_the_filter_says_gives_the_same_bits);
     tcase_add_test(tests, paths_that_a_mask_leaves_nothing_end_a_draw_and_leave_a_beam);
     tcase_add_loop_test(tests, items_are_told_as_they_are_settled, 0, 3);
+    tcase_add_test(tests, probabilities_of_items_are_those_of_single_steps);
     tcase_add_test(tests, a_beam_tells_what_all_its_paths_begin_with);
     tcase_add_loop_test(tests, groups_of_a_beam_find_what_trying_everything_finds, 0, 3);
     tcase_add_test(tests, groups_run_out_of_items_by_themselves);
