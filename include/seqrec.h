@@ -278,7 +278,7 @@ SEQREC_API int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *b
                                 const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
                                 seqrec_error *error);
 /** Exact top-k over the whole catalogue for each sequence (but see seqrec_model_quantise and seqrec_model_set_index): items [B][k] by falling score (equal scores by rising slot),
- * scores [B][k] or NULL, found [B]: how many of the k are filled (fewer when filters leave fewer). Rule R. */
+ * scores [B][k] or NULL, found [B]: how many of the k are filled: fewer, down to none, where the model or its filters have fewer. Rule R. */
 SEQREC_API int32_t seqrec_topk(const seqrec_model *model, const seqrec_batch *batch, int64_t k,
                                const seqrec_filter *filter, int64_t *items, float *scores, int64_t *found,
                                seqrec_error *error);
@@ -502,11 +502,13 @@ typedef struct seqrec_session_info {
     int64_t cached;  /**< tokens with keys and values (of which a user's own may be one) */
     int64_t waiting; /**< events that no read has looked at yet, or all after the cache was dropped */
     size_t cache_bytes, event_bytes;
+    const char *reason; /**< SEQREC_SESSION_RECOMPUTES: the option that leaves nothing to keep, and why; else "". Never freed */
 } seqrec_session_info;
 
 /** Creates a pool of sessions on `model`, which it retains. cache_bytes: when the caches of all sessions are larger, those that were
  * not used for longest lose theirs, never their events, and make it again at their next read; 0 keeps no cache between calls,
- * SIZE_MAX keeps all. A cache has max_length (or attention_span) * heads * the width of a head * blocks * 8 bytes (more where heads are padded) when a
+ * SIZE_MAX keeps all. Events are not part of it: each of a session costs 16 bytes until that is evicted or released, so that a host
+ * whose sessions go on for ever saves and opens them anew from their newest events. A cache has max_length (or attention_span) * heads * the width of a head * blocks * 8 bytes (more where heads are padded) when a
  * session is that long. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_sessions_create(seqrec_model *model, size_t cache_bytes, seqrec_sessions **out,
                                                             seqrec_error *error);
@@ -596,7 +598,8 @@ typedef struct seqrec_decode {
     int32_t method;     /**< SEQREC_DECODE_* */
     int32_t repeats;    /**< 1: an item may come several times in a path */
     int64_t steps;      /**< items of a path: 1 .. 4,096 [1] */
-    int64_t width;      /**< paths: 1 .. 4,096 [1]; greedy has one */
+    int64_t width;      /**< paths: 1 .. 4,096 [1]; greedy has one. All paths have `steps` items, so that a beam ranked by log
+                             probability per item ranks them the same */
     int64_t top_k;      /**< sample: draw from this many best items of a step only; 0: from all */
     double temperature; /**< divides the scores: 1e-4 .. 1e4 [1] */
     uint64_t seed;      /**< of what is drawn */
@@ -695,7 +698,8 @@ SEQREC_API int32_t seqrec_session_describe(seqrec_session *session, seqrec_sessi
 SEQREC_API int32_t seqrec_session_save(seqrec_session *session, void *out, size_t out_bytes, size_t *needed,
                                        seqrec_error *error);
 /** A session of such bytes, that goes on as the saved one would. E_FORMAT names the byte that is wrong; E_ARGUMENT: the pool's model
- * has other options of model scope than the one of the saved session. The caller releases *out. Rule R. */
+ * has other options of model scope than the one of the saved session. A model of the same options with other weights or items is
+ * welcome: events outlive both, as in seqrec_sessions_swap. The caller releases *out. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_session_restore(seqrec_sessions *sessions, const void *bytes, size_t count,
                                                             seqrec_session **out, seqrec_error *error);
 /** Gives back the session's events and cache, e.g. when its bytes have been saved elsewhere. From then on every call but

@@ -79,7 +79,8 @@ int32_t sq_session_describe(seqrec_session *s, seqrec_session_info *out, seqrec_
                                  .cached = tokens < span ? tokens : span,
                                  .waiting = s->count - s->cache.events,
                                  .cache_bytes = sq_session_cache_bytes(&s->cache),
-                                 .event_bytes = (size_t)s->count * sizeof(sq_event)};
+                                 .event_bytes = (size_t)s->count * sizeof(sq_event),
+                                 .reason = sq_session_hindrance(v.model)};
     sq_session_leave(s, &v);
     return SEQREC_OK;
 }

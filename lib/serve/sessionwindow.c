@@ -1,13 +1,26 @@
 /* serve: which events of a session its next read goes by. */
 #include "serve/sessionwindow.h"
 
-int32_t sq_session_rule(const seqrec_model *model)
+const char *sq_session_hindrance(const seqrec_model *model)
 {
     const sq_options *o = &model->options;
     const sq_layout *l = &model->layout;
-    if (l->timed == SQ_TIME_INTERVALS || (l->dated && o->user_embedding == SQ_USER_PREFIX)) return SEQREC_SESSION_RECOMPUTES;
-    if (l->channels > 1 || l->placed || l->bidirectional || l->window || o->gates != SQ_GATES_NONE || o->position == SQ_POSITION_END)
-        return SEQREC_SESSION_RECOMPUTES;
+    if (o->position == SQ_POSITION_END) return "position = end: every event moves the places of all before it";
+    if (l->bidirectional) return "mask = bidirectional: every event is seen by all before it";
+    if (l->window) return "mixer = spectral: its filters keep no keys and values";
+    if (l->placed) return "position_place = attention: places within the window are part of keys and values";
+    if (o->gates != SQ_GATES_NONE) return "gates: they go by places within the window, or by what all its events hold";
+    if (l->channels > 1) return "channels = apart: each channel weighs the events of the window anew";
+    if (l->timed == SQ_TIME_INTERVALS) return "time = intervals: their unit is that of the window, and every event may change it";
+    if (l->dated && o->user_embedding == SQ_USER_PREFIX)
+        return "time or calendar with user_embedding = prefix: the user's token has the time of the window's first event";
+    return "";
+}
+
+int32_t sq_session_rule(const seqrec_model *model)
+{
+    const sq_options *o = &model->options;
+    if (*sq_session_hindrance(model) != 0) return SEQREC_SESSION_RECOMPUTES;
     if (o->position == SQ_POSITION_START || o->user_embedding == SQ_USER_PREFIX) return SEQREC_SESSION_HALVES;
     return SEQREC_SESSION_SLIDES;
 }

@@ -6,6 +6,8 @@
 
 /* SEQREC_SESSION_*: what the model's idea of places leaves of a cache when an event comes. */
 int32_t sq_session_rule(const seqrec_model *model);
+/* Why that is nothing: the option and the reason; "" when something is left. */
+const char *sq_session_hindrance(const seqrec_model *model);
 
 /* 1: what the newest event becomes hangs on when the session is asked, or what [MASK] does. */
 int32_t sq_session_redoes(const seqrec_model *model);

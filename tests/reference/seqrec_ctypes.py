@@ -153,7 +153,7 @@ class SessionsInfo(Sized):
 class SessionInfo(Sized):
     _fields_ = [("struct_size", c_size_t), ("rule", c_int32), ("has_user", c_int32), ("user", c_int64),
                 ("events", c_int64), ("cached", c_int64), ("waiting", c_int64), ("cache_bytes", c_size_t),
-                ("event_bytes", c_size_t)]
+                ("event_bytes", c_size_t), ("reason", c_char_p)]
 
 
 class DecodeMask(Sized):

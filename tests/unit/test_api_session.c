@@ -380,6 +380,38 @@ START_TEST(bytes_of_another_model_are_refused)
 }
 END_TEST
 
+/* The option that leaves nothing to keep, or nothing. */
+START_TEST(why_a_session_recomputes_is_told)
+{
+    static const struct {
+        const char *settings[7], *reason;
+    } ways[] = {
+        {{NULL}, ""},
+        {{"position", "start", NULL}, ""},
+        {{"position", "end", NULL}, "position = end: every event moves the places"},
+        {{"mask", "bidirectional", "objective", "cloze", "position", "start", NULL}, "mask = bidirectional: every event is seen"},
+        {{"mixer", "spectral", NULL}, "mixer = spectral: its filters"},
+        {{"gates", "position", NULL}, "gates: they go by places"},
+        {{"time", "intervals", NULL}, "time = intervals: their unit"},
+    };
+    seqrec_model *first = api.model;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        seqrec_session_info info = {.struct_size = sizeof info};
+        seqrec_config_release(api.config);
+        EXPECT(SEQREC_OK, seqrec_config_create(&api.allocator, &api.config, &api.error));
+        api_set("position", "none");
+        make_model(ways[i].settings);
+        EXPECT(SEQREC_OK, seqrec_sessions_swap(pool, api.model, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_describe(session, &info, &api.error));
+        ck_assert_msg(strncmp(info.reason, ways[i].reason, strlen(ways[i].reason)) == 0, "%s", info.reason);
+        ck_assert_int_eq(info.reason[0] != 0, ways[i].reason[0] != 0);
+        ck_assert_int_eq(info.rule == SEQREC_SESSION_RECOMPUTES, info.reason[0] != 0);
+        seqrec_model_release(api.model);
+    }
+    api.model = first;
+}
+END_TEST
+
 START_TEST(a_model_of_another_context_is_refused)
 {
     seqrec_context *context = NULL;
@@ -513,6 +545,7 @@ int main(void)
     tcase_add_test(tests, bytes_bring_back_user_events_and_times);
     tcase_add_test(tests, damaged_bytes_are_refused_and_leave_nothing);
     tcase_add_test(tests, bytes_of_another_model_are_refused);
+    tcase_add_test(tests, why_a_session_recomputes_is_told);
     tcase_add_test(tests, a_model_of_another_context_is_refused);
     tcase_add_test(tests, whatever_allocation_fails_the_call_fails_and_the_session_stays);
     tcase_add_test(tests, a_read_that_failed_can_be_repeated);
