@@ -16,10 +16,11 @@ int find_table(const char *name)
 
 static void print_serving(const serving_file *file, long long items, int as_json)
 {
+    const char *lost = file->bare ? "optimiser state, float32 item vectors" : "optimiser state";
     json_writer json = {.to = stdout};
     if (!as_json) {
-        printf("%lld items for serving in %s, table %s%s\n", items, file->path, tables[file->table],
-               file->bare ? ", without float32 vectors" : "");
+        printf("%lld items for serving in %s, table %s\nnot in it: %s; it serves, and cannot be trained\n", items, file->path,
+               tables[file->table], lost);
         return;
     }
     emit_object(&json, NULL);
@@ -27,6 +28,7 @@ static void print_serving(const serving_file *file, long long items, int as_json
     emit_text(&json, "serving", file->path);
     emit_text(&json, "table", tables[file->table]);
     emit_count(&json, "rows", !file->bare);
+    emit_text(&json, "lost", lost);
     emit_end(&json, '}');
 }
 

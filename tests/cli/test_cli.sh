@@ -475,7 +475,7 @@ exits 1 "evaluate --users: numbers are no names"
 # ---- vectors ----
 run export --model named.st --serving served.st --table int8 --json
 exits 0 "export --serving"
-parses "export --serving: JSON" "r['table'] == 'int8' and r['rows'] == 1 and r['items'] > 0"
+parses "export --serving: JSON" "r['table'] == 'int8' and r['rows'] == 1 and r['items'] > 0 and r['lost'] == 'optimiser state'"
 first=$("$SEQREC" export --model named.st --out first > /dev/null 2>&1 && head -n 1 first.ids.txt | cut -f 1)
 "$SEQREC" recommend --model named.st --history "$first" --json > plain.json 2> err &&
     "$SEQREC" recommend --model served.st --history "$first" --json > served.json 2> err &&
