@@ -70,7 +70,7 @@ tsan:
 	@sh .ci/setup test
 	@JOBS=$(JOBS) sh tests/run.sh tsan
 
-#: make soak         serve beside a writer under ThreadSanitizer for SOAK_SECONDS (60)
+#: make soak         serve beside a writer under ThreadSanitizer for SOAK_SECONDS (60), of SOAK_SEED (the time)
 soak:
 	@sh .ci/setup test
 	@JOBS=$(JOBS) SOAK_SECONDS=$(SOAK_SECONDS) BUILD=$(BUILD) sh tests/run.sh soak && tail -n 1 $(BUILD)/test-logs/soak.log

@@ -59,9 +59,9 @@ tsan_tree() {
 step_tsan() {
     tsan_tree && CK_FORK=no TSAN_OPTIONS=halt_on_error=1 suites build-tsan --timeout-multiplier 5 --suite thread
 }
-# Its last line says what was done.
+# Its last line says what was done, and of which seed: SOAK_SEED, or the time.
 step_soak() {
-    tsan_tree tests/soak_serving && TSAN_OPTIONS=halt_on_error=1 $under build-tsan/tests/soak_serving "$SOAK_SECONDS"
+    tsan_tree tests/soak_serving && TSAN_OPTIONS=halt_on_error=1 $under build-tsan/tests/soak_serving "$SOAK_SECONDS" ${SOAK_SEED:-}
 }
 
 # What multiplies matrices, and threads, with each of Debian's builds of BLIS, but for the one that step suites of this call ran with.

@@ -57,6 +57,9 @@ static const scheme schemes[] = {
     {RECOMPUTES, "position=none mixer=spectral spectral_window=4"},
     {RECOMPUTES, "position=none gates=position"},
     {RECOMPUTES, "position=none gates=content gate_estimator=hard_concrete"},
+    {RECOMPUTES, "position=start attention=hstu wiring=pre_norm relative=bias norm_affine=false final_norm=false score=cosine "
+                 "channels=apart activation=swiglu ffn_dim=40"}, /* fuxi's */
+    {RECOMPUTES, "position=none attention=hstu wiring=pre_norm relative=bias channels=apart heads=2 blocks=3 attention_span=4"},
 };
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 

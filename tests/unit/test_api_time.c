@@ -5,6 +5,8 @@
 static const char *const timed[] = {"time", "bias", "wiring", "pre_norm", "attention", "hstu", "dropout", "0", NULL};
 static const char *const hidden[] = {"time", "bias", "time_request", "false", NULL};
 static const char *const dated[] = {"calendar", "true", NULL};
+static const char *const apart[] = {"time", "bias", "wiring", "pre_norm", "attention", "hstu", "relative", "bias", "channels", "apart",
+                                    "dropout", "0", NULL};
 static const char *const spans[] = {"time", "intervals", "time_span", "40", NULL};
 
 typedef struct timed_batch {
@@ -313,7 +315,7 @@ static void best_of(const train_world *w, int64_t n, int64_t ask, int64_t best[5
 START_TEST(a_session_keeps_times_and_is_asked_at_one)
 {
     timed_batch b;
-    const char *const *kinds[] = {timed, hidden, spans, dated};
+    const char *const *kinds[] = {timed, hidden, spans, dated, apart};
     train_world w = open_with_items(kinds[_i]);
     seqrec_sessions *pool = NULL;
     seqrec_session *session = NULL;
@@ -485,6 +487,59 @@ START_TEST(a_session_that_masks_answers_for_the_time_it_is_asked_at)
 }
 END_TEST
 
+/* Two sessions answer with the same bits, untold when they are asked (asked < 0) or at that time. */
+static void expect_alike(seqrec_session *a, seqrec_session *b, int64_t asked)
+{
+    float one[WORLD_WIDTH], other[WORLD_WIDTH], scores[5], others[5];
+    int64_t best[5], bests[5], found, many;
+    if (asked >= 0) EXPECT(SEQREC_OK, seqrec_session_ask_at(a, asked, &api.error));
+    if (asked >= 0) EXPECT(SEQREC_OK, seqrec_session_ask_at(b, asked, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(a, one, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_encode(b, other, &api.error));
+    ck_assert_mem_eq(one, other, sizeof one);
+    EXPECT(SEQREC_OK, seqrec_session_topk(a, 5, NULL, best, scores, &found, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_topk(b, 5, NULL, bests, others, &many, &api.error));
+    ck_assert(found == 5 && many == 5);
+    ck_assert_mem_eq(best, bests, sizeof best);
+    ck_assert_mem_eq(scores, others, sizeof scores);
+}
+
+/* Times come back with the events, though not when the session was asked. */
+START_TEST(a_timed_session_comes_back_from_its_bytes)
+{
+    static const char *const *const whole[] = {timed, hidden, spans, dated, apart, both_ways};
+    enum { WHOLE = sizeof whole / sizeof *whole, BYTES = 48 + 16 * 12 };
+    train_world w = trained_world(_i < WHOLE ? whole[_i] : cached[_i - WHOLE]);
+    seqrec_sessions *pool = NULL;
+    seqrec_session *session = NULL;
+    EXPECT(SEQREC_OK, seqrec_sessions_create(w.model, SIZE_MAX, &pool, &api.error));
+    EXPECT(SEQREC_OK, seqrec_session_open(pool, NULL, NULL, NULL, 0, 0, &session, &api.error));
+    for (int64_t n = 1; n <= 12; n++) {
+        unsigned char bytes[BYTES], again[BYTES];
+        size_t needed;
+        seqrec_session *back = NULL, *later = NULL;
+        EXPECT(SEQREC_OK, seqrec_session_append(session, walked + n - 1, clock_of + n - 1, 1, 0, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_save(session, bytes, sizeof bytes, &needed, &api.error));
+        EXPECT(SEQREC_OK, seqrec_session_restore(pool, bytes, needed, &back, &api.error));
+        expect_alike(session, back, -1);
+        expect_alike(session, back, clock_of[n - 1] + 700);
+        EXPECT(SEQREC_OK, seqrec_session_save(session, again, sizeof again, &needed, &api.error));
+        ck_assert_mem_eq(bytes, again, needed);
+        EXPECT(SEQREC_OK, seqrec_session_restore(pool, again, needed, &later, &api.error));
+        expect_alike(later, back, clock_of[n - 1]);
+        if (n < 12) EXPECT(SEQREC_OK, seqrec_session_append(back, walked + n, clock_of + n, 1, 0, &api.error));
+        if (n < 12) EXPECT(SEQREC_OK, seqrec_session_append(later, walked + n, clock_of + n, 1, 0, &api.error));
+        expect_alike(later, back, -1);
+        REFUSED(SEQREC_E_ARGUMENT, "is before", seqrec_session_append(back, walked, &(int64_t){9}, 1, 0, &api.error));
+        seqrec_session_release(back);
+        seqrec_session_release(later);
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(an_interval_beyond_what_a_time_can_be_is_refused)
 {
     train_world w = trained_world(slides);
@@ -562,10 +617,11 @@ int main(void)
     tcase_add_test(tests, held_out_events_at_one_instant_may_be_a_set);
     tcase_add_test(tests, a_dataset_without_times_is_refused_by_a_timed_model);
     tcase_add_loop_test(tests, a_timed_model_comes_back_from_its_file, 0, 4);
-    tcase_add_loop_test(tests, a_session_keeps_times_and_is_asked_at_one, 0, 4);
+    tcase_add_loop_test(tests, a_session_keeps_times_and_is_asked_at_one, 0, 5);
     tcase_add_loop_test(tests, a_cached_session_with_time_is_a_pass_over_its_window, 0, CACHED);
     tcase_add_loop_test(tests, a_path_behind_a_timed_session_is_appending_its_items, 0, CACHED + 1);
     tcase_add_test(tests, a_session_that_masks_answers_for_the_time_it_is_asked_at);
+    tcase_add_loop_test(tests, a_timed_session_comes_back_from_its_bytes, 0, 6 + CACHED);
     tcase_add_test(tests, an_interval_beyond_what_a_time_can_be_is_refused);
     tcase_add_test(tests, a_swap_to_a_timed_model_asks_for_times);
     tcase_add_test(tests, rules_between_options_are_told);

@@ -175,52 +175,134 @@ static double bar_of(const double *out, int64_t k, double share)
     return lowest;
 }
 
-/* Chi-square of the first items of 4,096 paths: its mean is the degrees of freedom, its deviation the root of twice them. Returns
- * how many items may be drawn. */
-static int64_t expect_frequencies(int64_t top_k, double top_p, double temperature)
+/* Leaves the k best of log probabilities (0: all), and of these the nucleus (0: all of them); the sum of what is left. */
+static double leave(double *out, int64_t top_k, double top_p)
 {
-    enum { PATHS = 4096 };
-    small_model s = open_model("position=none", NULL);
-    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
-    static int64_t paths[PATHS], items[MOST];
-    int64_t found, counts[ITEMS] = {0}, freedom = -1, some = 0;
-    double out[ITEMS], logs[PATHS], square = 0, kept = 0;
-    uint8_t barred[ITEMS] = {0};
-    fill_items(items);
-    seqrec_session *session = session_of(pool, items, 6);
-    seqrec_decode how = how_of(SEQREC_DECODE_SAMPLE, PATHS, 1);
-    how.top_k = top_k;
-    how.top_p = top_p;
-    how.temperature = temperature;
-    how.seed = 7;
-    good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
-    for (int64_t i = 0; i < PATHS; i++) counts[paths[i]]++;
-    outlook_of(session, barred, ITEMS, temperature, out);
-    for (int32_t filter = 0; filter < 2; filter++) { /* the best, then the nucleus of what is left */
+    double kept = 0;
+    for (int32_t filter = 0; filter < 2; filter++) {
         const double lowest = filter == 0 ? bar_of(out, top_k == 0 ? ITEMS : top_k, INFINITY) : bar_of(out, ITEMS, top_p == 0 ? INFINITY : top_p);
         for (int64_t i = 0; i < ITEMS; i++)
             if (out[i] < lowest) out[i] = -INFINITY;
     }
     for (int64_t i = 0; i < ITEMS; i++) kept += exp(out[i]);
-    for (int64_t i = 0; i < PATHS; i++) ck_assert_double_eq_tol(logs[i], out[paths[i]] - log(kept), 1e-4);
-    for (int64_t i = 0; i < ITEMS; i++) {
-        if (out[i] == -INFINITY) {
-            ck_assert_int_eq(counts[i], 0);
-            continue;
-        }
-        some++;
-        const double expected = PATHS * exp(out[i]) / kept;
+    return kept;
+}
+
+/* Chi-square of how often each of n things was drawn: its mean is the degrees of freedom, its deviation the root of twice them. Things
+ * of share 0 never are. Returns the degrees of freedom. */
+static int64_t expect_counts(const int64_t *counts, const double *shares, int64_t n, int64_t draws)
+{
+    int64_t freedom = -1;
+    double square = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double expected = (double)draws * shares[i];
+        if (shares[i] == 0) ck_assert_int_eq(counts[i], 0);
         if (expected < 5) continue;
         square += ((double)counts[i] - expected) * ((double)counts[i] - expected) / expected;
         freedom++;
     }
     ck_assert_int_gt(freedom, 3);
     ck_assert_msg(square < (double)freedom + 5 * sqrt(2.0 * (double)freedom), "chi-square %g of %d", square, (int)freedom);
+    return freedom;
+}
+
+static seqrec_decode draws_of(int64_t paths, int64_t steps, int64_t top_k, double top_p, double temperature)
+{
+    seqrec_decode how = how_of(SEQREC_DECODE_SAMPLE, paths, steps);
+    how.top_k = top_k;
+    how.top_p = top_p;
+    how.temperature = temperature;
+    how.seed = 7;
+    return how;
+}
+
+/* The first items of 4,096 paths. Returns how many items may be drawn. */
+static int64_t expect_frequencies(int64_t top_k, double top_p, double temperature)
+{
+    enum { PATHS = 4096 };
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    static int64_t paths[PATHS], items[MOST];
+    int64_t found, counts[ITEMS] = {0}, some = 0;
+    double out[ITEMS], shares[ITEMS], logs[PATHS];
+    uint8_t barred[ITEMS] = {0};
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 6);
+    const seqrec_decode how = draws_of(PATHS, 1, top_k, top_p, temperature);
+    good(seqrec_session_decode(session, &how, NULL, paths, logs, &found, &failure));
+    for (int64_t i = 0; i < PATHS; i++) counts[paths[i]]++;
+    outlook_of(session, barred, ITEMS, temperature, out);
+    const double kept = leave(out, top_k, top_p);
+    for (int64_t i = 0; i < PATHS; i++) ck_assert_double_eq_tol(logs[i], out[paths[i]] - log(kept), 1e-4);
+    for (int64_t i = 0; i < ITEMS; i++) {
+        shares[i] = exp(out[i]) / kept;
+        some += shares[i] > 0;
+    }
+    expect_counts(counts, shares, ITEMS, PATHS);
     seqrec_session_release(session);
     seqrec_sessions_release(pool);
     small_close(&s);
     return some;
 }
+
+/* The probabilities of the items 0, 10, 20, ... behind a session, the one of `path` and all others left out, that may be drawn. */
+static void shares_of(seqrec_session *session, const int64_t *path, const seqrec_decode *how, double shares[FEW])
+{
+    double out[ITEMS];
+    uint8_t barred[ITEMS];
+    for (int64_t i = 0; i < ITEMS; i++) barred[i] = i % 10 != 0 || (path && i == *path);
+    outlook_of(session, barred, ITEMS, how->temperature, out);
+    const double kept = leave(out, how->top_k, how->top_p);
+    for (int64_t i = 0; i < FEW; i++) shares[i] = exp(out[10 * i]) / kept;
+}
+
+/* All of a path's items: 4,096 pairs over an allow list of FEW items, which are 72 ordered pairs. */
+START_TEST(pairs_of_items_are_drawn_by_their_probabilities)
+{
+    enum { PATHS = 4096, PAIRS = FEW * FEW };
+    static const char *const settings[] = {"position=none relative=t5", "position=start max_length=8", "position=end max_length=6"};
+    static const struct {
+        int64_t top_k;
+        double top_p, temperature;
+        int64_t pairs;
+    } ways[] = {{0, 0, 4, 72}, {4, 0, 4, 16}, {0, 0.7, 6, 0}};
+    small_model s = open_model(settings[_i], NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    static int64_t paths[2 * PATHS];
+    static double logs[PATHS];
+    int64_t items[MOST], allowed[FEW], found;
+    fill_items(items);
+    for (int64_t i = 0; i < FEW; i++) allowed[i] = 10 * i;
+    const seqrec_filter filter = {.struct_size = sizeof filter, .allow = allowed, .allow_count = FEW};
+    seqrec_session *session = session_of(pool, items, 6);
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        const seqrec_decode how = draws_of(PATHS, 2, ways[way].top_k, ways[way].top_p, ways[way].temperature);
+        int64_t counts[PAIRS] = {0}, some = 0;
+        double first[FEW], shares[PAIRS];
+        shares_of(session, NULL, &how, first);
+        for (int64_t a = 0; a < FEW; a++) {
+            seqrec_session *copy = copy_of(pool, session);
+            append(copy, allowed + a, 1);
+            shares_of(copy, allowed + a, &how, shares + a * FEW);
+            for (int64_t b = 0; b < FEW; b++) some += (shares[a * FEW + b] *= first[a]) > 0;
+            seqrec_session_release(copy);
+        }
+        good(seqrec_session_decode(session, &how, &filter, paths, logs, &found, &failure));
+        ck_assert_int_eq(found, PATHS);
+        for (int64_t i = 0; i < PATHS; i++) {
+            const int64_t pair = paths[2 * i] / 10 * FEW + paths[2 * i + 1] / 10;
+            counts[pair]++;
+            ck_assert_double_eq_tol(logs[i], log(shares[pair]), 1e-4);
+        }
+        if (ways[way].pairs) ck_assert_int_eq(some, ways[way].pairs);
+        const int64_t freedom = expect_counts(counts, shares, PAIRS, PATHS);
+        ck_assert_msg(way > 0 || freedom > 60, "only %d of 71 pairs are often enough", (int)freedom);
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
 
 START_TEST(items_are_drawn_by_their_probabilities)
 {
@@ -1053,6 +1135,7 @@ int main(void)
     tcase_add_loop_test(tests, following_a_path_is_appending_its_items, 0, SCHEMES);
     tcase_add_test(tests, a_beam_that_is_wide_enough_finds_the_best_of_all_paths);
     tcase_add_test(tests, items_are_drawn_by_their_probabilities);
+    tcase_add_loop_test(tests, pairs_of_items_are_drawn_by_their_probabilities, 0, 3);
     tcase_add_test(tests, items_of_the_nucleus_are_drawn_by_their_probabilities);
     tcase_add_test(tests, the_smallest_nucleus_is_the_best_item);
     tcase_add_test(tests, items_of_all_chunks_are_drawn_by_their_probabilities);

@@ -1,4 +1,5 @@
 /* api: files for serving, loaded and mapped: what they give, what they lost, what is refused. */
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include "retrieval_world.h"
 #include "rewritten_file.h"
@@ -213,6 +214,117 @@ START_TEST(a_mapped_model_is_edited_beside_its_file)
 }
 END_TEST
 
+/* ---- one file in several processes ------------------------------------------------------------------------------------- */
+
+/* Bytes of pages that other processes have mapped, too, and of those that none has. */
+typedef struct pages {
+    size_t common, own;
+} pages;
+
+/* Of this process's mappings of files whose name holds `name`, or of all for "". 0: there are none, or the system does not say. */
+static int32_t count_pages(const char *name, pages *out)
+{
+    FILE *file = fopen("/proc/self/smaps", "r");
+    char line[1024];
+    int32_t counts = 0, counted = 0;
+    *out = (pages){0};
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        unsigned long from, to;
+        size_t kib;
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) counts = strstr(line, name) != NULL;
+        if (!counts) continue;
+        if (sscanf(line, "Shared_%*[^:]: %zu kB", &kib) == 1) out->common += kib << 10;
+        if (sscanf(line, "Private_%*[^:]: %zu kB", &kib) == 1) {
+            out->own += kib << 10;
+            counted = 1;
+        }
+    }
+    if (file != NULL) fclose(file);
+    return counted;
+}
+
+/* The sum of all floats of the items, each of which is read. */
+static double sum_of_rows(const seqrec_model *model)
+{
+    static float rows[100 * DIM];
+    int64_t ids[100];
+    double sum = 0;
+    for (int64_t first = 0; first < ITEMS; first += 100) {
+        for (int64_t i = 0; i < 100; i++) ids[i] = id_of(first + i);
+        if (seqrec_items_get(model, ids, 100, rows, NULL) != SEQREC_OK) return NAN;
+        for (int64_t i = 0; i < 100 * DIM; i++) sum += (double)rows[i];
+    }
+    return sum;
+}
+
+typedef struct report {
+    double sum;
+    pages before, after, file;
+    int64_t found;
+    int32_t counted;
+} report;
+
+/* A process of its own: maps the file and reads all of it, says so, and counts when it is told that the other has, too. */
+static int read_mapped(int line, const asked *a)
+{
+    static answer best;
+    seqrec_context *context = NULL;
+    seqrec_model *model = NULL;
+    report r = {0};
+    char word = 'r';
+    (void)count_pages("", &r.before);
+    if (seqrec_context_create(NULL, NULL, 0, NULL, NULL, &context, NULL) != SEQREC_OK) return 1;
+    if (seqrec_model_map(context, scratch_path("shared"), 0, &model, NULL) != SEQREC_OK) return 2;
+    if (seqrec_topk(model, &a->batch, BEST, NULL, best.items, best.scores, best.found, NULL) != SEQREC_OK) return 3;
+    r.sum = sum_of_rows(model);
+    r.found = best.found[1];
+    if (write(line, &word, 1) != 1 || read(line, &word, 1) != 1) return 4;
+    (void)count_pages(scratch_path("shared"), &r.file);
+    r.counted = count_pages("", &r.after);
+    if (write(line, &r, sizeof r) != (ssize_t)sizeof r || read(line, &word, 1) != 1) return 5;
+    seqrec_model_release(model);
+    seqrec_context_release(context);
+    return 0;
+}
+
+/* Rows and tables of a mapped file lie in memory once, however many processes serve from it. */
+START_TEST(processes_that_map_a_file_share_its_pages)
+{
+    const size_t bytes_of_rows = (size_t)ITEMS * DIM * sizeof(float);
+    int lines[2][2], status;
+    pid_t children[2];
+    report r[2];
+    char word;
+    open_model(0, ITEMS, tied);
+    const asked *a = ask(ITEMS);
+    const double sum = sum_of_rows(api.model);
+    export_to("shared", _i, 1);
+    api_close();
+    for (int32_t c = 0; c < 2; c++) {
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, lines[c]), 0);
+        children[c] = fork();
+        ck_assert(children[c] >= 0);
+        if (children[c] > 0) continue;
+        for (int32_t o = 0; o <= c; o++) close(lines[o][0]);
+        _exit(read_mapped(lines[c][1], a));
+    }
+    for (int32_t c = 0; c < 2; c++) close(lines[c][1]);
+    for (int32_t c = 0; c < 2; c++) ck_assert_int_eq(read(lines[c][0], &word, 1), 1);
+    for (int32_t c = 0; c < 2; c++) ck_assert_int_eq(write(lines[c][0], "c", 1), 1);
+    for (int32_t c = 0; c < 2; c++) ck_assert_int_eq(recv(lines[c][0], &r[c], sizeof r[c], MSG_WAITALL), sizeof r[c]);
+    for (int32_t c = 0; c < 2; c++) {
+        ck_assert_int_eq(write(lines[c][0], "e", 1), 1);
+        ck_assert(waitpid(children[c], &status, 0) == children[c] && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        close(lines[c][0]);
+        ck_assert(r[c].sum == sum && r[c].found == BEST);
+        if (!r[c].counted) continue; /* a system without /proc/self/smaps */
+        ck_assert_uint_ge(r[c].file.common, bytes_of_rows);
+        ck_assert_uint_le(r[c].file.own, r[c].file.common / 20);
+        ck_assert_uint_le(r[c].after.own, r[c].before.own + bytes_of_rows / 2); /* nor were they copied */
+    }
+}
+END_TEST
+
 /* ---- damage ------------------------------------------------------------------------------------------------------------ */
 
 static void refuse_both(const char *name, int32_t status, const char *hint)
@@ -388,6 +500,7 @@ int main(void)
     tcase_add_loop_test(tests, a_file_without_rows_keeps_what_its_bits_hold, 0, 2 * KINDS);
     tcase_add_test(tests, a_file_says_what_it_lost_and_is_not_trained);
     tcase_add_loop_test(tests, a_mapped_model_is_edited_beside_its_file, 0, 3);
+    tcase_add_loop_test(tests, processes_that_map_a_file_share_its_pages, 0, 3);
     tcase_add_test(tests, a_file_that_was_cut_or_changed_is_refused);
     tcase_add_test(tests, a_file_that_does_not_hold_together_is_refused);
     tcase_add_test(tests, a_plain_file_is_not_mapped);

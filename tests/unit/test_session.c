@@ -100,50 +100,93 @@ START_TEST(a_session_of_a_spanned_model_is_a_pass_over_the_whole_history)
 }
 END_TEST
 
-/* The whole history under a band: biases so low that no probability is left close the keys further away. */
-START_TEST(a_sliding_session_is_a_banded_pass_over_the_whole_history)
+/* The weights of `narrow` in a model of the same options but those of lengths. Tables of other lengths have their first rows and columns
+ * alike, and `change` may still put others there. */
+static void give_weights(small_model *wide, const small_model *narrow,
+                         void (*change)(const sq_layout *to, float *weights, const small_model *from))
 {
-    static const char *const kinds[] = {"position=none relative=bias blocks=3 heads=2",
-                                        "position=none relative=bias blocks=3 attention=hstu wiring=pre_norm hstu_length=9"};
-    char settings[256];
-    snprintf(settings, sizeof settings, "%s max_length=60", kinds[_i]);
-    small_model narrow = open_model(kinds[_i], NULL), wide = open_model(settings, NULL);
-    const sq_layout *l = &narrow.model->layout, *w = &wide.model->layout;
-    float *from = narrow.model->current->weights->at;
-    sq_change change = {.weights = sq_weights_create(&wide.context->memory, w->floats)};
-    for (int32_t p = 0; p < w->count; p++) /* the same parameters, but for tables of other lengths, which follow */
+    const sq_layout *l = &narrow->model->layout, *w = &wide->model->layout;
+    const float *from = narrow->model->current->weights->at;
+    sq_change made = {.weights = sq_weights_create(&wide->context->memory, w->floats)};
+    ck_assert_int_eq(l->count, w->count);
+    for (int32_t p = 0; p < w->count; p++)
         for (int64_t r = 0; r < w->parameters[p].rows; r++)
             for (int64_t i = 0; i < w->parameters[p].cols; i++) {
                 const sq_parameter *a = &l->parameters[p], *b = &w->parameters[p];
                 ck_assert_str_eq(a->name, b->name);
-                if (i < a->cols && r < a->rows) change.weights->at[sq_parameter_index(b, r, i)] = from[sq_parameter_index(a, r, i)];
+                if (i < a->cols && r < a->rows) made.weights->at[sq_parameter_index(b, r, i)] = from[sq_parameter_index(a, r, i)];
             }
-    for (int32_t b = 0; b < w->blocks; b++) /* column x is the distance past - x */
-        for (int32_t x = 0; x < w->columns; x++) {
-            const int32_t distance = w->past - x;
-            change.weights->at[w->block[b].relative_bias + (size_t)x] =
-                distance <= l->past ? from[l->block[b].relative_bias + (size_t)(l->past - distance)] : -1e5f;
-        }
-    sq_lock_take(&wide.model->writing);
-    EXPECT_OK(sq_model_publish(wide.model, change, error));
-    sq_lock_give(&wide.model->writing);
-    seqrec_sessions *pool = pool_on(&narrow, SIZE_MAX);
+    if (change) change(w, made.weights->at, narrow);
+    sq_lock_take(&wide->model->writing);
+    EXPECT_OK(sq_model_publish(wide->model, made, error));
+    sq_lock_give(&wide->model->writing);
+}
+
+/* Sessions of `narrow` against passes of `wide` over the whole history; returns how far those of `narrow` over its last events are off. */
+static double expect_whole_histories(const small_model *narrow, const small_model *wide, const char *what)
+{
+    seqrec_sessions *pool = pool_on(narrow, SIZE_MAX);
     seqrec_session *session = session_of(pool, NULL, 0);
     int64_t items[MOST];
     float got[WIDEST], expected[WIDEST], rerun[WIDEST];
     double apart = 0;
     fill_items(items);
-    for (int64_t n = 1; n <= 60; n++) {
+    for (int64_t n = 1; n <= MOST; n++) {
         append(session, items + n - 1, 1);
         encode(session, got);
-        vector_of(&wide, items, n, expected);
-        expect_near(got, expected, dim_of(&wide), "the band", n);
-        vector_of(&narrow, items, n, rerun);
-        for (int64_t i = 0; i < dim_of(&wide); i++) apart = fmax(apart, fabs((double)rerun[i] - (double)got[i]));
+        vector_of(wide, items, n, expected);
+        expect_near(got, expected, dim_of(wide), what, n);
+        vector_of(narrow, items, n, rerun);
+        for (int64_t i = 0; i < dim_of(wide); i++) apart = fmax(apart, fabs((double)rerun[i] - (double)got[i]));
     }
-    ck_assert_double_gt(apart, 1e-3); /* which a pass over the last events is not */
     seqrec_session_release(session);
     seqrec_sessions_release(pool);
+    return apart;
+}
+
+/* Of the model that sees max_length events and one that sees as many of MOST (attention_span), with the same weights. */
+START_TEST(a_sliding_session_is_a_spanned_pass_over_the_whole_history)
+{
+    const scheme *c = &schemes[_i / 2];
+    char settings[200], more[256];
+    if (c->rule != SLIDES || (_i % 2 && strstr(c->settings, "blocks="))) return;
+    snprintf(settings, sizeof settings, "%s%s", c->settings, _i % 2 ? " blocks=3" : "");
+    small_model narrow = open_model(settings, NULL);
+    const sq_layout *l = &narrow.model->layout;
+    const int32_t span = l->span ? l->span : l->length;
+    snprintf(more, sizeof more, "%s max_length=%d attention_span=%d%s", settings, MOST, (int)span, l->pointwise > 0 ? " hstu_length=9" : "");
+    small_model wide = open_model(more, NULL);
+    give_weights(&wide, &narrow, NULL);
+    const double apart = expect_whole_histories(&narrow, &wide, settings);
+    if (l->blocks * (span - 1) >= l->length) ck_assert_double_gt(apart, 1e-3); /* a pass over the last events is something else */
+    small_close(&narrow);
+    small_close(&wide);
+}
+END_TEST
+
+/* Biases so low that no probability is left close the keys beyond the band. Column x is the distance past - x. */
+static void close_the_band(const sq_layout *w, float *weights, const small_model *narrow)
+{
+    const sq_layout *l = &narrow->model->layout;
+    const float *from = narrow->model->current->weights->at;
+    for (int32_t b = 0; b < w->blocks; b++)
+        for (int32_t x = 0; x < w->columns; x++) {
+            const int32_t distance = w->past - x;
+            weights[w->block[b].relative_bias + (size_t)x] =
+                distance <= l->past ? from[l->block[b].relative_bias + (size_t)(l->past - distance)] : -1e5f;
+        }
+}
+
+/* The same band without attention_span. */
+START_TEST(a_sliding_session_is_a_banded_pass_over_the_whole_history)
+{
+    static const char *const kinds[] = {"position=none relative=bias blocks=3 heads=2",
+                                        "position=none relative=bias blocks=3 attention=hstu wiring=pre_norm hstu_length=9"};
+    char settings[256];
+    snprintf(settings, sizeof settings, "%s max_length=%d", kinds[_i], MOST);
+    small_model narrow = open_model(kinds[_i], NULL), wide = open_model(settings, NULL);
+    give_weights(&wide, &narrow, close_the_band);
+    ck_assert_double_gt(expect_whole_histories(&narrow, &wide, settings), 1e-3);
     small_close(&narrow);
     small_close(&wide);
 }
@@ -485,6 +528,7 @@ int main(void)
     tcase_add_loop_test(tests, a_session_is_a_pass_over_its_window, 0, SCHEMES);
     tcase_add_loop_test(tests, with_one_block_a_sliding_session_is_a_pass_over_the_last_events, 0, SCHEMES);
     tcase_add_loop_test(tests, a_session_of_a_spanned_model_is_a_pass_over_the_whole_history, 0, 4);
+    tcase_add_loop_test(tests, a_sliding_session_is_a_spanned_pass_over_the_whole_history, 0, 2 * SCHEMES);
     tcase_add_loop_test(tests, a_sliding_session_is_a_banded_pass_over_the_whole_history, 0, 2);
     tcase_add_loop_test(tests, a_session_has_the_same_bits_whatever_way_its_events_came, 0, SCHEMES);
     tcase_add_test(tests, long_runs_of_events_are_taken_in_as_single_ones_are);

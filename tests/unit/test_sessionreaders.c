@@ -95,13 +95,31 @@ static int64_t go_on_with_all(const reader *r)
     return faults;
 }
 
-/* Odd sessions get events, also of items that may be gone; even ones stay, and so do their vectors. */
+/* The session goes, and another of its bytes takes its place. */
+static int64_t renew(seqrec_session **place)
+{
+    size_t size = 0;
+    seqrec_session *copy = NULL;
+    if (seqrec_session_save(*place, NULL, 0, &size, NULL) != SEQREC_E_RANGE) return 1;
+    void *bytes = malloc(size);
+    int64_t faults = seqrec_session_save(*place, bytes, size, NULL, NULL) != SEQREC_OK;
+    faults += seqrec_session_restore(stage.pool, bytes, size, &copy, NULL) != SEQREC_OK;
+    free(bytes);
+    if (copy == NULL) return faults;
+    faults += seqrec_session_evict(*place, NULL) != SEQREC_OK;
+    seqrec_session_release(*place);
+    *place = copy;
+    return faults;
+}
+
+/* Odd sessions get events, also of items that may be gone; even ones stay, and so do their vectors. Now and then either gives its place
+ * to one with its events. */
 static int64_t read_items(void *own, int64_t round)
 {
     reader *r = own;
-    seqrec_session *session = r->sessions[round % EACH];
     float vector[DIM];
-    int64_t faults = 0;
+    int64_t faults = round % 7 == 6 ? renew(&r->sessions[round % EACH]) : 0;
+    seqrec_session *session = r->sessions[round % EACH];
     const int64_t event = (round + r->index) % (STEADY + PASSING);
     if (round % EACH % 2) faults += seqrec_session_append(session, &event, NULL, 1, SEQREC_UNKNOWN_SKIP, NULL) != SEQREC_OK;
     faults += recommend(session);
