@@ -1,9 +1,9 @@
 /* bench: serving one user, batches of users and a session through the public interface, on models that were trained for an epoch;
- * and large catalogues, untrained. One JSON object per line on stdout. With --folder the models stay there, and so do the windows
+ * very many sessions at once; and large catalogues, untrained. One JSON object per line on stdout. With --folder the models stay there, and so do the windows
  * of all users with the ten that this library recommends (users.tsv), for what bench_serve is held against. */
 #include "serveworld.h"
 
-enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10 };
+enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10, OPEN = 100000, BUDGET_EACH = 7500 };
 
 static windows users;
 
@@ -151,6 +151,46 @@ static void measure(const serve_row *row)
     seqrec_model_release(model);
 }
 
+/* ---- many sessions ---------------------------------------------------------------------------------------------------- */
+
+static void report_sessions(seqrec_sessions *pool, double took, int64_t before)
+{
+    int64_t shared;
+    seqrec_sessions_info info = {.struct_size = sizeof info};
+    bench_must(seqrec_sessions_describe(pool, &info, &bench_failure));
+    printf("{\"bench\":\"sessions\",\"name\":\"sessions-%lld\",\"sessions\":%lld,\"dim\":64,\"events\":%d,\"threads\":1,\"seconds\":%.2f,"
+           "\"cached\":%lld,\"dropped\":%lld,\"budget\":%zu,\"cache_bytes\":%zu,\"event_bytes\":%zu,\"resident_before\":%lld,"
+           "\"resident_bytes\":%lld,\"peak_rss_bytes\":%lld}\n",
+           (long long)info.sessions, (long long)info.sessions, EVENTS, took, (long long)info.cached, (long long)info.dropped, info.budget,
+           info.cache_bytes, info.event_bytes, (long long)before, (long long)bench_resident(&shared), (long long)bench_peak_rss());
+}
+
+/* Sessions that stay open, each of a full window and read once, in a pool whose budget holds the caches of a few in a hundred. */
+static void hold_sessions(const void *count)
+{
+    const int64_t n = *(const int64_t *)count;
+    int64_t shared;
+    seqrec_sessions *pool = NULL;
+    seqrec_session **sessions = bench_alloc((size_t)n * sizeof(seqrec_session *));
+    seqrec_model *model = open_served("t5", 1);
+    const int64_t before = bench_resident(&shared);
+    bench_must(seqrec_sessions_create(model, (size_t)n * BUDGET_EACH, &pool, &bench_failure));
+    const double start = bench_now();
+    for (int64_t i = 0; i < n; i++) sessions[i] = open_warm(pool, full_window(&users, i));
+    report_sessions(pool, bench_now() - start, before);
+    for (int64_t i = 0; i < n; i++) seqrec_session_release(sessions[i]);
+    seqrec_sessions_release(pool);
+    seqrec_model_release(model);
+    free(sessions);
+}
+
+/* Ten for each call of the other rows. */
+static void measure_sessions(void)
+{
+    const int64_t n = run.calls < OPEN / 10 ? 10 * (int64_t)run.calls : OPEN;
+    bench_child(hold_sessions, &n);
+}
+
 /* ---- for what is held against it -------------------------------------------------------------------------------------- */
 
 /* A line for each user: the window, oldest event first, a tab, and the best ten. */
@@ -246,11 +286,12 @@ int main(int count, char **words)
 {
     parse_serving(count, words,
                   "usage: bench_serve [--data FILE] [--only PREFIX] [--calls N] [--folder FOLDER]\n"
-                  "rows: append-, turns-, cold-, greedy-, beam-, batch-, topk-; events are generated without --data\n");
+                  "rows: append-, turns-, cold-, greedy-, beam-, batch-, sessions-, topk-; events are generated without --data\n");
     const int keep = run.folder != NULL;
     make_models(&users);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (chosen(rows[i].name)) measure(&rows[i]);
+    if (chosen("sessions-100000")) measure_sessions();
     if (keep) write_users();
     remove_models(keep);
     for (size_t i = 0; i < sizeof topk_rows / sizeof *topk_rows; i++)

@@ -85,6 +85,15 @@ kind == "serve" {
     if (name ~ /^topk-d[0-9]+$/ && p50[name] + 0 > serving + 0) serving = p50[name]
 }
 
+kind == "sessions" {
+    held_sessions[++held_session_count] = sprintf("%-26s d %3d, %d events each: %s before, %s behind them, %s at most; events %s, caches %s of %d, %d dropped",
+                                                  name, field("dim"), field("events"), megabytes(field("resident_before")),
+                                                  megabytes(field("resident_bytes")), megabytes(field("peak_rss_bytes")),
+                                                  megabytes(field("event_bytes")), megabytes(field("cache_bytes")), field("cached"),
+                                                  field("dropped"))
+    if (field("sessions") + 0 >= 100000) sessions_memory = field("peak_rss_bytes") / 1e6
+}
+
 kind == "peer" {
     peers[++peer_count] = name
     peer_line[name] = sprintf("%-26s %-16s %4d users, %d threads: p50 %9.4f ms, p99 %9.4f ms, %8.0f/s, %5.1f %% of our ten", name,
@@ -223,6 +232,8 @@ function tables(    i, j, n, theirs) {
         if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict
     }
     for (i = 1; i <= serve_count; i++) print serve_line[serves[i]]
+    if (held_session_count) title("Open sessions in a pool with a budget, each read once: memory of the process")
+    for (i = 1; i <= held_session_count; i++) print held_sessions[i]
     if (peer_count) title("The same weights and windows elsewhere; -newest: the last block for the newest event alone")
     for (i = 1; i <= peer_count; i++) print peer_line[peers[i]]
     if (beside_count) title("Calls alone and beside a thread that changes items without a pause")
@@ -318,6 +329,7 @@ function promises(    i, n, most, flat, warm, large) {
     promise("recommend from 200 raw events, times onnxruntime", ratio(p50["onnx-cold"], p50["cold-t5"]), "least", 2.5, "x")
     promise("20 steps of the best item behind a session, p50", p50["greedy-t5"], "most", 1, " ms")
     promise("a beam of 10 over 20 steps, p50", p50["beam-t5"], "most", 10, " ms")
+    promise("100,000 open sessions of 200 events, most memory", sessions_memory, "most", 2000, " MB")
     promise("users a second on 2 threads, times PyTorch", ratio(users_rate["batch-t5-2"], users_rate["torch-batch"]), "least", 8, "x")
     promise("users a second on 2 threads, times onnxruntime", ratio(users_rate["batch-t5-2"], users_rate["onnx-batch"]), "least", 4, "x")
     promise("the same ten of PyTorch and onnxruntime", agreement, "least", 0.999, "")
