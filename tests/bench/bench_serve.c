@@ -3,7 +3,7 @@
  * of all users with the ten that this library recommends (users.tsv), for what bench_serve is held against. */
 #include "serveworld.h"
 
-enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10, OPEN = 100000, BUDGET_EACH = 7500 };
+enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10, LONG = 2 * EVENTS, OPEN = 100000, BUDGET_EACH = 7500 };
 
 static windows users;
 
@@ -14,6 +14,7 @@ typedef struct serve_row {
     int32_t threads;
     int64_t (*measure)(seqrec_model *model, int32_t calls); /* fills in seconds; users a call */
     int32_t passes;                                         /* 0: as many calls as asked for */
+    int32_t events;                                         /* of a history */
 } serve_row;
 
 static int64_t measure_cold(seqrec_model *model, int32_t calls)
@@ -48,16 +49,74 @@ static int64_t measure_append(seqrec_model *model, int32_t calls)
     return 1;
 }
 
+/* Of the i-th user's window and of those of the users behind him, `parts` windows in all. */
+static seqrec_session *open_parts(seqrec_sessions *pool, int64_t i, int64_t parts)
+{
+    seqrec_session *session = open_warm(pool, full_window(&users, i));
+    for (int64_t p = 1; p < parts; p++)
+        bench_must(seqrec_session_append(session, full_window(&users, i + p), NULL, EVENTS, SEQREC_UNKNOWN_ERROR, &bench_failure));
+    return session;
+}
+
 /* VISIT sessions in turn, so that none finds its cache in that of the processor. */
+static void turns(seqrec_model *model, int32_t calls, size_t budget, int64_t parts, double (*once)(seqrec_session *session, int64_t event))
+{
+    seqrec_sessions *pool = NULL;
+    seqrec_session *sessions[VISIT];
+    bench_must(seqrec_sessions_create(model, budget, &pool, &bench_failure));
+    for (int32_t i = 0; i < VISIT; i++) sessions[i] = open_parts(pool, i, parts);
+    for (int32_t i = 0; i < calls; i++)
+        seconds[i] = once(sessions[i % VISIT], full_window(&users, i % VISIT + 1)[i / VISIT % EVENTS]);
+    for (int32_t i = 0; i < VISIT; i++) seqrec_session_release(sessions[i]);
+    seqrec_sessions_release(pool);
+}
+
 static int64_t measure_turns(seqrec_model *model, int32_t calls)
+{
+    turns(model, calls, SIZE_MAX, 1, time_append);
+    return 1;
+}
+
+static double time_read(seqrec_session *session, int64_t event)
+{
+    (void)event;
+    return time_session_topk(session);
+}
+
+/* The budget of 0 has dropped the cache behind the last call. */
+static int64_t measure_rebuild(seqrec_model *model, int32_t calls)
+{
+    turns(model, calls, 0, 1, time_read);
+    return 1;
+}
+
+static int64_t measure_rebuild_long(seqrec_model *model, int32_t calls)
+{
+    turns(model, calls, 0, LONG / EVENTS, time_read);
+    return 1;
+}
+
+static double time_evict(seqrec_session *session)
+{
+    const double start = bench_now();
+    bench_must(seqrec_session_evict(session, &bench_failure));
+    return bench_now() - start;
+}
+
+/* Of VISIT sessions that are open at a time. */
+static int64_t measure_evict(seqrec_model *model, int32_t calls)
 {
     seqrec_sessions *pool = NULL;
     seqrec_session *sessions[VISIT];
     bench_must(seqrec_sessions_create(model, SIZE_MAX, &pool, &bench_failure));
-    for (int32_t i = 0; i < VISIT; i++) sessions[i] = open_warm(pool, full_window(&users, i));
-    for (int32_t i = 0; i < calls; i++)
-        seconds[i] = time_append(sessions[i % VISIT], full_window(&users, i % VISIT + 1)[i / VISIT % EVENTS]);
-    for (int32_t i = 0; i < VISIT; i++) seqrec_session_release(sessions[i]);
+    for (int32_t done = -VISIT; done < calls; done += VISIT) {
+        for (int32_t i = 0; i < VISIT; i++) sessions[i] = open_warm(pool, full_window(&users, i));
+        for (int32_t i = 0; i < VISIT; i++) {
+            const double took = time_evict(sessions[i]);
+            if (done >= 0 && done + i < calls) seconds[done + i] = took;
+            seqrec_session_release(sessions[i]);
+        }
+    }
     seqrec_sessions_release(pool);
     return 1;
 }
@@ -120,26 +179,29 @@ static int64_t measure_batches(seqrec_model *model, int32_t passes)
     return users.users;
 }
 
-static void report(const char *name, int64_t items, int32_t dim, int64_t each, int32_t threads, int32_t calls)
+static void report(const char *name, int64_t items, int32_t dim, int32_t events, int64_t each, int32_t threads, int32_t calls)
 {
     const double median = bench_median(seconds, calls); /* sorts */
     printf("{\"bench\":\"serve\",\"name\":\"%s\",\"k\":%d,\"items\":%lld,\"dim\":%d,\"events\":%d,\"users\":%lld,\"threads\":%d,"
            "\"calls\":%d,\"p50_ms\":%.4f,\"p99_ms\":%.4f,\"users_per_second\":%.0f}\n",
-           name, BEST, (long long)items, (int)dim, EVENTS, (long long)each, (int)threads, (int)calls, 1e3 * median,
+           name, BEST, (long long)items, (int)dim, (int)events, (long long)each, (int)threads, (int)calls, 1e3 * median,
            1e3 * seconds[(int64_t)calls * 99 / 100], (double)each / median);
     fflush(stdout);
 }
 
 static const serve_row rows[] = {
-    {"append-t5", "t5", 1, measure_append, 0},
-    {"turns-t5", "t5", 1, measure_turns, 0},
-    {"append-end", "end", 1, measure_append, 0},
-    {"cold-t5", "t5", 1, measure_cold, 0},
-    {"cold-end", "end", 1, measure_cold, 0},
-    {"greedy-t5", "t5", 1, measure_greedy, 0},
-    {"beam-t5", "t5", 1, measure_beam, 0},
-    {"batch-t5-1", "t5", 1, measure_batches, PASSES},
-    {"batch-t5-2", "t5", 2, measure_batches, PASSES},
+    {"append-t5", "t5", 1, measure_append, 0, EVENTS},
+    {"turns-t5", "t5", 1, measure_turns, 0, EVENTS},
+    {"rebuild-t5", "t5", 1, measure_rebuild, 0, EVENTS},
+    {"rebuild-t5-long", "t5", 1, measure_rebuild_long, 0, LONG},
+    {"evict-t5", "t5", 1, measure_evict, 0, EVENTS},
+    {"append-end", "end", 1, measure_append, 0, EVENTS},
+    {"cold-t5", "t5", 1, measure_cold, 0, EVENTS},
+    {"cold-end", "end", 1, measure_cold, 0, EVENTS},
+    {"greedy-t5", "t5", 1, measure_greedy, 0, EVENTS},
+    {"beam-t5", "t5", 1, measure_beam, 0, EVENTS},
+    {"batch-t5-1", "t5", 1, measure_batches, PASSES, EVENTS},
+    {"batch-t5-2", "t5", 2, measure_batches, PASSES, EVENTS},
 };
 
 static void measure(const serve_row *row)
@@ -147,7 +209,7 @@ static void measure(const serve_row *row)
     seqrec_model *model = open_served(row->model, row->threads);
     const int32_t calls = row->passes == 0 || row->passes > run.calls ? run.calls : row->passes;
     const int64_t each = row->measure(model, calls);
-    report(row->name, seqrec_items_count(model), 64, each, row->threads, calls);
+    report(row->name, seqrec_items_count(model), 64, row->events, each, row->threads, calls);
     seqrec_model_release(model);
 }
 
@@ -265,7 +327,7 @@ static void measure_topk(const topk_row *row)
         const double took = time_topk(model, offsets, events, row->users, items);
         if (i >= 0) seconds[i] = took;
     }
-    report(row->name, row->items, row->dim, row->users, row->threads, calls);
+    report(row->name, row->items, row->dim, EVENTS, row->users, row->threads, calls);
     seqrec_model_release(model);
 }
 
@@ -286,7 +348,7 @@ int main(int count, char **words)
 {
     parse_serving(count, words,
                   "usage: bench_serve [--data FILE] [--only PREFIX] [--calls N] [--folder FOLDER]\n"
-                  "rows: append-, turns-, cold-, greedy-, beam-, batch-, sessions-, topk-; events are generated without --data\n");
+                  "rows: append-, turns-, rebuild-, evict-, cold-, greedy-, beam-, batch-, sessions-, topk-; events are generated without --data\n");
     const int keep = run.folder != NULL;
     make_models(&users);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

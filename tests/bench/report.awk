@@ -228,7 +228,7 @@ function tables(    i, j, n, theirs) {
     if (gates_count) title("Attention with closed gates, one head of 64")
     for (i = 1; i <= gates_count; i++) print gates[i]
     if (serve_count) {
-        title("Serving, histories of 200 events")
+        title("Serving, histories of 200 events; -long: 400")
         if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict
     }
     for (i = 1; i <= serve_count; i++) print serve_line[serves[i]]
