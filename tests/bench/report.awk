@@ -77,8 +77,9 @@ kind == "read" {
 
 kind == "serve" {
     serves[++serve_count] = name
-    serve_line[name] = sprintf("%-26s %8d items, d %3d, %4d users, %d threads: p50 %9.4f ms, p99 %9.4f ms, %8.0f/s", name, field("items"),
-                               field("dim"), field("users"), field("threads"), field("p50_ms"), field("p99_ms"), field("users_per_second"))
+    serve_line[name] = sprintf("%-26s %8d items, d %3d, %4d users, %d threads: p50 %9.4f ms, p99 %9.4f ms, at most %9.4f ms, mean %9.4f ms, %8.0f/s", name, field("items"),
+                               field("dim"), field("users"), field("threads"), field("p50_ms"), field("p99_ms"), field("max_ms"), field("mean_ms"),
+                               field("users_per_second"))
     p50[name] = field("p50_ms")
     p99[name] = field("p99_ms")
     users_rate[name] = field("users_per_second")

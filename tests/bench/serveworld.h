@@ -110,6 +110,7 @@ typedef struct serve_model {
 
 static const serve_model serve_models[] = {
     {"t5", {"position", "none", "relative", "t5", NULL}}, /* sessions slide */
+    {"start", {"position", "start", NULL}}, /* sessions drop the older half of a full window and take the rest in anew */
     {"end", {"position", "end", NULL}},                   /* every event moves all places: sessions compute the window anew */
 };
 
