@@ -3,7 +3,7 @@
  * of all users with the ten that this library recommends (users.tsv), for what bench_serve is held against. */
 #include "serveworld.h"
 
-enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10, LONG = 2 * EVENTS, OPEN = 100000, BUDGET_EACH = 7500 };
+enum { SMALL = 3416, LARGE = 1000000, VISIT = 100, PASSES = 5, STEPS = 20, BEAM = 10, CANDIDATES = 100, LONG = 2 * EVENTS, OPEN = 100000, BUDGET_EACH = 7500 };
 
 static windows users;
 
@@ -158,6 +158,67 @@ static int64_t measure_beam(seqrec_model *model, int32_t calls)
     return 1;
 }
 
+/* The vectors behind each of CANDIDATES items, `each` a call. The session is read before, and the event comes when the time is taken. */
+static double time_ahead(seqrec_session *session, int64_t event, int64_t each)
+{
+    static float out[CANDIDATES * DIM];
+    const int64_t *candidates = full_window(&users, 0);
+    const double start = bench_now();
+    for (int64_t i = 0; i < CANDIDATES; i += each)
+        bench_must(seqrec_session_ahead(session, candidates + i, each, out + i * DIM, &bench_failure));
+    const double took = bench_now() - start;
+    (void)time_append(session, event);
+    return took;
+}
+
+static double time_ahead_all(seqrec_session *session, int64_t event) { return time_ahead(session, event, CANDIDATES); }
+
+static double time_ahead_single(seqrec_session *session, int64_t event) { return time_ahead(session, event, 1); }
+
+static int64_t measure_ahead(seqrec_model *model, int32_t calls)
+{
+    visit(model, calls, time_ahead_all);
+    return 1;
+}
+
+static int64_t measure_ahead_single(seqrec_model *model, int32_t calls)
+{
+    visit(model, calls, time_ahead_single);
+    return 1;
+}
+
+/* The same vectors by appending each item to a copy of the session. */
+static double time_copies(seqrec_sessions *pool, seqrec_session *session)
+{
+    static char bytes[48 + 16 * EVENTS];
+    float out[DIM];
+    const int64_t *candidates = full_window(&users, 0);
+    const double start = bench_now();
+    bench_must(seqrec_session_save(session, bytes, sizeof bytes, NULL, &bench_failure));
+    for (int64_t i = 0; i < CANDIDATES; i++) {
+        seqrec_session *copy = NULL;
+        bench_must(seqrec_session_restore(pool, bytes, sizeof bytes, &copy, &bench_failure));
+        bench_must(seqrec_session_append(copy, candidates + i, NULL, 1, SEQREC_UNKNOWN_ERROR, &bench_failure));
+        bench_must(seqrec_session_encode(copy, out, &bench_failure));
+        seqrec_session_release(copy);
+    }
+    return bench_now() - start;
+}
+
+static int64_t measure_copies(seqrec_model *model, int32_t calls)
+{
+    seqrec_sessions *pool = NULL;
+    bench_must(seqrec_sessions_create(model, SIZE_MAX, &pool, &bench_failure));
+    for (int32_t i = -1; i < calls; i++) {
+        seqrec_session *session = open_warm(pool, full_window(&users, i + 1));
+        const double took = time_copies(pool, session);
+        if (i >= 0) seconds[i] = took;
+        seqrec_session_release(session);
+    }
+    seqrec_sessions_release(pool);
+    return 1;
+}
+
 /* A call's seconds for users first .. first + n - 1. */
 static double time_users(const seqrec_model *model, int64_t first, int64_t n, int64_t *items)
 {
@@ -203,6 +264,9 @@ static const serve_row rows[] = {
     {"cold-end", "end", 1, measure_cold, 0, EVENTS},
     {"greedy-t5", "t5", 1, measure_greedy, 0, EVENTS},
     {"beam-t5", "t5", 1, measure_beam, 0, EVENTS},
+    {"ahead-t5", "t5", 1, measure_ahead, 1000, EVENTS},
+    {"ahead-t5-single", "t5", 1, measure_ahead_single, 1000, EVENTS},
+    {"ahead-t5-copies", "t5", 1, measure_copies, 20, EVENTS},
     {"batch-t5-1", "t5", 1, measure_batches, PASSES, EVENTS},
     {"batch-t5-2", "t5", 2, measure_batches, PASSES, EVENTS},
 };
@@ -212,7 +276,7 @@ static void measure(const serve_row *row)
     seqrec_model *model = open_served(row->model, row->threads);
     const int32_t calls = row->passes == 0 || row->passes > run.calls ? run.calls : row->passes;
     const int64_t each = row->measure(model, calls);
-    report(row->name, seqrec_items_count(model), 64, row->events, each, row->threads, calls);
+    report(row->name, seqrec_items_count(model), DIM, row->events, each, row->threads, calls);
     seqrec_model_release(model);
 }
 
@@ -223,10 +287,10 @@ static void report_sessions(seqrec_sessions *pool, double took, int64_t before)
     int64_t shared;
     seqrec_sessions_info info = {.struct_size = sizeof info};
     bench_must(seqrec_sessions_describe(pool, &info, &bench_failure));
-    printf("{\"bench\":\"sessions\",\"name\":\"sessions-%lld\",\"sessions\":%lld,\"dim\":64,\"events\":%d,\"threads\":1,\"seconds\":%.2f,"
+    printf("{\"bench\":\"sessions\",\"name\":\"sessions-%lld\",\"sessions\":%lld,\"dim\":%d,\"events\":%d,\"threads\":1,\"seconds\":%.2f,"
            "\"cached\":%lld,\"dropped\":%lld,\"budget\":%zu,\"cache_bytes\":%zu,\"event_bytes\":%zu,\"resident_before\":%lld,"
            "\"resident_bytes\":%lld,\"peak_rss_bytes\":%lld}\n",
-           (long long)info.sessions, (long long)info.sessions, EVENTS, took, (long long)info.cached, (long long)info.dropped, info.budget,
+           (long long)info.sessions, (long long)info.sessions, DIM, EVENTS, took, (long long)info.cached, (long long)info.dropped, info.budget,
            info.cache_bytes, info.event_bytes, (long long)before, (long long)bench_resident(&shared), (long long)bench_peak_rss());
 }
 
@@ -351,7 +415,7 @@ int main(int count, char **words)
 {
     parse_serving(count, words,
                   "usage: bench_serve [--data FILE] [--only PREFIX] [--calls N] [--folder FOLDER]\n"
-                  "rows: append-, turns-, rebuild-, evict-, cold-, greedy-, beam-, batch-, sessions-, topk-; events are generated without --data\n");
+                  "rows: append-, turns-, rebuild-, evict-, cold-, greedy-, beam-, ahead-, batch-, sessions-, topk-; events are generated without --data\n");
     const int keep = run.folder != NULL;
     make_models(&users);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -233,6 +233,9 @@ function tables(    i, j, n, theirs) {
         if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict
     }
     for (i = 1; i <= serve_count; i++) print serve_line[serves[i]]
+    if (p50["ahead-t5"] != "")
+        printf "A hundred candidates one by one, times one pass: %.3g with a call for each, %.3g with a copy of the session for each\n",
+            ratio(p50["ahead-t5-single"], p50["ahead-t5"]), ratio(p50["ahead-t5-copies"], p50["ahead-t5"])
     if (held_session_count) title("Open sessions in a pool with a budget, each read once: memory of the process")
     for (i = 1; i <= held_session_count; i++) print held_sessions[i]
     if (peer_count) title("The same weights and windows elsewhere; -newest: the last block for the newest event alone")

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "benchtool.h"
 
-enum { EVENTS = 200, BEST = 10, BATCH = 128, TRAINING_THREADS = 2, MOST_CALLS = 1000000 };
+enum { DIM = 64, EVENTS = 200, BEST = 10, BATCH = 128, TRAINING_THREADS = 2, MOST_CALLS = 1000000 };
 
 typedef struct serve_settings {
     const char *data, *only, *folder; /* data NULL: generated events; only: rows whose name begins so; folder NULL: a temporary one */
@@ -233,7 +233,7 @@ static inline double time_append(seqrec_session *session, int64_t event)
 static inline seqrec_session *open_warm(seqrec_sessions *pool, const int64_t *window)
 {
     seqrec_session *session = NULL;
-    float vector[64];
+    float vector[DIM];
     bench_must(seqrec_session_open(pool, NULL, window, NULL, EVENTS, SEQREC_UNKNOWN_ERROR, &session, &bench_failure));
     bench_must(seqrec_session_encode(session, vector, &bench_failure));
     return session;
