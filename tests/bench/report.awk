@@ -112,6 +112,13 @@ kind == "beside" {
     beside[name] = field("ratio")
 }
 
+kind == "batchusers" {
+    batch_lists[++batch_list_count] = sprintf("%-26s %8d items, d %3d, 1 to %d events, %d threads: %8.2f s, %8.0f/s, %.1f MB at most", name,
+                                              field("items"), field("dim"), field("longest"), field("threads"), field("seconds"),
+                                              field("users_per_second"), field("peak_rss_bytes") / 1e6)
+    streamed[field("users")] = field("peak_rss_bytes")
+}
+
 kind == "recall" {
     trained_recalls[++trained_recall_count] = sprintf("%-26s %9d items, %6d queries: recall %.4f", name, field("items"), field("queries"),
                                                       field("recall"))
@@ -242,6 +249,8 @@ function tables(    i, j, n, theirs) {
     for (i = 1; i <= peer_count; i++) print peer_line[peers[i]]
     if (beside_count) title("Calls alone and beside a thread that changes items without a pause")
     for (i = 1; i <= beside_count; i++) print besides[i]
+    if (batch_list_count) title("seqrec recommend --batch of users that come as they are read: memory of the program")
+    for (i = 1; i <= batch_list_count; i++) print batch_lists[i]
     if (retrieval_count) {
         title("The best 10 of a table, d 64, one thread; of the bandwidth of memory, of a matrix product")
         printf "%-26s %9s %10s %8s %6s %7s %10s %6s %9s\n", "", "items", "one user", "GB/s", "of it", "recall", "128 users", "of it", "resident"
@@ -283,6 +292,9 @@ function share(name) { return 100 * gflops[name] / best_peak }
 function times(theirs, ours) {
     return ratio(torch[theirs], seconds[ours])
 }
+
+# How many bytes more than a tenth of them a million users take.
+function batch_growth() { return streamed[1000000] == "" ? "" : streamed[1000000] - streamed[100000] }
 
 function promises(    i, n, most, flat, warm, large) {
     title("Promises")
@@ -339,6 +351,8 @@ function promises(    i, n, most, flat, warm, large) {
     promise("the same ten of PyTorch and onnxruntime", agreement, "least", 0.999, "")
     promise("append and recommend beside a writer, p99 times alone", beside["append"], "most", 1.5, "x")
     promise("recommend beside a writer, p99 times alone", beside["cold"], "most", 1.5, "x")
+    promise("recommend --batch, 1,000,000 users' memory above 100,000's",
+            batch_growth() == "" ? "" : batch_growth() / 1e6, "most", 4, " MB")
     promise("one user over 1,000,000 items, times faiss", ratio(faiss_ms, retrieval_ms["float32"]), "least", 1, "x")
     promise("one user over 1,000,000 items, times the bandwidth's limit",
             ratio(retrieval_bandwidth["float32"], retrieval_rate["float32"]), "most", 1.2, "x")
