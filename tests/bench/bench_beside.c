@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include "serveworld.h"
 
-enum { BLOCK = 250, PASSING = 64, FIRST_PASSING = 1000000, DIM = 64, CHANGES_LATER = 8 };
+enum { BLOCK = 250, PASSING = 64, FIRST_PASSING = 1000000, CHANGES_LATER = 8 };
 
 static windows users;
 static double beside_seconds[MOST_CALLS];

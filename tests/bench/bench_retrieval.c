@@ -49,17 +49,6 @@ static double ceiling(void)
     return most;
 }
 
-/* Bytes in memory now, pages of files included; *shared: of these, pages of files. */
-static int64_t resident(int64_t *shared)
-{
-    long pages[3] = {0};
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%ld %ld %ld", &pages[0], &pages[1], &pages[2]) != 3) pages[1] = pages[2] = 0;
-    if (file != NULL) fclose(file);
-    *shared = (int64_t)pages[2] * sysconf(_SC_PAGESIZE);
-    return (int64_t)pages[1] * sysconf(_SC_PAGESIZE);
-}
-
 /* ---- the table -------------------------------------------------------------------------------------------------------- */
 
 static void put_items(int64_t items)
@@ -183,9 +172,9 @@ static void run_large(const void *path)
     ask(10 * MILLION);
     int64_t shared, shared_later;
     (void)once(0, 1, best);
-    const int64_t held = resident(&shared); /* each query re-scores rows of the file, whose pages stay until others need the memory */
+    const int64_t held = bench_resident(&shared); /* each query re-scores rows of the file, whose pages stay until others need the memory */
     const double one = singles(best);
-    const int64_t held_later = resident(&shared_later);
+    const int64_t held_later = bench_resident(&shared_later);
     printf("{\"bench\":\"retrieval\",\"name\":\"int8-mapped\",\"items\":%d,\"dim\":%d,\"k\":%d,\"threads\":1,\"p50_ms\":%.4f,"
            "\"gb_per_second\":%.2f,\"bandwidth\":%.2f,\"map_seconds\":%.2f,\"resident_bytes\":%lld,"
            "\"shared_bytes\":%lld,\"resident_later\":%lld,\"shared_later\":%lld}\n",

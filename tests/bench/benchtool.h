@@ -56,6 +56,17 @@ static inline int64_t bench_peak_rss(void)
     return (int64_t)usage.ru_maxrss * 1024;
 }
 
+/* Bytes in memory now, pages of files included; *shared: of these, pages of files. */
+static inline int64_t bench_resident(int64_t *shared)
+{
+    long pages[3] = {0};
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%ld %ld %ld", &pages[0], &pages[1], &pages[2]) != 3) pages[1] = pages[2] = 0;
+    if (file != NULL) fclose(file);
+    *shared = (int64_t)pages[2] * sysconf(_SC_PAGESIZE);
+    return (int64_t)pages[1] * sysconf(_SC_PAGESIZE);
+}
+
 /* Runs body(arg) in a process of its own, so that its peak memory is its own; ends the program when it fails. */
 static inline void bench_child(void (*body)(const void *arg), const void *arg)
 {

@@ -77,12 +77,22 @@ kind == "read" {
 
 kind == "serve" {
     serves[++serve_count] = name
-    serve_line[name] = sprintf("%-26s %8d items, d %3d, %4d users, %d threads: p50 %9.4f ms, p99 %9.4f ms, %8.0f/s", name, field("items"),
-                               field("dim"), field("users"), field("threads"), field("p50_ms"), field("p99_ms"), field("users_per_second"))
+    serve_line[name] = sprintf("%-26s %8d items, d %3d, %4d users, %d threads: p50 %9.4f ms, p99 %9.4f ms, at most %9.4f ms, mean %9.4f ms, %8.0f/s", name, field("items"),
+                               field("dim"), field("users"), field("threads"), field("p50_ms"), field("p99_ms"), field("max_ms"), field("mean_ms"),
+                               field("users_per_second"))
     p50[name] = field("p50_ms")
     p99[name] = field("p99_ms")
     users_rate[name] = field("users_per_second")
     if (name ~ /^topk-d[0-9]+$/ && p50[name] + 0 > serving + 0) serving = p50[name]
+}
+
+kind == "sessions" {
+    held_sessions[++held_session_count] = sprintf("%-26s d %3d, %d events each: %s before, %s behind them, %s at most; events %s, caches %s of %d, %d dropped",
+                                                  name, field("dim"), field("events"), megabytes(field("resident_before")),
+                                                  megabytes(field("resident_bytes")), megabytes(field("peak_rss_bytes")),
+                                                  megabytes(field("event_bytes")), megabytes(field("cache_bytes")), field("cached"),
+                                                  field("dropped"))
+    if (field("sessions") + 0 >= 100000) sessions_memory = field("peak_rss_bytes") / 1e6
 }
 
 kind == "peer" {
@@ -100,6 +110,13 @@ kind == "beside" {
                                       name, field("alone_p50_ms"), field("alone_p99_ms"), field("p50_ms"), field("p99_ms"),
                                       field("ratio"), field("writes"), field("publishes"), field("swaps"))
     beside[name] = field("ratio")
+}
+
+kind == "batchusers" {
+    batch_lists[++batch_list_count] = sprintf("%-26s %8d items, d %3d, 1 to %d events, %d threads: %8.2f s, %8.0f/s, %.1f MB at most", name,
+                                              field("items"), field("dim"), field("longest"), field("threads"), field("seconds"),
+                                              field("users_per_second"), field("peak_rss_bytes") / 1e6)
+    streamed[field("users")] = field("peak_rss_bytes")
 }
 
 kind == "recall" {
@@ -219,14 +236,21 @@ function tables(    i, j, n, theirs) {
     if (gates_count) title("Attention with closed gates, one head of 64")
     for (i = 1; i <= gates_count; i++) print gates[i]
     if (serve_count) {
-        title("Serving, histories of 200 events")
+        title("Serving, histories of 200 events; -long: 400")
         if (predict != "") printf "%s, d 50, one user, one thread: p50 %.3f ms\n", torch_name, predict
     }
     for (i = 1; i <= serve_count; i++) print serve_line[serves[i]]
+    if (p50["ahead-t5"] != "")
+        printf "A hundred candidates one by one, times one pass: %.3g with a call for each, %.3g with a copy of the session for each\n",
+            ratio(p50["ahead-t5-single"], p50["ahead-t5"]), ratio(p50["ahead-t5-copies"], p50["ahead-t5"])
+    if (held_session_count) title("Open sessions in a pool with a budget, each read once: memory of the process")
+    for (i = 1; i <= held_session_count; i++) print held_sessions[i]
     if (peer_count) title("The same weights and windows elsewhere; -newest: the last block for the newest event alone")
     for (i = 1; i <= peer_count; i++) print peer_line[peers[i]]
     if (beside_count) title("Calls alone and beside a thread that changes items without a pause")
     for (i = 1; i <= beside_count; i++) print besides[i]
+    if (batch_list_count) title("seqrec recommend --batch of users that come as they are read: memory of the program")
+    for (i = 1; i <= batch_list_count; i++) print batch_lists[i]
     if (retrieval_count) {
         title("The best 10 of a table, d 64, one thread; of the bandwidth of memory, of a matrix product")
         printf "%-26s %9s %10s %8s %6s %7s %10s %6s %9s\n", "", "items", "one user", "GB/s", "of it", "recall", "128 users", "of it", "resident"
@@ -268,6 +292,9 @@ function share(name) { return 100 * gflops[name] / best_peak }
 function times(theirs, ours) {
     return ratio(torch[theirs], seconds[ours])
 }
+
+# How many bytes more than a tenth of them a million users take.
+function batch_growth() { return streamed[1000000] == "" ? "" : streamed[1000000] - streamed[100000] }
 
 function promises(    i, n, most, flat, warm, large) {
     title("Promises")
@@ -318,11 +345,14 @@ function promises(    i, n, most, flat, warm, large) {
     promise("recommend from 200 raw events, times onnxruntime", ratio(p50["onnx-cold"], p50["cold-t5"]), "least", 2.5, "x")
     promise("20 steps of the best item behind a session, p50", p50["greedy-t5"], "most", 1, " ms")
     promise("a beam of 10 over 20 steps, p50", p50["beam-t5"], "most", 10, " ms")
+    promise("100,000 open sessions of 200 events, most memory", sessions_memory, "most", 2000, " MB")
     promise("users a second on 2 threads, times PyTorch", ratio(users_rate["batch-t5-2"], users_rate["torch-batch"]), "least", 8, "x")
     promise("users a second on 2 threads, times onnxruntime", ratio(users_rate["batch-t5-2"], users_rate["onnx-batch"]), "least", 4, "x")
     promise("the same ten of PyTorch and onnxruntime", agreement, "least", 0.999, "")
     promise("append and recommend beside a writer, p99 times alone", beside["append"], "most", 1.5, "x")
     promise("recommend beside a writer, p99 times alone", beside["cold"], "most", 1.5, "x")
+    promise("recommend --batch, 1,000,000 users' memory above 100,000's",
+            batch_growth() == "" ? "" : batch_growth() / 1e6, "most", 4, " MB")
     promise("one user over 1,000,000 items, times faiss", ratio(faiss_ms, retrieval_ms["float32"]), "least", 1, "x")
     promise("one user over 1,000,000 items, times the bandwidth's limit",
             ratio(retrieval_bandwidth["float32"], retrieval_rate["float32"]), "most", 1.2, "x")

@@ -7,7 +7,7 @@ set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 2
 BUILD=${BUILD:-build}
-parts="peak train torch flat evaluate read serve servedtorch servedonnx beside retrieval ann recall faiss kernels gates phases"
+parts="peak train torch flat evaluate read serve servedtorch servedonnx beside batchusers retrieval ann recall faiss kernels gates phases"
 ONLY=${ONLY-$parts}
 THREADS=2
 out=$BUILD/bench
@@ -73,6 +73,11 @@ part_servedonnx() {
 part_beside() {
     mkdir -p "$served" && "$programs/bench_beside" --data "$data" --calls $((5 * calls)) --folder "$served"
 }
+# A million users, unless QUICK: a minute or two.
+part_batchusers() {
+    if [ -n "${QUICK:-}" ]; then users=20000; else users=1000000; fi
+    "$programs/bench_batchusers" "$BUILD/seqrec" "$out/batchusers.safetensors" $users $THREADS
+}
 # With ten million items in a mapped file, unless QUICK: that takes 6 GB of memory and of disk for a minute.
 part_retrieval() {
     if [ -n "${QUICK:-}" ]; then "$programs/bench_retrieval"; else "$programs/bench_retrieval" "$out/mapped.partial"; fi
@@ -110,7 +115,7 @@ part_phases() {
 failed=0
 for part in $ONLY; do
     case $part in
-        serve|beside|retrieval|ann|recall|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
+        serve|beside|batchusers|retrieval|ann|recall|kernels|gates) [ -x "$programs/bench_$part" ] || { echo "bench: no bench_$part is built" >&2; continue; } ;;
     esac
     echo "bench: $part" >&2
     "part_$part" > "$out/$part.partial"
