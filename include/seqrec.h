@@ -508,7 +508,8 @@ typedef struct seqrec_session_info {
 /** Creates a pool of sessions on `model`, which it retains. cache_bytes: when the caches of all sessions are larger, those that were
  * not used for longest lose theirs, never their events, and make it again at their next read; 0 keeps no cache between calls,
  * SIZE_MAX keeps all. Events are not part of it: each of a session costs 16 bytes until that is evicted or released, so that a host
- * whose sessions go on for ever saves and opens them anew from their newest events. A cache has max_length (or attention_span) * heads * the width of a head * blocks * 8 bytes (more where heads are padded) when a
+ * whose sessions go on for ever saves and opens them anew from their newest events. What a process has resident can be a third more than
+ * caches and events together, where caches come and go and leave holes in the heap. A cache has max_length (or attention_span) * heads * the width of a head * blocks * 8 bytes (more where heads are padded) when a
  * session is that long. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_sessions_create(seqrec_model *model, size_t cache_bytes, seqrec_sessions **out,
                                                             seqrec_error *error);
