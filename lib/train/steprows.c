@@ -113,7 +113,7 @@ static void lengths_of_part(void *arg, int32_t part, int32_t worker)
 
 void sq_step_lengths(sq_trainer *t)
 {
-    if (t->options.score == SQ_SCORE_COSINE && t->candidates > 0)
+    if (t->options.score == SQ_SCORE_COSINE && sq_trainer_samples(t)) /* a loss of batch scope sorts its entries later */
         sq_parallel(t->context->pool, t->entries.parts, lengths_of_part, t);
 }
 
@@ -171,13 +171,16 @@ typedef struct row_sums {
     float input[4096 + 16], output[4096 + 16], table[4096 + 16];
 } row_sums;
 
+/* Which of the groups of 1 / `share` entry e is in, without a division of 64 bits: exact, since both are below 2^32. */
+static size_t group_of(size_t e, double share) { return (size_t)(int64_t)(((double)(int64_t)e + 0.5) * share); }
+
 /* Gradient of the row's input vector and output vector; tied: both in `input`. entries[n] are its contributions. */
 static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
 {
     size_t dp = (size_t)t->model->layout.vp, c = t->candidates, tokens = (size_t)t->plan.tokens;
     size_t own = tokens + (size_t)t->plan.target_count * c; /* entries of tokens and targets; the shared ones follow */
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
-    const double per_candidate = c > 0 ? 1 / (double)c : 0; /* (e + 1/2) of it, rounded down, is e / c: both are below 2^32 */
+    const double share = c > 0 ? 1 / (double)c : 0;
     int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
     memset(g->input, 0, dp * sizeof(float));
@@ -185,12 +188,13 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
     memset(g->table, 0, dp * sizeof(float));
     for (size_t i = 0; i < n; i++) {
         size_t e = entries[i];
-        if (i + EARLIER < n && entries[i + EARLIER] >= tokens) __builtin_prefetch(t->coefficient + (entries[i + EARLIER] - tokens));
+        const size_t later = i + EARLIER < n ? entries[i + EARLIER] : 0;
+        if (later >= tokens && later < own) __builtin_prefetch(t->coefficient + (later - tokens));
         if (e < tokens) {
             push(t, &in, scale, t->dx + e * dp, g->input);
         } else if (e < own) {
             e -= tokens;
-            push(t, &out, t->coefficient[e], t->u + (size_t)(((double)(int64_t)e + 0.5) * per_candidate) * dp, g->output);
+            push(t, &out, t->coefficient[e], t->u + group_of(e, share) * dp, g->output);
         } else {
             push_table(t, &table, e - own, g->table);
         }

@@ -12,7 +12,8 @@ static windows users;
 typedef struct serve_row {
     const char *name, *model;
     int32_t threads;
-    int64_t (*measure)(seqrec_model *model, int32_t calls); /* fills in seconds; users a call */
+    int64_t (*measure)(seqrec_model *model, int32_t calls); /* fills in seconds; users a call. NULL: `once`, in visits */
+    double (*once)(seqrec_session *session, int64_t event);
     int32_t passes;                                         /* 0: as many calls as asked for */
     int32_t events;                                         /* of a history */
 } serve_row;
@@ -41,12 +42,6 @@ static void visit(seqrec_model *model, int32_t calls, double (*once)(seqrec_sess
         seqrec_session_release(session);
     }
     seqrec_sessions_release(pool);
-}
-
-static int64_t measure_append(seqrec_model *model, int32_t calls)
-{
-    visit(model, calls, time_append);
-    return 1;
 }
 
 /* Of the i-th user's window and of those of the users behind him, `parts` windows in all. */
@@ -146,18 +141,6 @@ static double time_beam(seqrec_session *session, int64_t event)
                            .struct_size = sizeof(seqrec_decode), .method = SEQREC_DECODE_BEAM, .steps = STEPS, .width = BEAM});
 }
 
-static int64_t measure_greedy(seqrec_model *model, int32_t calls)
-{
-    visit(model, calls, time_greedy);
-    return 1;
-}
-
-static int64_t measure_beam(seqrec_model *model, int32_t calls)
-{
-    visit(model, calls, time_beam);
-    return 1;
-}
-
 /* The vectors behind each of CANDIDATES items, `each` a call. The session is read before, and the event comes when the time is taken. */
 static double time_ahead(seqrec_session *session, int64_t event, int64_t each)
 {
@@ -174,18 +157,6 @@ static double time_ahead(seqrec_session *session, int64_t event, int64_t each)
 static double time_ahead_all(seqrec_session *session, int64_t event) { return time_ahead(session, event, CANDIDATES); }
 
 static double time_ahead_single(seqrec_session *session, int64_t event) { return time_ahead(session, event, 1); }
-
-static int64_t measure_ahead(seqrec_model *model, int32_t calls)
-{
-    visit(model, calls, time_ahead_all);
-    return 1;
-}
-
-static int64_t measure_ahead_single(seqrec_model *model, int32_t calls)
-{
-    visit(model, calls, time_ahead_single);
-    return 1;
-}
 
 /* The same vectors by appending each item to a copy of the session. */
 static double time_copies(seqrec_sessions *pool, seqrec_session *session)
@@ -253,29 +224,30 @@ static void report(const char *name, int64_t items, int32_t dim, int32_t events,
 }
 
 static const serve_row rows[] = {
-    {"append-t5", "t5", 1, measure_append, 0, EVENTS},
-    {"turns-t5", "t5", 1, measure_turns, 0, EVENTS},
-    {"rebuild-t5", "t5", 1, measure_rebuild, 0, EVENTS},
-    {"rebuild-t5-long", "t5", 1, measure_rebuild_long, 0, LONG},
-    {"evict-t5", "t5", 1, measure_evict, 0, EVENTS},
-    {"append-start", "start", 1, measure_append, 0, EVENTS},
-    {"append-end", "end", 1, measure_append, 0, EVENTS},
-    {"cold-t5", "t5", 1, measure_cold, 0, EVENTS},
-    {"cold-end", "end", 1, measure_cold, 0, EVENTS},
-    {"greedy-t5", "t5", 1, measure_greedy, 0, EVENTS},
-    {"beam-t5", "t5", 1, measure_beam, 0, EVENTS},
-    {"ahead-t5", "t5", 1, measure_ahead, 1000, EVENTS},
-    {"ahead-t5-single", "t5", 1, measure_ahead_single, 1000, EVENTS},
-    {"ahead-t5-copies", "t5", 1, measure_copies, 20, EVENTS},
-    {"batch-t5-1", "t5", 1, measure_batches, PASSES, EVENTS},
-    {"batch-t5-2", "t5", 2, measure_batches, PASSES, EVENTS},
+    {"append-t5", "t5", 1, NULL, time_append, 0, EVENTS},
+    {"turns-t5", "t5", 1, measure_turns, NULL, 0, EVENTS},
+    {"rebuild-t5", "t5", 1, measure_rebuild, NULL, 0, EVENTS},
+    {"rebuild-t5-long", "t5", 1, measure_rebuild_long, NULL, 0, LONG},
+    {"evict-t5", "t5", 1, measure_evict, NULL, 0, EVENTS},
+    {"append-start", "start", 1, NULL, time_append, 0, EVENTS},
+    {"append-end", "end", 1, NULL, time_append, 0, EVENTS},
+    {"cold-t5", "t5", 1, measure_cold, NULL, 0, EVENTS},
+    {"cold-end", "end", 1, measure_cold, NULL, 0, EVENTS},
+    {"greedy-t5", "t5", 1, NULL, time_greedy, 0, EVENTS},
+    {"beam-t5", "t5", 1, NULL, time_beam, 0, EVENTS},
+    {"ahead-t5", "t5", 1, NULL, time_ahead_all, 1000, EVENTS},
+    {"ahead-t5-single", "t5", 1, NULL, time_ahead_single, 1000, EVENTS},
+    {"ahead-t5-copies", "t5", 1, measure_copies, NULL, 20, EVENTS},
+    {"batch-t5-1", "t5", 1, measure_batches, NULL, PASSES, EVENTS},
+    {"batch-t5-2", "t5", 2, measure_batches, NULL, PASSES, EVENTS},
 };
 
 static void measure(const serve_row *row)
 {
     seqrec_model *model = open_served(row->model, row->threads);
     const int32_t calls = row->passes == 0 || row->passes > run.calls ? run.calls : row->passes;
-    const int64_t each = row->measure(model, calls);
+    const int64_t each = row->measure != NULL ? row->measure(model, calls) : 1;
+    if (row->measure == NULL) visit(model, calls, row->once);
     report(row->name, seqrec_items_count(model), DIM, row->events, each, row->threads, calls);
     seqrec_model_release(model);
 }

@@ -9,7 +9,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table, write_page  # noqa: E402
+from experiment_page import dig, number, picture, planned, read_units, table, what_has_run, write_page  # noqa: E402
 
 STUDIES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "ml-100k": "MovieLens-100k"}
 MODELS = ["softmax", "absolute", "relative", "bce", "gbce", "hstu"]
@@ -204,15 +204,13 @@ def draw(study, folder):
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 def opening(units, plan):
-    missing = [name for name in plan if name not in units]
-    commits = sorted({c for name in plan if name in units for c in units[name]["commit"].split(",")})
+    run, commits = what_has_run(units, plan)
     return ["# Forecasts of several steps", "",
             "Written by `make experiment-autoregression` from autoregression.jsonl, up to the conclusions at its end; do not edit that part. "
             "The models and their budgets are in `tests/experiments/autoregression.sh`, what the decoders are and what is measured in "
             "`tests/experiments/autoregression.c`.", "",
-            f"**{len(plan) - len(missing)} of {len(plan)} units have run**" +
-            ("." if not missing else "; without a line so far: " + ", ".join(missing) + "."), "",
-            f"One seed, commits {', '.join(commits)}. All beams and drawn paths have 20 items, none twice and none of the history; a beam of "
+            *run,
+            f"One seed, commits {commits}. All beams and drawn paths have 20 items, none twice and none of the history; a beam of "
             "10 (its paths have one length, so that they are in the order of their probability per step), 30 paths of each "
             "temperature, made one list by reciprocal rank. Not measured: lists by the items' probabilities, genres by step, and HSTU with "
             "time, which would have to say when the next events come.", ""]

@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table, write_page  # noqa: E402
+from experiment_page import dig, number, picture, planned, read_units, table, what_has_run, write_page  # noqa: E402
 
 ARMS = ["end", "start", "none", "random_end", "reversed", "literal", "shaw-8", "shaw-32", "shaw-0", "t5", "bias", "rotary", "alibi"]
 NAMES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "fifth": "a fifth of MovieLens-1M's users",
@@ -158,14 +158,12 @@ the 95 % interval over users of the mean over seeds."""
 
 
 def opening(units, plan):
-    missing = [name for name in plan if name not in units]
-    commits = sorted({c for name in plan if name in units for c in units[name]["commit"].split(",")})
+    run, commits = what_has_run(units, plan)
     return ["# Positions", "",
             "Written by `make experiment-correction` from correction.jsonl, up to the conclusions at its end; do not edit that part. The arms "
             "and their budget are in `tests/experiments/correction.sh`.", "",
-            f"**{len(plan) - len(missing)} of {len(plan)} units have run**" +
-            ("." if not missing else "; without a line so far: " + ", ".join(missing) + "."), "",
-            f"Commits {', '.join(commits)}. {EXPLAINED}", ""]
+            *run,
+            f"Commits {commits}. {EXPLAINED}", ""]
 
 
 def main(lines_path, folder):

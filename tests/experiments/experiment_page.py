@@ -25,6 +25,14 @@ def read_units(path):
     return units
 
 
+def what_has_run(units, plan):
+    """Lines on which of the planned units have run, and the commits that those were made at."""
+    missing = [name for name in plan if name not in units]
+    commits = sorted({c for name in plan if name in units for c in units[name]["commit"].split(",")})
+    return [f"**{len(plan) - len(missing)} of {len(plan)} units have run**" +
+            ("." if not missing else "; without a line so far: " + ", ".join(missing) + "."), ""], ", ".join(commits)
+
+
 def dig(record, keys):
     for key in keys:
         if record is None:

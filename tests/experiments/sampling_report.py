@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table, write_page  # noqa: E402
+from experiment_page import dig, number, picture, planned, read_units, table, what_has_run, write_page  # noqa: E402
 
 LOSSES = ["sampled_softmax", "bce", "gbce-0.5", "gbce-0.75", "gbce-1"]
 COUNTS = [1, 4, 16, 64, 256, 1024]
@@ -297,17 +297,15 @@ def pictures(experiment):
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 def opening(experiment):
-    missing = [name for name in experiment.plan if name not in experiment.units]
+    run, commits = what_has_run(experiment.units, experiment.plan)
     some = next((unit for unit in experiment.units.values() if "train" in unit), None)
-    commits = sorted({c for unit in experiment.units.values() for c in unit["commit"].split(",")})
     lines = ["# Sampling of negatives", "",
-             "Written by `make experiment-sampling` from sampling.jsonl; do not edit. What is varied, and the budgets, are in "
-             "`tests/experiments/sampling.sh`.", "",
-             f"**{len(experiment.units)} of {len(experiment.plan)} units have run**" +
-             ("." if not missing else "; without a line so far: " + ", ".join(missing) + "."), ""]
+             "Written by `make experiment-sampling` from sampling.jsonl, up to conclusions at its end; do not edit that part. What is "
+             "varied, and the budgets, are in `tests/experiments/sampling.sh`.", "",
+             *run]
     if some:
         lines += [f"Data {some['data']} ({some['train']['users']} users, {some['train']['items']} items), "
-                  f"{some['train']['threads']} threads, commits {', '.join(commits)}. The centre has three seeds when all has run, "
+                  f"{some['train']['threads']} threads, commits {commits}. The centre has three seeds when all has run, "
                   "everything else one.", ""]
     return lines
 
