@@ -3,7 +3,9 @@
  * The public interface of libseqrec-ann, approximate search behind libseqrec's top-k.
  *
  * A graph of the item vectors of a model (hierarchical navigable small worlds, Malkov and Yashunin 2018, arXiv 1603.09320, built by
- * hnswlib) names candidates for seqrec_topk and seqrec_session_topk, for tables of about a million items and more. What
+ * hnswlib) names candidates for seqrec_topk and seqrec_session_topk, for tables of about a million items and more. A search begins at
+ * the best of the longest tenth of the vectors (at most 131,072), which it looks at one by one in seven bits a number: a long vector has a
+ * large inner product with what is not near it, and a walk alone misses it. What
  * seqrec_model_set_index says of indexes holds: filters are kept, scores are exact, items that came or changed since are found, removed
  * ones are not. Statuses, errors, rules R, W and C, and struct_size are as in seqrec.h. No function throws, prints, or reads the
  * environment. Memory of a graph does not come from the host's allocator.
@@ -39,7 +41,7 @@ typedef struct seqrec_ann_info {
     int64_t items;   /**< that it can name */
     int64_t removed; /**< that seqrec_ann_update took out: they cost memory and time until the next build */
     int64_t links, build_breadth, search_breadth;
-    size_t bytes;    /**< of vectors and links */
+    size_t bytes;    /**< of vectors, links and the copies of the longest */
 } seqrec_ann_info;
 
 /** SEQREC_VERSION_NUMBER of the library actually loaded. Rule R. */

@@ -160,7 +160,7 @@ char *Graph::take_element(int level)
 
 size_t Graph::bytes() const
 {
-    size_t sum = cur_element_count * (size_data_per_element_ + sizeof *linkLists_);
+    size_t sum = cur_element_count * (size_data_per_element_ + sizeof *linkLists_) + longest_.bytes();
     for (size_t i = 0; i < cur_element_count; i++) sum += upper_bytes(i);
     return sum;
 }
@@ -192,8 +192,16 @@ void Graph::remove(uint64_t slot)
     if (found != label_lookup_.end() && !isMarkedDeleted(found->second)) markDelete(slot);
 }
 
+/* A tenth. */
+void Graph::take_longest()
+{
+    const size_t count = std::min(cur_element_count / 10, most_long + 0);
+    longest_.take(vector_of(0), cur_element_count, size_data_per_element_, shape_.padded, count);
+}
+
 void Graph::settle()
 {
+    take_longest();
     drop_lists();
     label_lookup_.clear();
     std::unordered_map<hnswlib::labeltype, tableint>().swap(label_lookup_);
@@ -231,45 +239,48 @@ Graph::tableint Graph::descend(const float *query) const
     return here;
 }
 
-/* The lowest layer: goes on from the nearest element not yet looked behind, until that is farther than the `want` nearest. Removed
- * elements lead on, but are not kept. */
-void Graph::walk(Walk &w, tableint from, size_t want) const
+/* Puts elements that no look has fallen on yet, of at most 2 * most_links, among the open ones and the best, where they are near enough. */
+void Graph::look(Walk &w, const tableint *elements, size_t n, size_t want) const
 {
-    const float *query = w.query.data();
     tableint fresh[2 * most_links];
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (w.marks.mass[elements[i]] == w.marks.curV) continue;
+        w.marks.mass[elements[i]] = w.marks.curV;
+        const char *at = vector_of(elements[i]);
+        for (size_t byte = 0; byte < data_size_; byte += 64) __builtin_prefetch(at + byte);
+        fresh[count++] = elements[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        const Near found(apart(w.query.data(), fresh[i]), fresh[i]);
+        if (w.best.size() >= want && !(found.first < w.best.front().first)) continue;
+        w.open.push_back(found);
+        std::push_heap(w.open.begin(), w.open.end(), farther);
+        if (isMarkedDeleted(fresh[i])) continue;
+        w.best.push_back(found);
+        std::push_heap(w.best.begin(), w.best.end(), nearer);
+        if (w.best.size() <= want) continue;
+        std::pop_heap(w.best.begin(), w.best.end(), nearer);
+        w.best.pop_back();
+    }
+}
+
+/* The lowest layer, from where the upper ones lead to and from the best of the longest: goes on from the nearest element not yet looked
+ * behind, until that is farther than the `want` nearest. Removed elements lead on, but are not kept. */
+void Graph::walk(Walk &w, size_t want) const
+{
     w.open.clear();
     w.best.clear();
     w.marks.reset();
-    w.marks.mass[from] = w.marks.curV;
-    w.open.emplace_back(apart(query, from), from);
-    if (!isMarkedDeleted(from)) w.best.push_back(w.open.front());
+    const size_t at_once = 2 * most_links;
+    for (size_t i = 0; i < w.from.size(); i += at_once) look(w, w.from.data() + i, std::min(at_once, w.from.size() - i), want);
     while (!w.open.empty()) {
         std::pop_heap(w.open.begin(), w.open.end(), farther);
         const Near next = w.open.back();
         w.open.pop_back();
         if (w.best.size() == want && next.first > w.best.front().first) break;
         hnswlib::linklistsizeint *list = get_linklist0(next.second);
-        const size_t n = getListCount(list);
-        size_t count = 0;
-        for (size_t i = 1; i <= n; i++) {
-            if (w.marks.mass[list[i]] == w.marks.curV) continue;
-            w.marks.mass[list[i]] = w.marks.curV;
-            const char *at = vector_of(list[i]);
-            for (size_t byte = 0; byte < data_size_; byte += 64) __builtin_prefetch(at + byte);
-            fresh[count++] = list[i];
-        }
-        for (size_t i = 0; i < count; i++) {
-            const Near found(apart(query, fresh[i]), fresh[i]);
-            if (w.best.size() >= want && !(found.first < w.best.front().first)) continue;
-            w.open.push_back(found);
-            std::push_heap(w.open.begin(), w.open.end(), farther);
-            if (isMarkedDeleted(fresh[i])) continue;
-            w.best.push_back(found);
-            std::push_heap(w.best.begin(), w.best.end(), nearer);
-            if (w.best.size() <= want) continue;
-            std::pop_heap(w.best.begin(), w.best.end(), nearer);
-            w.best.pop_back();
-        }
+        look(w, list + 1, getListCount(list), want);
     }
 }
 
@@ -299,7 +310,10 @@ int64_t Graph::nearest(const float *query, int64_t want, int32_t *slots)
     if (want <= 0 || cur_element_count == 0) return 0;
     std::unique_ptr<Walk> w = borrow();
     std::copy(query, query + shape_.width, w->query.begin());
-    walk(*w, descend(w->query.data()), static_cast<size_t>(want));
+    longest_.best(w->query.data(), static_cast<size_t>(want), w->scan);
+    w->from.assign(1, descend(w->query.data()));
+    for (const Longest::Scored &found : w->scan.best) w->from.push_back(found.second);
+    walk(*w, static_cast<size_t>(want));
     const size_t found = w->best.size();
     for (size_t i = 0; i < found; i++) slots[i] = static_cast<int32_t>(getExternalLabel(w->best[i].second));
     give_back(std::move(w));
@@ -337,6 +351,7 @@ const char *Graph::adopt(tableint entry, int top, size_t slots)
     }
     enterpoint_node_ = entry;
     maxlevel_ = top;
+    take_longest();
     return nullptr;
 }
 

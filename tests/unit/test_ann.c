@@ -121,6 +121,34 @@ START_TEST(recall_on_a_trained_table)
 }
 END_TEST
 
+/* Directions without any structure, and lengths that differ: what scores best is far from where a walk looks. */
+START_TEST(long_items_that_a_walk_misses_are_found)
+{
+    static answer exact, found;
+    static int64_t ids[ITEMS];
+    static float vectors[ITEMS * DIM];
+    const seqrec_ann_options options = {.struct_size = sizeof options, .links = 8, .build_breadth = 40, .search_breadth = 40};
+    open_model(0, ITEMS, tied);
+    for (int64_t i = 0; i < ITEMS; i++) ids[i] = id_of(i);
+    EXPECT(SEQREC_OK, seqrec_items_get(api.model, ids, ITEMS, vectors, &api.error));
+    for (int64_t i = 0; i < ITEMS; i++) {
+        const float u = (float)(i * 7919 % 1000) / 1000, factor = 1 + 2 * u * u * u * u;
+        for (int64_t j = 0; j < DIM; j++) vectors[i * DIM + j] *= factor;
+    }
+    EXPECT(SEQREC_OK, seqrec_items_update(api.model, ids, ITEMS, vectors, &api.error));
+    const asked *a = ask(ITEMS);
+    answer_all(&a->batch, NULL, &exact);
+    seqrec_ann *ann = built(&options);
+    attach(ann);
+    seqrec_ann_release(ann);
+    answer_all(&a->batch, NULL, &found);
+    ck_assert_int_eq(facts().searched, USERS - 1);
+    ck_assert_double_ge(recall_of(&exact, &found), 0.9);
+    api_close();
+    ck_assert_int_eq(failing_new_blocks(), 0);
+}
+END_TEST
+
 /* ---- lists ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(scores_are_exact_and_one_by_one_is_as_in_a_batch)
@@ -537,6 +565,7 @@ int main(void)
 {
     TCase *tests = tcase_create("ann");
     tcase_add_loop_test(tests, recall_on_a_trained_table, 0, 4);
+    tcase_add_test(tests, long_items_that_a_walk_misses_are_found);
     tcase_add_loop_test(tests, scores_are_exact_and_one_by_one_is_as_in_a_batch, 0, KINDS);
     tcase_add_test(tests, one_thread_builds_the_same_graph_again);
     tcase_add_test(tests, an_updated_graph_takes_the_place_of_the_old_one);
