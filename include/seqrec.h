@@ -329,6 +329,13 @@ enum { SEQREC_MAP_VERIFY = 1 /**< reads the whole file first and checks all sums
  * as all writers of this library do. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_map(seqrec_context *context, const char *path, int32_t flags, seqrec_model **out,
                                                       seqrec_error *error);
+/** As seqrec_model_load, for a model that shall read longer histories than it was trained on: max_length events instead of its own (E_RANGE:
+ * fewer). It is a model of that max_length from then on. Nothing in it changes what a history within the old window gives: an HSTU normaliser and a
+ * spectral window that stood for max_length keep their number, and distances beyond the trained ones are read as the farthest of these
+ * (Shaw's terms, HSTU's bias; T5's last bucket has no end, ALiBi and rotary go on by their formula). E_UNSUPPORTED: position other than none or
+ * gates by position, which have parameters for each place. Whether it is any good there is for an evaluation to say. */
+SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load_longer(seqrec_context *context, const char *path, int64_t max_length,
+                                                              seqrec_model **out, seqrec_error *error);
 
 /** @}
  * @name Indexes (experimental)

@@ -1,4 +1,4 @@
-/* seqrec tool: `export`, item vectors as .npy beside a text file of their ids, or a file for serving. */
+/* seqrec tool: `export`, item vectors as .npy beside a text file of their ids, a file for serving, or the model with longer windows. */
 #include "commands.h"
 #include "json_writer.h"
 #include "data_source.h"
@@ -11,9 +11,10 @@
 
 enum { BLOCK = 1024, NAME_BYTES = 4100, PATH_BYTES = 4096 };
 
-static const command_text text = {"export", "--model MODEL (--out PREFIX | --serving FILE [--table T]) [OPTIONS]",
+static const command_text text = {"export", "--model MODEL (--out PREFIX | --serving FILE [--table T] | --longer FILE --max-length N)",
                                   "Writes PREFIX.npy (float32, one row per item) and PREFIX.ids.txt (one id per line,\n"
-                                  "the item's name behind a tab); or a FILE for serving, with vectors in few bits."};
+                                  "the item's name behind a tab); or a FILE for serving, with vectors in few bits; or the\n"
+                                  "model as one that reads N events, where it has no table of positions."};
 
 typedef struct export_run {
     const char *model_path, *prefix;
@@ -117,10 +118,48 @@ static int export_serving(const export_run *run, serving_file *file, const char 
     return write_serving(run->model_path, file, run->as_json);
 }
 
+static int export_longer(const export_run *run, const char *path, long long max_length)
+{
+    seqrec_context *context = NULL;
+    seqrec_model *model = NULL;
+    seqrec_error error = {0};
+    json_writer json = {.to = stdout};
+    int outcome = open_context(1, &context);
+    if (!outcome && seqrec_model_load_longer(context, run->model_path, max_length, &model, &error) != SEQREC_OK)
+        outcome = fail_file(run->model_path, "loading", &error);
+    if (!outcome && seqrec_model_save(model, path, &error) != SEQREC_OK) outcome = fail_file(path, "writing", &error);
+    seqrec_model_release(model);
+    seqrec_context_release(context);
+    if (outcome) return outcome;
+    if (!run->as_json) {
+        printf("the model with windows of %lld events in %s, without optimiser state\n", max_length, path);
+        return 0;
+    }
+    emit_object(&json, NULL);
+    emit_text(&json, "longer", path);
+    emit_count(&json, "max_length", max_length);
+    emit_end(&json, '}');
+    return 0;
+}
+
+/* NULL, or what is wrong with the choice of what to write. */
+static const char *misuse(const export_run *run, const serving_file *serving, const char *table, const char *longer, int64_t max_length)
+{
+    if (!run->model_path) return "--model MODEL is needed";
+    if (!run->prefix && !serving->path && !longer) return "--out PREFIX is needed";
+    if (run->prefix && serving->path) return "--out excludes --serving: one thing at a time";
+    if (longer && (run->prefix || serving->path)) return "--longer excludes --out and --serving: one thing at a time";
+    if (!longer != !max_length) return "--longer FILE and --max-length N go together";
+    if (!serving->path && (table || serving->bare)) return "--table and --without-rows go with --serving";
+    return NULL;
+}
+
 int run_export(int argc, char **argv)
 {
     export_run run = {0};
     serving_file serving = {0};
+    const char *longer = NULL, *wrong;
+    int64_t max_length = 0;
     const char *table_name = NULL;
     const argument table[] = {{"model", ARGUMENT_TEXT, &run.model_path, "MODEL", "model file", 0, 0},
                               {"out", ARGUMENT_TEXT, &run.prefix, "PREFIX", "beginning of the files' names", 0, 0},
@@ -129,14 +168,14 @@ int run_export(int argc, char **argv)
                                "of it: float32, bf16 or int8 vectors to scan (default: float32)", 0, 0},
                               {"without-rows", ARGUMENT_FLAG, &serving.bare, NULL,
                                "of it: no float32 vectors beside those in few bits", 0, 0},
+                              {"longer", ARGUMENT_TEXT, &longer, "FILE", "write the model with longer windows instead", 0, 0},
+                              {"max-length", ARGUMENT_COUNT, &max_length, "N", "of it: events of a window", 1, 1000000000},
                               {"json", ARGUMENT_FLAG, &run.as_json, NULL, "print one JSON object", 0, 0},
                               {0}};
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome != PARSED) return outcome;
-    if (!run.model_path || (!run.prefix && !serving.path))
-        return usage_error(text.name, "--%s is needed", run.model_path ? "out PREFIX" : "model MODEL");
-    if (run.prefix && serving.path) return usage_error(text.name, "--out excludes --serving: one thing at a time");
-    if (!serving.path && (table_name || serving.bare)) return usage_error(text.name, "--table and --without-rows go with --serving");
+    if ((wrong = misuse(&run, &serving, table_name, longer, max_length)) != NULL) return usage_error(text.name, "%s", wrong);
+    if (longer) return export_longer(&run, longer, max_length);
     if (serving.path) return export_serving(&run, &serving, table_name);
     if (strlen(run.prefix) + sizeof ".ids.txt" > PATH_BYTES)
         return usage_error(text.name, "--out: longer than %d bytes", PATH_BYTES - (int)sizeof ".ids.txt");

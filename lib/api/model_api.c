@@ -30,13 +30,24 @@ int32_t seqrec_model_save(const seqrec_model *model, const char *path, seqrec_er
     return sq_model_save(model, path, error);
 }
 
-int32_t seqrec_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error)
+static int32_t load(seqrec_context *context, const char *path, int64_t longest, seqrec_model **out, seqrec_error *error)
 {
     SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
     SQ_CHECK(path != NULL, error, SEQREC_E_ARGUMENT, "path is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    return sq_model_load(context, path, out, error);
+    return sq_model_load(context, path, longest, out, error);
+}
+
+int32_t seqrec_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error)
+{
+    return load(context, path, 0, out, error);
+}
+
+int32_t seqrec_model_load_longer(seqrec_context *context, const char *path, int64_t max_length, seqrec_model **out, seqrec_error *error)
+{
+    SQ_CHECK(max_length > 0, error, SEQREC_E_RANGE, "max_length = %lld is not above 0", (long long)max_length);
+    return load(context, path, max_length, out, error);
 }
 
 int32_t seqrec_model_config(const seqrec_model *model, seqrec_config **out, seqrec_error *error)

@@ -16,7 +16,8 @@ static inline int64_t sq_slots_most(int64_t count)
 
 /* Both work on one consistent state. Saving the same state gives the same bytes. */
 int32_t sq_model_save(const seqrec_model *model, const char *path, seqrec_error *error);
-int32_t sq_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error);
+/* longest: 0, or the events that it shall read at a time (sq_options_lengthen). */
+int32_t sq_model_load(seqrec_context *context, const char *path, int64_t longest, seqrec_model **out, seqrec_error *error);
 /* Writes a file for serving: SQ_TABLE_* copies, and with `rows` float32 vectors as they lie in memory; without, the copies are all
  * there is of the vectors. */
 int32_t sq_model_export(const seqrec_model *model, const char *path, int32_t table, int32_t rows, seqrec_error *error);

@@ -25,6 +25,7 @@ typedef struct table {
 typedef struct reading {
     seqrec_context *context;
     const sq_tensor_file *file;
+    int64_t longest; /* 0, or the max_length that is asked for */
     sq_options options;
     char preset[32];
     sq_layout layout;
@@ -509,6 +510,7 @@ static int32_t read_table(const reading *r, table *t, seqrec_error *error)
 static int32_t read_all(reading *r, seqrec_error *error)
 {
     SQ_TRY(read_texts(r, error));
+    if (r->longest) SQ_TRY(sq_options_lengthen(&r->options, r->longest, error));
     SQ_TRY(sq_layout_create(&r->context->memory, &r->options, &r->layout, error));
     choose_tables(r);
     SQ_TRY(check_mapped(r, error));
@@ -569,28 +571,33 @@ static int32_t assemble(reading *r, seqrec_model **out, seqrec_error *error)
     return status;
 }
 
-int32_t sq_model_file_read(seqrec_context *context, const sq_tensor_file *file, seqrec_model **out, seqrec_error *error)
+static int32_t read_file(seqrec_context *context, const sq_tensor_file *file, int64_t longest, seqrec_model **out, seqrec_error *error)
 {
-    reading r = {.context = context, .file = file};
+    reading r = {.context = context, .file = file, .longest = longest};
     int32_t status = read_all(&r, error);
     if (status == SEQREC_OK) status = assemble(&r, out, error);
     drop(&r);
     return status;
 }
 
-static int32_t read_open(seqrec_context *context, sq_tensor_file *file, seqrec_model **out, seqrec_error *error)
+int32_t sq_model_file_read(seqrec_context *context, const sq_tensor_file *file, seqrec_model **out, seqrec_error *error)
 {
-    int32_t status = sq_model_file_read(context, file, out, error);
+    return read_file(context, file, 0, out, error);
+}
+
+static int32_t read_open(seqrec_context *context, sq_tensor_file *file, int64_t longest, seqrec_model **out, seqrec_error *error)
+{
+    int32_t status = read_file(context, file, longest, out, error);
     if (status == SEQREC_OK && !sq_tensor_file_summed(file))
         sq_log(context, 1, "the model file has no checksums: damage to its values would not be seen");
     return status;
 }
 
-int32_t sq_model_load(seqrec_context *context, const char *path, seqrec_model **out, seqrec_error *error)
+int32_t sq_model_load(seqrec_context *context, const char *path, int64_t longest, seqrec_model **out, seqrec_error *error)
 {
     sq_tensor_file *file = NULL;
     SQ_TRY(sq_tensor_file_open(&context->memory, path, &file, error));
-    int32_t status = read_open(context, file, out, error);
+    int32_t status = read_open(context, file, longest, out, error);
     sq_tensor_file_close(file);
     return status;
 }
@@ -600,7 +607,7 @@ int32_t sq_model_map(seqrec_context *context, const char *path, int32_t verify, 
     sq_tensor_file *file = NULL;
     SQ_TRY(sq_tensor_file_open_mapped(&context->memory, path, &file, error));
     int32_t status = verify ? sq_tensor_file_verify(file, error) : SEQREC_OK;
-    if (status == SEQREC_OK) status = read_open(context, file, out, error);
+    if (status == SEQREC_OK) status = read_open(context, file, 0, out, error);
     sq_tensor_file_close(file);
     return status;
 }

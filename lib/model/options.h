@@ -169,6 +169,9 @@ static inline int64_t sq_options_window(const sq_options *options)
     if (options->mixer != SQ_MIXER_SPECTRAL) return 0;
     return options->spectral_window > 0 ? options->spectral_window : options->max_length;
 }
+/* Lets a model read histories of max_length events, no fewer than so far, with the parameters that it has: E_UNSUPPORTED where some would be
+ * missing. What stood for the old max_length keeps its number; distances beyond the trained ones are read as the farthest of these. */
+int32_t sq_options_lengthen(sq_options *options, int64_t max_length, seqrec_error *error);
 /* Rules between options, e.g. heads without a head_dim must divide dim. */
 int32_t sq_options_check(const sq_options *options, seqrec_error *error);
 

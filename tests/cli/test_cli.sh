@@ -505,6 +505,22 @@ run export --model named.st --serving served.st --table int4
 exits 2 "export --table knows its tables"
 run export --model named.st --out vectors --table int8
 exits 2 "export --table goes with --serving"
+run export --model named.st --longer longer.st --max-length 100
+exits 1 "export --longer: not with a table of positions"
+says "position is not none" "export --longer: says why"
+run train --data named.csv $small --set position=none --epochs 1 --out free.st --json
+run export --model free.st --longer longer.st --max-length 30 --json
+exits 0 "export --longer"
+parses "export --longer: JSON" "r['longer'] == 'longer.st' and r['max_length'] == 30"
+run evaluate --model longer.st --data named.csv --quiet
+exits 0 "export --longer: the file evaluates"
+run export --model free.st --longer longer.st --max-length 10
+exits 1 "export --longer: not shorter"
+says "max_length = 10 is below the model's 20" "export --longer: says both"
+run export --model named.st --longer longer.st
+exits 2 "export --longer needs --max-length"
+run export --model named.st --out vectors --longer longer.st --max-length 100
+exits 2 "export --longer excludes --out"
 
 run export --model named.st --out vectors --json
 exits 0 "export"

@@ -99,8 +99,10 @@ exits 0 "positions: an arm of windows of 200 events"
 positions beauty-sampled_softmax-reversed
 exits 0 "positions: the other table is trained where it is missing"
 positions fifth-sampled_softmax-literal-L50-seed1
-holds correction.jsonl "positions: what a line has" "len(all) == 16 and {'against_end', 'places', 'places_against_end'} <= \
+positions ml-1m-sampled_softmax-t5-L50-seed1
+holds correction.jsonl "positions: what a line has" "len(all) == 17 and {'against_end', 'places', 'places_against_end'} <= \
 set(by['heldout-sampled_softmax-reversed-L200-seed1']) and set(by['ml-1m-sampled_softmax-reversed-L200-seed1']['newest']) == {'20', '50'} and \
+set(by['ml-1m-sampled_softmax-t5-L50-seed1']['longer']) == {'100', '200'} and \
 by['fifth-sampled_softmax-literal-L50-seed1']['train']['users'] == 60 and by['heldout-sampled_softmax-end-L200-seed1']['train']['users'] == 270"
 "$PYTHON" - work <<'P' > out 2> err
 # The places once more: every user's, as many as 20, each behind what is before it.

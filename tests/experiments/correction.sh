@@ -3,7 +3,7 @@
 # 4.1: the position of an item should be relative to the prediction). One thing changes at a time: how positions are said to the model.
 # All arms have the preset sasrec-sampled-softmax, with negatives that a batch shares, which takes less than half of the time; four
 # also have the full softmax with five seeds, five BCE with one negative. Further: windows of 50 events and of all; histories of which
-# only the newest events are left (models as trained); the literal rule, where every prefix is a sample of its own, beside the others on
+# only the newest events are left (models as trained); models of 50 events that read 100 and 200, where no table of positions is in the way; the literal rule, where every prefix is a sample of its own, beside the others on
 # a fixed fifth of the users; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these. Every arm is
 # compared, user by user, with the window-end table of the same data, loss, window and seed, whose model is kept in $WORK/reference and
 # trained again where it is missing. A training has 60 epochs, at which the arms are compared. Each unit appends one JSON line to
@@ -77,6 +77,16 @@ shortened() {
     done
 }
 
+# Figures of the unit's model made to read 100 and 200 events.
+lengthened() {
+    separator=
+    for most in 100 200; do
+        "$SEQREC" export --model "$unit/$name.safetensors" --longer "$unit/longer" --max-length $most > /dev/null
+        printf '%s"%s":%s' "$separator" $most "$(evaluate --model "$unit/longer" --protocol E4 --cutoffs 10 --no-baselines --quiet)"
+        separator=,
+    done
+}
+
 # The events of a study: $DATA/$data, $source.
 take_events() { # STUDY
     case $1 in
@@ -104,6 +114,7 @@ unit() {
     case $2-$3-L$4 in
         heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown)" ;;
         ml-1m-sampled_softmax-L200) figures="$figures,\"newest\":{$(shortened)}" ;;
+        ml-1m-sampled_softmax-L50) case $1 in none|t5|rotary) figures="$figures,\"longer\":{$(lengthened)}" ;; esac ;;
     esac
     if [ "$1" = end ]; then
         keep

@@ -202,6 +202,7 @@ SIGNATURES = {
     "model_release": (None, [H]),
     "model_save": (c_int32, [H, c_char_p, ERR]),
     "model_load": (c_int32, [H, c_char_p, OUT, ERR]),
+    "model_load_longer": (c_int32, [H, c_char_p, c_int64, OUT, ERR]),
     "model_config": (c_int32, [H, OUT, ERR]),
     "model_note": (c_int32, [H, c_char_p] + TEXT),
     "model_set_note": (c_int32, [H, c_char_p, c_char_p, ERR]),
