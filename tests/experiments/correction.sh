@@ -4,7 +4,8 @@
 # All arms have the preset sasrec-sampled-softmax, with negatives that a batch shares, which takes less than half of the time; four
 # also have the full softmax with five seeds, five BCE with one negative. Further: windows of 50 events and of all; histories of which
 # only the newest events are left (models as trained); models of 50 events that read 100 and 200, where no table of positions is in the way; the literal rule, where every prefix is a sample of its own, beside the others on
-# a fixed fifth of the users; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these. Every arm is
+# a fixed fifth of the users; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these; and, on ml-100k,
+# which has times, events at one instant in a drawn order, and a split by time for all users at once (E9). Every arm is
 # compared, user by user, with the window-end table of the same data, loss, window and seed, whose model is kept in $WORK/reference and
 # trained again where it is missing. A training has 60 epochs, at which the arms are compared. Each unit appends one JSON line to
 # docs/experiments/correction.jsonl; units.sh says how it is stopped and goes on. At the end correction_report.py writes the tables.
@@ -98,7 +99,11 @@ take_events() { # STUDY
 
 # unit ARM STUDY LOSS LENGTH SEED
 unit() {
-    name=$2-$3-$1-L$4-seed$5 file=ml-1m.txt
+    name=$2-$3-$1-L$4-seed$5 file=ml-1m.txt ties= split= protocol=E4
+    case $2 in
+        ties) file=ml-100k.u.data ties="--shuffle-ties 1" ;;
+        later) file=ml-100k.u.data split="--split time:889237269:891382267" protocol=E9 ;; # 80 and 90 % of the events
+    esac
     base="--preset sasrec-sampled-softmax --set loss=$3 --set max_length=$4"
     case $3 in
         sampled_softmax) base="$base --set negative_sharing=batch" ;;
@@ -109,18 +114,19 @@ unit() {
     if [ "$mode" = list ]; then echo "$name $2 $base $(arm "$1")"; return; fi
     begin "$name" "$file" || return 0
     take_events "$2"
-    train "" $base $(arm "$1")
-    figures="\"E4\":$(evaluate --protocol E4 --cutoffs 10 --breakdown --quiet)"
+    train "$ties $split" $base $(arm "$1")
+    figures="\"E4\":$(evaluate $ties --protocol $protocol --cutoffs 1,5,10,20 --breakdown --quiet)"
     case $2-$3-L$4 in
         heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown)" ;;
-        ml-1m-sampled_softmax-L200) figures="$figures,\"newest\":{$(shortened)}" ;;
+        ml-1m-sampled_softmax-L200)
+            figures="$figures,\"newest\":{$(shortened)},\"E1\":$(evaluate --protocol E1 --cutoffs 10 --no-baselines --quiet)" ;;
         ml-1m-sampled_softmax-L50) case $1 in none|t5|rotary) figures="$figures,\"longer\":{$(lengthened)}" ;; esac ;;
     esac
     if [ "$1" = end ]; then
         keep
     else
-        reference "$2-$3-end-L$4-seed$5" $base $(arm end)
-        figures="$figures,\"against_end\":$(against --protocol E4 --cutoffs 10)"
+        reference "$2-$3-end-L$4-seed$5" $ties $split $base $(arm end)
+        figures="$figures,\"against_end\":$(against $ties --protocol $protocol --cutoffs 10)"
         if [ "$2" = heldout ]; then
             figures="$figures,\"places_against_end\":$(source=$WORK/places.txt; against --protocol E4 --cutoffs 10 --allow-trained)"
         fi
@@ -146,6 +152,11 @@ plan() {
     done
     for length in 50 2277; do
         for arm in end start none random_end reversed t5 rotary; do unit $arm ml-1m sampled_softmax $length 1; done
+    done
+    for study in ties later; do
+        for seed in 1 2 3; do
+            for arm in end random_end none reversed t5; do unit $arm $study sampled_softmax 200 $seed; done
+        done
     done
     for study in beauty ml-1m; do
         length=200
