@@ -34,6 +34,7 @@ check: all
 
 #: make bench        measure speed, beside PyTorch where there is one
 bench: all
+	@sh .ci/setup bench
 	@BUILD=$(BUILD) sh tests/bench/run.sh
 
 #: make experiment-noise  train with noise in the events, and print a table (hours; stops and goes on)
@@ -117,8 +118,8 @@ format:
 
 #: make install      install to PREFIX (/usr/local), honours DESTDIR
 install: all
-	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@ninja -C $(BUILD) -j $(JOBS)
+	@grep -qx 'prefix = $(PREFIX)' $(BUILD)/meson-private/cmd_line.txt || \
+	    { meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD) -j $(JOBS); }
 	@meson install -C $(BUILD) --no-rebuild
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 BUILD=${BUILD:-build}
 JOBS=${JOBS:-2}
-FUZZ_SECONDS=${FUZZ_SECONDS:-25}
+FUZZ_SECONDS=${FUZZ_SECONDS:-60}
 SOAK_SECONDS=${SOAK_SECONDS:-60}
 logs=$BUILD/test-logs
 passed=0 failed=0 skipped=0

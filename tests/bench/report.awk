@@ -296,6 +296,14 @@ function times(theirs, ours) {
 # How many bytes more than a tenth of them a million users take.
 function batch_growth() { return streamed[1000000] == "" ? "" : streamed[1000000] - streamed[100000] }
 
+# Per cent of a row's time that a kind of work takes.
+function part_of(name, what,    i, j) {
+    for (i = 1; i <= phase_count; i++)
+        for (j = 1; j <= parts; j++)
+            if (phases[i] == name && phase_kind[j] == what) return phase[i, j]
+    return ""
+}
+
 function promises(    i, n, most, flat, warm, large) {
     title("Promises")
     promise("BCE d 50, dropout 0.2, times PyTorch", times("bce-d50-p0.2", "bce-d50-p0.2"), "least", 10, "x")
@@ -334,7 +342,10 @@ function promises(    i, n, most, flat, warm, large) {
     promise("most memory of the rows with BCE and softmax", most, "most", 400, " MB")
     large = items["flat-shared-large"]
     flat = large + 0 < 10000000 ? "" : ratio(step["flat-shared-large"], step["flat-shared-small"])
-    promise("a step on 10000000 items, times one on 100000", flat, "most", 1.5, "x")
+    promise("a step on 10000000 items, times one on 100000, negatives shared by the batch", flat, "most", 1.5, "x")
+    flat = items["flat-position-large"] + 0 < 10000000 ? "" : ratio(step["flat-position-large"], step["flat-position-small"])
+    promise("the same with own negatives for each position", flat, "most", 1.5, "x")
+    promise("256 negatives a position, share of drawing them", part_of("sampled-position-d64-p0.2", "negatives"), "most", 5, "%")
     for (n in fresh) warm += fresh[n]
     promise("allocations in warm steps", warm, "most", 0, "")
     promise("full E4 evaluation", evaluation, "most", 3, " s")

@@ -103,7 +103,7 @@ part_torch() {
 # Samples begin after the second that the peak and the reading of the data take.
 part_phases() {
     command -v perf > /dev/null || { echo "there is no perf: no table of where the time goes" >&2; return 77; }
-    for row in bce-d64-p0.2 softmax-d64-p0.2 sampled-shared-d64-p0.2; do
+    for row in bce-d64-p0.2 softmax-d64-p0.2 sampled-shared-d64-p0.2 sampled-position-d64-p0.2; do
         perf record -q -D 1000 -F 499 -o "$out/perf.data" "$programs/bench_train" --data "$data" --threads $THREADS \
             --repeats $repeats --only $row > /dev/null &&
             perf report -i "$out/perf.data" --stdio --no-children -g none --sort dso,symbol -F overhead,dso,sym \

@@ -1,7 +1,7 @@
 #!/bin/sh
-# tests: what a model or an option is worth over the one it stands on: same data, same budget of
-# epochs, same seed (SSE-PT is 50 + 50 wide over 50; FuXi is taken apart into its channels and its layers), compared user by user on the
-# test split, three seeds each. The reference's model is kept in $WORK/reference and trained again where it is missing. Each unit
+# tests: what a model or an option is worth over the one it stands on: same data, same number of
+# epochs without an early stop, same seed (SSE-PT is 50 + 50 wide over 50; FuXi is taken apart into its channels and its layers), compared user by user on the
+# test split, three seeds each; other strengths of the weights of known items, and the decay by age beside them, with one. The reference's model is kept in $WORK/reference and trained again where it is missing. Each unit
 # appends one JSON line to docs/experiments/paired.jsonl; units.sh says how it is stopped and goes on. The table is printed at the end.
 #   paired.sh [run|list|table]   as correction.sh
 # From the environment also EPOCHS (the most of a training) and SEEDS.
@@ -18,15 +18,18 @@ arm() { # ARM
     case $1 in
         sasrec-original) echo "--preset sasrec-original --epochs 400" ;;
         sse-pt) echo "--preset sse-pt --epochs 400" ;;
-        sasrec-50) echo "--preset sasrec --set max_length=50 --set heads=2" ;;
-        rec-denoiser) echo "--preset rec-denoiser" ;;
-        hstu|fuxi) echo "--preset $1" ;;
-        channels) echo "--preset hstu --set channels=apart" ;;
-        layers) echo "--preset hstu --set activation=swiglu --set ffn_dim=200" ;;
-        softmax) echo "--preset sasrec-sampled-softmax" ;;
-        spectral) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --set mixer=spectral" ;;
-        softmax-post) echo "--preset sasrec-sampled-softmax --set wiring=post_norm" ;;
-        known-*) echo "--preset sasrec-sampled-softmax --set known_items=${1#known-} --set known_power=0.5" ;;
+        sasrec-50) echo "--preset sasrec --set max_length=50 --set heads=2 --epochs 200" ;;
+        rec-denoiser) echo "--preset rec-denoiser --epochs 200" ;;
+        hstu|fuxi) echo "--preset $1 --epochs 100" ;;
+        channels) echo "--preset hstu --set channels=apart --epochs 100" ;;
+        layers) echo "--preset hstu --set activation=swiglu --set ffn_dim=200 --epochs 100" ;;
+        softmax) echo "--preset sasrec-sampled-softmax --epochs 100" ;;
+        spectral) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --set mixer=spectral --epochs 100" ;;
+        softmax-post) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --epochs 100" ;;
+        decay-*) echo "--preset sasrec-sampled-softmax --set position_decay=${1#decay-} --epochs 100" ;;
+        known-*) # known-KIND-POWER
+            kind=${1#known-}
+            echo "--preset sasrec-sampled-softmax --set known_items=${kind%-*} --set known_power=${kind#*-} --epochs 100" ;;
     esac
 }
 
@@ -82,8 +85,8 @@ if [ "$mode" != table ]; then
         unit sasrec-50 "" E4 "$seed"
         unit rec-denoiser sasrec-50 E4 "$seed"
         unit softmax "" E4 "$seed"
-        unit known-predicted softmax E4 "$seed"
-        unit known-surprising softmax E4 "$seed"
+        unit known-predicted-0.5 softmax E4 "$seed"
+        unit known-surprising-0.5 softmax E4 "$seed"
         unit hstu "" E4 "$seed"
         unit fuxi hstu E4 "$seed"
         unit channels hstu E4 "$seed"
@@ -91,5 +94,6 @@ if [ "$mode" != table ]; then
         unit softmax-post "" E4 "$seed"
         unit spectral softmax-post E4 "$seed"
     done
+    for arm in known-predicted-0.25 known-predicted-1 known-surprising-1 known-surprising-2 decay-0.98 decay-0.99; do unit $arm softmax E4 1; done
 fi
 if [ "$mode" != list ] && [ -f "$OUT" ]; then table; fi
