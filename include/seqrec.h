@@ -332,8 +332,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_map(seqrec_context *context, c
 /** As seqrec_model_load, for a model that shall read longer histories than it was trained on: max_length events instead of its own (E_RANGE:
  * fewer). It is a model of that max_length from then on. Nothing in it changes what a history within the old window gives: an HSTU normaliser and a
  * spectral window that stood for max_length keep their number, and distances beyond the trained ones are read as the farthest of these
- * (Shaw's terms, HSTU's bias; T5's last bucket has no end, ALiBi and rotary go on by their formula). E_UNSUPPORTED: position other than none or
- * gates by position, which have parameters for each place. Whether it is any good there is for an evaluation to say. */
+ * (Shaw's terms, HSTU's bias, position = reversed; T5's last bucket has no end, ALiBi and rotary go on by their formula). E_UNSUPPORTED:
+ * positions counted from the window's end or start and gates by position, which have parameters for each place. Whether it is any good there is for an evaluation to say. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load_longer(seqrec_context *context, const char *path, int64_t max_length,
                                                               seqrec_model **out, seqrec_error *error);
 
@@ -883,7 +883,7 @@ SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const 
                                                  int64_t n, seqrec_error *error);
 
 /** Asks the host for the negatives of one step (sampler = host), which it writes over what the two last arrays hold: on entry the
- * first target and logarithm 0 everywhere. */
+ * first target everywhere, and logarithm 0 or, with logq, NaN, which is refused where it is left. */
 typedef struct seqrec_negatives {
     size_t struct_size;
     int64_t tokens;           /**< targets of the batch, sequence by sequence */

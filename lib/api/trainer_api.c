@@ -150,6 +150,8 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     SQ_TRY(sq_batch_read(&b, batch, error));
     SQ_TRY(event_weights(trainer, &b, &weights, error));
     SQ_TRY(sq_batch_times_check(trainer->model, &b, error));
+    SQ_CHECK(trainer->options.known_items == SQ_KNOWN_NONE, error, SEQREC_E_UNSUPPORTED,
+             "known_items weighs the events of a fit by what its epochs found: on batches of the host bring batch.weights");
     SQ_CHECK(b.users || !sq_trainer_personal(trainer) || b.sequences == 0, error, SEQREC_E_ARGUMENT,
              "batch.users is NULL: a model with users trains their vectors");
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));

@@ -54,7 +54,7 @@ const sq_option sq_option_table[] = {
            "What attention knows of the distance between two events: nothing, vectors added to keys and values (Shaw), a learned "
            "bias by distance (HSTU), by logarithmic bucket and head (T5), a fixed one (ALiBi), or rotated queries and keys."),
     INTEGER(M, relative_clip, "0", 0, 65536,
-            "Distances from this on share a row of relative = shaw and bias; 0 = every distance has its own."),
+            "Distances from this on share a row of relative = shaw and bias, and of position = reversed; 0 = every distance has its own."),
     INTEGER(M, relative_buckets, "32", 4, 1024, "Buckets of relative = t5; with mask = bidirectional half of them each way."),
     INTEGER(M, relative_distance, "128", 2, 65536, "Distances from this on share the last bucket of relative = t5."),
     REAL(M, rotary_base, "10000", 1, 1e9, "Base of the wavelengths of relative = rotary."),

@@ -174,6 +174,8 @@ static int32_t check_loss(const sq_options *o, seqrec_error *error)
              "logq = classic needs the probabilities of targets, which sampler = %s does not have", sampler->name);
     SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->hard_pool == 0, error, SEQREC_E_ARGUMENT,
              "logq needs the probabilities of the negatives, which hard_pool = %lld does not leave known", (long long)o->hard_pool);
+    SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->sse_item == 0 || !(sampler->counts || sampler->from_batch), error, SEQREC_E_ARGUMENT,
+             "logq needs targets that sampler = %s draws, and sse_item = %g puts any item in their place", sampler->name, o->sse_item);
     SQ_CHECK(o->hard_pool == 0 || !loss->batch, error, SEQREC_E_ARGUMENT,
              "hard_pool = %lld chooses among drawn negatives, and loss = %s draws none", (long long)o->hard_pool, loss->name);
     SQ_CHECK(o->hard_pool == 0 || (o->hard_pool >= o->negatives && o->negative_sharing == SQ_SHARE_POSITION), error,
@@ -238,6 +240,9 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
     const int reversed = o->position == SQ_POSITION_REVERSED;
     SQ_CHECK(!reversed || o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
              "position = reversed counts back from the newest event that a query sees, which mask = bidirectional does not have");
+    SQ_CHECK(o->relative_clip == 0 || sq_options_clips(o), error, SEQREC_E_ARGUMENT,
+             "relative_clip = %lld needs relative = shaw or bias or position = reversed: nothing else has a row for each distance",
+             (long long)o->relative_clip);
     SQ_CHECK(!reversed || o->relative == SQ_RELATIVE_NONE, error, SEQREC_E_ARGUMENT,
              "position = reversed says all distances already: relative must be none");
     SQ_CHECK(!reversed || (o->attention == SQ_ATTENTION_SOFTMAX && !o->embedding_norm), error, SEQREC_E_ARGUMENT,

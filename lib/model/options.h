@@ -158,6 +158,11 @@ static inline int sq_options_input_positions(const sq_options *options)
 {
     return options->position != SQ_POSITION_NONE && options->position_place == SQ_PLACE_INPUT;
 }
+/* Whether distances from relative_clip on can share what the farthest has. */
+static inline int32_t sq_options_clips(const sq_options *options)
+{
+    return options->relative == SQ_RELATIVE_SHAW || options->relative == SQ_RELATIVE_BIAS || options->position == SQ_POSITION_REVERSED;
+}
 /* Width of a head. */
 static inline int64_t sq_options_head_dim(const sq_options *options)
 {

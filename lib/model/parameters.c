@@ -203,8 +203,7 @@ static void relative_widths(sq_layout *l, const sq_options *o)
     l->relative = (int32_t)o->relative;
     if (o->position == SQ_POSITION_REVERSED) l->relative = SQ_RELATIVE_REVERSED;
     if (l->relative == SQ_RELATIVE_NONE || l->relative == SQ_RELATIVE_ROTARY) return;
-    int clips = l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_BIAS;
-    l->past = clips && o->relative_clip && o->relative_clip < tokens - 1 ? (int32_t)o->relative_clip : tokens - 1;
+    l->past = sq_options_clips(o) && o->relative_clip && o->relative_clip < tokens - 1 ? (int32_t)o->relative_clip : tokens - 1;
     l->columns = l->bidirectional ? 2 * l->past + 1 : l->past + 1;
     l->relative_ld = l->relative == SQ_RELATIVE_REVERSED ? 2 * l->hp : l->dhp;
     l->bias_ld = round16(l->heads);
@@ -360,6 +359,12 @@ static void shared_terms(builder *b)
     }
 }
 
+/* Of reversed positions that are cut, the farthest has the last row. */
+static int32_t position_rows(const sq_layout *l, const sq_options *o)
+{
+    return o->position == SQ_POSITION_REVERSED && o->relative_clip > 0 ? l->past + 1 : l->length;
+}
+
 static void build(sq_layout *l, const sq_options *o)
 {
     builder b = {l, -1};
@@ -369,7 +374,7 @@ static void build(sq_layout *l, const sq_options *o)
         if (l->m != l->d) l->head_ones = reserve(&b, (size_t)l->mp);
     }
     shared_terms(&b);
-    if (sq_options_input_positions(o)) l->position = table(&b, "position.weight", l->length);
+    if (sq_options_input_positions(o)) l->position = table(&b, "position.weight", position_rows(l, o));
     if (o->calendar) l->calendar = table(&b, "calendar.weight", SQ_CALENDAR_ROWS);
     if (l->bidirectional) l->mask = table(&b, "mask.weight", 1);
     if (o->embedding_norm) norm(&b, o, "embedding_norm", &l->embedding_gain, &l->embedding_bias);

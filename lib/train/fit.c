@@ -92,6 +92,17 @@ static int32_t due(const job *j, int64_t epoch)
     return epoch % o->valid_every == 0 || epoch == o->epochs;
 }
 
+/* Events of a whole window, targets included. */
+static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective != SQ_OBJECTIVE_CLOZE); }
+
+/* The first of a user's n training events that a sampler counts: all of them, or, where it draws from the batch, those that are targets. */
+static int64_t first_counted(const sq_options *o, int64_t n)
+{
+    if (!sq_sampler_kind_at(o->sampler)->from_batch) return 0;
+    const int64_t before = o->objective != SQ_OBJECTIVE_CLOZE, window = o->window_step > 0 ? n : span_of(o);
+    return (n > window ? n - window : 0) + before;
+}
+
 /* Users with a target, the longest sequence, and the training counts of the items. */
 static int32_t list_users(job *j, seqrec_error *error)
 {
@@ -111,7 +122,7 @@ static int32_t list_users(job *j, seqrec_error *error)
     for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         train = slots_of(j, u, train, j->sequence);
-        for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
+        for (int64_t i = first_counted(&j->t->options, train); i < train; i++) counts[j->sequence[i]]++;
     }
     int32_t status = SEQREC_OK;
     if (!counts || !j->users || !j->sequence || !j->weights || !j->times)
@@ -126,9 +137,6 @@ static int32_t list_users(job *j, seqrec_error *error)
     sq_free(memory, counts);
     return status;
 }
-
-/* Events of a whole window, targets included. */
-static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective != SQ_OBJECTIVE_CLOZE); }
 
 /* Windows of a user with n events: the latest, and with window_step those before it, the first from the first event on. */
 static int64_t windows_of(const sq_options *o, int64_t n)

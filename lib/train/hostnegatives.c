@@ -45,7 +45,7 @@ int32_t sq_step_ask_host(sq_trainer *t, seqrec_error *error)
     SQ_TRY(reserve(t, draws, error));
     for (int64_t i = 0; i < t->plan.target_count; i++) t->host_targets[i] = id_of(t, t->plan.targets[i]);
     for (size_t i = 0; i < draws; i++) t->host_items[i] = t->host_targets[0];
-    memset(t->host_log, 0, draws * sizeof *t->host_log);
+    for (size_t i = 0; i < draws; i++) t->host_log[i] = t->options.logq == SQ_LOGQ_NONE ? 0 : NAN;
     seqrec_negatives request = {.struct_size = sizeof request, .tokens = t->plan.target_count, .rows = rows, .k = k};
     request.targets = t->host_targets;
     request.items = t->host_items;

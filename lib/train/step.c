@@ -328,6 +328,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
     if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
+    if (sq_step_temperature_held(t, summed(t))) summed(t)[t->model->layout.log_scale] = 0;
     sq_derive_bwd(t->kernels, &t->model->layout, t->weights, t->transposed, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
              "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
@@ -370,6 +371,8 @@ static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
     const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
     int needed = kind->counts || (kind->from_batch && t->options.logq != SQ_LOGQ_NONE);
     if (!sq_trainer_samples(t)) return SEQREC_OK;
+    SQ_CHECK(t->options.negatives <= t->items.live_count, error, SEQREC_E_RANGE, "negatives = %lld are more than the %lld items there are to draw from",
+             (long long)t->options.negatives, (long long)t->items.live_count);
     SQ_CHECK(!needed || has_weights(t), error, SEQREC_E_STATE,
              "sampler = %s needs %s: %s call seqrec_trainer_set_popularity", kind->name,
              kind->trained ? "training counts" : "weights", kind->trained ? "fit to a dataset or" : "first");

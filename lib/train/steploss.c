@@ -63,8 +63,14 @@ void sq_step_normalise_bwd(sq_trainer *t, const sq_micro *m, int32_t slot, sq_st
         t->kernels->axpy(dp, -along * (temperature * temperature), u + i * dp, s->du + i * dp);
         t->kernels->scale(dp, s->unit[i], s->du + i * dp, s->du + i * dp);
     }
-    if (t->options.temperature_learned && temperature > (float)t->options.temperature_lowest)
+    if (t->options.temperature_learned)
         t->grads[(size_t)slot * t->model->layout.floats + t->model->layout.log_scale] += sum;
+}
+
+int32_t sq_step_temperature_held(const sq_trainer *t, const float *grads)
+{
+    if (!t->options.temperature_learned || sq_temperature(&t->model->layout, &t->options, t->weights) > (float)t->options.temperature_lowest) return 0;
+    return grads[t->model->layout.log_scale] < 0;
 }
 
 /* ---- the losses --------------------------------------------------------------------------------------------------- */
@@ -110,6 +116,7 @@ static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_s
             s->expected[i * c + j] = target && !t->log_expected
                                          ? 0
                                          : sq_step_expected(t, slots[i * c + j], m->first_target + i, target ? 0 : j - targets);
+            if (!target && t->redraws) s->expected[i * c + j] += t->redrawn[m->first_target + i];
         }
 }
 

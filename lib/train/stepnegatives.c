@@ -79,6 +79,36 @@ static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *out)
         out[j] = host ? brought(o, i * draws + j) : draw(o, key, (uint64_t)(i * draws + j));
 }
 
+/* Share of one draw that falls on an item. */
+static double share_of(const sq_trainer *t, int32_t slot) { return exp((double)t->log_expected[slot]) / (double)sq_trainer_draws(t); }
+
+/* A marked history's share of one draw. */
+static double marked_share(const sq_trainer *t, int64_t sequence, uint64_t *bits)
+{
+    const sq_plan *p = &t->plan;
+    double sum = 0;
+    mark(p, sequence, bits, 0);
+    for (int64_t i = p->seen_starts[sequence]; i < p->seen_ends[sequence]; i++) {
+        uint64_t *word = &bits[p->seen[i] / 64], bit = (uint64_t)1 << (p->seen[i] % 64);
+        if (!(*word & bit)) sum += share_of(t, p->seen[i]);
+        *word |= bit;
+    }
+    return sum;
+}
+
+/* What the rule of seen items turns away is drawn again, so that all others come 1 / (1 - its share) times as often: the logarithm of that. */
+static float redrawn(const token *o, double history)
+{
+    const int exclude = o->t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
+    double turned = history;
+    for (size_t p = 0; p < o->m; p++) {
+        int counted = o->targets[p] < 0 || (exclude && (o->seen[o->targets[p] / 64] >> (o->targets[p] % 64) & 1));
+        for (size_t before = 0; before < p; before++) counted |= o->targets[before] == o->targets[p];
+        if (!counted) turned += share_of(o->t, o->targets[p]);
+    }
+    return turned < 1 ? -(float)log1p(-turned) : 0;
+}
+
 static void draw_micro(void *arg, int32_t task, int32_t worker)
 {
     sq_trainer *t = arg;
@@ -91,11 +121,13 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
     int exclude = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
         if (exclude) mark(p, s, scratch.bits, 1);
+        const double history = exclude && t->redraws ? marked_share(t, s, scratch.bits) : 0;
         for (int64_t i = p->target_starts[s]; i < p->target_starts[s + 1]; i++) {
             int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
             token o = {t, out, (size_t)t->options.targets, scratch.bits};
             list_targets(t, i, p->target_starts[s + 1], out);
             draw_token(&o, key, i, out + o.m);
+            if (t->redraws) t->redrawn[i] = redrawn(&o, history);
         }
         if (exclude) mark(p, s, scratch.bits, 0);
     }
@@ -135,6 +167,8 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, entries, error));
     SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, most, sizeof *t->coefficient,
                    error));
+    t->redraws = t->log_expected && t->options.seen != SQ_SEEN_KEEP && sq_trainer_own_draws(t) > 0;
+    if (t->redraws) SQ_TRY(sq_grow(&t->context->memory, (void **)&t->redrawn, &t->redrawn_capacity, 0, (size_t)targets, sizeof *t->redrawn, error));
     if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;

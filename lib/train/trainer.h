@@ -66,6 +66,9 @@ struct seqrec_trainer {
     size_t candidates; /* entries per target behind the inputs: targets and the draws of its own; 0 in a full softmax */
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
     float *coefficient; /* [targets][candidates] */
+    int32_t redraws;    /* 1: with logq, the rule of seen items has negatives drawn again */
+    float *redrawn;     /* [targets] log of how much more often it makes the others come */
+    size_t redrawn_capacity;
     sq_buckets buckets; /* loss = sce */
     size_t u_capacity, dx_capacity, coefficient_capacity;
     sq_row_entries user_entries; /* entry s: the user of sequence s */
@@ -221,6 +224,8 @@ void sq_step_output_row(const sq_trainer *trainer, int32_t slot, float *to);
 void sq_step_normalise(sq_trainer *trainer, const sq_micro *micro, sq_step_scratch *scratch);
 /* the loss, and du by that (token scope); */
 double sq_step_loss(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
+/* Whether the learned temperature is at its lowest and these gradients would lower it further. */
+int32_t sq_step_temperature_held(const sq_trainer *trainer, const float *grads);
 /* du by the user vectors as they were. */
 void sq_step_normalise_bwd(sq_trainer *trainer, const sq_micro *micro, int32_t slot, sq_step_scratch *scratch);
 /* stepinput.c, in the order of their use; e is the embedding of the step. */

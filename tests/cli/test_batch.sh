@@ -144,7 +144,7 @@ run recommend --model named.st --batch named.txt --separator '|' --k 1 --quiet
 tr '\t' / < out | grep -q "^somebody/item [0-9]*/-*[0-9.]*$"
 verdict $? "as text: items by name"
 
-"$SEQREC" train --data events.csv --preset hstu-time $small --epochs 1 --out timed.st > out 2> err
+"$SEQREC" train --data events.csv --preset hstu-time $small --set negatives=8 --epochs 1 --out timed.st > out 2> err
 run recommend --model timed.st --batch histories.txt
 exits 1 "a model with time"
 says timestamps "a model with time needs seconds, and the lines have none"

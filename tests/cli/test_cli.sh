@@ -507,7 +507,7 @@ run export --model named.st --out vectors --table int8
 exits 2 "export --table goes with --serving"
 run export --model named.st --longer longer.st --max-length 100
 exits 1 "export --longer: not with a table of positions"
-says "position is not none" "export --longer: says why"
+says "position is neither none nor reversed" "export --longer: says why"
 run train --data named.csv $small --set position=none --epochs 1 --out free.st --json
 run export --model free.st --longer longer.st --max-length 30 --json
 exits 0 "export --longer"

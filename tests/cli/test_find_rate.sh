@@ -55,7 +55,7 @@ parses "a loss that explodes ends the test early" "r['stopped'] in ('diverged', 
 run find-rate $small --steps 40 --from 1e-12 --to 1e-11 --json
 parses "rates that do nothing: done to the end" "r['stopped'] is None and r['steps'] == 40"
 for preset in sasrec sasrec-sampled-softmax; do
-    run find-rate --data events.csv --preset $preset --set dim=16 --set sampler=popularity --steps 30 --quiet
+    run find-rate --data events.csv --preset $preset --set dim=16 --set sampler=popularity --set negatives=1 --steps 30 --quiet
     exits 0 "find-rate of $preset as text, with popularity negatives"
 done
 grep -q 'rate.*smoothed loss' out && [ "$(grep -c '^[0-9]' out)" -ge 20 ]

@@ -120,7 +120,7 @@ unit() {
         heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown)" ;;
         ml-1m-sampled_softmax-L200)
             figures="$figures,\"newest\":{$(shortened)},\"E1\":$(evaluate --protocol E1 --cutoffs 10 --no-baselines --quiet)" ;;
-        ml-1m-sampled_softmax-L50) case $1 in none|t5|rotary) figures="$figures,\"longer\":{$(lengthened)}" ;; esac ;;
+        ml-1m-sampled_softmax-L50) case $1 in none|reversed|t5|rotary) figures="$figures,\"longer\":{$(lengthened)}" ;; esac ;;
     esac
     if [ "$1" = end ]; then
         keep

@@ -202,6 +202,7 @@ static inline float *small_trained(sq_options o, int32_t threads, const char *wh
 {
     small_batch b;
     o.micro_batch = 64;
+    if (o.negatives > 90) o.negatives = 90; /* there are no more items */
     EXPECT_OK(sq_options_check(&o, error));
     small_model s = small_open(&o, threads, 90);
     small_train(&s, &o);

@@ -67,6 +67,27 @@ START_TEST(the_host_s_negatives_are_those_that_train)
 }
 END_TEST
 
+/* Items alone. */
+static int32_t bring_no_probabilities(void *context, const seqrec_negatives *request)
+{
+    for (int64_t i = 0; i < request->rows * request->k; i++) request->items[i] = *(const int64_t *)context;
+    return 0;
+}
+
+START_TEST(a_host_that_leaves_the_probabilities_is_refused_where_they_count)
+{
+    host h = {.item = 7};
+    host_batch b;
+    for (int i = 0; i < 2; i++) {
+        train_world w = open_host(&h, "position", i ? "corrected" : "none");
+        EXPECT(SEQREC_OK, seqrec_trainer_set_negatives(w.trainer, bring_no_probabilities, &h.item, &api.error));
+        if (i) REFUSED(SEQREC_E_ARGUMENT, "log_probabilities[0]", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+        else step(&w, walk(&b));
+        world_close(&w);
+    }
+}
+END_TEST
+
 START_TEST(what_the_host_brings_is_checked_before_the_step)
 {
     static const struct {
@@ -251,13 +272,14 @@ END_TEST
 START_TEST(options_that_do_not_go_together_are_refused_with_the_rule)
 {
     static const struct {
-        const char *const options[8], *hint;
+        const char *const options[10], *hint;
     } wrong[] = {
         {{"loss", "bpr", "targets", "2"}, "targets = 2: loss = bpr takes one"},
         {{"loss", "bce", "label_smoothing", "0.1"}, "label_smoothing needs a softmax loss"},
         {{"loss", "bce", "logq", "classic"}, "logq corrects loss = sampled_softmax, not bce"},
         {{"loss", "sampled_softmax", "logq", "classic", "sampler", "host"}, "probabilities of targets"},
         {{"loss", "sampled_softmax", "logq", "corrected", "hard_pool", "9"}, "does not leave known"},
+        {{"loss", "sampled_softmax", "logq", "classic", "sampler", "popularity", "sse_item", "0.1"}, "puts any item in their place"},
         {{"loss", "sce", "hard_pool", "9"}, "hard_pool = 9 chooses among drawn negatives, and loss = sce draws none"},
         {{"loss", "sce", "targets", "2"}, "targets = 2: loss = sce takes one"},
         {{"loss", "sce", "logq", "corrected"}, "logq corrects loss = sampled_softmax, not sce"},
@@ -282,6 +304,74 @@ START_TEST(options_that_do_not_go_together_are_refused_with_the_rule)
     REFUSED(SEQREC_E_RANGE, "1048576", seqrec_config_set(w.config, "sce_bucket_outputs", "-1", &api.error));
     REFUSED(SEQREC_E_RANGE, "1 .. 65536", seqrec_config_set(w.config, "sce_bucket_items", "0", &api.error));
     REFUSED(SEQREC_E_FORMAT, "sce_mix", seqrec_config_set(w.config, "sce_mix", "maybe", &api.error));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(known_items_need_a_fit)
+{
+    host_batch b;
+    train_world w = open_with_items((world_options){"known_items", "predicted"});
+    REFUSED(SEQREC_E_UNSUPPORTED, "bring batch.weights", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(more_negatives_than_items_are_refused)
+{
+    host_batch b;
+    train_world w = open_with_items((world_options){"loss", "gbce", "negatives", "21", "seen", "keep"});
+    REFUSED(SEQREC_E_RANGE, "negatives = 21 are more than the 20 items", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    set(&w, "negatives", "20");
+    ck_assert_int_eq(step(&w, walk(&b)).step, 1);
+    world_close(&w);
+}
+END_TEST
+
+/* All scores are 0, and those that the rule of seen items leaves come equally often: every draw stands for as many items, and the sum over
+ * them is exact. Weights .4, .3 and three of .1: item 1 behind item 2. */
+START_TEST(logq_knows_that_seen_items_are_drawn_again)
+{
+    static const struct {
+        const char *seen, *logq;
+        double weights[5], sum; /* exp(loss) */
+    } cases[] = {
+        {"exclude_history", "corrected", {.4, .3, .1, .1, .1}, 1 + 3},
+        {"exclude_target", "corrected", {.8, .05, .05, .05, .05}, 1 + 4},
+        {"exclude_target", "classic", {.8, .05, .05, .05, .05}, 1 + 4 * (5 * .8)},
+        {"keep", "classic", {.2, .2, .2, .2, .2}, 0}, /* some draws are the target and fall away: known only on average */
+    };
+    float zeros[5 * WORLD_WIDTH] = {0};
+    int64_t ids[] = {1, 2, 3, 4, 5}, items[] = {2, 1}, offsets[] = {0, 2};
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = items};
+    train_world w = world_open((world_options){"loss", "sampled_softmax", "sampler", "weights", "negatives", "5", "seen", cases[_i].seen, "logq",
+                                               cases[_i].logq}, 0);
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, 5, zeros, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, ids, cases[_i].weights, 5, &api.error));
+    const double sum = exp(step(&w, &batch).loss);
+    if (cases[_i].sum > 0) ck_assert_msg(fabs(sum - cases[_i].sum) < 1e-4, "%g, not %g", sum, cases[_i].sum);
+    else ck_assert_msg(fabs(sum - rint(sum)) < 1e-4 && sum <= 6.001, "%g", sum);
+    world_close(&w);
+}
+END_TEST
+
+/* An item that comes first in every history is no target: in a batch it is never met. */
+START_TEST(a_fit_counts_for_a_batch_sampler_what_is_a_target)
+{
+    int64_t items[SEQUENCES * EVENTS], offsets[SEQUENCES + 1], users[SEQUENCES];
+    train_world w = open_with_items((world_options){"loss", "sampled_softmax", "sampler", "in_batch", "logq", "classic", "valid_every", "0"});
+    for (int64_t s = 0; s <= SEQUENCES; s++) offsets[s] = s * EVENTS;
+    for (int64_t i = 0; i < SEQUENCES * EVENTS; i++) items[i] = i % EVENTS == 0 ? 1 : 2 + i % (ITEMS - 1);
+    for (int64_t s = 0; s < SEQUENCES; s++) users[s] = s;
+    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = SEQUENCES, .offsets = offsets, .items = items, .users = users};
+    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    seqrec_dataset *data = NULL;
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w.context, &batch, &data, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, &how, NULL, &api.error));
+    const int64_t pair[] = {0, 2};
+    batch = (seqrec_batch){.struct_size = sizeof batch, .sequences = 1, .offsets = pair, .items = (const int64_t[]){5, 1}};
+    REFUSED(SEQREC_E_STATE, "never draws item 1", seqrec_trainer_step(w.trainer, &batch, NULL, &api.error));
+    seqrec_dataset_release(data);
     world_close(&w);
 }
 END_TEST
@@ -334,6 +424,11 @@ int main(void)
     tcase_add_loop_test(tests, the_host_is_asked_once_a_step_for_all_negatives, 0, 2);
     tcase_add_test(tests, the_host_s_negatives_are_those_that_train);
     tcase_add_test(tests, what_the_host_brings_is_checked_before_the_step);
+    tcase_add_test(tests, a_host_that_leaves_the_probabilities_is_refused_where_they_count);
+    tcase_add_test(tests, known_items_need_a_fit);
+    tcase_add_test(tests, more_negatives_than_items_are_refused);
+    tcase_add_loop_test(tests, logq_knows_that_seen_items_are_drawn_again, 0, 4);
+    tcase_add_test(tests, a_fit_counts_for_a_batch_sampler_what_is_a_target);
     tcase_add_test(tests, a_fixed_list_draws_from_itself_alone);
     tcase_add_loop_test(tests, equal_weights_change_nothing_and_others_do, 0, 4);
     tcase_add_test(tests, the_loss_is_the_weighted_mean);

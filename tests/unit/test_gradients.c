@@ -397,10 +397,10 @@ static void open_network(problem *p)
     if (o.residual_gate) o.activation = SQ_ACTIVATION_SWIGLU;
     o.norm_affine = w->block != 3;
     o.relative = w->relative;
-    o.relative_clip = w->clip;
     o.relative_buckets = 8;
     o.relative_distance = 20;
     o.position = w->position;
+    o.relative_clip = sq_options_clips(&o) ? w->clip : 0;
     o.mask = w->mask;
     o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     if (w->block == 4 || w->block == 5) o.objective = SQ_OBJECTIVE_PREFIX;
@@ -692,6 +692,7 @@ static const wiring
     rotary = {SQ_WIRING_POST_NORM, 3, 1, TERMS(CAUSAL, SQ_RELATIVE_ROTARY, 0, SQ_POSITION_END)},
     rotary_both = {SQ_WIRING_ORIGINAL, 1, 0, TERMS(BOTH, SQ_RELATIVE_ROTARY, 0, SQ_POSITION_END)},
     reversed = {SQ_WIRING_POST_NORM, 2, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)},
+    reversed_cut = {SQ_WIRING_POST_NORM, 2, 1, TERMS(CAUSAL, SQ_RELATIVE_NONE, 4, SQ_POSITION_REVERSED)},
     reversed_original = {SQ_WIRING_ORIGINAL, 1, 0, TERMS(CAUSAL, SQ_RELATIVE_NONE, 0, SQ_POSITION_REVERSED)},
     hstu = {SQ_WIRING_PRE_NORM, 1, 1, BLOCK(CAUSAL, SQ_RELATIVE_BIAS, 1, 0)},
     hstu_heads = {SQ_WIRING_PRE_NORM, 3, 1, BLOCK(CAUSAL, SQ_RELATIVE_SHAW, 1, 0)},
@@ -823,6 +824,7 @@ static const struct pair {
     NETWORK("rotary", rotary),
     NETWORK("rotary both ways", rotary_both),
     NETWORK("reversed, post-norm", reversed),
+    NETWORK("reversed, cut", reversed_cut),
     NETWORK("reversed, original", reversed_original),
     NETWORK("reversed, pre-norm", reversed_pre),
     NETWORK("HSTU", hstu),

@@ -15,9 +15,12 @@ static const char *const shaw_clipped[] = {"relative", "shaw", "relative_clip", 
 static const char *const shaw_prefix[] = {"relative", "shaw", "user_embedding", "prefix", NULL};
 static const char *const shaw_banded[] = {"relative", "shaw", "attention_span", "4", NULL};
 static const char *const both_ways[] = {"relative", "shaw", "mask", "bidirectional", "objective", "cloze", NULL};
+static const char *const reversed[] = {"position", "reversed", NULL};
+static const char *const reversed_clipped[] = {"position", "reversed", "relative_clip", "2", NULL};
 static const char *const hstu[] = {"attention", "hstu", "relative", "bias", "wiring", "pre_norm", NULL};
 static const char *const spectral[] = {"mixer", "spectral", NULL};
-static const char *const *const schemes[] = {none, t5, rotary, alibi, shaw, shaw_clipped, shaw_prefix, shaw_banded, both_ways, hstu, spectral};
+static const char *const *const schemes[] = {none, t5, rotary, alibi, shaw, shaw_clipped, shaw_prefix, shaw_banded, both_ways, hstu, spectral,
+                                             reversed, reversed_clipped};
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
 static void open_model(const char *const *settings)
@@ -105,9 +108,9 @@ START_TEST(what_stood_for_the_old_window_keeps_its_number)
 {
     seqrec_model *longer = NULL;
     scratch_create();
-    open_model(_i == 0 ? shaw : _i == 1 ? shaw_clipped : _i == 2 ? shaw_prefix : _i == 3 ? shaw_banded : _i == 4 ? hstu : spectral);
+    open_model(_i == 0 ? shaw : _i == 1 ? shaw_clipped : _i == 2 ? shaw_prefix : _i == 3 ? shaw_banded : _i == 4 ? hstu : _i == 5 ? spectral : _i == 6 ? reversed : reversed_clipped);
     EXPECT(SEQREC_OK, seqrec_model_load_longer(api.context, scratch_path("model"), LONG, &longer, &api.error));
-    static const char *const clips[] = {"5", "3", "6", "3", "5", "0"};
+    static const char *const clips[] = {"5", "3", "6", "3", "5", "0", "5", "2"};
     expect_option(longer, "relative_clip", clips[_i]);
     expect_option(longer, "hstu_length", _i == 4 ? "6" : "0");
     expect_option(longer, "spectral_window", _i == 5 ? "6" : "0");
@@ -120,12 +123,12 @@ END_TEST
 START_TEST(what_has_no_parameters_for_more_places_is_refused)
 {
     static const char *const end[] = {"position", "end", NULL}, *const start[] = {"position", "start", NULL};
-    static const char *const reversed[] = {"position", "reversed", NULL}, *const gates[] = {"gates", "position", NULL};
-    static const char *const *const refused[] = {end, start, reversed, gates};
+    static const char *const band[] = {"position", "reversed", "attention_span", "3", NULL}, *const gates[] = {"gates", "position", NULL};
+    static const char *const *const refused[] = {end, start, band, gates};
     seqrec_model *longer = NULL;
     scratch_create();
     open_model(refused[_i]);
-    REFUSED(SEQREC_E_UNSUPPORTED, _i < 3 ? "position is not none" : "gates = position",
+    REFUSED(SEQREC_E_UNSUPPORTED, _i < 3 ? "position is neither none nor reversed" : "gates = position",
             seqrec_model_load_longer(api.context, scratch_path("model"), LONG, &longer, &api.error));
     ck_assert_ptr_null(longer);
     EXPECT(SEQREC_OK, seqrec_model_load_longer(api.context, scratch_path("model"), SHORT, &longer, &api.error));
@@ -159,7 +162,7 @@ int main(void)
     Suite *suite = suite_create("longer");
     TCase *tests = tcase_create("longer");
     tcase_add_loop_test(tests, a_longer_window_reads_more_and_changes_nothing_before, 0, SCHEMES);
-    tcase_add_loop_test(tests, what_stood_for_the_old_window_keeps_its_number, 0, 6);
+    tcase_add_loop_test(tests, what_stood_for_the_old_window_keeps_its_number, 0, 8);
     tcase_add_loop_test(tests, what_has_no_parameters_for_more_places_is_refused, 0, 4);
     tcase_add_test(tests, wrong_lengths_are_refused);
     suite_add_tcase(suite, tests);

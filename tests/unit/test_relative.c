@@ -315,6 +315,57 @@ START_TEST(training_in_one_pass_is_training_on_every_prefix)
 }
 END_TEST
 
+/* Every prefix of b's sequences, cut to the window, as a sequence of its own in which the last event alone has weight. */
+static double brute_force(sq_trainer *t, const small_batch *b)
+{
+    float last[64];
+    seqrec_step_stats stats = {.struct_size = sizeof stats};
+    sq_plan_clear(&t->plan);
+    for (int64_t s = 0; s < b->sequences; s++)
+        for (int64_t end = b->offsets[s] + 1; end < b->offsets[s + 1]; end++) {
+            const int64_t inputs = end - b->offsets[s] < t->options.max_length ? end - b->offsets[s] : t->options.max_length;
+            if (b->offsets[s + 1] - end > t->options.max_length) continue; /* older than the targets of a window */
+            memset(last, 0, sizeof last);
+            last[inputs] = 1;
+            EXPECT_OK(sq_trainer_plan_add(t, &(sq_plan_sequence){.slots = b->slots + end - inputs, .weights = last, .n = inputs + 1}, error));
+        }
+    EXPECT_OK(sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error));
+    EXPECT_OK(sq_trainer_run(t, &stats, error));
+    return stats.loss;
+}
+
+/* The literal rule, whose last block computes newest events alone, against all rows of every prefix; histories longer than the window. */
+START_TEST(the_literal_rule_is_every_prefix_by_itself)
+{
+    static const int64_t wirings[] = {SQ_WIRING_ORIGINAL, SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM};
+    sq_options o = reversed_options(wirings[_i % 3], 1 + _i / 3);
+    small_model literal, brute;
+    small_batch b;
+    double one, norm = 0, difference = 0;
+    o.loss = SQ_LOSS_SOFTMAX;
+    o.learning_rate = 0;
+    o.max_length = 12;
+    o.position = SQ_POSITION_END;
+    small_draw(&b, 9, 8, 2, 30, 90);
+    o.objective = SQ_OBJECTIVE_PREFIX;
+    step_gradient(&o, &b, &one, &literal);
+    o.objective = SQ_OBJECTIVE_NEXT;
+    brute = small_open(&o, 0, 90);
+    small_weights(&brute);
+    small_train(&brute, &o);
+    ck_assert_double_eq_tol(one, brute_force(brute.trainer, &b), 1e-5);
+    for (size_t i = 0; i < literal.model->layout.floats; i++) {
+        const double a = (double)literal.trainer->m[i], e = (double)brute.trainer->m[i] - a;
+        norm += a * a;
+        difference += e * e;
+    }
+    ck_assert_double_gt(norm, 0);
+    ck_assert_msg(sqrt(difference / norm) < 1e-5, "%g of %g", sqrt(difference), sqrt(norm));
+    small_close(&literal);
+    small_close(&brute);
+}
+END_TEST
+
 /* What the one-pass form is not: keys behind a norm, and blocks whose keys have seen positions of other queries. */
 START_TEST(reversed_positions_of_deeper_or_pre_normed_networks_are_an_own_scheme)
 {
@@ -392,7 +443,7 @@ START_TEST(every_scheme_trains_to_the_same_bits_on_any_number_of_threads)
     EXPECT_OK(sq_options_set(&o, "relative", schemes[_i][0], error));
     EXPECT_OK(sq_options_set(&o, "position", schemes[_i][1], error));
     o.heads = 5;
-    o.relative_clip = 10;
+    if (sq_options_clips(&o)) o.relative_clip = 10;
     o.dropout = 0.2;
     small_same(o, o, 4, schemes[_i][0]);
 }
@@ -466,6 +517,7 @@ int main(void)
     tcase_add_test(tests, rotary_products_depend_on_the_distance_alone);
     tcase_add_test(tests, reversed_positions_in_one_pass_are_those_of_every_prefix_by_itself);
     tcase_add_loop_test(tests, training_in_one_pass_is_training_on_every_prefix, 0, 2);
+    tcase_add_loop_test(tests, the_literal_rule_is_every_prefix_by_itself, 0, 9);
     tcase_add_test(tests, reversed_positions_of_deeper_or_pre_normed_networks_are_an_own_scheme);
     tcase_add_test(tests, prefixes_are_sequences_with_one_target_that_share_what_was_seen);
     tcase_add_test(tests, a_random_end_is_uniform_over_the_events);
