@@ -884,6 +884,45 @@ START_TEST(a_step_whose_memory_fails_changes_nothing_and_can_be_repeated)
 }
 END_TEST
 
+static void remember(const train_world *w)
+{
+    world_save(w, "before");
+    world_checkpoint(w, "before.state");
+}
+
+static int has_changed(const train_world *w)
+{
+    world_save(w, "after");
+    world_checkpoint(w, "after.state");
+    return !world_same("before", "after") || !world_same("before.state", "after.state");
+}
+
+/* `call` changes nothing while it fails, and something when it succeeds. */
+#define CHANGES_WHEN_IT_SUCCEEDS(w, call)                                                                              \
+    do {                                                                                                               \
+        remember(w);                                                                                                   \
+        EACH_ALLOCATION_FAILS(call, ck_assert(!has_changed(w)), ck_assert(has_changed(w)));                            \
+    } while (0)
+
+START_TEST(publishing_and_setting_survive_failing_allocations)
+{
+    const char *const *const which[] = {
+        (world_options){"loss", "sampled_softmax", "sampler", "popularity", "user_embedding", "added"},
+        (world_options){"loss", "sampled_softmax", "sampler", "mixed", "logq", "corrected", "item_updates", "lazy"},
+        (world_options){"loss", "softmax", "item_updates", "exact"}};
+    host_batch b;
+    train_world w = open_with_items(which[_i]);
+    count_one(&w);
+    for (int i = 0; i < 3; i++) step(&w, walk(&b));
+    CHANGES_WHEN_IT_SUCCEEDS(&w, seqrec_trainer_publish(w.trainer, &api.error));
+    CHANGES_WHEN_IT_SUCCEEDS(&w, seqrec_trainer_set(w.trainer, "negatives", "5", &api.error));
+    CHANGES_WHEN_IT_SUCCEEDS(
+        &w, seqrec_trainer_set_popularity(w.trainer, (int64_t[]){3, 20}, (double[]){2, 5}, 2, &api.error));
+    step(&w, &b.view);
+    world_close(&w);
+}
+END_TEST
+
 static int32_t fit_call(train_world *w)
 {
     const seqrec_fit how = {.struct_size = sizeof how, .checkpoint = scratch_path("run")};
@@ -981,6 +1020,7 @@ static void add_failures(Suite *suite)
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_test(tests, wrong_arguments_are_refused_by_name);
     tcase_add_test(tests, a_forked_child_is_refused_but_may_release);
+    tcase_add_loop_test(tests, publishing_and_setting_survive_failing_allocations, 0, 3);
     tcase_add_loop_test(tests, a_step_whose_memory_fails_changes_nothing_and_can_be_repeated, 0, RECIPES);
     tcase_add_loop_test(tests, a_fit_whose_memory_fails_shows_nothing_and_goes_on_when_called_again, 0, 3);
     suite_add_tcase(suite, tests);

@@ -857,6 +857,11 @@ static int32_t call_corrupt(seqrec_dataset **out)
     return seqrec_dataset_corrupt(dataset, 0.5, NULL, 1, out, &error);
 }
 
+static int32_t call_shuffle_ties(seqrec_dataset **out)
+{
+    return seqrec_dataset_shuffle_ties(dataset, 1, out, &error);
+}
+
 static int32_t call_synthesize(seqrec_dataset **out)
 {
     seqrec_ceiling ceiling = {.struct_size = sizeof ceiling};
@@ -879,9 +884,9 @@ static int32_t call_sequence(seqrec_dataset **out)
 
 START_TEST(any_failing_allocation_leaves_nothing_behind)
 {
-    static int32_t (*const calls[])(seqrec_dataset **) = {call_create,   call_kcore,    call_synthesize,
-                                                          call_describe, call_sequence, call_corrupt};
-    static const int least[] = {10, 15, 15, 3, 1, 9};
+    static int32_t (*const calls[])(seqrec_dataset **) = {call_create,   call_kcore,   call_synthesize,  call_describe,
+                                                          call_sequence, call_corrupt, call_shuffle_ties};
+    static const int least[] = {10, 15, 15, 3, 1, 9, 9};
     read_text("user,item,rating,timestamp\nann,x,1,5\nann,y,2,4\nbob,x,3,3\n", &dataset);
     for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
         int64_t blocks = host.blocks, failed = 0;
