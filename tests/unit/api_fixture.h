@@ -71,10 +71,10 @@ static inline void api_set(const char *name, const char *value)
 }
 
 /* A model of 3 dimensions, one block and windows of 4. */
-static inline void api_open(const char *tied_output)
+static inline void api_open_on(int32_t threads, const char *tied_output)
 {
     api.allocator = failing_allocator_of(&api.memory);
-    EXPECT(SEQREC_OK, seqrec_context_create(&api.allocator, NULL, 0, NULL, NULL, &api.context, &api.error));
+    EXPECT(SEQREC_OK, seqrec_context_create(&api.allocator, NULL, threads, NULL, NULL, &api.context, &api.error));
     EXPECT(SEQREC_OK, seqrec_config_create(&api.allocator, &api.config, &api.error));
     api_set("dim", "3");
     api_set("blocks", "1");
@@ -85,12 +85,12 @@ static inline void api_open(const char *tied_output)
 
 static inline void api_open_tied(void)
 {
-    api_open("true");
+    api_open_on(0, "true");
 }
 
 static inline void api_open_untied(void)
 {
-    api_open("false");
+    api_open_on(0, "false");
 }
 
 /* Everything that was allocated has been given back. */
@@ -112,4 +112,13 @@ static inline int api_in_child(int (*body)(void))
     ck_assert(waitpid(child, &status, 0) == child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+/* What a child returns: the number, from 1, of the first of its calls that did not answer `wanted`, or 0. */
+static inline int api_first_other(const int32_t *statuses, size_t n, int32_t wanted)
+{
+    for (size_t i = 0; i < n; i++)
+        if (statuses[i] != wanted) return (int)i + 1;
+    return 0;
+}
+#define FIRST_OTHER(statuses, wanted) api_first_other(statuses, sizeof(statuses) / sizeof *(statuses), wanted)
 #endif

@@ -685,26 +685,56 @@ static seqrec_report *parents_report;
 
 static int calls_of_a_child(void)
 {
-    double value;
+    const int64_t offsets[] = {0, 2}, items[] = {1, 2};
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = items};
     seqrec_report *report = NULL;
     seqrec_dataset *made = NULL;
-    if (seqrec_evaluate(parents.context, parents.model, parents.data, NULL, &report, NULL) != SEQREC_E_STATE) return 1;
-    if (seqrec_evaluate(parents.context, NULL, parents.data, NULL, &report, NULL) != SEQREC_E_STATE) return 2;
-    if (seqrec_dataset_synthesize(parents.context, NULL, &made, NULL, NULL) != SEQREC_E_STATE) return 3;
-    if (seqrec_compare(parents.context, parents.model, parents.model, parents.data, NULL, &report, NULL) !=
-        SEQREC_E_STATE)
-        return 5;
-    if (seqrec_report_get(parents_report, "model", "mrr", &value, NULL, NULL, NULL) != SEQREC_OK) return 4;
-    seqrec_report_release(parents_report);
-    world_close(&parents);
-    return 0;
+    const int32_t statuses[] = {
+        seqrec_evaluate(parents.context, parents.model, parents.data, NULL, &report, NULL),
+        seqrec_evaluate(parents.context, NULL, parents.data, NULL, &report, NULL),
+        seqrec_compare(parents.context, parents.model, parents.model, parents.data, NULL, &report, NULL),
+        seqrec_dataset_synthesize(parents.context, NULL, &made, NULL, NULL),
+        seqrec_dataset_create(parents.context, &batch, &made, NULL),
+        seqrec_dataset_read(parents.context, "/dev/null", NULL, &made, NULL),
+    };
+    return FIRST_OTHER(statuses, SEQREC_E_STATE);
 }
 
-START_TEST(a_forked_child_is_refused_but_may_read_reports_and_release)
+/* What needs neither threads nor locks. */
+static int reads_of_a_child(void)
 {
-    parents = open_fitted(NULL);
+    double value;
+    const int64_t *items;
+    int64_t count;
+    const char *name;
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    seqrec_dataset *made[4] = {NULL};
+    const seqrec_dataset *both[] = {parents.data, parents.data};
+    const int32_t statuses[] = {
+        seqrec_report_get(parents_report, "model", "mrr", &value, NULL, NULL, NULL),
+        seqrec_dataset_describe(parents.data, &stats, NULL),
+        seqrec_dataset_sequence(parents.data, 0, NULL, &items, NULL, &count, NULL),
+        seqrec_dataset_items(parents.data, NULL, 0, &count, NULL),
+        seqrec_dataset_kcore(parents.data, 2, 2, &made[0], NULL),
+        seqrec_dataset_corrupt(parents.data, 0.5, NULL, 1, &made[1], NULL),
+        seqrec_dataset_shuffle_ties(parents.data, 1, &made[2], NULL),
+        seqrec_dataset_join(both, 2, 1, &made[3], NULL),
+    };
+    for (int i = 0; i < 4; i++) seqrec_dataset_release(made[i]);
+    if (seqrec_dataset_item_name(parents.data, items[0], &name, NULL) != SEQREC_E_NOT_FOUND) return 100;
+    if (seqrec_dataset_user_name(parents.data, 0, &name, NULL) != SEQREC_E_NOT_FOUND) return 101;
+    seqrec_report_release(parents_report);
+    world_close(&parents);
+    return FIRST_OTHER(statuses, SEQREC_OK);
+}
+
+START_TEST(a_forked_child_is_refused_but_may_read_reports_and_data_and_release)
+{
+    parents = world_open(NULL, 2 * _i);
+    world_fit(&parents, NULL);
     parents_report = evaluate(&parents, parents.data, NULL);
     ck_assert_int_eq(api_in_child(calls_of_a_child), 0);
+    ck_assert_int_eq(api_in_child(reads_of_a_child), 0);
     seqrec_report_release(parents_report);
     world_close(&parents);
 }
@@ -770,7 +800,7 @@ static void add_others(Suite *suite)
     tcase_add_test(tests, no_baseline_beats_the_ceiling);
     tcase_add_test(tests, a_world_that_cannot_be_is_refused_by_name);
     tcase_add_test(tests, wrong_arguments_are_refused_by_name);
-    tcase_add_test(tests, a_forked_child_is_refused_but_may_read_reports_and_release);
+    tcase_add_loop_test(tests, a_forked_child_is_refused_but_may_read_reports_and_data_and_release, 0, 2);
     tcase_add_test(tests, evaluating_and_generating_survive_failing_allocations);
     suite_add_tcase(suite, tests);
 }

@@ -814,14 +814,13 @@ static int calls_of_a_child(void)
         seqrec_trainer_publish_best(parents.trainer, NULL),
         seqrec_trainer_set(parents.trainer, "seed", "1", NULL),
         seqrec_trainer_set_popularity(parents.trainer, NULL, NULL, 0, NULL),
+        seqrec_trainer_set_negatives(parents.trainer, NULL, NULL, NULL),
         seqrec_trainer_fit(parents.trainer, parents.data, NULL, NULL, NULL),
         seqrec_trainer_save(parents.trainer, scratch_path("child"), NULL),
         seqrec_trainer_load(parents.context, scratch_path("state"), &made, &model, NULL),
     };
-    for (int i = 0; i < (int)(sizeof statuses / sizeof *statuses); i++)
-        if (statuses[i] != SEQREC_E_STATE) return i + 1;
     world_close(&parents);
-    return 0;
+    return FIRST_OTHER(statuses, SEQREC_E_STATE);
 }
 
 START_TEST(a_forked_child_is_refused_but_may_release)

@@ -136,6 +136,41 @@ START_TEST(changes_survive_failing_allocations)
 }
 END_TEST
 
+static train_world parents;
+
+static int calls_of_a_child(void)
+{
+    const int64_t one = 1, fresh = 77;
+    float out[DIM];
+    int32_t slot, generation;
+    int64_t cursor = 0, ids[2], n, found;
+    const int32_t statuses[] = {
+        seqrec_users_put(parents.model, &fresh, 1, vector_a, NULL),
+        seqrec_users_update(parents.model, &one, 1, vector_a, NULL),
+        seqrec_users_forget(parents.model, &one, 1, NULL),
+        seqrec_users_get(parents.model, &one, 1, out, NULL),
+        seqrec_users_locate(parents.model, one, &slot, &generation, NULL),
+        seqrec_users_next(parents.model, &cursor, ids, 2, &n, NULL),
+        seqrec_users_find(parents.model, "anna", &found, NULL),
+    };
+    if (seqrec_users_count(parents.model) != -1 || seqrec_users_width(parents.model) != -1) return 100;
+    world_close(&parents);
+    return FIRST_OTHER(statuses, SEQREC_E_STATE);
+}
+
+START_TEST(a_forked_child_is_refused_but_may_release)
+{
+    float out[DIM];
+    parents = world_open((world_options){"user_embedding", "added"}, 2 * _i);
+    EXPECT(SEQREC_OK, seqrec_users_put(parents.model, (int64_t[]){1, 2}, 2, NULL, &api.error));
+    ck_assert_int_eq(api_in_child(calls_of_a_child), 0);
+    ck_assert_int_eq(seqrec_users_count(parents.model), 2);
+    EXPECT(SEQREC_OK, seqrec_users_get(parents.model, (int64_t[]){1}, 1, out, &api.error));
+    ck_assert_mem_ne(out, vector_a, sizeof out);
+    world_close(&parents);
+}
+END_TEST
+
 /* ---- serving --------------------------------------------------------------------------------------------------------- */
 
 START_TEST(scores_follow_the_user_and_strangers_get_the_default)
@@ -409,6 +444,7 @@ int main(void)
     tcase_add_test(tests, wrong_calls_are_refused_with_the_rule);
     tcase_add_test(tests, options_that_do_not_go_together_are_refused);
     tcase_add_test(tests, changes_survive_failing_allocations);
+    tcase_add_loop_test(tests, a_forked_child_is_refused_but_may_release, 0, 2);
     tcase_add_loop_test(tests, scores_follow_the_user_and_strangers_get_the_default, 0, MODES);
     tcase_add_test(tests, a_model_without_users_ignores_them);
     tcase_add_loop_test(tests, lists_scores_and_the_best_agree, 0, MODES);

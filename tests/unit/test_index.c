@@ -602,6 +602,49 @@ START_TEST(a_refused_allocation_changes_no_index)
 }
 END_TEST
 
+static plain_index *parents;
+
+static int calls_of_a_child(void)
+{
+    const seqrec_index index = index_of(parents);
+    seqrec_vectors *vectors = NULL;
+    seqrec_vectors_info info = {.struct_size = sizeof info};
+    seqrec_index_info facts_of_index = {.struct_size = sizeof facts_of_index};
+    float row[DIM];
+    uint8_t change;
+    uint64_t sum;
+    const int32_t statuses[] = {
+        seqrec_vectors_open(api.model, &vectors, NULL),
+        seqrec_vectors_describe(parents->vectors, &info, NULL),
+        seqrec_vectors_read(parents->vectors, 0, 1, row, NULL, NULL),
+        seqrec_vectors_compare(parents->vectors, parents->vectors, 0, 1, &change, NULL),
+        seqrec_vectors_checksum(parents->vectors, &sum, NULL),
+        seqrec_model_set_index(api.model, parents->vectors, &index, NULL),
+        seqrec_model_set_index(api.model, NULL, NULL, NULL),
+        seqrec_model_describe_index(api.model, &facts_of_index, NULL),
+    };
+    seqrec_vectors_release(seqrec_vectors_retain(parents->vectors));
+    if (atomic_load(&parents->released) != 0) return 100;
+    seqrec_model_release(api.model);
+    if (atomic_load(&parents->released) != 1) return 101;
+    throw_away(parents);
+    seqrec_context_release(api.context);
+    return FIRST_OTHER(statuses, SEQREC_E_STATE);
+}
+
+START_TEST(a_forked_child_is_refused_but_may_release)
+{
+    open_model(2 * _i, SOME, tied);
+    parents = made_now();
+    attach(parents);
+    ck_assert_int_eq(api_in_child(calls_of_a_child), 0);
+    ck_assert_int_eq(facts().attached, 1);
+    detach();
+    throw_away(parents);
+    api_close();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("index");
@@ -620,6 +663,7 @@ int main(void)
     tcase_add_loop_test(tests, the_sum_of_vectors_is_that_of_the_file, 0, KINDS);
     tcase_add_test(tests, wrong_arguments_are_refused);
     tcase_add_test(tests, a_refused_allocation_changes_no_index);
+    tcase_add_loop_test(tests, a_forked_child_is_refused_but_may_release, 0, 2);
     Suite *suite = suite_create("index");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
