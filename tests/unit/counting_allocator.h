@@ -12,6 +12,7 @@ typedef struct counting_allocator {
     int64_t fail_at; /* 0 = never; 1 = the first request */
     int64_t blocks;  /* not yet released */
     size_t bytes;    /* not yet released */
+    size_t most;     /* that they ever were */
     size_t offset;   /* added to every block: a host that ignores the alignment */
 } counting_allocator;
 
@@ -34,6 +35,7 @@ static void *counting_allocate(void *context, size_t bytes, size_t alignment)
     memcpy(block - sizeof note, &note, sizeof note);
     self->blocks++;
     self->bytes += bytes;
+    if (self->bytes > self->most) self->most = self->bytes;
     return block;
 }
 

@@ -3,6 +3,7 @@
 #include "trainer_state.h"
 
 #define ITEMS 1030 /* two chunks */
+#define MANY 20000
 
 static sq_options step_options(void)
 {
@@ -723,6 +724,42 @@ START_TEST(a_warm_step_allocates_nothing)
 }
 END_TEST
 
+/* The most bytes that a trainer of MANY items ever takes in two steps on such sequences; *targets: of one step, *scratch: of the
+ * workers. */
+static size_t bytes_of_full_softmax(int64_t sequences, int64_t *targets, size_t *scratch)
+{
+    counting_allocator counted = {0};
+    seqrec_allocator host = counting_host(&counted);
+    sq_options o = step_options();
+    o.loss = SQ_LOSS_SOFTMAX;
+    small_model s = small_open_with(&host, &o, 2, MANY);
+    const size_t before = counted.most = counted.bytes;
+    small_batch b;
+    small_train(&s, &o);
+    small_draw(&b, 3, sequences, 30, 30, MANY);
+    for (int i = 0; i < 2; i++) small_step(s.trainer, &b);
+    *targets = s.trainer->plan.target_count;
+    *scratch = 0;
+    for (int32_t w = 0; w < s.trainer->workers; w++) *scratch += s.trainer->arenas[w].capacity;
+    small_close(&s);
+    ck_assert_int_eq(counted.blocks, 0);
+    return counted.most - before;
+}
+
+/* Output vectors and their gradients are there once for a step, scores of a tile only. */
+START_TEST(memory_of_full_softmax_does_not_grow_by_targets_times_items)
+{
+    int64_t few_targets, targets;
+    size_t few_scratch, scratch;
+    const size_t few = bytes_of_full_softmax(4, &few_targets, &few_scratch), all = bytes_of_full_softmax(64, &targets, &scratch);
+    const size_t more = (size_t)(targets - few_targets) * MANY * sizeof(float);
+    ck_assert(few_targets == 4 * 24 && targets == 64 * 24);
+    ck_assert_msg(all < few + more / 32, "%zu bytes for %d targets, %zu for %d", few, (int)few_targets, all, (int)targets);
+    ck_assert_msg(scratch < more / 32, "%zu bytes of workers, targets by items are %zu", scratch, more);
+    ck_assert_msg(all < more / 4, "%zu bytes, targets by items are %zu", all, more);
+}
+END_TEST
+
 START_TEST(a_step_whose_memory_fails_changes_nothing_and_leaks_nothing)
 {
     counting_allocator counted = {0};
@@ -782,6 +819,7 @@ int main(void)
     tcase_add_loop_test(tests, decay_spares_biases_and_norms_when_asked, 0, 2);
     tcase_add_test(tests, a_truncated_normal_start_stays_within_two_deviations);
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, TRAINING_KINDS);
+    tcase_add_test(tests, memory_of_full_softmax_does_not_grow_by_targets_times_items);
     tcase_add_loop_test(tests, a_step_whose_memory_fails_changes_nothing_and_leaks_nothing, 0, TRAINING_KINDS / 4);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
