@@ -1,4 +1,4 @@
-/* unit: the exact figures of the counting baselines on public data sets, where the files are at hand. */
+/* unit: exact figures on public data sets, where the files are at hand: counting baselines, targets of an epoch. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -113,6 +113,50 @@ START_TEST(movielens_1m_with_uniform_negatives_is_near_the_expectation)
 }
 END_TEST
 
+static int32_t keep_targets(void *context, const seqrec_epoch_stats *stats)
+{
+    *(int64_t *)context = stats->targets;
+    return 0;
+}
+
+static void set_options(seqrec_config *config, const char *const *pairs)
+{
+    for (; *pairs != NULL; pairs += 2)
+        ck_assert_int_eq(seqrec_config_set(config, pairs[0], pairs[1], NULL), SEQREC_OK);
+}
+
+/* Of a user's n events the last two are held out; of the others the first is no target, nor what lies before the last 200. */
+START_TEST(an_epoch_on_movielens_1m_has_its_published_number_of_targets)
+{
+    static const char *const least[] = {"max_length", "200", "window_step", "0", "dim",    "1",    "blocks",      "0", "epochs", "1",
+                                        "valid_every", "0",  "negatives",   "1", "batch", "1024", "average_epochs", "0", NULL};
+    char path[512];
+    int64_t targets = 0;
+    seqrec_error error = {0};
+    seqrec_context *context = NULL;
+    seqrec_config *config = NULL;
+    seqrec_dataset *dataset = NULL;
+    seqrec_model *model = NULL;
+    seqrec_trainer *trainer = NULL;
+    const seqrec_reader reader = {.struct_size = sizeof reader, .format = "pairs"};
+    const seqrec_fit how = {.struct_size = sizeof how, .epoch = keep_targets, .epoch_context = &targets};
+    ck_assert(find_file("ml-1m.txt", path, sizeof path));
+    ck_assert_int_eq(seqrec_context_create(NULL, NULL, 2, NULL, NULL, &context, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_read(context, path, &reader, &dataset, NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_config_create(NULL, &config, NULL), SEQREC_OK);
+    set_options(config, least);
+    ck_assert_msg(seqrec_model_create(context, config, &model, &error) == SEQREC_OK, "%s", error.message);
+    ck_assert_msg(seqrec_trainer_create(model, config, &trainer, &error) == SEQREC_OK, "%s", error.message);
+    ck_assert_msg(seqrec_trainer_fit(trainer, dataset, &how, NULL, &error) == SEQREC_OK, "%s", error.message);
+    ck_assert_int_eq(targets, 647430);
+    seqrec_trainer_release(trainer);
+    seqrec_model_release(model);
+    seqrec_config_release(config);
+    seqrec_dataset_release(dataset);
+    seqrec_context_release(context);
+}
+END_TEST
+
 int main(void)
 {
     char path[512];
@@ -126,6 +170,7 @@ int main(void)
     tcase_add_test(tests, movielens_1m_has_its_published_baselines);
     tcase_add_test(tests, beauty_has_its_published_baselines);
     tcase_add_test(tests, movielens_1m_with_uniform_negatives_is_near_the_expectation);
+    tcase_add_test(tests, an_epoch_on_movielens_1m_has_its_published_number_of_targets);
     Suite *suite = suite_create("anchors");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
