@@ -27,33 +27,6 @@ static train_world open_fitted(const char *split)
     return w;
 }
 
-/* The events of `w`, the n-th of each user in second 100 n: the first five are before 550, the next two before 750. */
-static seqrec_dataset *in_step(const train_world *w)
-{
-    enum { MOST = 1000 };
-    static int64_t offsets[MOST], ids[MOST], times[MOST];
-    seqrec_dataset *made = NULL;
-    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
-    EXPECT(SEQREC_OK, seqrec_dataset_describe(w->data, &facts, &api.error));
-    ck_assert(facts.users < MOST && facts.events < MOST);
-    for (int64_t u = 0; u < facts.users; u++) {
-        const int64_t *items;
-        int64_t count;
-        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, NULL, &items, NULL, &count, &api.error));
-        offsets[u + 1] = offsets[u] + count;
-        for (int64_t e = 0; e < count; e++) {
-            ids[offsets[u] + e] = items[e];
-            times[offsets[u] + e] = 100 * (e + 1);
-        }
-    }
-    const seqrec_batch batch = {
-        .struct_size = sizeof batch, .sequences = facts.users, .offsets = offsets, .items = ids, .timestamps = times};
-    EXPECT(SEQREC_OK, seqrec_dataset_create(w->context, &batch, &made, &api.error));
-    return made;
-}
-
-#define BY_TIME "time:550:750"
-
 /* ---- Protocols. ---- */
 
 START_TEST(a_protocols_sentence_begins_with_its_name)
@@ -309,15 +282,7 @@ START_TEST(any_number_of_threads_gives_the_same_figures)
         world_fit(&worlds[k], NULL);
         reports[k] = evaluate(&worlds[k], worlds[k].data, &how);
     }
-    for (int r = 0; r < 3; r++) {
-        const char *metric;
-        for (int32_t i = 0; (metric = seqrec_report_metric(reports[0], rows[r], i)) != NULL; i++) {
-            double a[3], b[3];
-            EXPECT(SEQREC_OK, seqrec_report_get(reports[0], rows[r], metric, &a[0], &a[1], &a[2], &api.error));
-            EXPECT(SEQREC_OK, seqrec_report_get(reports[1], rows[r], metric, &b[0], &b[1], &b[2], &api.error));
-            ck_assert_mem_eq(a, b, sizeof a);
-        }
-    }
+    for (int r = 0; r < 3; r++) expect_same_row(reports[0], reports[1], rows[r]);
     for (int k = 0; k < 2; k++) {
         seqrec_report_release(reports[k]);
         world_close(&worlds[k]);

@@ -202,6 +202,49 @@ static inline void count_one(const train_world *w)
     EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w->trainer, (int64_t[]){20}, (double[]){3}, 1, &api.error));
 }
 
+/* ---- Evaluations. ---- */
+
+/* The events of `w`, the n-th of each user in second 100 n: the first five are before 550, the next two before 750. */
+static inline seqrec_dataset *in_step(const train_world *w)
+{
+    enum { MOST = 4096 };
+    static int64_t offsets[MOST], ids[MOST], times[MOST];
+    seqrec_dataset *made = NULL;
+    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(w->data, &facts, &api.error));
+    ck_assert(facts.users < MOST && facts.events < MOST);
+    for (int64_t u = 0; u < facts.users; u++) {
+        const int64_t *items;
+        int64_t count;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, NULL, &items, NULL, &count, &api.error));
+        offsets[u + 1] = offsets[u] + count;
+        for (int64_t e = 0; e < count; e++) {
+            ids[offsets[u] + e] = items[e];
+            times[offsets[u] + e] = 100 * (e + 1);
+        }
+    }
+    const seqrec_batch batch = {
+        .struct_size = sizeof batch, .sequences = facts.users, .offsets = offsets, .items = ids, .timestamps = times};
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w->context, &batch, &made, &api.error));
+    return made;
+}
+
+#define BY_TIME "time:550:750"
+
+/* Both reports have the row, with the same bits of all its figures and their intervals. */
+static inline void expect_same_row(const seqrec_report *one, const seqrec_report *other, const char *row)
+{
+    const char *metric;
+    int32_t i = 0;
+    for (; (metric = seqrec_report_metric(one, row, i)) != NULL; i++) {
+        double a[3], b[3];
+        EXPECT(SEQREC_OK, seqrec_report_get(one, row, metric, &a[0], &a[1], &a[2], &api.error));
+        EXPECT(SEQREC_OK, seqrec_report_get(other, row, metric, &b[0], &b[1], &b[2], &api.error));
+        ck_assert_msg(memcmp(a, b, sizeof a) == 0, "%s %s: %g and %g", row, metric, a[0], b[0]);
+    }
+    ck_assert_msg(i > 0 && seqrec_report_metric(other, row, i) == NULL, "row %s has %d figures", row, (int)i);
+}
+
 /* ---- Ways to train. ---- */
 
 static const char *const *const recipes[] = {
