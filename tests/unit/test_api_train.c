@@ -867,6 +867,7 @@ START_TEST(a_step_whose_memory_fails_changes_nothing_and_can_be_repeated)
         train_world w = open_with_items(recipes[_i]);
         count_one(&w);
         set(&w, "schedule_steps", "100");
+        set(&w, "known_items", "none"); /* they need a fit */
         world_checkpoint(&w, "before");
         done = one_fails(step_call, &w, failing);
         if (!done) {
