@@ -416,7 +416,8 @@ static void evaluate_all(void)
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* The events of run.data once more, with ratings and times, `format` having places for the four numbers. */
-static void write_events(FILE *file, const char *header, const char *separator)
+/* prefix: what makes ids names, "" for numbers. */
+static void write_events(FILE *file, const char *header, const char *separator, const char *prefix)
 {
     seqrec_context *context = open_context(NULL);
     seqrec_dataset *events = read_events(context, run.data);
@@ -425,14 +426,14 @@ static void write_events(FILE *file, const char *header, const char *separator)
     fputs(header, file);
     for (int64_t u = 0; seqrec_dataset_sequence(events, u, &user, &items, NULL, &count, NULL) == SEQREC_OK; u++)
         for (int64_t i = 0; i < count; i++)
-            fprintf(file, "%lld%s%lld%s%d%s%lld\n", (long long)user, separator, (long long)items[i], separator,
+            fprintf(file, "%s%lld%s%s%lld%s%d%s%lld\n", prefix, (long long)user, separator, prefix, (long long)items[i], separator,
                     1 + (int)(items[i] % 5), separator, (long long)(956703932 + 60 * i));
     seqrec_dataset_release(events);
     seqrec_context_release(context);
 }
 
 typedef struct read_row {
-    const char *name, *header, *separator; /* separator NULL: run.data itself */
+    const char *name, *header, *separator, *prefix; /* separator NULL: run.data itself */
 } read_row;
 
 static void measure_reading(const void *arg)
@@ -445,7 +446,7 @@ static void measure_reading(const void *arg)
         int descriptor = mkstemp(path);
         FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
         if (!file) exit(EXIT_FAILURE);
-        write_events(file, row->header, row->separator);
+        write_events(file, row->header, row->separator, row->prefix);
         if (fclose(file) != 0) exit(EXIT_FAILURE);
     }
     seqrec_context *context = open_context(NULL);
@@ -467,9 +468,9 @@ static void measure_reading(const void *arg)
 
 static void read_all(void)
 {
-    const read_row rows[] = {{"read-pairs", NULL, NULL},
-                             {"read-csv", "user_id,item_id,rating,timestamp\n", ","},
-                             {"read-movielens", "", "::"}};
+    const char *header = "user_id,item_id,rating,timestamp\n";
+    const read_row rows[] = {{"read-pairs", NULL, NULL, ""}, {"read-csv", header, ",", ""}, {"read-csv-names", header, ",", "name-"},
+                             {"read-movielens", "", "::", ""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (chosen(rows[i].name)) bench_child(measure_reading, &rows[i]);
 }

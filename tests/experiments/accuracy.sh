@@ -52,4 +52,11 @@ for seed in ${SEEDS:-1 2 3}; do
     unit "beauty-sasrec-sampled-softmax-seed$seed" beauty.txt "E4" --preset sasrec-sampled-softmax --set max_length=50 --set dropout=0.5 --seed $seed
     unit "beauty-esasrec-seed$seed" beauty.txt "E4" --preset esasrec --set max_length=50 --set dropout=0.5 --seed $seed
 done
+# Depth: 16 blocks beside 2.
+for blocks in 2 16; do
+    for arm in "pre-norm --preset sasrec-sampled-softmax --set wiring=pre_norm" "post-norm --preset sasrec-sampled-softmax --set wiring=post_norm" \
+        "original --preset sasrec-sampled-softmax" "esasrec --preset esasrec" "hstu --preset hstu"; do
+        unit "ml-100k-${arm%% *}-blocks$blocks" ml-100k.u.data "E4" ${arm#* } --set negative_sharing=batch --set blocks=$blocks --epochs 40 --seed 1
+    done
+done
 [ ! -f "$OUT" ] || echo "lines: $(wc -l < "$OUT") in $OUT"
