@@ -86,6 +86,21 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"bert4rec", "dim", "64"},
         {"bert4rec", "heads", "2"},
         {"bert4rec", "mask_probability", "0.2"},
+        {"bert4rec-original", "mask_probability", "0.2"},
+        {"bert4rec-original", "learning_rate", "0.0001"},
+        {"bert4rec-original", "optimizer", "adamw"},
+        {"bert4rec-original", "clip_norm", "5"},
+        {"bert4rec-original", "maskings", "10"},
+        {"bert4rec-original", "batch", "256"},
+        {"sasrec-sampled-3000", "negatives", "3000"},
+        {"sasrec-sampled-3000", "negative_sharing", "batch"},
+        {"gsasrec", "loss", "gbce"},
+        {"gsasrec", "negatives", "256"},
+        {"gsasrec", "tied_output", "false"},
+        {"gsasrec", "dim", "128"},
+        {"rec-denoiser", "gates", "position"},
+        {"rec-denoiser", "max_length", "50"},
+        {"rec-denoiser", "heads", "2"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         EXPECT(SEQREC_OK, seqrec_config_preset(api.config, rows[i].preset, &api.error));
