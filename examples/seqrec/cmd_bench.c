@@ -159,19 +159,32 @@ static int time_serving(const bench_run *run, const seqrec_config *config, bench
     return outcome;
 }
 
+/* The preset for a few epochs of this data: without a schedule, which may be longer than they are, and with no more negatives than there
+ * are items. */
+static int32_t configure(const bench_run *run, const char *preset, seqrec_config **config, seqrec_error *error)
+{
+    char number[24];
+    int32_t status = seqrec_config_create(NULL, config, error);
+    if (status == SEQREC_OK) status = seqrec_config_preset(*config, preset, error);
+    snprintf(number, sizeof number, "%lld", (long long)run->epochs);
+    if (status == SEQREC_OK) status = seqrec_config_set(*config, "epochs", number, error);
+    if (status == SEQREC_OK) status = seqrec_config_set(*config, "schedule", "constant", error);
+    if (status == SEQREC_OK) status = seqrec_config_set(*config, "warmup_steps", "0", error);
+    if (status == SEQREC_OK) status = seqrec_config_get(*config, "negatives", number, sizeof number, NULL, error);
+    if (status != SEQREC_OK || atoll(number) <= run->data.items) return status;
+    snprintf(number, sizeof number, "%lld", (long long)run->data.items);
+    return seqrec_config_set(*config, "negatives", number, error);
+}
+
 static int measure(bench_run *run, const char *preset, bench_result *out)
 {
     seqrec_error error = {0};
     seqrec_config *config = NULL;
-    char epochs[24];
     int outcome = 0;
     memset(out, 0, sizeof *out);
     out->preset = preset;
-    snprintf(epochs, sizeof epochs, "%lld", (long long)run->epochs);
     snprintf(run->bar.label, sizeof run->bar.label, "%s", preset);
-    if (seqrec_config_create(NULL, &config, &error) != SEQREC_OK ||
-        seqrec_config_preset(config, preset, &error) != SEQREC_OK ||
-        seqrec_config_set(config, "epochs", epochs, &error) != SEQREC_OK)
+    if (configure(run, preset, &config, &error) != SEQREC_OK)
         outcome = fail_value(text.name, "starting", &error);
     if (!outcome) outcome = train_epochs(run, config, &out->fit);
     if (!outcome) outcome = time_serving(run, config, out);

@@ -624,6 +624,8 @@ exits 0 "options as text"
 run bench --data events.csv --preset sasrec --json --quiet
 exits 0 "bench"
 parses "bench: JSON" "r['presets']['sasrec']['tokens_per_second'] > 0 and 0 < r['presets']['sasrec']['score_ms_p50'] <= r['presets']['sasrec']['score_ms_p99']"
+run bench --data events.csv --json --quiet
+exits 0 "bench of every preset, on few items"
 run bench --data events.csv --preset nonsense --json
 exits 2 "bench: unknown preset"
 
