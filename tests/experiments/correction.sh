@@ -61,6 +61,16 @@ places='function user_done(    k, at, last, i) {
     }
 }'
 
+# Of a report's groups those by length of history alone: a tenth of the bytes.
+by_length() {
+    python3 -c '
+import json, sys
+report = json.loads(sys.stdin.read())
+groups = [{k: v for k, v in group.items() if k != "ci"} for group in report["breakdown"]["model"]["quintile"]]
+report["breakdown"] = {"model": {"quintile": groups}}
+print(json.dumps(report, separators=(",", ":")))'
+}
+
 # elsewhere FILE OPTIONS...: the unit's model on events in $WORK
 elsewhere() {
     DATA=$WORK data=$1
@@ -115,9 +125,9 @@ unit() {
     begin "$name" "$file" || return 0
     take_events "$2"
     train "$ties $split" $base $(arm "$1")
-    figures="\"E4\":$(evaluate $ties --protocol $protocol --cutoffs 1,5,10,20 --breakdown --quiet)"
+    figures="\"E4\":$(evaluate $ties --protocol $protocol --cutoffs 1,5,10,20 --breakdown --quiet | by_length)"
     case $2-$3-L$4 in
-        heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown)" ;;
+        heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown | by_length)" ;;
         ml-1m-sampled_softmax-L200)
             figures="$figures,\"newest\":{$(shortened)},\"E1\":$(evaluate --protocol E1 --cutoffs 10 --no-baselines --quiet)" ;;
         ml-1m-sampled_softmax-L50) case $1 in none|reversed|t5|rotary) figures="$figures,\"longer\":{$(lengthened)}" ;; esac ;;

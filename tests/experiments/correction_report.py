@@ -83,7 +83,7 @@ def quintiles(group, arm, key):
 
 def quintile_heads(group, key):
     parts = dig(next(iter(group.arms.values()))[0], (key, "breakdown", "model", "quintile"))
-    return [f"{part['least']}-{part['most']}" for part in parts]
+    return ["none" if part["least"] is None else f"{part['least']}-{part['most']}" for part in parts]
 
 
 def quintile_rows(group, key):
@@ -144,6 +144,8 @@ def length_series(group, key):
     if "end" not in group.arms:
         return []
     parts = dig(group.arms["end"][0], (key, "breakdown", "model", "quintile"))
+    if any(part["least"] is None for part in parts):
+        return []  # fewer users than groups
     middles, base = [(part["least"] * part["most"]) ** 0.5 for part in parts], quintiles(group, "end", key)
     return [(arm, [(x, value - other) for x, value, other in zip(middles, quintiles(group, arm, key), base)])
             for arm in group.arms if arm != "end"]
