@@ -2,7 +2,7 @@
 #include "sampler/sampler.h"
 
 static const sq_sampler_kind kinds[] = {
-    {.name = "uniform", .draw = sq_uniform_draw, .probability = sq_uniform_probability},
+    {.name = "uniform", .draw = sq_uniform_draw, .draw_many = sq_uniform_draw_many, .probability = sq_uniform_probability},
     {.name = "popularity", .draw = sq_popularity_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
      .counts = 1, .trained = 1},
     {.name = "log_uniform", .draw = sq_log_uniform_draw, .probability = sq_weighted_probability,
@@ -22,6 +22,15 @@ const sq_sampler_kind *sq_sampler_kind_at(int64_t index)
 }
 
 int32_t sq_sampler_draw(const sq_sampler *s, uint64_t key, uint64_t counter) { return kinds[s->kind].draw(s, key, counter); }
+
+void sq_sampler_draw_many(const sq_sampler *s, uint64_t key, uint64_t first, uint64_t step, int64_t n, int32_t *out)
+{
+    const sq_sampler_kind *kind = &kinds[s->kind];
+    if (kind->draw_many)
+        kind->draw_many(s, key, first, step, n, out);
+    else
+        for (int64_t i = 0; i < n; i++) out[i] = kind->draw(s, key, first + (uint64_t)i * step);
+}
 
 double sq_sampler_probability(const sq_sampler *s, int64_t i) { return kinds[s->kind].probability(s, i); }
 

@@ -21,6 +21,8 @@ typedef struct sq_sampler {
 typedef struct sq_sampler_kind {
     const char *name;
     int32_t (*draw)(const sq_sampler *sampler, uint64_t key, uint64_t counter);
+    /* Draws `first`, first + step, ... of the stream to out [n], or NULL: one by one. */
+    void (*draw_many)(const sq_sampler *sampler, uint64_t key, uint64_t first, uint64_t step, int64_t n, int32_t *out);
     /* Probability of slots[i] in one draw. In a batch: over the batches that may come, so it needs weights. NULL: only the host knows. */
     double (*probability)(const sq_sampler *sampler, int64_t i);
     int32_t (*prepare)(sq_sampler *sampler, const sq_memory *memory, const double *weights, seqrec_error *error); /* or NULL */
@@ -34,6 +36,8 @@ const sq_sampler_kind *sq_sampler_kind_at(int64_t index);
 
 /* Slot of draw `counter` of stream `key`. */
 int32_t sq_sampler_draw(const sq_sampler *sampler, uint64_t key, uint64_t counter);
+/* Slots of draws first, first + step, ... to out [n]. */
+void sq_sampler_draw_many(const sq_sampler *sampler, uint64_t key, uint64_t first, uint64_t step, int64_t n, int32_t *out);
 double sq_sampler_probability(const sq_sampler *sampler, int64_t i);
 /* weights [count] >= 0 in the order of slots, or NULL: see the kinds. Replaces what the sampler held; on failure nothing changes. */
 int32_t sq_sampler_build(sq_sampler *sampler, const sq_memory *memory, int32_t kind, const int32_t *slots, int64_t count,
@@ -42,6 +46,7 @@ void sq_sampler_free(sq_sampler *sampler, const sq_memory *memory);
 
 /* uniform.c, popularity.c, loguniform.c, inbatch.c */
 int32_t sq_uniform_draw(const sq_sampler *sampler, uint64_t key, uint64_t counter);
+void sq_uniform_draw_many(const sq_sampler *sampler, uint64_t key, uint64_t first, uint64_t step, int64_t n, int32_t *out);
 double sq_uniform_probability(const sq_sampler *sampler, int64_t i);
 int32_t sq_popularity_draw(const sq_sampler *sampler, uint64_t key, uint64_t counter);
 double sq_weighted_probability(const sq_sampler *sampler, int64_t i); /* popularity, log-uniform and in-batch */

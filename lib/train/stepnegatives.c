@@ -38,14 +38,14 @@ static int32_t kept(const token *o, int32_t slot)
     return sq_loss_kind_at(o->t->options.loss)->softmax && is_target(o, slot) ? -1 : slot;
 }
 
-/* A negative, or -1. */
-static int32_t draw(const token *o, uint64_t key, uint64_t counter)
+/* A negative, or -1; the first attempt was `slot`. */
+static int32_t settle(const token *o, uint64_t key, uint64_t counter, int32_t slot)
 {
-    for (uint64_t i = 0; i < ATTEMPTS; i++) {
-        int32_t slot = sq_sampler_draw(&o->t->sampler, key, counter * ATTEMPTS + i);
-        if (!refused(o, slot)) return kept(o, slot);
+    for (uint64_t i = 1; refused(o, slot); i++) {
+        if (i == ATTEMPTS) return -1;
+        slot = sq_sampler_draw(&o->t->sampler, key, counter * ATTEMPTS + i);
     }
-    return -1;
+    return kept(o, slot);
 }
 
 /* What the host brought, or -1 where the rules forbid it: it is not asked again. */
@@ -71,12 +71,25 @@ static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *o
     for (int64_t p = 0; p < t->options.targets; p++) out[p] = i + p < end ? t->plan.targets[i + p] : -1;
 }
 
+/* The first of slots[j .. n) that is `slot`, or n. */
+static int64_t place_of(const int32_t *slots, int64_t j, int64_t n, int32_t slot)
+{
+    while (j < n && slots[j] != slot) j++;
+    return j;
+}
+
 static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *out)
 {
     int64_t draws = sq_trainer_own_draws(o->t);
-    int host = sq_sampler_kind_at(o->t->options.sampler)->host;
-    for (int64_t j = 0; j < draws; j++)
-        out[j] = host ? brought(o, i * draws + j) : draw(o, key, (uint64_t)(i * draws + j));
+    const uint64_t first = (uint64_t)(i * draws);
+    if (sq_sampler_kind_at(o->t->options.sampler)->host) {
+        for (int64_t j = 0; j < draws; j++) out[j] = brought(o, i * draws + j);
+        return;
+    }
+    sq_sampler_draw_many(&o->t->sampler, key, first * ATTEMPTS, ATTEMPTS, draws, out);
+    const int alone = o->m == 1 && o->t->options.seen != SQ_SEEN_EXCLUDE_HISTORY; /* then nothing but the target is to be settled */
+    for (int64_t j = 0; (j = alone ? place_of(out, j, draws, o->targets[0]) : j) < draws; j++)
+        out[j] = settle(o, key, first + (uint64_t)j, out[j]);
 }
 
 /* Share of one draw that falls on an item. */
