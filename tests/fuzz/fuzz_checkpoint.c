@@ -14,9 +14,11 @@ static void train(seqrec_trainer *trainer, const seqrec_model *model)
     demand(seqrec_items_next(model, &cursor, items, 4, &n, NULL) == SEQREC_OK);
     const int64_t before = trainer->step, offsets[] = {0, n};
     const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = items};
-    const int32_t status = seqrec_trainer_step(trainer, &batch, &stats, NULL);
+    int32_t status = seqrec_trainer_set(trainer, "known_items", "none", NULL); /* they need a fit */
+    demand(status == SEQREC_OK || status == SEQREC_E_MEMORY);
+    if (status == SEQREC_OK) status = seqrec_trainer_step(trainer, &batch, &stats, NULL);
     demand(status == SEQREC_OK || status == SEQREC_E_MEMORY || status == SEQREC_E_NUMERIC || status == SEQREC_E_STATE ||
-           (status == SEQREC_E_ARGUMENT && n < 2));
+           (status == SEQREC_E_RANGE && trainer->options.negatives > trainer->items.live_count) || (status == SEQREC_E_ARGUMENT && n < 2));
     demand(trainer->step == before + (status == SEQREC_OK));
 }
 

@@ -124,19 +124,20 @@ END_TEST
 /* Directions without any structure, and lengths that differ: what scores best is far from where a walk looks. */
 START_TEST(long_items_that_a_walk_misses_are_found)
 {
+    enum { MANY = 8000 };
     static answer exact, found;
-    static int64_t ids[ITEMS];
-    static float vectors[ITEMS * DIM];
+    static int64_t ids[MANY];
+    static float vectors[MANY * DIM];
     const seqrec_ann_options options = {.struct_size = sizeof options, .links = 8, .build_breadth = 40, .search_breadth = 40};
-    open_model(0, ITEMS, tied);
-    for (int64_t i = 0; i < ITEMS; i++) ids[i] = id_of(i);
-    EXPECT(SEQREC_OK, seqrec_items_get(api.model, ids, ITEMS, vectors, &api.error));
-    for (int64_t i = 0; i < ITEMS; i++) {
+    open_model(0, MANY, tied);
+    for (int64_t i = 0; i < MANY; i++) ids[i] = id_of(i);
+    EXPECT(SEQREC_OK, seqrec_items_get(api.model, ids, MANY, vectors, &api.error));
+    for (int64_t i = 0; i < MANY; i++) {
         const float u = (float)(i * 7919 % 1000) / 1000, factor = 1 + 2 * u * u * u * u;
         for (int64_t j = 0; j < DIM; j++) vectors[i * DIM + j] *= factor;
     }
-    EXPECT(SEQREC_OK, seqrec_items_update(api.model, ids, ITEMS, vectors, &api.error));
-    const asked *a = ask(ITEMS);
+    EXPECT(SEQREC_OK, seqrec_items_update(api.model, ids, MANY, vectors, &api.error));
+    const asked *a = ask(MANY);
     answer_all(&a->batch, NULL, &exact);
     seqrec_ann *ann = built(&options);
     attach(ann);
