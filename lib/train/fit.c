@@ -53,6 +53,45 @@ static int32_t map_items(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Slots of the first n events of a user, without items that are no longer there; returns how many. */
+static int64_t slots_of(const job *j, int64_t user, int64_t n, int32_t *slots)
+{
+    const int32_t *items = j->data->sequence + j->data->offsets[user];
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (j->slot_of[items[i]] >= 0) slots[kept++] = j->slot_of[items[i]];
+    return kept;
+}
+
+/* Events of a whole window, targets included. */
+static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective != SQ_OBJECTIVE_CLOZE); }
+
+/* The first of a user's n training events that a sampler counts: all of them, or, where it draws from the batch, those that can be targets. */
+static int64_t first_counted(const sq_options *o, int64_t n)
+{
+    if (!sq_sampler_kind_at(o->sampler)->from_batch) return 0;
+    const int64_t before = o->objective != SQ_OBJECTIVE_CLOZE, window = o->window_step > 0 || o->random_end > 0 ? n : span_of(o);
+    return (n > window ? n - window : 0) + before;
+}
+
+/* The training counts of the items, for a sampler that has them. */
+static int32_t count_items(job *j, seqrec_error *error)
+{
+    const sq_memory *memory = &j->t->context->memory;
+    int64_t train, valid;
+    if (!sq_sampler_kind_at(j->t->options.sampler)->trained) return SEQREC_OK;
+    double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
+    SQ_CHECK(counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)j->t->items.live_count);
+    for (int64_t u = 0; u < j->data->users; u++) {
+        sq_division_user(&j->division, j->data, u, &train, &valid);
+        train = slots_of(j, u, train, j->sequence);
+        for (int64_t i = first_counted(&j->t->options, train); i < train; i++) counts[j->sequence[i]]++;
+    }
+    int32_t status = sq_trainer_set_popularity(j->t, counts, error);
+    sq_free(memory, counts);
+    return status;
+}
+
 /* The same for users, in a model that has some. */
 static int32_t map_users(job *j, seqrec_error *error)
 {
@@ -68,21 +107,13 @@ static int32_t map_users(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Follows the model's tables. */
+/* Follows the model's tables. Where items went, windows reach back to others, which are targets then. */
 static int32_t follow(job *j, seqrec_error *error)
 {
+    const uint64_t mapped = j->mapped;
     SQ_TRY(map_items(j, error));
+    if (j->mapped != mapped && sq_sampler_kind_at(j->t->options.sampler)->from_batch) SQ_TRY(count_items(j, error));
     return map_users(j, error);
-}
-
-/* Slots of the first n events of a user, without items that are no longer there; returns how many. */
-static int64_t slots_of(const job *j, int64_t user, int64_t n, int32_t *slots)
-{
-    const int32_t *items = j->data->sequence + j->data->offsets[user];
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (j->slot_of[items[i]] >= 0) slots[kept++] = j->slot_of[items[i]];
-    return kept;
 }
 
 static int32_t due(const job *j, int64_t epoch)
@@ -92,25 +123,13 @@ static int32_t due(const job *j, int64_t epoch)
     return epoch % o->valid_every == 0 || epoch == o->epochs;
 }
 
-/* Events of a whole window, targets included. */
-static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective != SQ_OBJECTIVE_CLOZE); }
-
-/* The first of a user's n training events that a sampler counts: all of them, or, where it draws from the batch, those that are targets. */
-static int64_t first_counted(const sq_options *o, int64_t n)
-{
-    if (!sq_sampler_kind_at(o->sampler)->from_batch) return 0;
-    const int64_t before = o->objective != SQ_OBJECTIVE_CLOZE, window = o->window_step > 0 ? n : span_of(o);
-    return (n > window ? n - window : 0) + before;
-}
-
-/* Users with a target, the longest sequence, and the training counts of the items. */
+/* Users with a target, and room for the longest sequence; the training counts of the items. */
 static int32_t list_users(job *j, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
     int64_t train, valid, longest = 0, validated = 0;
-    double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
     j->users = sq_alloc(memory, (size_t)j->data->users, sizeof *j->users);
-    for (int64_t u = 0; counts && j->users && u < j->data->users; u++) {
+    for (int64_t u = 0; j->users && u < j->data->users; u++) {
         sq_division_user(&j->division, j->data, u, &train, &valid);
         if (train > longest) longest = train;
         if (train >= 2) j->users[j->count++] = u;
@@ -119,23 +138,11 @@ static int32_t list_users(job *j, seqrec_error *error)
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
     j->times = sq_alloc(memory, (size_t)longest, sizeof *j->times);
-    for (int64_t u = 0; counts && j->sequence && u < j->data->users; u++) {
-        sq_division_user(&j->division, j->data, u, &train, &valid);
-        train = slots_of(j, u, train, j->sequence);
-        for (int64_t i = first_counted(&j->t->options, train); i < train; i++) counts[j->sequence[i]]++;
-    }
-    int32_t status = SEQREC_OK;
-    if (!counts || !j->users || !j->sequence || !j->weights || !j->times)
-        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
-    else if (j->count == 0)
-        status = sq_fail(error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
-    else if (validated == 0 && due(j, j->t->options.epochs))
-        status = sq_fail(error, SEQREC_E_ARGUMENT,
-                         "no user has a validation event under this division: valid_every = 0 trains without");
-    else if (sq_sampler_kind_at(j->t->options.sampler)->trained)
-        status = sq_trainer_set_popularity(j->t, counts, error);
-    sq_free(memory, counts);
-    return status;
+    SQ_CHECK(j->users && j->sequence && j->weights && j->times, error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
+    SQ_CHECK(j->count > 0, error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
+    SQ_CHECK(validated > 0 || !due(j, j->t->options.epochs), error, SEQREC_E_ARGUMENT,
+             "no user has a validation event under this division: valid_every = 0 trains without");
+    return count_items(j, error);
 }
 
 /* Windows of a user with n events: the latest, and with window_step those before it, the first from the first event on. */

@@ -181,7 +181,7 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, most, sizeof *t->coefficient,
                    error));
     t->redraws = t->log_expected && t->options.seen != SQ_SEEN_KEEP && sq_trainer_own_draws(t) > 0;
-    if (t->redraws) SQ_TRY(sq_grow(&t->context->memory, (void **)&t->redrawn, &t->redrawn_capacity, 0, (size_t)targets, sizeof *t->redrawn, error));
+    if (t->redraws) SQ_TRY(sq_grow(&t->context->memory, (void **)&t->redrawn, &t->redrawn_capacity, 0, (size_t)t->plan.most_targets, sizeof *t->redrawn, error));
     if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;

@@ -83,7 +83,8 @@ shortened() {
     separator=
     for most in 20 50; do
         made "newest-$most.txt" "$newest $by_user" most=$most
-        printf '%s"%s":%s' "$separator" $most "$(elsewhere "newest-$most.txt")"
+        got=$(elsewhere "newest-$most.txt")
+        printf '%s"%s":%s' "$separator" $most "$got"
         separator=,
     done
 }
@@ -93,7 +94,8 @@ lengthened() {
     separator=
     for most in 100 200; do
         "$SEQREC" export --model "$unit/$name.safetensors" --longer "$unit/longer" --max-length $most > /dev/null
-        printf '%s"%s":%s' "$separator" $most "$(evaluate --model "$unit/longer" --protocol E4 --cutoffs 10 --no-baselines --quiet)"
+        got=$(evaluate --model "$unit/longer" --protocol E4 --cutoffs 10 --no-baselines --quiet)
+        printf '%s"%s":%s' "$separator" $most "$got"
         separator=,
     done
 }

@@ -361,12 +361,16 @@ START_TEST(a_fit_counts_for_a_batch_sampler_what_is_a_target)
     int64_t items[SEQUENCES * EVENTS], offsets[SEQUENCES + 1], users[SEQUENCES];
     train_world w = open_with_items((world_options){"loss", "sampled_softmax", "sampler", "in_batch", "logq", "classic", "valid_every", "0"});
     for (int64_t s = 0; s <= SEQUENCES; s++) offsets[s] = s * EVENTS;
-    for (int64_t i = 0; i < SEQUENCES * EVENTS; i++) items[i] = i % EVENTS == 0 ? 1 : 2 + i % (ITEMS - 1);
+    for (int64_t i = 0; i < SEQUENCES * EVENTS; i++) items[i] = i % EVENTS < 3 ? 1 + i % EVENTS : 4 + i % (ITEMS - 3);
     for (int64_t s = 0; s < SEQUENCES; s++) users[s] = s;
     seqrec_batch batch = {.struct_size = sizeof batch, .sequences = SEQUENCES, .offsets = offsets, .items = items, .users = users};
     const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
     seqrec_dataset *data = NULL;
     EXPECT(SEQREC_OK, seqrec_dataset_create(w.context, &batch, &data, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, &how, NULL, &api.error));
+    seqrec_trainer_release(w.trainer); /* with random_end any event but the first can be a target */
+    EXPECT(SEQREC_OK, seqrec_config_set(w.config, "random_end", "0.5", &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
     EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, &how, NULL, &api.error));
     const int64_t pair[] = {0, 2};
     batch = (seqrec_batch){.struct_size = sizeof batch, .sequences = 1, .offsets = pair, .items = (const int64_t[]){5, 1}};
