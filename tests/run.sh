@@ -73,7 +73,7 @@ step_flavours() {
         if [ ! -e "$library/libblis.so.4" ]; then echo "no $library"; return 1; fi
         [ "$suites_ran" = no ] || [ "$(readlink -f "$library/libblis.so.4")" != "$default" ] || continue
         echo "BLIS: $flavour"
-        LD_LIBRARY_PATH=$library suites "$BUILD" gemm golden losses eval || return 1
+        LD_LIBRARY_PATH=$library suites "$BUILD" gemm golden losses sce step known eval || return 1
         LD_LIBRARY_PATH=$library suites "$BUILD" --suite thread || return 1
     done
 }

@@ -11,7 +11,7 @@
 
 enum { BLOCK = 1024, NAME_BYTES = 4100, PATH_BYTES = 4096 };
 
-static const command_text text = {"export", "--model MODEL (--out PREFIX | --serving FILE [--table T] | --longer FILE --max-length N)",
+static const command_text text = {"export", "--model MODEL (--out PREFIX | --serving FILE [--table T] | --longer FILE --max-length N) [OPTIONS]",
                                   "Writes PREFIX.npy (float32, one row per item) and PREFIX.ids.txt (one id per line,\n"
                                   "the item's name behind a tab); or a FILE for serving, with vectors in few bits; or the\n"
                                   "model as one that reads N events, where it has no table of positions."};

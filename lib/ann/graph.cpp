@@ -195,8 +195,8 @@ void Graph::remove(uint64_t slot)
 /* A tenth. */
 void Graph::take_longest()
 {
-    const size_t count = std::min(cur_element_count / 10, most_long + 0);
-    longest_.take(vector_of(0), cur_element_count, size_data_per_element_, shape_.padded, count);
+    const size_t most = most_long, tenth = cur_element_count / 10;
+    longest_.take(vector_of(0), cur_element_count, size_data_per_element_, shape_.padded, std::min(tenth, most));
 }
 
 void Graph::settle()

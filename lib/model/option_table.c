@@ -257,11 +257,9 @@ static void sampled_softmax(sq_options *o)
 /* "Turning dross into gold loss" (Klenitskiy and Vasilev 2023) on MovieLens: 3,000 negatives that a batch shares. */
 static void sampled_3000(sq_options *o)
 {
-    softmax(o);
-    o->loss = SQ_LOSS_SAMPLED_SOFTMAX;
+    sampled_softmax(o);
     o->negatives = 3000;
     o->negative_sharing = SQ_SHARE_BATCH;
-    o->seen = SQ_SEEN_EXCLUDE_TARGET;
 }
 
 /* The published setting for MovieLens on top of SASRec's. */
@@ -341,7 +339,6 @@ static void bert4rec_original(sq_options *o)
     bert4rec(o);
     o->optimizer = SQ_OPTIMIZER_ADAMW;
     o->bias_correction = 0;
-    o->beta2 = 0.999;
     o->epsilon = 1e-6;
     o->weight_decay = 0.01;
     o->decayed = SQ_DECAYED_MATRICES;

@@ -1,11 +1,11 @@
 #!/bin/sh
 # The first program that a new user runs: `make quickstart`, all of it. SEQREC_PROGRAM names the program. Prints one line per check; exit 1
 # when one failed.
-ROOT=$PWD
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$(dirname "$0")/shell_checks.sh"
 
 : > err
-OUT="$DIR/quickstart" SEQREC="$SEQREC" timeout 170 sh "$ROOT/../examples/quickstart.sh" > out 2> err
+OUT="$DIR/quickstart" SEQREC="$SEQREC" timeout 170 sh "$ROOT/examples/quickstart.sh" > out 2> err
 verdict $? "quickstart ends well, in less than three minutes"
 grep -q '^== 5\|^== Done' out
 verdict $? "all of its parts"

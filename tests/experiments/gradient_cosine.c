@@ -23,6 +23,7 @@ typedef struct world {
     int64_t draws, item_count;
     int64_t *item_ids; /* [item_count] of the data */
     double *counts;    /* [item_count] training events of each */
+    double *met;       /* [item_count] those that a fit's windows have as targets, for samplers that draw from the batch */
     seqrec_batch batch;
     size_t network, floats; /* of a gradient: the network's parameters, then the rows */
     float *full, *one;      /* [floats] */
@@ -50,9 +51,10 @@ static void count_items(world *w, int64_t users)
     const int64_t *items = NULL;
     bench_must(seqrec_dataset_items(w->data, w->item_ids, w->item_count, &w->item_count, &bench_failure));
     for (int64_t u = 0; u < users; u++)
-        for (int64_t i = training_events(w, u, &items); i-- > 0;) {
+        for (int64_t n = training_events(w, u, &items), i = n; i-- > 0;) {
             const int64_t *at = bsearch(&items[i], w->item_ids, (size_t)w->item_count, sizeof *at, rising);
             w->counts[at - w->item_ids]++;
+            w->met[at - w->item_ids] += i > 0 && i >= n - w->model->layout.length;
         }
 }
 
@@ -79,7 +81,9 @@ static void read_events(world *w, const char *path, int64_t chosen)
     w->item_count = stats.items;
     w->item_ids = bench_alloc((size_t)stats.items * sizeof *w->item_ids);
     w->counts = bench_alloc((size_t)stats.items * sizeof *w->counts);
+    w->met = bench_alloc((size_t)stats.items * sizeof *w->met);
     memset(w->counts, 0, (size_t)stats.items * sizeof *w->counts);
+    memset(w->met, 0, (size_t)stats.items * sizeof *w->met);
     count_items(w, stats.users);
     fill_batch(w, stats.users, chosen < stats.users ? chosen : stats.users, stats.events);
 }
@@ -117,7 +121,8 @@ static seqrec_trainer *open_trainer(world *w, const seqrec_config *config)
 {
     seqrec_trainer *t = NULL;
     bench_must(seqrec_trainer_create(w->model, config, &t, &bench_failure));
-    bench_must(seqrec_trainer_set_popularity(t, w->item_ids, w->counts, w->item_count, &bench_failure));
+    const double *counts = sq_sampler_kind_at(t->options.sampler)->from_batch ? w->met : w->counts;
+    bench_must(seqrec_trainer_set_popularity(t, w->item_ids, counts, w->item_count, &bench_failure));
     bench_must(seqrec_trainer_set_negatives(t, bring_items, w, &bench_failure));
     return t;
 }
@@ -254,7 +259,7 @@ int main(int argc, char **argv)
     for (int i = 6; i < argc; i++) run_setting(&w, argv[i]);
     free((void *)(uintptr_t)w.batch.offsets);
     free((void *)(uintptr_t)w.batch.items);
-    void *blocks[] = {w.item_ids, w.counts, w.full, w.one, w.sum};
+    void *blocks[] = {w.item_ids, w.counts, w.met, w.full, w.one, w.sum};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
     seqrec_model_release(w.model);
     seqrec_dataset_release(w.data);
