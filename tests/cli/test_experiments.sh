@@ -98,6 +98,11 @@ positions reversed-L200-seed1
 exits 0 "positions: an arm of windows of 200 events"
 positions beauty-sampled_softmax-reversed
 exits 0 "positions: the other table is trained where it is missing"
+mkdir -p work/fifth.txt/fifth.txt.part # where mv cannot put a file
+positions fifth-sampled_softmax-literal-L50-seed1
+[ "$rc" -ne 0 ] && ! grep -q '"unit":"fifth' correction.jsonl
+verdict $? "positions: events of a study that cannot be written end it"
+rm -r work/fifth.txt work/fifth.txt.part
 positions fifth-sampled_softmax-literal-L50-seed1
 positions ml-1m-sampled_softmax-t5-L50-seed1
 holds correction.jsonl "positions: what a line has" "len(all) == 17 and {'against_end', 'places', 'places_against_end'} <= \

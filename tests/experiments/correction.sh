@@ -103,8 +103,13 @@ lengthened() {
 # The events of a study: $DATA/$data, $source.
 take_events() { # STUDY
     case $1 in
-        fifth) made fifth.txt '$1 % 5 == 0' && DATA=$WORK data=fifth.txt ;;
-        heldout) made others.txt '$1 % 10 != 3' && made places.txt "$places $by_user" && DATA=$WORK data=others.txt ;;
+        fifth)
+            made fifth.txt '$1 % 5 == 0'
+            DATA=$WORK data=fifth.txt ;;
+        heldout)
+            made others.txt '$1 % 10 != 3'
+            made places.txt "$places $by_user"
+            DATA=$WORK data=others.txt ;;
     esac
     source=$DATA/$data
 }
