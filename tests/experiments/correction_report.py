@@ -64,6 +64,12 @@ def seeds_of(group, arm):
     return " ".join(f"{value:+.4f}" for value in found) if len(found) > 1 else "-"
 
 
+def seconds(group, arm):
+    """Seconds of an epoch; those of another machine are marked."""
+    value = number(group.mean(arm, "train", "seconds_per_epoch"), 1)
+    return value + " †" if any("machine" in unit for unit in group.arms[arm]) else value
+
+
 # ---- tables ---------------------------------------------------------------------------------------------------------
 
 def main_rows(group):
@@ -73,7 +79,7 @@ def main_rows(group):
     for arm, units in group.arms.items():
         rows.append([arm, str(len(units)), number(group.mean(arm, "E4", "hr@10")), number(group.mean(arm, "E4", "ndcg@10")),
                      change(group.difference(arm, "against_end", "ndcg@10")), seeds_of(group, arm),
-                     number(group.mean(arm, "train", "best_epoch"), 0), number(group.mean(arm, "train", "seconds_per_epoch"), 1)])
+                     number(group.mean(arm, "train", "best_epoch"), 0), seconds(group, arm)])
     return rows
 
 
@@ -175,7 +181,8 @@ prefixes; `reversed`: the position of an item is its distance from the predictio
 training every prefix as a sample of its own; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
 numbers added to the scores of attention; `rotary`: turned queries and keys. There are no pads, so that SASRec's table over a window that is
 padded on the left, and one that is counted backwards, are both `end`. E1: a hundred sampled negatives, for the lineage alone. Less that of end: of the same users, data, loss and seed, with
-the 95 % interval over users of the mean over seeds.
+the 95 % interval over users of the mean over seeds. Seconds are of one thread on a busy machine, and compare with nothing; those
+with a † are of sixteen units at once on sixteen cores, and compare with each other.
 
 Foretold before the first unit ran: the gain of `reversed` over `end` is larger for long histories than for short ones, and with BCE than
 with softmax; `random_end` has a part of it; trained on windows of 50 events and reading 200, arms by distance gain or keep what they have."""
