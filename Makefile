@@ -57,6 +57,10 @@ experiment-paired: all
 experiment-correction: all
 	@sh tests/experiments/correction.sh
 
+#: make experiment-best  a search for the best model of MovieLens-1M (hours; stops and goes on)
+experiment-best: all
+	@sh tests/experiments/best.sh
+
 #: make experiment-autoregression  how well models forecast many events, by several decoders (hours; stops and goes on)
 experiment-autoregression: all
 	@sh tests/experiments/autoregression.sh
@@ -131,5 +135,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-autoregression asan tsan soak flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-best experiment-autoregression asan tsan soak flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

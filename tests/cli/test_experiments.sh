@@ -24,7 +24,7 @@ experiment() { # SCRIPT OUT NAME=VALUE...: leaves $rc, out and err
 holds() { # FILE NAME CONDITION on the list `all` of its lines, by unit `by`
     "$PYTHON" -c 'import json, sys
 all = [json.loads(line) for line in open(sys.argv[1])]
-by = {line["unit"]: line for line in all}
+by = {line.get("unit"): line for line in all}
 sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$3" 2>> err
     verdict $? "$2"
 }
@@ -86,6 +86,18 @@ by['spectral-seed1']['reference'] == 'softmax-post' and 'against' not in by['sof
 by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['figures']['hr@10']"
 grep -q '^| rec-denoiser-seed1 | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out
 verdict $? "paired: a row of the table"
+
+rc=3
+calls=0
+while [ "$rc" -eq 3 ] && [ $calls -lt 60 ]; do
+    experiment best.sh best.jsonl TRIALS=3 EPOCHS=3 SEEDS="1 2" LIMIT=1
+    calls=$((calls + 1))
+done
+exits 0 "best: a search in parts, and two seeds of what it found"
+holds best-search.jsonl "best: the record of the search" "[(u.get('rung'), u.get('epochs')) for u in all[1:]] == \
+[(1, 1)] * 3 + [(2, 3)] and all[0]['search']['method'] == 'halving'"
+holds best.jsonl "best: what a line has" "list(by) == ['best-seed1', 'best-seed2'] and all[0]['E1']['protocol'] == 'E1' and \
+all[1]['E4']['baselines']['markov']['hr@10'] > 0 and '--set relative=' in all[0]['options']"
 
 # ---- positions ----
 mkdir plain
