@@ -173,11 +173,20 @@ int64_t option_count(const seqrec_config *config, const char *name)
     return read_count(text, &value) ? value : 0;
 }
 
+/* Whether `word` is one of the words of a list. */
+static int is_one_of(const char *word, const char *list)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return 1;
+    return 0;
+}
+
 void name_metric(const seqrec_config *config, char *out, size_t bytes)
 {
-    char kind[16];
+    char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    if (!strcmp(kind, "mrr") || !strcmp(kind, "loss"))
+    if (is_one_of(kind, "mrr loss ece ece_mass apart_popular"))
         snprintf(out, bytes, "%s", kind);
     else
         snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
@@ -185,7 +194,7 @@ void name_metric(const seqrec_config *config, char *out, size_t bytes)
 
 int metric_falls(const seqrec_config *config)
 {
-    char kind[16];
+    char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    return !strcmp(kind, "gini") || !strcmp(kind, "loss");
+    return is_one_of(kind, "gini loss ece ece_mass");
 }

@@ -34,7 +34,7 @@ typedef struct train_options {
     {"epochs", ARGUMENT_TEXT, &(o).epochs, "N", "train N epochs (default: to the preset's early stop)", 0, 0},         \
         {"valid-every", ARGUMENT_TEXT, &(o).valid_every, "N", "validate every N epochs", 0, 0},                        \
     {                                                                                                                  \
-        "metric", ARGUMENT_TEXT, &(o).metric, "NAME", "validate by ndcg@K, hr@K, mrr, coverage@K or gini@K", 0, 0      \
+        "metric", ARGUMENT_TEXT, &(o).metric, "NAME", "validate by ndcg@K, hr@K, mrr, loss, ...: option metric_kind", 0, 0      \
     }
 
 /* Tells one option of the run to whoever keeps it: a config or a trainer. Returns a status. */

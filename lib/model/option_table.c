@@ -203,11 +203,11 @@ const sq_option sq_option_table[] = {
     INTEGER(T, average_epochs, "20", 0, 1e6,
             "Validate and keep the running mean of the weights at the ends of about this many epochs; 0 = the weights as "
             "they are."),
-    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr|coverage|gini|loss",
+    CHOICE(T, metric_kind, "ndcg", "ndcg|hr|mrr|coverage|gini|loss|ece|ece_mass|novelty|diversity|apart_popular",
            "Validation metric (full ranking, history filtered) that early stopping and the kept weights go by: the highest "
-           "is the best, of gini and loss (the mean of -log of the next item's probability in a softmax over the items) the "
-           "lowest. Another one begins the search for the best anew."),
-    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr and loss have none."),
+           "is the best, of gini, loss (the mean of -log of the next item's probability in a softmax over the items), ece and "
+           "ece_mass the lowest. Another one begins the search for the best anew."),
+    INTEGER(T, metric_cutoff, "10", 1, 1000000, "Cut-off of the validation metric; mrr, loss, ece, ece_mass and apart_popular have none."),
     INTEGER(T, seed, "42", 0, 9007199254740992.0, "Seed of initialisation, order, negatives and dropout."),
     CHOICE(T, unknown_items, "error", "error|skip", "Item ids of a training batch that the model does not have."),
     CHOICE(T, unknown_users, "error", "error|default",

@@ -376,8 +376,9 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 /* Figures of the report by option metric_kind. */
 static const struct {
     const char *name;
-    int32_t has_cutoff, falls; /* falls: 1, lower is better */
-} metrics[] = {{"ndcg", 1, 0}, {"hr", 1, 0}, {"mrr", 0, 0}, {"coverage", 1, 0}, {"gini", 1, 1}, {"nll", 0, 1}};
+    int32_t has_cutoff, falls, beyond; /* falls: 1, lower is better; beyond: only a report beyond ranking has it */
+} metrics[] = {{"ndcg", 1, 0, 0}, {"hr", 1, 0, 0},       {"mrr", 0, 0, 0},      {"coverage", 1, 0, 0}, {"gini", 1, 1, 0},         {"nll", 0, 1, 1},
+               {"ece", 0, 1, 1},  {"ece_mass", 0, 1, 1}, {"novelty", 1, 0, 1}, {"diversity", 1, 0, 1}, {"apart_popular", 0, 0, 1}};
 
 static void metric_name(const sq_options *o, char out[32])
 {
@@ -402,7 +403,7 @@ static int32_t measure(const job *j, const sq_scorer *scorer, double *metric, se
     seqrec_report *report = NULL;
     e.cutoffs = &j->t->options.metric_cutoff;
     e.cutoff_count = 1;
-    e.beyond = j->t->options.metric_kind == SQ_METRIC_LOSS;
+    e.beyond = metrics[j->t->options.metric_kind].beyond;
     metric_name(&j->t->options, name);
     SQ_TRY(sq_evaluate(j->t->context, j->data, &j->division, &e, scorer, &report, error));
     const sq_figure *figure = NULL;

@@ -75,9 +75,13 @@ run train --data events.csv $small --epochs 1 --valid-every 1 --metric mrr --out
 parses "train by MRR" "r['metric'] == 'mrr'"
 run train --data events.csv $small --epochs 2 --valid-every 1 --metric loss --out nll.st --json
 parses "train by the loss" "r['metric'] == 'loss' and r['best_valid'] > 0"
-run train --data events.csv --metric novelty@5 --out x.st
+run train --data events.csv $small --epochs 2 --valid-every 1 --metric novelty@5 --out novelty.st --json
+parses "train by novelty" "r['metric'] == 'novelty@5' and r['best_valid'] > 0"
+run train --data events.csv $small --epochs 2 --valid-every 1 --metric ece --out ece.st --json
+parses "train by calibration" "r['metric'] == 'ece' and r['best_valid'] >= 0"
+run train --data events.csv --metric surprise@5 --out x.st
 exits 2 "unknown metric"
-says "ndcg|hr|mrr|coverage|gini|loss" "unknown metric: the others are listed"
+says "ndcg|hr|mrr|coverage|gini|loss|ece|ece_mass|novelty|diversity|apart_popular" "unknown metric: the others are listed"
 run train --data events.csv --metric ndcg@0 --out x.st
 exits 2 "cut-off 0"
 

@@ -277,7 +277,12 @@ static const struct {
                {"mrr", "10", "mrr", "0", 0},
                {"coverage", "3", "coverage@3", "0", 0},
                {"gini", "5", "gini@5", "2", 1},
-               {"loss", "10", "nll", "0", 1}};
+               {"loss", "10", "nll", "0", 1},
+               {"ece", "10", "ece", "0", 1},
+               {"ece_mass", "10", "ece_mass", "2", 1},
+               {"novelty", "4", "novelty@4", "0", 0},
+               {"diversity", "5", "diversity@5", "0", 0},
+               {"apart_popular", "1", "apart_popular", "0", 0}};
 
 START_TEST(the_weights_of_the_best_epoch_are_published)
 {
@@ -311,8 +316,11 @@ START_TEST(another_metric_begins_the_search_for_the_best_anew)
     const seqrec_fit_stats stats = world_fit(&w, NULL);
     ck_assert_int_eq(stats.best_epoch, 4);
     ck_assert_double_eq(valid_metric(&w, "gini@10", 10), stats.best_metric);
-    ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_kind", "novelty", &api.error), SEQREC_E_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini|loss"));
+    ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_kind", "surprise", &api.error), SEQREC_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini|loss|ece|"));
+    set(&w, "metric_kind", "diversity");
+    ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_cutoff", "1", &api.error), SEQREC_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(api.error.message, "metric_kind = diversity needs metric_cutoff of at least 2"));
     world_close(&w);
 }
 END_TEST
