@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out)
+void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, int32_t timed, sq_head_scratch *out)
 {
     size_t ld = sq_round16(longest);
     out->kt = SQ_TAKE(arena, float, padded * ld);
@@ -13,6 +13,7 @@ void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t
     out->d = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->kept = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * ld);
     out->r = SQ_TAKE(arena, float, SQ_ATTENTION_ROWS * sq_round16(columns));
+    out->index = SQ_TAKE(arena, uint16_t, timed ? SQ_ATTENTION_ROWS * ld : 0);
 }
 
 void sq_head_row_take(sq_arena *arena, size_t most_seen, size_t columns, sq_head_scratch *out)
@@ -135,15 +136,26 @@ static void activate_bwd(const sq_kernels *k, const sq_head *h, const rows *b, c
 /* ---- a relation's terms of a block ---------------------------------------------------------------------------------- */
 
 /* What a block adds to: by distance, by time. */
-static size_t relations_of(const sq_head *h, const rows *b, sq_relation to[2])
+static size_t relations_of(const sq_head *h, const rows *b, const sq_head_scratch *scratch, sq_relation to[2])
 {
     size_t n = 0;
     if (h->relation) to[n++] = sq_relation_within(h->relation, b->i + b->rows - 1 - b->first);
-    if (h->timed) {
-        to[n] = *h->timed;
-        to[n++].index += b->i * h->timed->ld_index + b->first;
+    if (!h->timed) return n;
+    to[n] = *h->timed;
+    if (h->timed->intervals) {
+        to[n].index = scratch->index;
+        to[n].ld_index = b->width;
     }
-    return n;
+    return n + 1;
+}
+
+/* Leaves in the scratch how far apart in time the pairs of a block are. It is made anew for each head, block and pass: a whole
+ * sequence's would have the square of its length. */
+static void find_intervals(const sq_head *h, const rows *b, sq_head_scratch *scratch)
+{
+    if (!h->timed || !h->timed->intervals) return;
+    for (size_t r = 0; r < b->rows; r++)
+        sq_interval_row(h->timed->intervals, b->i + r, b->first, b->first + b->seen + r * b->more, scratch->index + r * b->width);
 }
 
 /* s += r, row by row and pair by pair. */
@@ -212,7 +224,7 @@ static void probabilities(const sq_kernels *k, const sq_head *h, const rows *b, 
     float *s = scratch->s;
     by_keys(k, h, b, q, h->ld, scratch->kt, s);
     sq_relation n[2];
-    for (size_t i = 0, count = relations_of(h, b, n); i < count; i++)
+    for (size_t i = 0, count = relations_of(h, b, scratch, n); i < count; i++)
         add_terms(k, h, b, &n[i], q, h->ld, n[i].keys_t, n[i].bias, scratch->r, s);
     activate(k, h, b, s, kept);
 }
@@ -224,7 +236,7 @@ static void values(const sq_kernels *k, const sq_head *h, const rows *b, sq_head
     if (!h->gates) {
         sq_relation n[2];
         of_keys(k, h, b, s, h->v, out, ld_out);
-        for (size_t i = 0, count = relations_of(h, b, n); i < count; i++)
+        for (size_t i = 0, count = relations_of(h, b, scratch, n); i < count; i++)
             if (n[i].values) add_values(k, h, b, &n[i], s, scratch->r, out, ld_out);
         return;
     }
@@ -239,6 +251,7 @@ void sq_head_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *out,
     k->transpose(h->length - first, h->width, h->k + first * h->ld, h->ld, scratch->kt + first, sq_round16(h->length));
     for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
+        find_intervals(h, &b, scratch);
         /* Closed gates do not change the sum under the others' probabilities: only where all are closed can scores be spared. */
         if (kept || !h->gates || !sq_gates_closed(h->gates, i, b.rows))
             probabilities(k, h, &b, scratch, kept);
@@ -252,7 +265,7 @@ void sq_head_row(const sq_kernels *k, const sq_head *h, const float *const *keys
 {
     rows b = {.i = seen - 1, .rows = 1, .end = seen, .width = sq_round16(seen), .seen = seen};
     sq_relation n[2];
-    size_t count = relations_of(h, &b, n);
+    size_t count = relations_of(h, &b, scratch, n);
     k->gather_dots(seen, h->padded, h->q, keys, scratch->s);
     for (size_t i = 0; i < count; i++)
         add_terms(k, h, &b, &n[i], h->q, h->padded, n[i].keys_t, n[i].bias, scratch->r, scratch->s);
@@ -282,7 +295,8 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, size_t from, const float
         rows b = rows_at(h, i);
         const float *block = kept, *d_out = dout + i * ld_out;
         sq_relation n[2];
-        size_t count = relations_of(h, &b, n);
+        find_intervals(h, &b, scratch);
+        size_t count = relations_of(h, &b, scratch, n);
         if (!kept) {
             probabilities(k, h, &b, scratch, scratch->kept);
             block = scratch->kept;
@@ -311,7 +325,7 @@ static void weigh(const sq_kernels *k, const sq_head *h, const rows *b, sq_head_
 {
     sq_relation n[2];
     memset(scratch->s, 0, b->rows * b->width * sizeof *scratch->s);
-    for (size_t i = 0, count = relations_of(h, b, n); i < count; i++)
+    for (size_t i = 0, count = relations_of(h, b, scratch, n); i < count; i++)
         add_terms(k, h, b, &n[i], NULL, 0, NULL, n[i].bias, scratch->r, scratch->s);
     shut(h, b, 0, scratch->s);
 }
@@ -320,6 +334,7 @@ void sq_channel_fwd(const sq_kernels *k, const sq_head *h, size_t from, float *o
 {
     for (size_t i = from; i < h->length; i += SQ_ATTENTION_ROWS) {
         rows b = rows_at(h, i);
+        find_intervals(h, &b, scratch);
         weigh(k, h, &b, scratch);
         of_keys(k, h, &b, scratch->s, h->v, out + i * ld_out, ld_out);
     }
@@ -332,11 +347,12 @@ void sq_channel_bwd(const sq_kernels *k, const sq_head *h, const float *dout, si
         rows b = rows_at(h, i);
         const float *d_out = dout + i * ld_out;
         sq_relation n[2];
+        find_intervals(h, &b, scratch);
         weigh(k, h, &b, scratch);
         to_keys(k, h, &b, scratch->s, d_out, ld_out, dv);
         by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
         shut(h, &b, 0, scratch->d);
-        for (size_t r = 0, count = relations_of(h, &b, n); r < count; r++)
+        for (size_t r = 0, count = relations_of(h, &b, scratch, n); r < count; r++)
             terms_bwd(k, h, &b, &n[r], NULL, scratch->d, NULL, 0, scratch->r, NULL);
     }
 }

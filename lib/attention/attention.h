@@ -27,10 +27,11 @@ typedef struct sq_head_scratch {
     float *kt, *vt;          /* [padded][round16(longest)] */
     float *s, *p, *d, *kept; /* [SQ_ATTENTION_ROWS][round16(longest)] */
     float delta[SQ_ATTENTION_ROWS];
-    float *r; /* [SQ_ATTENTION_ROWS][round16(columns)], with a relation */
+    float *r;        /* [SQ_ATTENTION_ROWS][round16(columns)], with a relation */
+    uint16_t *index; /* [SQ_ATTENTION_ROWS][round16(longest)], with one by time */
 } sq_head_scratch;
-/* columns: of the longer relation, or 0. */
-void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, sq_head_scratch *out);
+/* columns: of the longer relation, or 0; timed: whether there is one by time. */
+void sq_head_scratch_take(sq_arena *arena, size_t longest, size_t padded, size_t columns, int32_t timed, sq_head_scratch *out);
 
 /* Floats that fwd writes to `kept` for bwd: about length^2 / 2, bidirectional length^2, with a span length * span. */
 size_t sq_head_kept(size_t length, int32_t bidirectional, size_t span);

@@ -2,16 +2,18 @@
 #ifndef SQ_RELATION_H
 #define SQ_RELATION_H
 #include <stdint.h>
+#include "position/interval.h"
 #include "tensor/gemm.h"
 
 /* Relative terms of one head: the pair of query i and key j has row x = j - i + past of each table, cut to 0 .. columns - 1
- * (Shaw, Uszkoreit, Vaswani 2018, whose w_clip(j - i, -k, k) these are; T5, ALiBi and HSTU have the bias alone), or with an index
- * x = index[i * ld_index + j] (of time: TiSASRec, HSTU):
+ * (Shaw, Uszkoreit, Vaswani 2018, whose w_clip(j - i, -k, k) these are; T5, ALiBi and HSTU have the bias alone), or that of
+ * the time between them (TiSASRec, HSTU):
  *     score_ij = (<q_i, k_j + keys_x> + bias_x) / sqrt(width),  out_i = sum_j a_ij (v_j + values_x)
  * Any of the three may be NULL. Rows of keys and values are `ld` apart, as wide as the head's; a bias is read up to round16. */
 typedef struct sq_relation {
     size_t past, columns, ld;
-    const uint16_t *index;              /* [length][ld_index] for the keys that a query sees, or NULL: by distance */
+    const sq_intervals *intervals;      /* NULL: by distance, or by an index that is there */
+    const uint16_t *index;              /* rows ld_index apart, one for each query of the block at hand, for the keys that it sees */
     size_t ld_index;
     const float *bias;                  /* [columns] */
     const float *keys, *values;         /* [columns][ld] */

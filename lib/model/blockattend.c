@@ -119,17 +119,24 @@ static size_t channels_of(sq_head *head, sq_head channels[2])
     return n;
 }
 
-/* What a head adds by distance and by time; grads: for the backward pass, or NULL. */
+/* What a head adds by distance and by time. */
+typedef struct terms {
+    sq_relation by_distance, by_time;
+    sq_intervals intervals;
+} terms;
+
+/* grads: for the backward pass, or NULL. */
 static void relate(const sq_block_pass *a, const sq_relations *relations, int32_t sequence, int32_t head, float *grads,
-                   sq_relation to[2], sq_head *h)
+                   terms *to, sq_head *h)
 {
-    size_t ld = sq_round16((size_t)a->work->longest);
-    h->relation = sq_block_relation(a, relations, head, grads, &to[0]);
+    size_t start = (size_t)a->batch->starts[sequence];
+    h->relation = sq_block_relation(a, relations, head, grads, &to->by_distance);
     if (!a->l->timed) return;
-    to[1] = sq_timed_relation_of_head(a->l, a->net->weights, head, relations, grads);
-    to[1].index = a->work->index + (size_t)a->batch->starts[sequence] * ld;
-    to[1].ld_index = ld;
-    h->timed = &to[1];
+    to->intervals = (sq_intervals){.times = a->batch->times + start, .asks = a->batch->asks + start, .span = a->l->time_columns - 1};
+    if (a->work->tau) to->intervals.tau = a->work->tau + start;
+    to->by_time = sq_timed_relation_of_head(a->l, a->net->weights, head, relations, grads);
+    to->by_time.intervals = &to->intervals;
+    h->timed = &to->by_time;
 }
 
 /* Of the forward pass: those that were made with the weights, or made now. */
@@ -169,9 +176,9 @@ void sq_block_attend(const sq_block_pass *a, size_t from)
         for (int32_t h = 0; h < a->l->heads; h++) {
             sq_head head = head_of(a, i, h);
             float *out = a->s->heads + (size_t)a->batch->starts[i] * wide(a) + (size_t)h * head.padded;
-            sq_relation terms[2];
+            terms own;
             head.gates = gates;
-            relate(a, relations, i, h, NULL, terms, &head);
+            relate(a, relations, i, h, NULL, &own, &head);
             if (a->l->channels > 1) channels_fwd(a, &head, from, out);
             sq_head_fwd(a->k, &head, first_query(a, &head, from), out, wide(a), floats ? kept : NULL, &a->work->head);
             kept = floats ? kept + floats / (size_t)a->l->heads : kept;
@@ -200,10 +207,10 @@ void sq_block_attend_bwd(const sq_block_pass *a, float *grads)
             sq_head head = head_of(a, i, h);
             size_t out = (size_t)a->batch->starts[i] * wide(a) + (size_t)h * head.padded;
             float *dq = a->work->dqkv + (head.q - a->s->qkv);
-            sq_relation terms[2];
+            terms own;
             sq_head channels[2];
             head.gates = gates;
-            relate(a, &a->work->relations, i, h, grads, terms, &head);
+            relate(a, &a->work->relations, i, h, grads, &own, &head);
             size_t apart = a->l->channels > 1 ? channels_of(&head, channels) : 0;
             sq_head_bwd(a->k, &head, first_query(a, &head, 0), a->s->heads + out, a->work->dheads + out, wide(a), floats ? kept : NULL,
                         dq, dq + a->hp, dq + 2 * a->hp, &a->work->head);

@@ -134,9 +134,9 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     if (training && sq_network_newest(l, o))
         take_newest(arena, l, n, arena->base ? &out->saved[l->blocks - 1] : NULL, &out->newest);
     const int32_t columns = l->columns > l->time_columns ? l->columns : l->time_columns;
-    if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)columns, &out->head);
+    if (!l->window) sq_head_scratch_take(arena, (size_t)longest, (size_t)l->dhp, (size_t)columns, l->timed, &out->head);
     sq_relations_take(arena, l, training, &out->relations);
-    out->index = l->timed ? SQ_TAKE(arena, uint16_t, n * sq_round16((size_t)longest)) : NULL;
+    out->tau = l->timed == SQ_TIME_INTERVALS ? SQ_TAKE(arena, double, n) : NULL;
     if (!l->rp) return;
     sq_content_scratch_take(arena, (size_t)longest, (size_t)l->rp, training, &out->gates);
     out->dsides = SQ_TAKE(arena, float, training ? n * 2 * (size_t)l->rp : 0);
@@ -222,20 +222,20 @@ void sq_network_read_bwd(const sq_network *net, size_t n, const float *x, sq_wor
     sq_readout_bwd(net->kernels, net->layout, net->weights, net->transposed, n, x, &work->readout, du, dx, grads);
 }
 
-/* How far apart in time the events of each sequence are, for all blocks and both passes. */
-static void index_times(const sq_layout *l, const sq_micro_batch *batch, sq_workspace *work)
+/* Where on its own scale of time each event of a sequence is, for all blocks and both passes. */
+static void place_times(const sq_micro_batch *batch, sq_workspace *work)
 {
-    size_t ld = sq_round16((size_t)work->longest);
-    for (int32_t i = 0; i < batch->sequences && l->timed; i++) {
-        size_t start = (size_t)batch->starts[i], n = (size_t)batch->starts[i + 1] - start;
-        sq_time_index(l, batch->times + start, batch->asks + start, n, ld, work->index + start * ld);
+    for (int32_t i = 0; i < batch->sequences && work->tau; i++) {
+        const int64_t *times = batch->times + batch->starts[i];
+        size_t n = (size_t)(batch->starts[i + 1] - batch->starts[i]);
+        sq_time_places(times, n, sq_time_unit(times, n), work->tau + batch->starts[i]);
     }
 }
 
 void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *out)
 {
     const sq_layout *l = net->layout;
-    index_times(l, batch, work);
+    place_times(batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, batch, work, b);
         a.newest = batch->newest && b + 1 == l->blocks;
@@ -291,7 +291,7 @@ void sq_network_last(const sq_network *net, int32_t length, const int64_t *times
     sq_micro_batch batch = {.tokens = length, .sequences = 1, .longest = length, .starts = starts};
     batch.times = l->timed ? times + skip : NULL;
     batch.asks = l->timed ? asks + skip : NULL;
-    index_times(l, &batch, work);
+    place_times(&batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
         sq_block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);

@@ -62,8 +62,7 @@ const sq_option sq_option_table[] = {
            "Where learned positions are added: to the input, or to keys and values of every block (TiSASRec)."),
     CHOICE(M, time, "none", "none|bias|intervals",
            "What attention knows of the time between two events: nothing, a learned bias by its logarithm in seconds (HSTU), or "
-           "vectors added to keys and values by it as a multiple of the sequence's smallest gap (TiSASRec). Needs timestamps, and in "
-           "passes two bytes for each pair of events of a window."),
+           "vectors added to keys and values by it as a multiple of the sequence's smallest gap (TiSASRec). Needs timestamps."),
     BOOLEAN(M, time_request, "true",
             "With time = bias and calendar an event stands at the time of the next one, the newest at that of the request (HSTU); false: at "
             "its own time."),

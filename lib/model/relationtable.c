@@ -131,18 +131,6 @@ sq_relation sq_timed_relation_of_head(const sq_layout *l, const float *weights, 
     return n;
 }
 
-void sq_time_index(const sq_layout *l, const int64_t *times, const int64_t *asks, size_t n, size_t ld, uint16_t *index)
-{
-    double unit = l->timed == SQ_TIME_INTERVALS ? sq_time_unit(times, n) : 1;
-    for (size_t i = 0; i < n; i++) {
-        size_t seen = l->bidirectional ? n : i + 1;
-        if (l->timed == SQ_TIME_INTERVALS)
-            sq_time_intervals(times, seen, times[i], times[0], unit, l->time_columns - 1, index + i * ld);
-        else
-            sq_time_buckets(times, seen, asks[i], index + i * ld);
-    }
-}
-
 /* ---- a pass --------------------------------------------------------------------------------------------------------- */
 
 void sq_relations_open(const sq_kernels *k, const sq_layout *l, const sq_options *o, const float *weights,

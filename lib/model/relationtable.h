@@ -21,11 +21,9 @@ void sq_relations_open(const sq_kernels *kernels, const sq_layout *layout, const
 /* What a head adds by distance; grads: a parameter block, or NULL. */
 sq_relation sq_relation_of_head(const sq_layout *layout, const float *weights, int32_t block, int32_t head,
                                 const sq_relations *relations, float *grads);
-/* What a head adds by time, without its index; the same grads. */
+/* What a head adds by time, without its intervals; the same grads. */
 sq_relation sq_timed_relation_of_head(const sq_layout *layout, const float *weights, int32_t head, const sq_relations *relations,
                                       float *grads);
-/* The index of a sequence of n events: rows `ld` apart. asks: the times from which they look back, which only time = bias reads. */
-void sq_time_index(const sq_layout *layout, const int64_t *times, const int64_t *asks, size_t n, size_t ld, uint16_t *index);
 /* After the backward pass of all heads: gradients of biases go to their parameters. */
 void sq_relations_close(const sq_layout *layout, const sq_options *options, int32_t block, const sq_relations *relations,
                         float *grads);

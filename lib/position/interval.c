@@ -50,17 +50,22 @@ double sq_time_unit(const int64_t *times, size_t n)
     return least > 0 ? (double)least : 1;
 }
 
-static double place(int64_t time, int64_t first, double unit)
+void sq_time_places(const int64_t *times, size_t n, double unit, double *tau)
 {
-    double since = (double)apart(time, first);
-    return rint((time < first ? -since : since) / unit);
+    for (size_t j = 0; j < n; j++) {
+        double since = (double)apart(times[j], times[0]);
+        tau[j] = rint((times[j] < times[0] ? -since : since) / unit);
+    }
 }
 
-void sq_time_intervals(const int64_t *times, size_t n, int64_t ask, int64_t first, double unit, int32_t span, uint16_t *to)
+void sq_interval_row(const sq_intervals *v, size_t i, size_t first, size_t end, uint16_t *to)
 {
-    double tau = place(ask, first, unit);
-    for (size_t j = 0; j < n; j++) {
-        double distance = fabs(tau - place(times[j], first, unit));
-        to[j] = distance < span ? (uint16_t)distance : (uint16_t)span;
+    if (!v->tau) {
+        sq_time_buckets(v->times + first, end - first, v->asks[i], to);
+        return;
+    }
+    for (size_t j = first; j < end; j++) {
+        double distance = fabs(v->tau[i] - v->tau[j]);
+        to[j - first] = (uint16_t)(distance < v->span ? distance : v->span);
     }
 }

@@ -13,6 +13,15 @@ void sq_time_buckets(const int64_t *times, size_t n, int64_t ask, uint16_t *to);
 /* The unit of a sequence's intervals (TiSASRec, Li, Wang, McAuley 2020): the smallest gap between neighbours that is not 0; 1 when
  * there is none. */
 double sq_time_unit(const int64_t *times, size_t n);
-/* TiSASRec's relation of key j to the query at time `ask`: |tau - tau_j| cut to `span`, tau = round((t - first) / unit). */
-void sq_time_intervals(const int64_t *times, size_t n, int64_t ask, int64_t first, double unit, int32_t span, uint16_t *to);
+/* tau = round((t - first) / unit) of each of n events. */
+void sq_time_places(const int64_t *times, size_t n, double unit, double *tau);
+
+/* Which row of a table by time a pair of query and key of one sequence has. */
+typedef struct sq_intervals {
+    const int64_t *times, *asks; /* HSTU: asks are the times from which queries look back */
+    const double *tau;           /* TiSASRec: |tau_i - tau_j| cut to `span`; NULL: HSTU's buckets */
+    int32_t span;
+} sq_intervals;
+/* Of query i: to[0] for key `first` up to that for key end - 1. */
+void sq_interval_row(const sq_intervals *intervals, size_t i, size_t first, size_t end, uint16_t *to);
 #endif

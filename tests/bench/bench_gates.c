@@ -81,10 +81,10 @@ int main(void)
         b.v[i] = (float)draw(&state) / (1 << 23) - 1;
     }
     b.gates = (sq_gates){.z = b.z, .ld = LD, .open = b.open};
-    sq_head_scratch_take(&arena, LONGEST, WIDTH, 0, &b.scratch);
+    sq_head_scratch_take(&arena, LONGEST, WIDTH, 0, 0, &b.scratch);
     bench_must(sq_arena_reserve(&arena, &memory, arena.peak, &bench_failure));
     arena.used = 0;
-    sq_head_scratch_take(&arena, LONGEST, WIDTH, 0, &b.scratch);
+    sq_head_scratch_take(&arena, LONGEST, WIDTH, 0, 0, &b.scratch);
     for (size_t l = 0; l < 2; l++) {
         b.length = lengths[l];
         for (size_t s = 0; s < 5; s++) {

@@ -50,10 +50,10 @@ static head_world *head_open(const sq_kernels *k, size_t n, size_t first, double
     w->head = (sq_head){.length = n, .width = WIDTH, .padded = PADDED, .ld = PADDED, .q = w->q, .k = w->key, .v = w->v};
     w->head.dropout.scale = 1;
     w->head.gates = &w->gates;
-    sq_head_scratch_take(&w->arena, MOST, PADDED, 0, &w->scratch);
+    sq_head_scratch_take(&w->arena, MOST, PADDED, 0, 0, &w->scratch);
     EXPECT_OK(sq_arena_reserve(&w->arena, &w->memory, w->arena.peak, error));
     w->arena.used = 0;
-    sq_head_scratch_take(&w->arena, MOST, PADDED, 0, &w->scratch);
+    sq_head_scratch_take(&w->arena, MOST, PADDED, 0, 0, &w->scratch);
     return w;
 }
 

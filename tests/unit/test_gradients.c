@@ -234,6 +234,7 @@ static void open_attention(problem *p)
                            zeros(SQ_ATTENTION_ROWS * ld),
                            zeros(SQ_ATTENTION_ROWS * ld),
                            {0},
+                           NULL,
                            NULL};
 }
 

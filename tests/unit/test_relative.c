@@ -142,7 +142,7 @@ START_TEST(attention_adds_keys_values_and_biases_by_distance)
     float *scratch[6], out[LENGTH * PADDED];
     for (size_t i = 0; i < 6; i++) scratch[i] = calloc((i < 2 ? PADDED : SQ_ATTENTION_ROWS) * ld + 64, sizeof(float));
     float *r = calloc(SQ_ATTENTION_ROWS * padded + 64, sizeof *r);
-    sq_head_scratch s = {scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], {0}, r};
+    sq_head_scratch s = {scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], {0}, r, NULL};
     k->transpose(c->columns, PADDED, m[3].at, PADDED, transposed.at, padded);
     sq_relation relation = {.past = c->past, .columns = c->columns, .ld = PADDED, .bias = bias.at, .keys = m[3].at};
     relation.values = m[4].at;

@@ -48,9 +48,9 @@ static void head_open(one_head *o, const sq_kernels *k, size_t span, int kind)
     o->head.relation = kind / 2 ? &o->relation : NULL;
     EXPECT_OK(sq_context_create(NULL, NULL, 0, NULL, NULL, &o->context, error));
     o->arena = (sq_arena){0};
-    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, &o->scratch);
+    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, 1, &o->scratch);
     EXPECT_OK(sq_arena_reserve(&o->arena, &o->context->memory, o->arena.peak, error));
-    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, &o->scratch);
+    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, 1, &o->scratch);
 }
 
 static void head_close(one_head *o)
@@ -251,12 +251,10 @@ END_TEST
 #define MEGABYTES ((size_t)1000 * 1000)
 
 /* What one worker's arena holds after a step on a sequence of LONG events, width 64, two blocks. */
-static size_t long_step_memory(int64_t span, int64_t heads)
+static size_t long_step_memory(sq_options o)
 {
     static small_batch b;
-    sq_options o = span_options(2, span);
     o.dim = 64;
-    o.heads = heads;
     o.max_length = LONG;
     o.position = SQ_POSITION_END;
     small_model s = small_open(&o, 0, 90);
@@ -273,9 +271,21 @@ static size_t long_step_memory(int64_t span, int64_t heads)
 START_TEST(a_step_on_four_thousand_events_takes_less_than_100_megabytes_a_thread)
 {
     static const int64_t spans_and_heads[][2] = {{0, 1}, {64, 1}, {512, 1}, {64, 2}};
-    size_t bytes = long_step_memory(spans_and_heads[_i][0], spans_and_heads[_i][1]);
-    ck_assert_msg(bytes < 100 * MEGABYTES, "span %d: %zu bytes", (int)spans_and_heads[_i][0], bytes);
+    sq_options o = span_options(2, spans_and_heads[_i][0]);
+    o.heads = spans_and_heads[_i][1];
+    size_t bytes = long_step_memory(o);
+    ck_assert_msg(bytes < 100 * MEGABYTES, "span %d: %zu bytes", (int)o.attention_span, bytes);
     ck_assert_uint_gt(bytes, 10 * MEGABYTES);
+}
+END_TEST
+
+START_TEST(and_so_does_one_that_looks_at_the_times_of_all_pairs)
+{
+    static const char *const presets[] = {"hstu-time", "tisasrec"};
+    sq_options o = small_options(presets[_i]);
+    o.negatives = 16;
+    size_t bytes = long_step_memory(o);
+    ck_assert_msg(bytes < 100 * MEGABYTES, "%s: %zu bytes", presets[_i], bytes);
 }
 END_TEST
 
@@ -309,6 +319,7 @@ int main(void)
     tcase_add_test(tests, a_span_that_cuts_nothing_off_changes_no_bit);
     tcase_add_loop_test(tests, training_with_a_span_gives_the_same_bits_on_any_number_of_threads, 0, 3);
     tcase_add_loop_test(tests, a_step_on_four_thousand_events_takes_less_than_100_megabytes_a_thread, 0, 4);
+    tcase_add_loop_test(tests, and_so_does_one_that_looks_at_the_times_of_all_pairs, 0, 2);
     tcase_add_test(tests, what_has_no_band_of_keys_is_refused_with_the_rule);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -105,13 +105,18 @@ START_TEST(intervals_are_multiples_of_the_smallest_gap)
     static const int64_t times[] = {100, 103, 103, 110, 230};
     static const uint16_t expected[] = {20, 20, 20, 20, 0}, before[] = {3, 2, 2, 0, 20};
     uint16_t got[5];
+    double tau[5];
+    const sq_intervals intervals = {.times = times, .tau = tau, .span = 20};
     ck_assert_double_eq(sq_time_unit(times, 5), 3);
     ck_assert_double_eq(sq_time_unit(times + 1, 2), 1);
     ck_assert_double_eq(sq_time_unit(times, 1), 1);
-    sq_time_intervals(times, 5, 230, 100, 3, 20, got); /* tau 0, 1, 1, 3, 43, cut to 20 */
+    sq_time_places(times, 5, 3, tau); /* 0, 1, 1, 3, 43 */
+    sq_interval_row(&intervals, 4, 0, 5, got);
     ck_assert(memcmp(got, expected, sizeof got) == 0);
-    sq_time_intervals(times, 5, 110, 100, 3, 20, got);
+    sq_interval_row(&intervals, 3, 0, 5, got);
     ck_assert(memcmp(got, before, sizeof got) == 0);
+    sq_interval_row(&intervals, 3, 2, 5, got);
+    ck_assert(memcmp(got, before + 2, 3 * sizeof *got) == 0);
 }
 END_TEST
 
@@ -148,22 +153,25 @@ static void plain_attention(const matrix *m, const float *bias, const uint16_t *
 static void attention_body(const sq_kernels *k)
 {
     size_t padded = (COLUMNS + 15) / 16 * 16, ld = (LENGTH + 15) / 16 * 16;
-    static uint16_t index[LENGTH * LENGTH];
+    static uint16_t index[LENGTH][LENGTH], block[SQ_ATTENTION_ROWS * 128];
+    double tau[LENGTH];
+    const sq_intervals intervals = {.tau = tau, .span = COLUMNS - 1};
     matrix m[5], transposed = matrix_open(PADDED, padded, padded), bias = matrix_of(1, padded, padded, 40);
     for (size_t i = 0; i < 5; i++) {
         m[i] = matrix_open_slack(i < 3 ? LENGTH : COLUMNS, PADDED, PADDED, 256);
         matrix_random(&m[i], 30 + i, WIDTH);
     }
-    for (size_t i = 0; i < LENGTH * LENGTH; i++) index[i] = (uint16_t)(COLUMNS * 0.49999 * (1 + (double)wave(9, (int64_t)i)));
+    for (size_t i = 0; i < LENGTH; i++) tau[i] = floor(60 * (double)wave(9, (int64_t)i));
+    for (size_t i = 0; i < LENGTH * LENGTH; i++)
+        index[i / LENGTH][i % LENGTH] = (uint16_t)fmin(COLUMNS - 1, fabs(tau[i / LENGTH] - tau[i % LENGTH]));
     float *scratch[6], out[LENGTH * PADDED];
     for (size_t i = 0; i < 6; i++) scratch[i] = calloc((i < 2 ? PADDED : SQ_ATTENTION_ROWS) * ld + 64, sizeof(float));
     float *r = calloc(SQ_ATTENTION_ROWS * padded + 64, sizeof *r);
-    sq_head_scratch s = {scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], {0}, r};
+    sq_head_scratch s = {scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], {0}, r, block};
     k->transpose(COLUMNS, PADDED, m[3].at, PADDED, transposed.at, padded);
     sq_relation timed = {.columns = COLUMNS, .ld = PADDED, .bias = bias.at, .keys = m[3].at, .values = m[4].at, .ld_t = padded};
     timed.keys_t = transposed.at;
-    timed.index = index;
-    timed.ld_index = LENGTH;
+    timed.intervals = &intervals;
     sq_head head = {.length = LENGTH, .width = WIDTH, .padded = PADDED, .ld = PADDED, .q = m[0].at, .k = m[1].at, .v = m[2].at};
     head.dropout.scale = 1;
     head.timed = &timed;
@@ -172,7 +180,7 @@ static void attention_body(const sq_kernels *k)
         sq_head_fwd(k, &head, 0, out, PADDED, NULL, &s);
         for (size_t t = 0; t < LENGTH; t++) {
             double expected[WIDTH];
-            plain_attention(m, bias.at, index + t * LENGTH, t, (double)head.pointwise, expected);
+            plain_attention(m, bias.at, index[t], t, (double)head.pointwise, expected);
             for (size_t i = 0; i < WIDTH; i++)
                 MUST(fabs((double)out[t * PADDED + i] - expected[i]) < 1e-5, "token %zu: %g and %g", t,
                      (double)out[t * PADDED + i], expected[i]);
