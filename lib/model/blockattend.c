@@ -9,7 +9,7 @@ static void rotate(const sq_block_pass *a, float sign, float *x)
     size_t half = (size_t)a->l->dh / 2, ld = 3 * a->hp, dhp = (size_t)a->l->dhp;
     const float *cosines = a->extension ? a->extension->cosines : a->l->cosines;
     const float *sines = a->extension ? a->extension->sines : a->l->sines;
-    if (a->l->relative != SQ_RELATIVE_ROTARY) return;
+    if (!a->l->scheme->rotates) return;
     for (int32_t i = 0; i < a->batch->sequences; i++) {
         size_t start = (size_t)a->batch->starts[i], n = (size_t)a->batch->starts[i + 1] - start;
         for (size_t h = 0; h < 2 * (size_t)a->l->heads; h++)

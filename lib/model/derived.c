@@ -1,46 +1,24 @@
 /* model: constants and tables that stand beside the parameters. */
 #include "model/derived.h"
 #include "layer/filter.h"
-#include "tensor/gemm.h"
 #include <string.h>
 
 /* ---- position = reversed -------------------------------------------------------------------------------------------- */
 
-/* Turns rows 0 .. n - 1 round. */
-static void reverse_rows(size_t n, size_t width, size_t ld, float *x)
-{
-    for (size_t i = 0; i < n / 2; i++)
-        for (size_t c = 0; c < width; c++) {
-            float *a = x + i * ld + c, *b = x + (n - 1 - i) * ld + c, kept = *a;
-            *a = *b;
-            *b = kept;
-        }
-}
-
 static void derive_reversed(const sq_kernels *k, const sq_layout *l, float *w)
 {
-    size_t rows = (size_t)l->columns, dp = (size_t)l->dp, hp = (size_t)l->hp, ld = 2 * hp;
-    for (int32_t b = 0; b < l->blocks; b++) {
-        float *table = w + l->block[b].relative_keys;
-        sq_gemm(k, rows, ld, dp, w + l->position, dp, 1, w + l->block[b].qkv + hp, 3 * hp, table, ld, 0);
-        for (size_t c = 1; c < rows; c++) k->axpy(ld, -1, table, table + c * ld);
-        memset(table, 0, ld * sizeof *table);
-        reverse_rows(rows, ld, ld, table);
-    }
+    size_t rows = (size_t)l->columns, dp = (size_t)l->dp, hp = (size_t)l->hp;
+    for (int32_t b = 0; b < l->blocks; b++)
+        sq_reversed_fwd(k, rows, dp, hp, w + l->position, w + l->block[b].qkv + hp, 3 * hp, w + l->block[b].relative_keys);
 }
 
 static void reversed_bwd(const sq_kernels *k, const sq_layout *l, const float *weights, const float *transposed, float *grads)
 {
-    size_t rows = (size_t)l->columns, dp = (size_t)l->dp, hp = (size_t)l->hp, ld = 2 * hp;
+    size_t rows = (size_t)l->columns, dp = (size_t)l->dp, hp = (size_t)l->hp;
     for (int32_t b = 0; b < l->blocks; b++) {
         const sq_block_at *at = &l->block[b];
-        float *table = grads + at->relative_keys;
-        reverse_rows(rows, ld, ld, table);
-        memset(table, 0, ld * sizeof *table);
-        for (size_t c = 1; c < rows; c++) k->axpy(ld, -1, table + c * ld, table);
-        sq_gemm(k, dp, ld, rows, weights + l->position, 1, dp, table, ld, grads + at->qkv + hp, 3 * hp, 1);
-        sq_gemm(k, rows, dp, ld, table, ld, 1, transposed + at->qkv + hp * dp, dp, grads + l->position, dp, 1);
-        memset(table, 0, rows * ld * sizeof *table);
+        sq_reversed_bwd(k, rows, dp, hp, weights + l->position, transposed + at->qkv + hp * dp, 3 * hp, grads + at->relative_keys,
+                        grads + l->position, grads + at->qkv + hp);
     }
 }
 
@@ -83,13 +61,13 @@ static void derive_constants(const sq_layout *l, float *w)
 void sq_derive(const sq_kernels *k, const sq_layout *l, float *w)
 {
     if (has_constants(l)) derive_constants(l, w);
-    if (l->relative == SQ_RELATIVE_REVERSED) derive_reversed(k, l, w);
+    if (l->scheme->made) derive_reversed(k, l, w);
     if (l->window) derive_taps(k, l, w);
 }
 
 void sq_derive_bwd(const sq_kernels *k, const sq_layout *l, const float *w, const float *transposed, float *grads)
 {
     if (has_constants(l)) clear_constants(l, grads);
-    if (l->relative == SQ_RELATIVE_REVERSED) reversed_bwd(k, l, w, transposed, grads);
+    if (l->scheme->made) reversed_bwd(k, l, w, transposed, grads);
     if (l->window) taps_bwd(k, l, grads);
 }

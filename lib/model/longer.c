@@ -12,7 +12,7 @@ static int64_t farthest(const sq_options *o)
 
 int32_t sq_options_lengthen(sq_options *o, int64_t max_length, seqrec_error *error)
 {
-    const int clips = sq_options_clips(o);
+    const int clips = sq_options_scheme(o)->clips;
     char text[32];
     SQ_CHECK(max_length >= o->max_length, error, SEQREC_E_RANGE,
              "max_length = %lld is below the model's %lld: where less is to be read, give it less", (long long)max_length, (long long)o->max_length);

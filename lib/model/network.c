@@ -276,7 +276,7 @@ static int32_t beyond_reach(const sq_layout *l, int32_t length)
 {
     if (l->placed || l->timed == SQ_TIME_INTERVALS) return 0;
     int64_t reach = (int64_t)l->blocks * (l->span - 1) + 1;
-    if (!l->span || l->relative == SQ_RELATIVE_ROTARY || reach >= length) return 0;
+    if (!l->span || l->scheme->rotates || reach >= length) return 0;
     return (int32_t)((length - reach) / WHOLE_BLOCKS * WHOLE_BLOCKS);
 }
 

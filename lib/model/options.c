@@ -237,10 +237,11 @@ static int32_t check_span(const sq_options *o, seqrec_error *error)
 
 static int32_t check_relative(const sq_options *o, seqrec_error *error)
 {
+    const sq_scheme *scheme = sq_options_scheme(o);
     const int reversed = o->position == SQ_POSITION_REVERSED;
     SQ_CHECK(!reversed || o->mask == SQ_MASK_CAUSAL, error, SEQREC_E_ARGUMENT,
              "position = reversed counts back from the newest event that a query sees, which mask = bidirectional does not have");
-    SQ_CHECK(o->relative_clip == 0 || sq_options_clips(o), error, SEQREC_E_ARGUMENT,
+    SQ_CHECK(o->relative_clip == 0 || scheme->clips, error, SEQREC_E_ARGUMENT,
              "relative_clip = %lld needs relative = shaw or bias or position = reversed: nothing else has a row for each distance",
              (long long)o->relative_clip);
     SQ_CHECK(!reversed || o->relative == SQ_RELATIVE_NONE, error, SEQREC_E_ARGUMENT,
@@ -250,13 +251,13 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
              o->embedding_norm ? "embedding_norm" : "attention = hstu");
     SQ_CHECK(!reversed || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
              "position = reversed and user_embedding = prefix: the user's token has no distance to an event");
-    SQ_CHECK((!reversed && o->relative != SQ_RELATIVE_SHAW) || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
+    SQ_CHECK(!scheme->tables || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates go with relative terms of scores, not with those of values, which %s has",
              reversed ? "position = reversed" : "relative = shaw");
-    SQ_CHECK(o->relative != SQ_RELATIVE_ROTARY || sq_options_head_dim(o) % 2 == 0, error, SEQREC_E_ARGUMENT,
+    SQ_CHECK(!scheme->rotates || sq_options_head_dim(o) % 2 == 0, error, SEQREC_E_ARGUMENT,
              "relative = rotary turns pairs of columns: the head width %lld must be even", (long long)sq_options_head_dim(o));
     const int64_t buckets = o->mask == SQ_MASK_BIDIRECTIONAL ? o->relative_buckets / 2 : o->relative_buckets;
-    SQ_CHECK(o->relative != SQ_RELATIVE_T5 || o->relative_distance > buckets / 2, error, SEQREC_E_ARGUMENT,
+    SQ_CHECK(!scheme->bucket || o->relative_distance > buckets / 2, error, SEQREC_E_ARGUMENT,
              "relative_distance = %lld must be above the %lld distances that have buckets of their own",
              (long long)o->relative_distance, (long long)(buckets / 2));
     return SEQREC_OK;

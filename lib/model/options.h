@@ -2,6 +2,7 @@
 #ifndef SQ_OPTIONS_H
 #define SQ_OPTIONS_H
 #include "base/context.h"
+#include "position/scheme.h"
 
 enum { SQ_WIRING_POST_NORM, SQ_WIRING_PRE_NORM, SQ_WIRING_ORIGINAL };
 enum { SQ_ACTIVATION_RELU, SQ_ACTIVATION_GELU, SQ_ACTIVATION_SWIGLU };
@@ -17,8 +18,7 @@ enum {
     SQ_RELATIVE_BIAS,
     SQ_RELATIVE_T5,
     SQ_RELATIVE_ALIBI,
-    SQ_RELATIVE_ROTARY,
-    SQ_RELATIVE_CHOICES
+    SQ_RELATIVE_ROTARY
 };
 enum { SQ_PLACE_INPUT, SQ_PLACE_ATTENTION };
 enum { SQ_TIME_NONE, SQ_TIME_BIAS, SQ_TIME_INTERVALS };
@@ -170,10 +170,10 @@ static inline int sq_options_input_positions(const sq_options *options)
 {
     return options->position != SQ_POSITION_NONE && options->position_place == SQ_PLACE_INPUT;
 }
-/* Whether distances from relative_clip on can share what the farthest has. */
-static inline int32_t sq_options_clips(const sq_options *options)
+/* What attention knows of distances, by options relative and position. */
+static inline const sq_scheme *sq_options_scheme(const sq_options *options)
 {
-    return options->relative == SQ_RELATIVE_SHAW || options->relative == SQ_RELATIVE_BIAS || options->position == SQ_POSITION_REVERSED;
+    return options->position == SQ_POSITION_REVERSED ? &sq_scheme_reversed : sq_scheme_at(options->relative);
 }
 /* Width of a head. */
 static inline int64_t sq_options_head_dim(const sq_options *options)

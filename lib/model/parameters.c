@@ -3,7 +3,6 @@
 #include "base/rng.h"
 #include "position/calendar.h"
 #include "position/interval.h"
-#include "position/relative.h"
 #include "layer/filter.h"
 #include <math.h>
 #include <stdio.h>
@@ -200,12 +199,11 @@ static void content_gates(builder *b, sq_block_at *at)
 static void relative_widths(sq_layout *l, const sq_options *o)
 {
     int32_t tokens = l->span ? l->span : l->length + (o->user_embedding == SQ_USER_PREFIX); /* the farthest, and one */
-    l->relative = (int32_t)o->relative;
-    if (o->position == SQ_POSITION_REVERSED) l->relative = SQ_RELATIVE_REVERSED;
-    if (l->relative == SQ_RELATIVE_NONE || l->relative == SQ_RELATIVE_ROTARY) return;
-    l->past = sq_options_clips(o) && o->relative_clip && o->relative_clip < tokens - 1 ? (int32_t)o->relative_clip : tokens - 1;
+    l->scheme = sq_options_scheme(o);
+    if (!l->scheme->tables && !l->scheme->biases) return;
+    l->past = l->scheme->clips && o->relative_clip && o->relative_clip < tokens - 1 ? (int32_t)o->relative_clip : tokens - 1;
     l->columns = l->bidirectional ? 2 * l->past + 1 : l->past + 1;
-    l->relative_ld = l->relative == SQ_RELATIVE_REVERSED ? 2 * l->hp : l->dhp;
+    l->relative_ld = l->scheme->made ? 2 * l->hp : l->dhp;
     l->bias_ld = round16(l->heads);
 }
 
@@ -230,20 +228,20 @@ static size_t bias_table(builder *b, const char *name, int64_t columns)
     return at;
 }
 
-/* Row x of a table is for keys x - past events behind the query. The tables of position = reversed are made of other parameters
- * and have only a place. */
+/* Row x of a table is for keys x - past events behind the query. Tables that are made of other parameters have only a place. */
 static void relative_terms(builder *b, const sq_options *o, sq_block_at *at)
 {
     const sq_layout *l = b->layout;
-    if (l->relative == SQ_RELATIVE_SHAW) {
+    if (l->scheme->tables && !l->scheme->made) {
         at->relative_keys = relative_table(b, "relative_key.weight", l->columns, l->dh, l->dhp);
         at->relative_values = relative_table(b, "relative_value.weight", l->columns, l->dh, l->dhp);
     }
-    if (l->relative == SQ_RELATIVE_BIAS) at->relative_bias = bias_table(b, "relative_bias.weight", l->columns);
-    if (l->relative == SQ_RELATIVE_T5)
+    if (l->scheme->bucket)
         at->relative_bias = relative_table(b, "relative_bias.weight", o->relative_buckets, l->heads, l->bias_ld);
+    else if (l->scheme->biases && !l->scheme->fixed)
+        at->relative_bias = bias_table(b, "relative_bias.weight", l->columns);
     if (l->timed == SQ_TIME_BIAS) at->time_bias = bias_table(b, "time_bias.weight", SQ_TIME_BUCKETS);
-    if (l->relative != SQ_RELATIVE_REVERSED) return;
+    if (!l->scheme->made) return;
     at->relative_keys = reserve(b, (size_t)l->columns * (size_t)l->relative_ld);
     at->relative_values = at->relative_keys + (size_t)l->hp;
 }
@@ -402,7 +400,7 @@ static void mark_matrices(sq_layout *l)
 static int32_t rotary_angles(const sq_memory *memory, const sq_options *o, sq_layout *l)
 {
     int32_t half = l->dh / 2, tokens = l->length + (o->user_embedding == SQ_USER_PREFIX);
-    if (l->relative != SQ_RELATIVE_ROTARY) return 1;
+    if (!l->scheme->rotates) return 1;
     l->cosines = sq_alloc(memory, (size_t)tokens * (size_t)half, sizeof *l->cosines);
     l->sines = sq_alloc(memory, (size_t)tokens * (size_t)half, sizeof *l->sines);
     for (int32_t e = 0; e < half && l->cosines && l->sines; e++)

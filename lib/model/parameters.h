@@ -25,7 +25,7 @@ typedef struct sq_block_at {
     size_t gates;                 /* gates = position: [length][lp] */
     size_t gate_sides, gate_open; /* gates = content: [dp][2 * rp], and their common logit */
     size_t relative_keys, relative_values; /* [columns][relative_ld] */
-    size_t relative_bias;                  /* relative = bias: [columns]; t5: [buckets][bias_ld] */
+    size_t relative_bias;                  /* by distance: [columns]; by bucket: [buckets][bias_ld] */
     size_t time_bias;                      /* time = bias: [SQ_TIME_BUCKETS] */
     size_t unit;                           /* attention = hstu: the matrix of u */
     size_t residual_gate[2], residual_gate_bias[2]; /* residual_gate: of attention's and the feed-forward layers' branch */
@@ -35,9 +35,6 @@ typedef struct sq_block_at {
 #define SQ_BLOCK_PARAMETERS 26 /* at most, of a block */
 #define SQ_OTHER_PARAMETERS 21 /* at most, outside blocks */
 #define SQ_MOST_PARAMETERS (SQ_MOST_BLOCKS * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS)
-
-/* Which relative terms attention has: the choices of option `relative`, and what position = reversed asks for. */
-enum { SQ_RELATIVE_REVERSED = SQ_RELATIVE_CHOICES };
 
 /* Widths, true and padded to multiples of 16, and offsets of everything; floats = size of a parameter block. */
 typedef struct sq_layout {
@@ -57,7 +54,8 @@ typedef struct sq_layout {
     int32_t rank, rp;        /* gates = content: width of a projection, else 0 */
     int32_t bidirectional;   /* attention sees the whole sequence */
     int32_t span;            /* the events that it sees at most, itself included; 0: all of a window */
-    int32_t relative, past, columns; /* scheme, and its tables as in attention/relation.h; 0 columns: none by distance */
+    const sq_scheme *scheme; /* by distance */
+    int32_t past, columns;   /* its tables as in attention/relation.h; 0 columns: none */
     int32_t relative_ld, bias_ld;
     int32_t placed;              /* position_place = attention */
     int32_t timed, time_columns; /* option time, and the rows of its tables */

@@ -1,24 +1,19 @@
 /* model: relative terms of a block's heads, by distance and by time. */
 #include "model/relationtable.h"
 #include "position/interval.h"
-#include "position/relative.h"
 #include <math.h>
 #include <string.h>
 
 static size_t padded_columns(const sq_layout *l) { return sq_round16((size_t)l->columns); }
 
 /* Tables of keys and values that differ between the heads. */
-static size_t table_heads(const sq_layout *l) { return l->relative == SQ_RELATIVE_REVERSED ? (size_t)l->heads : 1; }
+static size_t table_heads(const sq_layout *l) { return l->scheme->tables == 2 ? (size_t)l->heads : 1; }
 
-static int has_bias(const sq_layout *l)
-{
-    return l->relative == SQ_RELATIVE_BIAS || l->relative == SQ_RELATIVE_T5 || l->relative == SQ_RELATIVE_ALIBI;
-}
+static int has_bias(const sq_layout *l) { return l->scheme->biases; }
 
-static int has_tables(const sq_layout *l)
-{
-    return l->relative == SQ_RELATIVE_SHAW || l->relative == SQ_RELATIVE_REVERSED;
-}
+static int has_tables(const sq_layout *l) { return l->scheme->tables > 0; }
+
+static int learns_bias(const sq_layout *l) { return l->scheme->biases && !l->scheme->fixed; }
 
 static size_t padded_times(const sq_layout *l) { return sq_round16((size_t)l->time_columns); }
 
@@ -44,23 +39,18 @@ void sq_relations_take(sq_arena *arena, const sq_layout *l, int32_t training, sq
 
 /* ---- biases --------------------------------------------------------------------------------------------------------- */
 
-static int32_t bucket_of(const sq_layout *l, const sq_options *o, int64_t x)
-{
-    return sq_t5_bucket(x - l->past, (int32_t)o->relative_buckets, o->relative_distance, l->bidirectional);
-}
-
-/* Place of the parameter of a bias: by distance, shared by heads (HSTU), or by bucket and head (T5). */
+/* Place of the parameter of a bias: by distance, shared by heads, or by bucket and head. */
 static size_t bias_place(const sq_layout *l, const sq_options *o, const sq_block_at *at, int32_t head, int64_t x)
 {
-    if (l->relative == SQ_RELATIVE_BIAS) return at->relative_bias + (size_t)x;
-    return at->relative_bias + (size_t)bucket_of(l, o, x) * (size_t)l->bias_ld + (size_t)head;
+    const sq_scheme_shape shape = {l->bidirectional, (int32_t)o->relative_buckets, o->relative_distance};
+    if (!l->scheme->bucket) return at->relative_bias + (size_t)x;
+    return at->relative_bias + (size_t)l->scheme->bucket(&shape, x - l->past) * (size_t)l->bias_ld + (size_t)head;
 }
 
 static float bias_of(const sq_layout *l, const sq_options *o, const sq_block_at *at, const float *weights, int32_t head, int64_t x)
 {
-    int64_t offset = x - l->past;
-    if (l->relative != SQ_RELATIVE_ALIBI) return weights[bias_place(l, o, at, head, x)];
-    return (float)(-sq_alibi_slope(head, l->heads) * (double)(offset < 0 ? -offset : offset));
+    if (l->scheme->fixed) return (float)l->scheme->fixed(head, l->heads, x - l->past);
+    return weights[bias_place(l, o, at, head, x)];
 }
 
 /* Biases are added behind the division by sqrt(width), which pointwise attention does not have; terms before it. */
@@ -79,12 +69,12 @@ static void open_biases(const sq_layout *l, const sq_options *o, const sq_block_
 /* Of head h: where its rows begin, in a block of parameters or gradients. */
 static size_t keys_at(const sq_layout *l, const sq_block_at *at, int32_t head)
 {
-    return at->relative_keys + (l->relative == SQ_RELATIVE_REVERSED ? (size_t)head * (size_t)l->dhp : 0);
+    return at->relative_keys + (table_heads(l) > 1 ? (size_t)head * (size_t)l->dhp : 0);
 }
 
 static size_t values_at(const sq_layout *l, const sq_block_at *at, int32_t head)
 {
-    return at->relative_values + (l->relative == SQ_RELATIVE_REVERSED ? (size_t)head * (size_t)l->dhp : 0);
+    return at->relative_values + (table_heads(l) > 1 ? (size_t)head * (size_t)l->dhp : 0);
 }
 
 static void transpose_tables(const sq_kernels *k, const sq_layout *l, const sq_block_at *at, const float *weights, int backward,
@@ -151,7 +141,7 @@ sq_relation sq_relation_of_head(const sq_layout *l, const float *weights, int32_
     size_t padded = padded_columns(l), own = table_heads(l) > 1 ? (size_t)head * (size_t)l->dhp * padded : 0;
     sq_relation n = {.past = (size_t)l->past, .columns = (size_t)l->columns, .ld = (size_t)l->relative_ld, .ld_t = padded};
     if (has_bias(l)) n.bias = r->bias + (size_t)head * padded;
-    if (has_bias(l) && grads && l->relative != SQ_RELATIVE_ALIBI) n.dbias = r->dbias + (size_t)head * padded;
+    if (learns_bias(l) && grads) n.dbias = r->dbias + (size_t)head * padded;
     if (!has_tables(l)) return n;
     n.keys = weights + keys_at(l, at, head);
     n.values = weights + values_at(l, at, head);
@@ -167,7 +157,7 @@ void sq_relations_close(const sq_layout *l, const sq_options *o, int32_t block, 
 {
     for (int32_t x = 0; x < l->time_columns && r->dtime_bias; x++)
         grads[l->block[block].time_bias + (size_t)x] += bias_factor(l) * r->dtime_bias[x];
-    if (l->relative != SQ_RELATIVE_BIAS && l->relative != SQ_RELATIVE_T5) return;
+    if (!learns_bias(l)) return;
     for (int32_t h = 0; h < l->heads; h++)
         for (int64_t x = (int64_t)r->first; x < l->columns; x++)
             grads[bias_place(l, o, &l->block[block], h, x)] +=

@@ -1,6 +1,5 @@
 /* model: cached keys and values, and what a pass that joins them works with. */
 #include "model/tokencache.h"
-#include "position/relative.h"
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@ void sq_token_cache_move(sq_token_cache *cache, const sq_layout *l, float *at, i
 
 void sq_extension_take(sq_arena *arena, const sq_layout *l, int64_t span, int32_t tokens, sq_extension *out)
 {
-    const size_t half = l->relative == SQ_RELATIVE_ROTARY ? (size_t)l->dh / 2 : 0;
+    const size_t half = l->scheme->rotates ? (size_t)l->dh / 2 : 0;
     *out = (sq_extension){.span = span};
     out->keys = SQ_TAKE(arena, const float *, (size_t)span);
     out->values = SQ_TAKE(arena, const float *, (size_t)span);
@@ -48,7 +47,7 @@ static void turn(const sq_layout *l, const sq_options *o, int64_t t, float *cosi
 void sq_extension_turn(const sq_layout *l, const sq_options *o, int32_t n, sq_extension *x)
 {
     const size_t half = (size_t)l->dh / 2;
-    if (l->relative != SQ_RELATIVE_ROTARY) return;
+    if (!l->scheme->rotates) return;
     for (int32_t i = 0; i < n; i++)
         turn(l, o, sq_extension_place(x, i), x->cosines + (size_t)i * half, x->sines + (size_t)i * half);
 }

@@ -401,7 +401,7 @@ static void open_network(problem *p)
     o.relative_buckets = 8;
     o.relative_distance = 20;
     o.position = w->position;
-    o.relative_clip = sq_options_clips(&o) ? w->clip : 0;
+    o.relative_clip = sq_options_scheme(&o)->clips ? w->clip : 0;
     o.mask = w->mask;
     o.objective = w->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     if (w->block == 4 || w->block == 5) o.objective = SQ_OBJECTIVE_PREFIX;

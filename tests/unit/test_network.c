@@ -84,7 +84,7 @@ static sq_options options_of(const shape *h)
     o.residual_gate = h->block == 2;
     o.relative = h->relative;
     o.position = h->position;
-    o.relative_clip = sq_options_clips(&o) ? h->clip : 0;
+    o.relative_clip = sq_options_scheme(&o)->clips ? h->clip : 0;
     o.mask = h->mask;
     o.objective = h->mask == SQ_MASK_BIDIRECTIONAL ? SQ_OBJECTIVE_CLOZE : SQ_OBJECTIVE_NEXT;
     o.embedding_norm = h->bert;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include "kernel_check.h"
 #include "network_pass.h"
-#include "position/relative.h"
+#include "position/scheme.h"
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
@@ -180,18 +180,35 @@ START_TEST(t5_buckets_are_the_published_ones)
                  {-31, 21, 11}, {-32, 21, 12}, {-64, 26, 14},  {-127, 31, 15}, {-128, 31, 15}, {-5000, 31, 15},
                  {1, 0, 17},    {7, 0, 23},    {20, 0, 26},    {500, 0, 31}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        ck_assert_msg(sq_t5_bucket(known[i].offset, 32, 128, 0) == known[i].causal, "offset %d: bucket %d",
-                      (int)known[i].offset, sq_t5_bucket(known[i].offset, 32, 128, 0));
-        ck_assert_msg(sq_t5_bucket(known[i].offset, 32, 128, 1) == known[i].both_ways, "offset %d both ways: bucket %d",
-                      (int)known[i].offset, sq_t5_bucket(known[i].offset, 32, 128, 1));
+        const sq_scheme_shape causal = {0, 32, 128}, both_ways = {1, 32, 128};
+        ck_assert_msg(sq_scheme_t5.bucket(&causal, known[i].offset) == known[i].causal, "offset %d: bucket %d",
+                      (int)known[i].offset, sq_scheme_t5.bucket(&causal, known[i].offset));
+        ck_assert_msg(sq_scheme_t5.bucket(&both_ways, known[i].offset) == known[i].both_ways, "offset %d both ways: bucket %d",
+                      (int)known[i].offset, sq_scheme_t5.bucket(&both_ways, known[i].offset));
     }
 }
 END_TEST
 
 START_TEST(alibi_slopes_halve_over_eight_heads)
 {
-    for (int32_t h = 0; h < 8; h++) ck_assert(fabs(sq_alibi_slope(h, 8) - ldexp(1, -(h + 1))) < 1e-15);
-    ck_assert(fabs(sq_alibi_slope(0, 16) - sqrt(0.5)) < 1e-15);
+    for (int32_t h = 0; h < 8; h++) ck_assert(fabs(sq_scheme_alibi.fixed(h, 8, -3) + 3 * ldexp(1, -(h + 1))) < 1e-15);
+    ck_assert(fabs(sq_scheme_alibi.fixed(0, 16, 1) + sqrt(0.5)) < 1e-15);
+}
+END_TEST
+
+/* An option's value is its place in the list of choices. */
+START_TEST(the_choices_of_option_relative_are_the_rows_of_the_table)
+{
+    sq_options o = small_options("sasrec");
+    for (int64_t i = 0; strcmp(sq_scheme_at(i)->name, "reversed") != 0; i++) {
+        EXPECT_OK(sq_options_set(&o, "relative", sq_scheme_at(i)->name, error));
+        ck_assert_int_eq(o.relative, i);
+        ck_assert_ptr_eq(sq_options_scheme(&o), sq_scheme_at(i));
+    }
+    o.position = SQ_POSITION_REVERSED;
+    ck_assert_str_eq(sq_options_scheme(&o)->name, "reversed");
+    ck_assert_ptr_null(sq_scheme_at(7));
+    ck_assert_ptr_null(sq_scheme_at(-1));
 }
 END_TEST
 
@@ -443,7 +460,7 @@ START_TEST(every_scheme_trains_to_the_same_bits_on_any_number_of_threads)
     EXPECT_OK(sq_options_set(&o, "relative", schemes[_i][0], error));
     EXPECT_OK(sq_options_set(&o, "position", schemes[_i][1], error));
     o.heads = 5;
-    if (sq_options_clips(&o)) o.relative_clip = 10;
+    if (sq_options_scheme(&o)->clips) o.relative_clip = 10;
     o.dropout = 0.2;
     small_same(o, o, 4, schemes[_i][0]);
 }
@@ -514,6 +531,7 @@ int main(void)
     tcase_add_loop_test(tests, attention_adds_keys_values_and_biases_by_distance, 0, 3 * TABLES);
     tcase_add_test(tests, t5_buckets_are_the_published_ones);
     tcase_add_test(tests, alibi_slopes_halve_over_eight_heads);
+    tcase_add_test(tests, the_choices_of_option_relative_are_the_rows_of_the_table);
     tcase_add_test(tests, rotary_products_depend_on_the_distance_alone);
     tcase_add_test(tests, reversed_positions_in_one_pass_are_those_of_every_prefix_by_itself);
     tcase_add_loop_test(tests, training_in_one_pass_is_training_on_every_prefix, 0, 2);
