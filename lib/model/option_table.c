@@ -259,6 +259,7 @@ static void sampled_3000(sq_options *o)
     sampled_softmax(o);
     o->negatives = 3000;
     o->negative_sharing = SQ_SHARE_BATCH;
+    o->seen = SQ_SEEN_EXCLUDE_HISTORY;
 }
 
 /* The published setting for MovieLens on top of SASRec's. */

@@ -42,6 +42,7 @@ for seed in ${SEEDS:-1 2 3}; do
     unit "ml-1m-sasrec-d64-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --set dim=64 --seed $seed
     unit "ml-1m-sasrec-average-seed$seed" ml-1m.txt "E1 E4" --preset sasrec --set average_epochs=10 --seed $seed
     unit "ml-1m-sasrec-softmax-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-softmax --seed $seed
+    unit "ml-1m-sampled-3000-history-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-sampled-3000 --seed $seed
     unit "ml-1m-sampled-3000-seed$seed" ml-1m.txt "E1 E4" --preset sasrec-softmax --set loss=sampled_softmax \
         --set negatives=3000 --set negative_sharing=batch --set seen=exclude_target --seed $seed
     unit "ml-1m-gsasrec-seed$seed" ml-1m.txt "E1 E4" --preset gsasrec --seed $seed

@@ -94,6 +94,7 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"bert4rec-original", "batch", "256"},
         {"sasrec-sampled-3000", "negatives", "3000"},
         {"sasrec-sampled-3000", "negative_sharing", "batch"},
+        {"sasrec-sampled-3000", "seen", "exclude_history"},
         {"gsasrec", "loss", "gbce"},
         {"gsasrec", "negatives", "256"},
         {"gsasrec", "tied_output", "false"},
