@@ -106,7 +106,9 @@ cp plain/ml-1m.txt plain/beauty.txt
 positions() { experiment correction.sh correction.jsonl SEQREC_DATA="$DIR/plain" EPOCHS=2 ONLY="$1"; }
 positions end-L200-seed1
 exits 0 "positions: the table that others are compared with"
+export MACHINE="another machine"
 positions reversed-L200-seed1
+unset MACHINE
 exits 0 "positions: an arm of windows of 200 events"
 positions beauty-sampled_softmax-reversed
 exits 0 "positions: the other table is trained where it is missing"
@@ -120,6 +122,7 @@ positions ml-1m-sampled_softmax-t5-L50-seed1
 holds correction.jsonl "positions: what a line has" "len(all) == 17 and {'against_end', 'places', 'places_against_end'} <= \
 set(by['heldout-sampled_softmax-reversed-L200-seed1']) and set(by['ml-1m-sampled_softmax-reversed-L200-seed1']['newest']) == {'20', '50'} and \
 set(by['ml-1m-sampled_softmax-t5-L50-seed1']['longer']) == {'100', '200'} and \
+by['ml-1m-sampled_softmax-reversed-L200-seed1']['machine'] == 'another machine' and 'machine' not in by['ml-1m-sampled_softmax-t5-L50-seed1'] and \
 by['fifth-sampled_softmax-literal-L50-seed1']['train']['users'] == 60 and by['heldout-sampled_softmax-end-L200-seed1']['train']['users'] == 270"
 "$PYTHON" - work <<'P' > out 2> err
 # The places once more: every user's, as many as 20, each behind what is before it.

@@ -7,6 +7,7 @@
 #   LIMIT        seconds for this call, 0 (default) for no end: the training that is under way then is saved and the script ends
 #                with status 3; call it again until it ends with 0. Evaluations, and what follows a training, are not cut short.
 #   ONLY         only units with this in their name
+#   MACHINE      words on where a unit ran, kept in its line (machine), for seconds that do not compare with those of others
 #   SEQREC, SEQREC_DATA, THREADS
 SEQREC=${SEQREC:-build/seqrec}
 DATA=${SEQREC_DATA:-../shared/data}
@@ -164,7 +165,7 @@ against() {
 # finish MEMBERS: writes the line, without paths of this machine, and clears the folder
 finish() {
     mkdir -p "$(dirname "$OUT")"
-    printf '{"unit":"%s","commit":"%s","data":"%s",%s}\n' "$name" "$(awk '!seen[$0]++' "$unit/commits" | paste -s -d , -)" \
-        "$data" "$1" | sed "s|$unit/||g; s|$DATA/||g" >> "$OUT"
+    printf '{"unit":"%s","commit":"%s","data":"%s",%s%s}\n' "$name" "$(awk '!seen[$0]++' "$unit/commits" | paste -s -d , -)" \
+        "$data" "${MACHINE:+\"machine\":\"$MACHINE\",}" "$1" | sed "s|$unit/||g; s|$DATA/||g" >> "$OUT"
     rm -r "$unit"
 }
