@@ -173,20 +173,19 @@ int64_t option_count(const seqrec_config *config, const char *name)
     return read_count(text, &value) ? value : 0;
 }
 
-/* Whether `word` is one of the words of a list. */
-static int is_one_of(const char *word, const char *list)
+/* list: ends with NULL. */
+static int is_one_of(const char *word, const char *const *list)
 {
-    size_t length = strlen(word);
-    for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
-        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return 1;
-    return 0;
+    while (*list && strcmp(word, *list) != 0) list++;
+    return *list != NULL;
 }
 
 void name_metric(const seqrec_config *config, char *out, size_t bytes)
 {
+    static const char *const whole[] = {"mrr", "loss", "ece", "ece_mass", "apart_popular", NULL};
     char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    if (is_one_of(kind, "mrr loss ece ece_mass apart_popular"))
+    if (is_one_of(kind, whole))
         snprintf(out, bytes, "%s", kind);
     else
         snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
@@ -194,7 +193,8 @@ void name_metric(const seqrec_config *config, char *out, size_t bytes)
 
 int metric_falls(const seqrec_config *config)
 {
+    static const char *const falling[] = {"gini", "loss", "ece", "ece_mass", NULL};
     char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    return is_one_of(kind, "gini loss ece ece_mass");
+    return is_one_of(kind, falling);
 }

@@ -132,8 +132,11 @@ static void relate(const sq_block_pass *a, const sq_relations *relations, int32_
     size_t start = (size_t)a->batch->starts[sequence];
     h->relation = sq_block_relation(a, relations, head, grads, &to->by_distance);
     if (!a->l->timed) return;
-    to->intervals = (sq_intervals){.times = a->batch->times + start, .asks = a->batch->asks + start, .span = a->l->time_columns - 1};
-    if (a->work->tau) to->intervals.tau = a->work->tau + start;
+    to->intervals = (sq_intervals){.times = a->batch->times + start, .span = a->l->time_columns - 1};
+    if (a->work->tau)
+        to->intervals.tau = a->work->tau + start;
+    else
+        to->intervals.asks = a->batch->asks + start;
     to->by_time = sq_timed_relation_of_head(a->l, a->net->weights, head, relations, grads);
     to->by_time.intervals = &to->intervals;
     h->timed = &to->by_time;

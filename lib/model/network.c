@@ -1,6 +1,7 @@
 /* model: the stack of blocks over one micro-batch, forward and backward, and its working memory. */
 #include "model/blockpass.h"
 #include "base/rng.h"
+#include "position/interval.h"
 #include <string.h>
 
 /* Most keys of a row (times heads) whose probabilities are kept instead of redone: keeps a pass's memory linear. */

@@ -418,9 +418,6 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(options->schedule_steps == 0 || options->schedule_steps > options->warmup_steps, error,
              SEQREC_E_ARGUMENT, "schedule_steps must be 0 or above warmup_steps = %lld, not %lld",
              (long long)options->warmup_steps, (long long)options->schedule_steps);
-    SQ_CHECK(options->metric_kind != SQ_METRIC_DIVERSITY || options->metric_cutoff > 1, error, SEQREC_E_ARGUMENT,
-             "metric_kind = diversity needs metric_cutoff of at least 2, not %lld: it is of the pairs of a list",
-             (long long)options->metric_cutoff);
     SQ_TRY(check_gates(options, error));
     SQ_TRY(check_mixer(options, error));
     SQ_TRY(check_span(options, error));

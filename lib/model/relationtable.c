@@ -1,17 +1,16 @@
 /* model: relative terms of a block's heads, by distance and by time. */
 #include "model/relationtable.h"
-#include "position/interval.h"
 #include <math.h>
 #include <string.h>
 
 static size_t padded_columns(const sq_layout *l) { return sq_round16((size_t)l->columns); }
 
 /* Tables of keys and values that differ between the heads. */
-static size_t table_heads(const sq_layout *l) { return l->scheme->tables == 2 ? (size_t)l->heads : 1; }
+static size_t table_heads(const sq_layout *l) { return l->scheme->made ? (size_t)l->heads : 1; }
 
 static int has_bias(const sq_layout *l) { return l->scheme->biases; }
 
-static int has_tables(const sq_layout *l) { return l->scheme->tables > 0; }
+static int has_tables(const sq_layout *l) { return l->scheme->tables; }
 
 static int learns_bias(const sq_layout *l) { return l->scheme->biases && !l->scheme->fixed; }
 

@@ -38,4 +38,4 @@ void sq_reversed_bwd(const sq_kernels *k, size_t rows, size_t dp, size_t hp, con
     memset(dtable, 0, rows * width * sizeof *dtable);
 }
 
-const sq_scheme sq_scheme_reversed = {.name = "reversed", .tables = 2, .made = 1, .clips = 1};
+const sq_scheme sq_scheme_reversed = {.name = "reversed", .tables = 1, .made = 1, .clips = 1};

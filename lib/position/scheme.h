@@ -14,8 +14,8 @@ typedef struct sq_scheme_shape {
 /* What attention adds for a query and a key `offset` events behind it (before it: negative): attention/relation.h has the terms. */
 typedef struct sq_scheme {
     const char *name; /* the choice of option relative; "reversed": of option position */
-    int32_t tables;   /* vectors to keys and values: 1: those that all heads share, 2: each head's own */
-    int32_t made;     /* 1: the tables are made of other parameters */
+    int32_t tables;   /* 1: vectors to keys and values */
+    int32_t made;     /* of these: 0: learned, the same for all heads; 1: each head's own, made of other parameters (sq_reversed_fwd) */
     int32_t clips;    /* 1: distances from relative_clip on can share what the farthest has */
     int32_t rotates;  /* 1: queries and keys are turned by the angles of their places */
     int32_t biases;   /* 1: numbers to scores */
@@ -26,7 +26,7 @@ typedef struct sq_scheme {
 
 extern const sq_scheme sq_scheme_shaw, sq_scheme_bias, sq_scheme_t5, sq_scheme_alibi, sq_scheme_rotary, sq_scheme_reversed;
 
-/* The rows of the table, none first, then the choices of option relative in their order; NULL past the last. */
+/* The choices of option relative in their order; NULL past the last. */
 const sq_scheme *sq_scheme_at(int64_t index);
 
 /* Angle by which rotary positions turn pair `pair` of `half` of the event at place t. */

@@ -3,8 +3,8 @@
 
 static const sq_scheme none = {.name = "none"};
 
-static const sq_scheme *const schemes[] = {&none,           &sq_scheme_shaw,   &sq_scheme_bias,    &sq_scheme_t5,
-                                           &sq_scheme_alibi, &sq_scheme_rotary, &sq_scheme_reversed};
+static const sq_scheme *const schemes[] = {&none,         &sq_scheme_shaw,  &sq_scheme_bias,
+                                           &sq_scheme_t5, &sq_scheme_alibi, &sq_scheme_rotary};
 
 const sq_scheme *sq_scheme_at(int64_t index)
 {

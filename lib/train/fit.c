@@ -142,6 +142,9 @@ static int32_t list_users(job *j, seqrec_error *error)
     SQ_CHECK(j->count > 0, error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
     SQ_CHECK(validated > 0 || !due(j, j->t->options.epochs), error, SEQREC_E_ARGUMENT,
              "no user has a validation event under this division: valid_every = 0 trains without");
+    SQ_CHECK(j->t->options.metric_kind != SQ_METRIC_DIVERSITY || j->t->options.metric_cutoff > 1 || !due(j, j->t->options.epochs),
+             error, SEQREC_E_ARGUMENT, "metric_kind = diversity needs metric_cutoff of at least 2, not %lld: it is of the pairs of a list",
+             (long long)j->t->options.metric_cutoff);
     return count_items(j, error);
 }
 

@@ -136,7 +136,8 @@ unit() {
     case $2-$3-L$4 in
         heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown | by_length)" ;;
         ml-1m-sampled_softmax-L200)
-            figures="$figures,\"newest\":{$(shortened)},\"E1\":$(evaluate --protocol E1 --cutoffs 10 --no-baselines --quiet)" ;;
+            figures="$figures,\"newest\":{$(shortened)}"
+            figures="$figures,\"E1\":$(evaluate --protocol E1 --cutoffs 10 --no-baselines --quiet)" ;;
         ml-1m-sampled_softmax-L50) case $1 in none|reversed|t5|rotary) figures="$figures,\"longer\":{$(lengthened)}" ;; esac ;;
     esac
     if [ "$1" = end ]; then

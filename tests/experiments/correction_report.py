@@ -65,9 +65,10 @@ def seeds_of(group, arm):
 
 
 def seconds(group, arm):
-    """Seconds of an epoch; those of another machine are marked."""
-    value = number(group.mean(arm, "train", "seconds_per_epoch"), 1)
-    return value + " †" if any("machine" in unit for unit in group.arms[arm]) else value
+    """Seconds of an epoch; those of another machine are marked, and count alone where there are such."""
+    elsewhere = [unit for unit in group.arms[arm] if "machine" in unit]
+    value = number(mean([dig(unit, ("train", "seconds_per_epoch")) for unit in elsewhere or group.arms[arm]]), 1)
+    return value + " †" if elsewhere else value
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------------

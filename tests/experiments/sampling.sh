@@ -69,7 +69,8 @@ unit() {
     begin "$name" $file || return 0
     train "" "$@"
     figures --no-baselines
-    finish "\"options\":\"$*\",\"train\":$trained,\"curve\":[$(curve)],$figures"
+    curve=$(curve)
+    finish "\"options\":\"$*\",\"train\":$trained,\"curve\":[$curve],$figures"
 }
 
 # Popularity and a first-order Markov chain, once for all units.

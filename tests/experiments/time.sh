@@ -37,7 +37,8 @@ unit() {
     if [ "$mode" = list ]; then echo "$name $file $options"; return; fi
     begin "$name" "$file" || return 0
     train "" $options
-    figures="\"E4\":$(evaluate --protocol E4 --quiet),\"set\":$(evaluate --protocol E4 --instant-sets --quiet)"
+    figures="\"E4\":$(evaluate --protocol E4 --quiet)"
+    figures="$figures,\"set\":$(evaluate --protocol E4 --instant-sets --quiet)"
     figures="$figures,\"hidden\":$(evaluate --protocol E4 --hide-request-time --quiet)"
     if [ -z "$2" ] || [ "$1" = hstu-time ]; then keep; fi
     if [ -n "$2" ]; then

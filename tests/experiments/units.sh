@@ -162,7 +162,8 @@ against() {
     last "$unit/compared"
 }
 
-# finish MEMBERS: writes the line, without paths of this machine, and clears the folder
+# finish MEMBERS: writes the line, without paths of this machine, and clears the folder. The shell overlooks a command that fails within the
+# words of another or before the last within one assignment: one $(...) for each assignment.
 finish() {
     mkdir -p "$(dirname "$OUT")"
     printf '{"unit":"%s","commit":"%s","data":"%s",%s%s}\n' "$name" "$(awk '!seen[$0]++' "$unit/commits" | paste -s -d , -)" \

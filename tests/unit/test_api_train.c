@@ -319,8 +319,11 @@ START_TEST(another_metric_begins_the_search_for_the_best_anew)
     ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_kind", "surprise", &api.error), SEQREC_E_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(api.error.message, "ndcg|hr|mrr|coverage|gini|loss|ece|"));
     set(&w, "metric_kind", "diversity");
-    ck_assert_int_eq(seqrec_trainer_set(w.trainer, "metric_cutoff", "1", &api.error), SEQREC_E_ARGUMENT);
-    ck_assert_ptr_nonnull(strstr(api.error.message, "metric_kind = diversity needs metric_cutoff of at least 2"));
+    set(&w, "metric_cutoff", "1");
+    EXPECT(SEQREC_E_ARGUMENT, seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    ck_assert_ptr_nonnull(strstr(api.error.message, "metric_kind = diversity needs metric_cutoff of at least 2, not 1"));
+    set(&w, "metric_kind", "hr");
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
     world_close(&w);
 }
 END_TEST

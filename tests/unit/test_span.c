@@ -48,9 +48,9 @@ static void head_open(one_head *o, const sq_kernels *k, size_t span, int kind)
     o->head.relation = kind / 2 ? &o->relation : NULL;
     EXPECT_OK(sq_context_create(NULL, NULL, 0, NULL, NULL, &o->context, error));
     o->arena = (sq_arena){0};
-    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, 1, &o->scratch);
+    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, 0, &o->scratch);
     EXPECT_OK(sq_arena_reserve(&o->arena, &o->context->memory, o->arena.peak, error));
-    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, 1, &o->scratch);
+    sq_head_scratch_take(&o->arena, LENGTH, PADDED, COLUMNS, 0, &o->scratch);
 }
 
 static void head_close(one_head *o)
