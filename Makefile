@@ -57,7 +57,7 @@ experiment-paired: all
 experiment-correction: all
 	@sh tests/experiments/correction.sh
 
-#: make experiment-best  a search for the best model of MovieLens-1M (hours; stops and goes on)
+#: make experiment-best  searches for the best model of MovieLens-1M and Beauty (hours; stops and goes on)
 experiment-best: all
 	@sh tests/experiments/best.sh
 

@@ -94,15 +94,15 @@ while [ "$rc" -eq 3 ] && [ $calls -lt 60 ]; do
     calls=$((calls + 1))
 done
 exits 0 "best: a search in parts, and two seeds of what it found"
-holds best-search.jsonl "best: the record of the search" "[(u.get('rung'), u.get('epochs')) for u in all[1:]] == \
+holds best-ml-1m.jsonl "best: the record of the search" "[(u.get('rung'), u.get('epochs')) for u in all[1:]] == \
 [(1, 1)] * 3 + [(2, 3)] and all[0]['search']['method'] == 'halving'"
 sed 's/relative=/relative=no-/' best.jsonl > other.jsonl
-cp best-search.jsonl other-search.jsonl
+cp best-ml-1m.jsonl other-ml-1m.jsonl
 experiment best.sh other.jsonl TRIALS=3 EPOCHS=3 SEEDS="1 2 3"
 exits 1 "best: seeds of what another search found are not added to"
 experiment best.sh best.jsonl TRIALS=4 EPOCHS=3 SEEDS="1 2"
 exits 0 "best: nothing is searched when all seeds have their line"
-holds best.jsonl "best: what a line has" "list(by) == ['best-seed1', 'best-seed2'] and all[0]['E1']['protocol'] == 'E1' and \
+holds best.jsonl "best: what a line has" "list(by) == ['best-ml-1m-seed1', 'best-ml-1m-seed2'] and all[0]['E1']['protocol'] == 'E1' and \
 all[1]['E4']['baselines']['markov']['hr@10'] > 0 and '--set relative=' in all[0]['options']"
 
 # ---- positions ----
