@@ -103,14 +103,16 @@ typedef struct sq_softmax {
     float smoothing;           /* label smoothing: target 1 - smoothing, and smoothing / V for every item */
     const float *weight;       /* [n] */
     const float *u;            /* [n][width] */
-    const int32_t *target;     /* [n] in 0 .. V - 1 */
+    const int32_t *target;     /* [n] in 0 .. V - 1; [n][targets], -1: none */
     const float *rows;         /* [V padded to 64][width], zero behind V */
     const float *panels;       /* [V / 64][d][64]: the same transposed in panels */
     float *du;                 /* [n][width] */
     float *drows;              /* [V padded][width] += */
     float *scratch;            /* sq_softmax_scratch floats */
+    size_t targets;            /* of a token; 0: one. Without label smoothing */
+    int32_t joint;             /* several: as sq_loss_rule has it, with all items that are no target of the token as negatives */
 } sq_softmax;
-size_t sq_softmax_scratch(size_t items, size_t width);
+size_t sq_softmax_scratch(size_t items, size_t width, size_t targets);
 /* Sum of weight * loss. */
 double sq_softmax_loss(const sq_softmax *o);
 /* loss [n], without weights, smoothing and gradients, which are not looked at. */

@@ -3,7 +3,7 @@
 
 static const sq_loss_kind kinds[] = {
     {.name = "bce", .scores = sq_bce, .several = 1},
-    {.name = "softmax", .softmax = 1},
+    {.name = "softmax", .softmax = 1, .several = 1},
     {.name = "sampled_softmax", .scores = sq_sampled_softmax, .softmax = 1, .several = 1, .lazy = 1},
     {.name = "gbce", .scores = sq_gbce, .several = 1, .lazy = 1},
     {.name = "bpr", .scores = sq_bpr},

@@ -1,5 +1,6 @@
 /* loss: cross-entropy over the whole catalogue, tiled. */
 #include "loss/losses.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,11 +23,11 @@ static void tile_shape(size_t items, size_t *tokens, size_t *block)
     *block = TILE_FLOATS / LARGEST_TILE / PANEL * PANEL;
 }
 
-size_t sq_softmax_scratch(size_t items, size_t width)
+size_t sq_softmax_scratch(size_t items, size_t width, size_t targets)
 {
     size_t tokens, block;
     tile_shape(items, &tokens, &block);
-    return tokens * (block + width + 3 * 16) + width;
+    return tokens * (block + width + 3 * 16 + sq_round16(targets)) + width;
 }
 
 void sq_softmax_panel(const sq_kernels *k, const float *rows, size_t width, size_t d, size_t panel, float *panels)
@@ -37,10 +38,11 @@ void sq_softmax_panel(const sq_kernels *k, const float *rows, size_t width, size
 /* One tile of tokens. */
 typedef struct tile {
     const sq_softmax *o;
-    size_t n, block;        /* tokens; items of a block */
+    size_t n, block, targets; /* tokens; items of a block; targets of a token */
     const float *u, *weight;
     const int32_t *target;
     float *du, *logits, *scaled, *top, *sum, *mean;
+    float *share, *own; /* what a token's exponentials and the rows of its targets count for in the gradients: [n], [n][targets] */
 } tile;
 
 static size_t items_of(const tile *t, size_t first)
@@ -58,15 +60,32 @@ static void compute_logits(const tile *t, size_t first)
                 t->logits + p * PANEL, t->block, 0);
 }
 
+static float score_of(const tile *t, size_t r, size_t p)
+{
+    const sq_softmax *o = t->o;
+    int32_t target = t->target[r * t->targets + p];
+    return target < 0 ? -INFINITY : o->kernels->dot(o->width, t->u + r * o->width, o->rows + (size_t)target * o->width);
+}
+
+/* Several targets of a token are none of its negatives. */
+static void leave_out(const tile *t, size_t first)
+{
+    size_t items = items_of(t, first);
+    for (size_t i = 0; i < t->n * t->targets && t->targets > 1; i++)
+        if (t->target[i] >= (int32_t)first && (size_t)t->target[i] < first + items)
+            t->logits[i / t->targets * t->block + (size_t)t->target[i] - first] = -INFINITY;
+}
+
 /* Largest logit and sum of exp(logit - largest) of each token, block by block; with one block, logits become the
- * exponentials. */
+ * exponentials. With several targets the sum is that of the other items. */
 static void normaliser(const tile *t)
 {
     const sq_kernels *k = t->o->kernels;
-    for (size_t r = 0; r < t->n; r++) t->top[r] = -INFINITY, t->sum[r] = 0;
+    for (size_t r = 0; r < t->n; r++) t->top[r] = t->targets > 1 ? -FLT_MAX : -INFINITY, t->sum[r] = 0;
     for (size_t first = 0; first < t->o->items; first += t->block) {
         size_t items = items_of(t, first);
         compute_logits(t, first);
+        leave_out(t, first);
         for (size_t r = 0; r < t->n; r++) {
             float *row = t->logits + r * t->block, top = k->max(items, row);
             if (top > t->top[r]) {
@@ -86,16 +105,17 @@ static void smooth(const tile *t, size_t items)
         for (size_t j = 0; j < items; j++) t->logits[r * t->block + j] -= part * t->sum[r];
 }
 
-/* du = weight / sum * (exponentials * rows) - weight (1 - smoothing) * target row; drows += exponentials^T * (u * weight / sum). */
+/* du = share * (exponentials * rows) + sum own * target row; drows += exponentials^T * (u * share). */
 static void gradients(const tile *t)
 {
     const sq_softmax *o = t->o;
     for (size_t r = 0; r < t->n; r++)
-        o->kernels->scale(o->width, t->weight[r] / t->sum[r], t->u + r * o->width, t->scaled + r * o->width);
+        o->kernels->scale(o->width, t->share[r], t->u + r * o->width, t->scaled + r * o->width);
     for (size_t first = 0; first < o->items; first += t->block) {
         size_t items = items_of(t, first);
         if (t->block < o->items) {
             compute_logits(t, first);
+            leave_out(t, first);
             for (size_t r = 0; r < t->n; r++) o->kernels->exp_shift(items, t->top[r], t->logits + r * t->block);
         }
         smooth(t, items);
@@ -104,12 +124,12 @@ static void gradients(const tile *t)
         sq_gemm(o->kernels, items, o->width, t->n, t->logits, 1, t->block, t->scaled, o->width,
                 o->drows + first * o->width, o->width, 1);
     }
-    for (size_t r = 0; r < t->n; r++) {
-        size_t target = (size_t)t->target[r] * o->width;
-        float *du = t->du + r * o->width, own = t->weight[r] * (1 - o->smoothing);
-        o->kernels->scale(o->width, t->weight[r] / t->sum[r], du, du);
-        o->kernels->axpy(o->width, -own, o->rows + target, du);
-        o->kernels->axpy(o->width, -own, t->u + r * o->width, o->drows + target);
+    for (size_t r = 0; r < t->n; r++) o->kernels->scale(o->width, t->share[r], t->du + r * o->width, t->du + r * o->width);
+    for (size_t i = 0; i < t->n * t->targets; i++) {
+        size_t r = i / t->targets * o->width, target = (size_t)t->target[i] * o->width;
+        if (t->target[i] < 0) continue;
+        o->kernels->axpy(o->width, t->own[i], o->rows + target, t->du + r);
+        o->kernels->axpy(o->width, t->own[i], t->u + r, o->drows + target);
     }
 }
 
@@ -125,20 +145,80 @@ static double token_loss(const tile *t, size_t r)
     const sq_softmax *o = t->o;
     double e = (double)o->smoothing;
     double mean = e > 0 ? (double)o->kernels->dot(o->width, t->u + r * o->width, t->mean) : 0;
-    float score = o->kernels->dot(o->width, t->u + r * o->width, o->rows + (size_t)t->target[r] * o->width);
-    return log((double)t->sum[r]) + (double)t->top[r] - (1 - e) * (double)score - e * mean;
+    return log((double)t->sum[r]) + (double)t->top[r] - (1 - e) * (double)score_of(t, r, 0) - e * mean;
+}
+
+static double one_target(const tile *t, size_t r)
+{
+    t->share[r] = t->weight[r] / t->sum[r];
+    t->own[r] = -(t->weight[r] * (1 - t->o->smoothing));
+    return token_loss(t, r);
+}
+
+/* log(exp(x) + N) - x, N the exponentials of items that are no target. miss: N / (exp(x) + N); share: 1 / (exp(x) + N), in units of what
+ * the tile's exponentials have. None of them over- or underflows where it should not. */
+static double beside_others(const tile *t, size_t r, float x, float *miss, float *share)
+{
+    float above = x - t->top[r], others = t->sum[r], e = expf(-fabsf(above));
+    if (above > 0) {
+        *share = e / (1 + others * e);
+        *miss = others * *share;
+        return log1p((double)(others * e));
+    }
+    *share = 1 / (e + others);
+    *miss = others * *share;
+    return log((double)(e + others)) - (double)above;
+}
+
+/* The sum over the targets of log(exp x_p + N) - x_p. */
+static double separate_targets(const tile *t, size_t r)
+{
+    float *own = t->own + r * t->targets, miss, share;
+    double loss = 0;
+    t->share[r] = 0;
+    for (size_t p = 0; p < t->targets; p++) {
+        if (t->target[r * t->targets + p] < 0) continue;
+        loss += beside_others(t, r, score_of(t, r, p), &miss, &share);
+        own[p] = -t->weight[r] * miss;
+        t->share[r] += t->weight[r] * share;
+    }
+    return loss;
+}
+
+/* log(sum_p exp x_p + N) - log sum_p exp x_p. */
+static double joint_targets(const tile *t, size_t r)
+{
+    float *own = t->own + r * t->targets, top = -INFINITY, sum = 0, miss, share;
+    for (size_t p = 0; p < t->targets; p++) {
+        own[p] = score_of(t, r, p);
+        top = own[p] > top ? own[p] : top;
+    }
+    for (size_t p = 0; p < t->targets; p++) sum += own[p] = expf(own[p] - top);
+    double loss = beside_others(t, r, top + logf(sum), &miss, &share);
+    for (size_t p = 0; p < t->targets; p++) own[p] *= -t->weight[r] * miss / sum;
+    t->share[r] = t->weight[r] * share;
+    return loss;
+}
+
+static double losses_of(const tile *t, size_t r)
+{
+    if (t->targets == 1) return one_target(t, r);
+    return t->o->joint ? joint_targets(t, r) : separate_targets(t, r);
 }
 
 /* Tokens first .. of the softmax, without what gradients need. */
 static tile tile_at(const sq_softmax *o, size_t tokens, size_t block, size_t first)
 {
-    tile t = {.o = o, .block = block, .u = o->u + first * o->width, .target = o->target + first};
+    size_t targets = o->targets > 1 ? o->targets : 1;
+    tile t = {.o = o, .block = block, .targets = targets, .u = o->u + first * o->width, .target = o->target + first * targets};
     t.n = o->n - first < tokens ? o->n - first : tokens;
     t.logits = o->scratch;
     t.scaled = t.logits + tokens * block;
     t.top = t.scaled + tokens * o->width;
     t.sum = t.top + tokens;
-    t.mean = o->scratch + tokens * (block + o->width + 3 * 16);
+    t.share = t.sum + tokens;
+    t.own = o->scratch + tokens * (block + o->width + 3 * 16);
+    t.mean = t.own + tokens * sq_round16(targets);
     return t;
 }
 
@@ -153,7 +233,7 @@ double sq_softmax_loss(const sq_softmax *o)
         t.du = o->du + first * o->width;
         if (first == 0 && o->smoothing > 0) mean_row(o, t.mean);
         normaliser(&t);
-        for (size_t r = 0; r < t.n; r++) loss += (double)t.weight[r] * token_loss(&t, r);
+        for (size_t r = 0; r < t.n; r++) loss += (double)t.weight[r] * losses_of(&t, r);
         gradients(&t);
     }
     return loss;
@@ -164,6 +244,7 @@ void sq_softmax_losses(const sq_softmax *o, float *loss)
     sq_softmax plain = *o;
     size_t tokens, block;
     plain.smoothing = 0;
+    plain.targets = 1;
     tile_shape(o->items, &tokens, &block);
     for (size_t first = 0; first < o->n; first += tokens) {
         tile t = tile_at(&plain, tokens, block, first);

@@ -55,7 +55,7 @@ static void carve(known *k, sq_arena *arena)
         b->slots = SQ_TAKE(arena, int32_t, longest);
         b->places = SQ_TAKE(arena, int64_t, longest);
         b->times = SQ_TAKE(arena, int64_t, l->dated ? longest : 0);
-        b->softmax = SQ_TAKE(arena, float, sq_softmax_scratch(items_of(t), vp));
+        b->softmax = SQ_TAKE(arena, float, sq_softmax_scratch(items_of(t), vp, 1));
     }
 }
 

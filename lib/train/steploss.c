@@ -8,7 +8,7 @@ static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.neg
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
     if (sq_trainer_at_batch(t)) return 0;
-    if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->items.live_count, (size_t)t->model->layout.vp);
+    if (sq_trainer_is_full(t)) return sq_softmax_scratch((size_t)t->items.live_count, (size_t)t->model->layout.vp, (size_t)t->options.targets);
     if (sq_trainer_shares(t)) return tokens * shared_width(t);
     return sq_sampled_scratch((size_t)t->options.targets, (size_t)sq_trainer_draws(t));
 }
@@ -24,7 +24,7 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->rows = SQ_TAKE(arena, const float *, n * c);
     out->inverse_norm = SQ_TAKE(arena, float, cosine ? n * c : 0);
     out->expected = SQ_TAKE(arena, float, logq ? n * c : 0);
-    out->target = SQ_TAKE(arena, int32_t, n);
+    out->target = SQ_TAKE(arena, int32_t, n * (size_t)t->options.targets);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
     out->masked = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? n * shared_width(t) : 0);
     out->history = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? shared_width(t) : 0);
@@ -75,10 +75,21 @@ int32_t sq_step_temperature_held(const sq_trainer *t, const float *grads)
 
 /* ---- the losses --------------------------------------------------------------------------------------------------- */
 
+/* The targets of a micro-batch as places in the table of all items. */
+static void place_targets(const sq_trainer *t, const sq_micro *m, int32_t *out)
+{
+    const sq_plan *p = &t->plan;
+    int64_t targets = t->options.targets;
+    for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++)
+        for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++)
+            for (int64_t at = 0; at < targets; at++)
+                *out++ = i + at < p->target_starts[q + 1] ? t->items.compact[p->targets[i + at]] : -1;
+}
+
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    for (int32_t i = 0; i < m->targets; i++) s->target[i] = t->items.compact[t->plan.targets[m->first_target + i]];
+    place_targets(t, m, s->target);
     sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->targets, .width = dp, .d = (size_t)t->model->layout.vd};
     o.items = (size_t)t->items.live_count;
     o.smoothing = (float)t->options.label_smoothing;
@@ -90,6 +101,8 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     o.du = s->du;
     o.drows = t->dtable + (size_t)slot * t->table_rows * dp;
     o.scratch = s->loss;
+    o.targets = (size_t)t->options.targets;
+    o.joint = t->options.target_form == SQ_TARGETS_JOINT;
     return sq_softmax_loss(&o);
 }
 

@@ -312,6 +312,15 @@ for p in ('all', 'items', 'network') for f in by[n][p]) > 1 - 1e-5 and by['share
 holds gradients.jsonl "gradients: few negatives are not" "by['few']['all']['single_cosine'] < by['few']['all']['cosine'] < 0.999"
 holds gradients.jsonl "gradients: the correction takes away what popularity puts in" \
 "by['corrected']['all']['expected_cosine'] > 0.99 and by['popular']['all']['expected_cosine'] < by['corrected']['all']['expected_cosine']"
+for form in joint separate; do
+    "$SEQREC" train --data few.csv --set dim=16 --set loss=softmax --set targets=3 --set target_form=$form --epochs 2 --out several.st --quiet > out 2> err
+    rc=0
+    "$GRADIENT" several.st few.csv 1 50 2 shared:loss=sampled_softmax,sampler=host,negatives=40,negative_sharing=batch,seen=keep \
+        one:targets=1,loss=softmax > gradients 2> err || rc=$?
+    sed 's/"setting"/"unit"/' gradients > gradients.jsonl
+    holds gradients.jsonl "gradients: several targets, $form: all items as negatives are the full softmax, one target is not" \
+        "min(by['shared'][p]['cosine'] for p in ('all', 'items', 'network')) > 1 - 1e-5 and by['one']['all']['cosine'] < 0.99"
+done
 "$GRADIENT" model.st few.csv 1 50 4 wrong:loss=none > out 2> err && rc=0 || rc=$?
 exits 1 "gradients: an option that is wrong"
 says "is not one of" "gradients: the option's rule is told"

@@ -622,9 +622,10 @@ static void open_softmax(problem *p)
     p->extra[0] = zeros(padded * D);
     p->extra[1] = zeros(TOKENS * LD);
     p->extra[2] = zeros(padded * LD);
-    p->extra[3] = zeros(sq_softmax_scratch(items, LD));
-    int32_t *target = p->state = calloc(TOKENS, sizeof *target);
-    for (size_t t = 0; t < TOKENS; t++) target[t] = (int32_t)(t * 977 % items);
+    size_t targets = *((const size_t *)p->row + 2);
+    p->extra[3] = zeros(sq_softmax_scratch(items, LD, targets));
+    int32_t *target = p->state = calloc(TOKENS * targets, sizeof *target);
+    for (size_t t = 0; t < TOKENS * targets; t++) target[t] = t % 7 == 3 && targets > 1 ? -1 : (int32_t)(t * 977 % items);
 }
 
 static double value_softmax(problem *p)
@@ -641,6 +642,8 @@ static double value_softmax(problem *p)
     o.du = p->extra[1];
     o.drows = p->extra[2];
     o.scratch = p->extra[3];
+    o.targets = *((const size_t *)p->row + 2);
+    o.joint = *((const size_t *)p->row + 3) > 0;
     return sq_softmax_loss(&o);
 }
 
@@ -752,8 +755,9 @@ static const sampled bce_dot = {sq_bce, 0, 1, 0, 0, 0}, bce_cosine = {sq_bce, 1,
                      softmax_corrected = {sq_sampled_softmax, 1, 1, 0, 0, SQ_LOGQ_CORRECTED},
                      gbce = {sq_gbce, 0, 1, 0, 0, 0}, gbce_several = {sq_gbce, 1, 3, 0, 0, 0}, bpr = {sq_bpr, 0, 1, 0, 0, 0},
                      bpr_max = {sq_bpr_max, 0, 1, 0, 0, 0}, top1_max = {sq_top1_max, 1, 1, 0, 0, 0};
-static const size_t small_catalogue[] = {75, 0}, blocked_catalogue[] = {5100, 0}, smooth_catalogue[] = {75, 1},
-                    smooth_blocks[] = {5100, 1};
+static const size_t small_catalogue[] = {75, 0, 1, 0}, blocked_catalogue[] = {5100, 0, 1, 0}, smooth_catalogue[] = {75, 1, 1, 0},
+                    smooth_blocks[] = {5100, 1, 1, 0}, several_targets[] = {75, 0, 3, 0}, joint_targets[] = {75, 0, 3, 1},
+                    several_blocks[] = {5100, 0, 2, 0};
 
 #define NETWORK(name, row) {name, &row, open_network, value_network, gradient_network, close_network, 0}
 #define SAMPLED(name, row)                                                                                             \
@@ -886,6 +890,9 @@ static const struct pair {
     {"softmax by blocks of items", blocked_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
     {"softmax, label smoothing", smooth_catalogue, open_softmax, value_softmax, gradient_softmax, close_state, 0},
     {"softmax by blocks, label smoothing", smooth_blocks, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"softmax, several targets", several_targets, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"softmax, joint targets", joint_targets, open_softmax, value_softmax, gradient_softmax, close_state, 0},
+    {"softmax by blocks, several targets", several_blocks, open_softmax, value_softmax, gradient_softmax, close_state, 0},
 };
 #define PAIRS ((int)(sizeof pairs / sizeof *pairs))
 

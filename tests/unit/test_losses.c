@@ -399,12 +399,16 @@ START_TEST(extreme_scores_stay_finite_and_right)
 }
 END_TEST
 
+#define SEVERAL 3
+
 /* ---- full softmax ------------------------------------------------------------------------------------------------ */
 
 typedef struct full {
     size_t tokens, items, padded;
     float *u, *rows, *panels, *du, *drows, *scratch, smoothing;
-    int32_t target[MOST_TOKENS];
+    int32_t target[MOST_TOKENS * SEVERAL];
+    size_t targets; /* of a token */
+    int joint;
 } full;
 
 static full full_open(size_t tokens, size_t items, float size)
@@ -415,7 +419,7 @@ static full full_open(size_t tokens, size_t items, float size)
     f.panels = zeros(f.padded * D);
     f.du = zeros(tokens * LD);
     f.drows = zeros(f.padded * LD);
-    f.scratch = zeros(sq_softmax_scratch(items, LD));
+    f.scratch = zeros(sq_softmax_scratch(items, LD, SEVERAL));
     for (size_t t = 0; t < tokens; t++) f.target[t] = (int32_t)(t + 1 == tokens ? items - 1 : t * 7919 % items);
     return f;
 }
@@ -425,8 +429,8 @@ static double full_run(const sq_kernels *kernels, full *f)
     for (size_t p = 0; p * 64 < f->items; p++) sq_softmax_panel(kernels, f->rows, LD, D, p, f->panels);
     float weights[MOST_TOKENS];
     for (size_t t = 0; t < f->tokens; t++) weights[t] = 0.5f;
-    sq_softmax o = {kernels, f->tokens, LD,        D,       f->items,  f->smoothing, weights,
-                    f->u,    f->target, f->rows,   f->panels, f->du,   f->drows,     f->scratch};
+    sq_softmax o = {kernels,   f->tokens, LD,        D,     f->items, f->smoothing, weights,    f->u,
+                    f->target, f->rows,   f->panels, f->du, f->drows, f->scratch,   f->targets, f->joint};
     return sq_softmax_loss(&o);
 }
 
@@ -484,6 +488,70 @@ START_TEST(full_softmax_follows_its_formula)
         check_full(kernels, &f, 2e-6);
         full_close(&f);
     }
+}
+END_TEST
+
+/* Of one token: N = sum of the exponentials of what is no target. g: dL / dscore. */
+static double several_formula(const full *f, const int32_t *targets, const double *scores, double *g)
+{
+    double top = -INFINITY, others = 0, all = 0, loss = 0, share = 0, e[SEVERAL];
+    for (size_t j = 0; j < f->items; j++) top = fmax(top, scores[j]);
+    for (size_t j = 0; j < f->items; j++) {
+        g[j] = exp(scores[j] - top);
+        for (size_t p = 0; p < SEVERAL; p++)
+            if (targets[p] == (int32_t)j) g[j] = 0;
+        others += g[j];
+    }
+    for (size_t p = 0; p < SEVERAL; p++) all += e[p] = targets[p] < 0 ? 0 : exp(scores[targets[p]] - top);
+    for (size_t p = 0; p < SEVERAL && !f->joint; p++) {
+        if (targets[p] < 0) continue;
+        loss += log(e[p] + others) - log(e[p]);
+        share += 1 / (e[p] + others);
+    }
+    if (f->joint) loss = log(all + others) - log(all), share = 1 / (all + others);
+    for (size_t j = 0; j < f->items; j++) g[j] *= share;
+    for (size_t p = 0; p < SEVERAL; p++)
+        if (targets[p] >= 0) g[targets[p]] += f->joint ? e[p] / (all + others) - e[p] / all : e[p] / (e[p] + others) - 1;
+    return loss;
+}
+
+static void check_several(const sq_kernels *kernels, full *f, double tolerance)
+{
+    double loss = full_run(kernels, f), want = 0;
+    double *scores = calloc(f->items, sizeof *scores), *g = calloc(f->items, sizeof *g), *drows = calloc(f->items * D, sizeof *drows);
+    for (size_t t = 0; t < f->tokens; t++) {
+        double du[D] = {0};
+        for (size_t j = 0; j < f->items; j++) scores[j] = inner(f->u + t * LD, f->rows + j * LD);
+        want += 0.5 * several_formula(f, f->target + t * SEVERAL, scores, g);
+        for (size_t j = 0; j < f->items; j++)
+            for (size_t i = 0; i < D; i++) {
+                du[i] += 0.5 * g[j] * (double)f->rows[j * LD + i];
+                drows[j * D + i] += 0.5 * g[j] * (double)f->u[t * LD + i];
+            }
+        for (size_t i = 0; i < D; i++) near("du", t, (double)f->du[t * LD + i], du[i], tolerance);
+    }
+    for (size_t j = 0; j < f->items; j++)
+        for (size_t i = 0; i < D; i++) near("drow", j, (double)f->drows[j * LD + i], drows[j * D + i], tolerance);
+    near("loss", 0, loss, want, tolerance * fmax(1, want));
+    free(scores);
+    free(g);
+    free(drows);
+}
+
+/* Other targets, the same one twice, fewer than there is room for, and all items targets; at small and at large scores. */
+START_TEST(full_softmax_of_several_targets_follows_its_formula)
+{
+    static const size_t items[] = {3, 70, 1000, 4801};
+    const sq_kernels *kernels = variant_of(_i, 16);
+    if (!kernels) return;
+    full f = full_open(40, items[_i % 4], _i % 16 < 8 ? 1 : 4);
+    f.targets = SEVERAL;
+    f.joint = _i / 4 % 2;
+    for (size_t i = 0; i < f.tokens * SEVERAL; i++) f.target[i] = (int32_t)(i * 7919 % f.items);
+    for (size_t t = 0; t < f.tokens; t += 4) f.target[t * SEVERAL + 2] = -1;
+    for (size_t t = 1; t < f.tokens; t += 5) f.target[t * SEVERAL + 1] = f.target[t * SEVERAL];
+    check_several(kernels, &f, _i % 16 < 8 ? 4e-6 : 4e-5);
+    full_close(&f);
 }
 END_TEST
 
@@ -564,6 +632,7 @@ int main(void)
     tcase_add_loop_test(tests, negatives_that_are_left_out_take_no_part, 0, 3 * KINDS);
     tcase_add_loop_test(tests, extreme_scores_stay_finite_and_right, 0, 3 * KINDS);
     tcase_add_loop_test(tests, full_softmax_follows_its_formula, 0, 3 * SIZES);
+    tcase_add_loop_test(tests, full_softmax_of_several_targets_follows_its_formula, 0, 3 * 16);
     tcase_add_loop_test(tests, full_softmax_stays_finite_and_right_at_extreme_scores, 0, 3 * 6);
     tcase_add_test(tests, gradients_of_rows_are_added_to_what_is_there);
     tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);

@@ -270,6 +270,7 @@ static const char *const *const recipes[] = {
     (world_options){"loss", "bpr_max", "position_decay", "0.9", "sampler", "mixed", "negative_sharing", "batch"},
     (world_options){"loss", "top1_max", "score", "cosine", "item_updates", "exact"},
     (world_options){"loss", "bpr", "sampler", "in_batch"},
+    (world_options){"loss", "softmax", "targets", "3", "target_form", "separate"},
     (world_options){"loss", "bce", "user_embedding", "added", "average_epochs", "2", "sse_user", "0.2"},
     (world_options){"loss", "bce", "user_embedding", "concatenated", "user_dim", "6", "sse_item", "0.1"},
     (world_options){"loss", "softmax", "user_embedding", "prefix", "average_epochs", "3", "valid_every", "2"},
