@@ -1,5 +1,6 @@
 """tests/reference: the library against PyTorch, through ctypes and model files: same file, same scores, both ways; and
 the same weights after the same training steps. Needs $SEQREC_LIBRARY; exit 77 when PyTorch or numpy is missing."""
+import math
 import os
 import re
 import sys
@@ -256,6 +257,35 @@ def train_in_torch(model, rows, sequences, steps, by=None, **adam):
     return lost
 
 
+def pre_norm_in_one_pass(model, rows):
+    """Vectors after each event of a sequence when the events before each prediction are a sequence of their own whose positions count back
+    from it: one pre-normed block in one pass. The norm of e_j + p[d], d = i - j, is the item's part and the position's, both centred, over a
+    deviation of the pair, whose variance is that of either and twice their covariance: one more product, of items with positions."""
+    o, block, n, p = model.options, model.blocks[0], len(rows), model.position.weight
+    x = model.items.weight[rows] * math.sqrt(o.dim) + p[0]
+    moved, norm = p[:n] - p[0], block.attention_norm
+    x0, m0 = x - x.mean(1, keepdim=True), moved - moved.mean(1, keepdim=True)
+    i, j = torch.arange(n).unsqueeze(1), torch.arange(n)
+    back = (i - j).clamp(min=0)
+    variance = (x0 ** 2).mean(1) + (m0 ** 2).mean(1)[back] + 2 * (x0 @ m0.T / o.dim)[j.expand(n, n), back]
+    over = (variance + o.norm_eps).rsqrt()
+
+    def parts(layer):
+        """Of items, of positions and of neither, by head."""
+        heads = (t.view(-1, o.heads, o.head_width()).transpose(0, 1) for t in
+                 ((x0 * norm.weight) @ layer.weight.T, (m0 * norm.weight) @ layer.weight.T, layer(norm.bias)))
+        return list(heads)
+    query = block.query(norm(x)).view(n, o.heads, -1).transpose(0, 1)
+    (k_item, k_place, k_bias), (v_item, v_place, v_bias) = parts(block.key), parts(block.value)
+    by_place = (query @ k_place.transpose(1, 2)).gather(2, back.expand(o.heads, n, n))
+    logits = (query @ k_item.transpose(1, 2) + by_place) * over + query @ k_bias.transpose(1, 2)
+    weights = torch.softmax((logits / math.sqrt(o.head_width())).masked_fill(j > i, -math.inf), dim=-1)
+    each = weights * over
+    mixed = each @ v_item + torch.zeros(o.heads, n, n).scatter_add(2, back.expand(o.heads, n, n), each) @ v_place + v_bias
+    x = x + block.output(mixed.transpose(0, 1).reshape(n, -1))
+    return model.final_norm(x + block.feed_forward(block.ffn_norm(x)))
+
+
 class TorchModel(unittest.TestCase):
     def assert_close(self, ours, theirs, tolerance=1e-5):
         scale = max(1.0, float(np.abs(theirs).max()))
@@ -321,6 +351,18 @@ class TorchModel(unittest.TestCase):
                 self.assert_close(seqrec.score(model, histories(), ITEM_IDS, None, clock), theirs)
                 if network.options.score == "dot":
                     self.assert_close(seqrec.encode(model, histories(), network.options.dim, clock), users)
+
+    def test_the_literal_rule_of_one_pre_normed_block_has_a_form_in_one_pass(self):
+        with Library() as library:
+            template = library.model("sasrec", {"wiring": "pre_norm", "blocks": 1, "dim": 20, "heads": 2, "max_length": 60})
+            tensors, metadata = library.save(template)
+            network = SASRec(torch_options(library, template))
+            randomise(network, 8)
+            tensors.update({name: value.numpy() for name, value in network.state_dict().items()})
+            events, rows = [ITEM_IDS[k * k % 90] for k in range(50)], rows_of(tensors)
+            literal = seqrec.encode(library.load(tensors, metadata), [events[:n] for n in range(1, 51)], 20)
+            with torch.no_grad():
+                self.assert_close(literal, pre_norm_in_one_pass(network, [rows[id] for id in events]).numpy())
 
     def test_softmax_steps_with_adam_give_the_weights_that_pytorch_gives(self):
         # A large epsilon keeps gradients that are nearly 0 from becoming steps of full size.
