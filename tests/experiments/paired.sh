@@ -13,6 +13,7 @@ mode=${1:-run}
 case $mode in run|list|table) ;; *) echo "paired: $mode is none of run, list and table" >&2; exit 2 ;; esac
 file=ml-1m.txt
 source=$DATA/$file
+softmax="--preset sasrec-sampled-softmax --set negative_sharing=batch --epochs 100" # shared negatives: less than half of the time
 
 arm() { # ARM
     case $1 in
@@ -23,13 +24,13 @@ arm() { # ARM
         hstu|fuxi) echo "--preset $1 --epochs 100" ;;
         channels) echo "--preset hstu --set channels=apart --epochs 100" ;;
         layers) echo "--preset hstu --set activation=swiglu --set ffn_dim=200 --epochs 100" ;;
-        softmax) echo "--preset sasrec-sampled-softmax --epochs 100" ;;
-        spectral) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --set mixer=spectral --epochs 100" ;;
-        softmax-post) echo "--preset sasrec-sampled-softmax --set wiring=post_norm --epochs 100" ;;
-        decay-*) echo "--preset sasrec-sampled-softmax --set position_decay=${1#decay-} --epochs 100" ;;
+        softmax) echo "$softmax" ;;
+        spectral) echo "$softmax --set wiring=post_norm --set mixer=spectral" ;;
+        softmax-post) echo "$softmax --set wiring=post_norm" ;;
+        decay-*) echo "$softmax --set position_decay=${1#decay-}" ;;
         known-*) # known-KIND-POWER
             kind=${1#known-}
-            echo "--preset sasrec-sampled-softmax --set known_items=${kind%-*} --set known_power=${kind#*-} --epochs 100" ;;
+            echo "$softmax --set known_items=${kind%-*} --set known_power=${kind#*-}" ;;
     esac
 }
 
