@@ -133,10 +133,12 @@ static void relate(const sq_block_pass *a, const sq_relations *relations, int32_
     h->relation = sq_block_relation(a, relations, head, grads, &to->by_distance);
     if (!a->l->timed) return;
     to->intervals = (sq_intervals){.times = a->batch->times + start, .span = a->l->time_columns - 1};
-    if (a->work->tau)
-        to->intervals.tau = a->work->tau + start;
-    else
+    if (!a->work->tau)
         to->intervals.asks = a->batch->asks + start;
+    else if (a->net->options->time_unit == SQ_UNIT_SEEN)
+        to->intervals.unit = a->work->tau + start;
+    else
+        to->intervals.tau = a->work->tau + start;
     to->by_time = sq_timed_relation_of_head(a->l, a->net->weights, head, relations, grads);
     to->by_time.intervals = &to->intervals;
     h->timed = &to->by_time;

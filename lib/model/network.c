@@ -223,20 +223,23 @@ void sq_network_read_bwd(const sq_network *net, size_t n, const float *x, sq_wor
     sq_readout_bwd(net->kernels, net->layout, net->weights, net->transposed, n, x, &work->readout, du, dx, grads);
 }
 
-/* Where on its own scale of time each event of a sequence is, for all blocks and both passes. */
-static void place_times(const sq_micro_batch *batch, sq_workspace *work)
+/* Where on its own scale of time each event of a sequence is, or what its scale is, for all blocks and both passes. */
+static void place_times(const sq_options *o, const sq_micro_batch *batch, sq_workspace *work)
 {
     for (int32_t i = 0; i < batch->sequences && work->tau; i++) {
         const int64_t *times = batch->times + batch->starts[i];
         size_t n = (size_t)(batch->starts[i + 1] - batch->starts[i]);
-        sq_time_places(times, n, sq_time_unit(times, n), work->tau + batch->starts[i]);
+        if (o->time_unit == SQ_UNIT_SEEN)
+            sq_time_units(times, n, work->tau + batch->starts[i]);
+        else
+            sq_time_places(times, n, sq_time_unit(times, n), work->tau + batch->starts[i]);
     }
 }
 
 void sq_network_fwd(const sq_network *net, const sq_micro_batch *batch, sq_workspace *work, float *out)
 {
     const sq_layout *l = net->layout;
-    place_times(batch, work);
+    place_times(net->options, batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, batch, work, b);
         a.newest = batch->newest && b + 1 == l->blocks;
@@ -292,7 +295,7 @@ void sq_network_last(const sq_network *net, int32_t length, const int64_t *times
     sq_micro_batch batch = {.tokens = length, .sequences = 1, .longest = length, .starts = starts};
     batch.times = l->timed ? times + skip : NULL;
     batch.asks = l->timed ? asks + skip : NULL;
-    place_times(&batch, work);
+    place_times(net->options, &batch, work);
     for (int32_t b = 0; b < l->blocks; b++) {
         at a = block_at(net, &batch, work, b);
         sq_block_fwd(&a, b + 1 < l->blocks ? 0 : (size_t)length - 1);

@@ -79,7 +79,7 @@ typedef struct sq_workspace {
     float *t1, *t2, *dqkv, *dheads, *dhidden, *dbefore, *dz, *dbranch; /* backward */
     sq_head_scratch head;
     sq_relations relations;   /* of the block at hand */
-    double *tau;              /* time = intervals: [tokens] */
+    double *tau;              /* time = intervals: [tokens]; with time_unit = seen the units */
     sq_content_scratch gates; /* content gates */
     float *dsides;            /* [tokens][2 * rp] */
     sq_saved near;            /* Jacobian term: a block beside its own input, [tokens][dp] each */

@@ -67,6 +67,9 @@ const sq_option sq_option_table[] = {
             "With time = bias and calendar an event stands at the time of the next one, the newest at that of the request (HSTU); false: at "
             "its own time."),
     INTEGER(M, time_span, "256", 1, 65535, "Intervals from this on share the last vector of time = intervals."),
+    CHOICE(M, time_unit, "window", "window|seen",
+           "What time = intervals counts in: the smallest gap of the window that is not 0, as published, or for each event that of the "
+           "events up to it, so that no later event changes what it becomes."),
     BOOLEAN(M, calendar, "false",
             "Learned vectors of the hour, the weekday and the month (UTC) in which an event stands, see time_request, are added to its "
             "input. Needs timestamps."),

@@ -272,6 +272,8 @@ static int32_t check_time(const sq_options *o, seqrec_error *error)
              "position_place = attention and user_embedding = prefix: the user's token has no position");
     SQ_CHECK(o->time != SQ_TIME_INTERVALS || o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates go with terms of scores, not with those of values, which time = intervals has");
+    SQ_CHECK(o->time_unit == SQ_UNIT_WINDOW || (o->time == SQ_TIME_INTERVALS && o->mask == SQ_MASK_CAUSAL), error, SEQREC_E_ARGUMENT,
+             "time_unit = seen is of the events up to each: it needs time = intervals and mask = causal");
     SQ_CHECK(o->time != SQ_TIME_INTERVALS || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
              "time = intervals and user_embedding = prefix: the user's token has no time");
     return SEQREC_OK;

@@ -22,6 +22,7 @@ enum {
 };
 enum { SQ_PLACE_INPUT, SQ_PLACE_ATTENTION };
 enum { SQ_TIME_NONE, SQ_TIME_BIAS, SQ_TIME_INTERVALS };
+enum { SQ_UNIT_WINDOW, SQ_UNIT_SEEN };
 enum { SQ_SCORE_DOT, SQ_SCORE_COSINE };
 enum { SQ_USER_NONE, SQ_USER_ADDED, SQ_USER_CONCATENATED, SQ_USER_PREFIX };
 enum { SQ_INIT_XAVIER, SQ_INIT_NORMAL, SQ_INIT_TRUNCATED_NORMAL };
@@ -92,7 +93,7 @@ typedef struct sq_options {
     int64_t attention, attention_span, hstu_length, norm_affine, residual_gate, channels;
     int64_t relative, relative_clip, relative_buckets, relative_distance;
     double rotary_base;
-    int64_t position_place, time, time_request, time_span, calendar;
+    int64_t position_place, time, time_request, time_span, time_unit, calendar;
     int64_t mixer, spectral_window;
     /* training */
     int64_t objective, maskings;

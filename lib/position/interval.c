@@ -40,32 +40,47 @@ void sq_time_buckets(const int64_t *times, size_t n, int64_t ask, uint16_t *to)
     }
 }
 
+/* The smaller gap of those that are not 0, which 0 stands for. */
+static uint64_t smaller(uint64_t least, uint64_t gap) { return gap > 0 && (least == 0 || gap < least) ? gap : least; }
+
 double sq_time_unit(const int64_t *times, size_t n)
 {
     uint64_t least = 0;
-    for (size_t j = 1; j < n; j++) {
-        uint64_t gap = apart(times[j], times[j - 1]);
-        if (gap > 0 && (least == 0 || gap < least)) least = gap;
-    }
+    for (size_t j = 1; j < n; j++) least = smaller(least, apart(times[j], times[j - 1]));
     return least > 0 ? (double)least : 1;
+}
+
+void sq_time_units(const int64_t *times, size_t n, double *unit)
+{
+    uint64_t least = 0;
+    for (size_t j = 0; j < n; j++) {
+        if (j > 0) least = smaller(least, apart(times[j], times[j - 1]));
+        unit[j] = least > 0 ? (double)least : 1;
+    }
+}
+
+static double place(int64_t time, int64_t first, double unit)
+{
+    double since = (double)apart(time, first);
+    return rint((time < first ? -since : since) / unit);
 }
 
 void sq_time_places(const int64_t *times, size_t n, double unit, double *tau)
 {
-    for (size_t j = 0; j < n; j++) {
-        double since = (double)apart(times[j], times[0]);
-        tau[j] = rint((times[j] < times[0] ? -since : since) / unit);
-    }
+    for (size_t j = 0; j < n; j++) tau[j] = place(times[j], times[0], unit);
 }
+
+static uint16_t cut(double distance, int32_t span) { return (uint16_t)(distance < span ? distance : span); }
 
 void sq_interval_row(const sq_intervals *v, size_t i, size_t first, size_t end, uint16_t *to)
 {
-    if (!v->tau) {
+    if (v->tau) {
+        for (size_t j = first; j < end; j++) to[j - first] = cut(fabs(v->tau[i] - v->tau[j]), v->span);
+    } else if (v->unit) {
+        double tau = place(v->times[i], v->times[0], v->unit[i]);
+        for (size_t j = first; j < end; j++)
+            to[j - first] = cut(fabs(tau - place(v->times[j], v->times[0], v->unit[i])), v->span);
+    } else {
         sq_time_buckets(v->times + first, end - first, v->asks[i], to);
-        return;
-    }
-    for (size_t j = first; j < end; j++) {
-        double distance = fabs(v->tau[i] - v->tau[j]);
-        to[j - first] = (uint16_t)(distance < v->span ? distance : v->span);
     }
 }

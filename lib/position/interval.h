@@ -15,11 +15,14 @@ void sq_time_buckets(const int64_t *times, size_t n, int64_t ask, uint16_t *to);
 double sq_time_unit(const int64_t *times, size_t n);
 /* tau = round((t - first) / unit) of each of n events. */
 void sq_time_places(const int64_t *times, size_t n, double unit, double *tau);
+/* The unit of events 0 .. i, for each i. */
+void sq_time_units(const int64_t *times, size_t n, double *unit);
 
 /* Which row of a table by time a pair of query and key of one sequence has. */
 typedef struct sq_intervals {
     const int64_t *times, *asks; /* HSTU: asks are the times from which queries look back */
-    const double *tau;           /* TiSASRec: |tau_i - tau_j| cut to `span`; NULL: HSTU's buckets */
+    const double *tau;           /* TiSASRec: |tau_i - tau_j| cut to `span` */
+    const double *unit;          /* the same with the unit of each query, from which both tau follow; of both NULL: HSTU's buckets */
     int32_t span;
 } sq_intervals;
 /* Of query i: to[0] for key `first` up to that for key end - 1. */

@@ -11,7 +11,7 @@ const char *sq_session_hindrance(const seqrec_model *model)
     if (l->placed) return "position_place = attention: places within the window are part of keys and values";
     if (o->gates != SQ_GATES_NONE) return "gates: they go by places within the window, or by what all its events hold";
     if (l->channels > 1) return "channels = apart: each channel weighs the events of the window anew";
-    if (l->timed == SQ_TIME_INTERVALS) return "time = intervals: their unit is that of the window, and every event may change it";
+    if (l->timed == SQ_TIME_INTERVALS) return "time = intervals: they count from the window's first event, in a unit that every event may change";
     if (l->dated && o->user_embedding == SQ_USER_PREFIX)
         return "time or calendar with user_embedding = prefix: the user's token has the time of the window's first event";
     return "";

@@ -51,6 +51,7 @@ class Options:
     time: str = "none"  # or "bias" (HSTU), "intervals" (TiSASRec)
     time_request: bool = True  # a bias looks back from the next event, not from the event itself
     time_span: int = 256
+    time_unit: str = "window"  # or "seen": the smallest gap up to each event
     channels: str = "mixed"  # or "apart": biases weigh values by themselves (FuXi)
     calendar: bool = False  # vectors of hour, weekday and month (UTC) at the input
     mixer: str = "attention"  # or "spectral": a learned filter for each channel in the place of attention
@@ -196,10 +197,10 @@ class Relation(nn.Module):
     def intervals(self, n, width, around):
         """Vectors that keys and values have more by time, [heads][n][n][width]."""
         times = around.when[0].double()
-        gaps = times.diff()
-        unit = gaps[gaps > 0].min() if (gaps > 0).any() else 1
-        tau = ((times - times[0]) / unit).round()
-        index = (tau.unsqueeze(1) - tau).abs().clamp(max=self.options.time_span).long()
+        seen = [[gap for gap in times[:i + 1].diff().tolist() if gap > 0] for i in range(n)]
+        unit = torch.tensor([min(gaps, default=1) for gaps in (seen if self.options.time_unit == "seen" else seen[-1:] * n)])
+        tau = ((times - times[0]) / unit.unsqueeze(1)).round()  # [query][event]
+        index = (tau.diagonal().unsqueeze(1) - tau).abs().clamp(max=self.options.time_span).long()
         return [table.weight[index].view(n, n, self.options.heads, width).permute(2, 0, 1, 3)
                 for table in (around.time_key, around.time_value)]
 

@@ -36,7 +36,7 @@ NAMES = {"dim": "dim", "blocks": "blocks", "heads": "heads", "head_dim": "head_d
          "relative_clip": "relative_clip", "relative_buckets": "relative_buckets", "relative_distance": "relative_distance",
          "rotary_base": "rotary_base", "user_embedding": "user_embedding", "user_dim": "user_dim",
          "mixer": "mixer", "spectral_window": "spectral_window", "position_place": "position_place", "time": "time",
-         "time_request": "time_request", "time_span": "time_span", "calendar": "calendar",
+         "time_request": "time_request", "time_span": "time_span", "time_unit": "time_unit", "calendar": "calendar",
          "channels": "channels"}
 # Preset and options of each model compared; every value of every model option occurs.
 VARIANTS = [
@@ -67,6 +67,7 @@ VARIANTS = [
     ("sasrec-original", {"dim": 20, "heads": 2, "time": "intervals", "time_span": 50, "position_place": "attention",
                          "max_length": 25}),
     ("sasrec", {"dim": 24, "time": "intervals", "time_span": 9, "relative": "shaw", "relative_clip": 12, "position": "start"}),
+    ("sasrec", {"dim": 24, "time": "intervals", "time_span": 40, "time_unit": "seen", "position": "start", "max_length": 40}),
     ("bert4rec", {"time": "bias", "max_length": 30}),
     ("sasrec-softmax", {"calendar": True, "dim": 24}),
     ("hstu-time", {"channels": "apart", "activation": "swiglu", "ffn_dim": 40, "dim": 24, "heads": 3, "max_length": 30}),

@@ -117,6 +117,7 @@ static inline void small_time(sq_options *o, int64_t time)
 {
     o->calendar = time == 4;
     if (time == 4) time = 0;
+    o->time_unit = time == 5 ? SQ_UNIT_SEEN : SQ_UNIT_WINDOW;
     o->time = time == 1 ? SQ_TIME_BIAS : time ? SQ_TIME_INTERVALS : SQ_TIME_NONE;
     o->time_span = 18;
     o->position_place = time == 3 ? SQ_PLACE_ATTENTION : SQ_PLACE_INPUT;

@@ -714,6 +714,7 @@ static const wiring
     newest_ligr = {SQ_WIRING_PRE_NORM, 3, 1, TERMS_OF(SQ_RELATIVE_NONE, SQ_POSITION_START, 5)};
 static const wiring time_bias = {SQ_WIRING_POST_NORM, 3, 1, TIMED(CAUSAL, SQ_RELATIVE_BIAS, 0, 1)},
                     time_bias_both = {SQ_WIRING_PRE_NORM, 2, 0, TIMED(BOTH, SQ_RELATIVE_NONE, 0, 1)},
+                    time_seen = {SQ_WIRING_PRE_NORM, 2, 1, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 5, SQ_POSITION_START, 0, 0, 0, 0, 5},
                     time_span = {SQ_WIRING_POST_NORM, 2, 1, CAUSAL, 0, 0, 0, 0, 0, 0, 0, 5, SQ_POSITION_START, 0, 0, 11, 20, 3},
                     calendar = {SQ_WIRING_POST_NORM, 2, 1, TIMED(CAUSAL, SQ_RELATIVE_NONE, 0, 4)},
                     calendar_both = {SQ_WIRING_PRE_NORM, 2, 1, SQ_MASK_BIDIRECTIONAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4},
@@ -819,6 +820,7 @@ static const struct pair {
     NETWORK("bias by time", time_bias),
     NETWORK("bias by time both ways", time_bias_both),
     NETWORK("intervals within a span, wide heads", time_span),
+    NETWORK("intervals in a unit of each event", time_seen),
     NETWORK("HSTU with time", time_hstu),
     NETWORK("intervals with positions", intervals),
     NETWORK("intervals both ways, with Shaw", intervals_both),

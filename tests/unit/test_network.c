@@ -65,6 +65,7 @@ static const shape shapes[] = {
     {SQ_WIRING_POST_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_SHAW, 20, SQ_POSITION_START, 0, 0, 0, 0, 2},
     {SQ_WIRING_PRE_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_BIAS, 0, SQ_POSITION_START, 1, 0, 12, 0, 1},
     {SQ_WIRING_POST_NORM, 50, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, 0, 0, SQ_POSITION_START, 0, 0, 30, 9, 3},
+    {SQ_WIRING_PRE_NORM, 34, 2, 1, SQ_ACTIVATION_RELU, CAUSAL, 0, SQ_RELATIVE_T5, 0, SQ_POSITION_START, 0, 0, 0, 0, 5},
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 #define RUNS (3 * SHAPES) /* with each table of kernels */
@@ -209,7 +210,9 @@ START_TEST(the_future_never_changes_an_earlier_vector)
     for (int32_t at = 1; at < 75; at += at < 30 ? 1 : 11) {
         other = b;
         for (int32_t i = at; i < 75; i++) other.slots[i] = (b.slots[i] + 1) % ITEMS;
-        for (int32_t i = at; i < 75 && o.time == SQ_TIME_BIAS; i++) other.times[i] += 3000; /* the unit of intervals is the window's */
+        int late = o.time == SQ_TIME_BIAS || o.time_unit == SQ_UNIT_SEEN; /* else the unit of intervals is the window's */
+        for (int32_t i = at; i < 75 && late; i++) other.times[i] += 3000 * (i - at + 1);
+        if (o.time_unit == SQ_UNIT_SEEN && at + 1 < 75) other.times[at + 1] = other.times[at] + 1; /* a new smallest gap */
         network_pass *q = pass_open(s.model, &other, 0.2, 0, 1);
         pass_forward(q);
         expect_bits("before", at, (size_t)at * dp, p->u, q->u);

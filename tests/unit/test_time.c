@@ -115,8 +115,19 @@ START_TEST(intervals_are_multiples_of_the_smallest_gap)
     ck_assert(memcmp(got, expected, sizeof got) == 0);
     sq_interval_row(&intervals, 3, 0, 5, got);
     ck_assert(memcmp(got, before, sizeof got) == 0);
+    static const double units[] = {1, 3, 3, 3, 3}, falling[] = {1, 50, 50, 7, 7};
+    static const int64_t shrinking[] = {0, 50, 50, 57, 200};
+    const sq_intervals seen = {.times = shrinking, .unit = tau, .span = 20};
     sq_interval_row(&intervals, 3, 2, 5, got);
     ck_assert(memcmp(got, before + 2, 3 * sizeof *got) == 0);
+    sq_time_units(times, 5, tau);
+    ck_assert(memcmp(tau, units, sizeof tau) == 0);
+    sq_time_units(shrinking, 5, tau);
+    ck_assert(memcmp(tau, falling, sizeof tau) == 0);
+    sq_interval_row(&seen, 2, 0, 3, got); /* in fifties */
+    ck_assert(got[0] == 1 && got[1] == 0 && got[2] == 0);
+    sq_interval_row(&seen, 3, 0, 4, got); /* in sevens: 0, 7, 7, 8 */
+    ck_assert(got[0] == 8 && got[1] == 1 && got[2] == 1 && got[3] == 0);
 }
 END_TEST
 
@@ -361,6 +372,14 @@ START_TEST(the_plan_gives_every_token_its_time_and_that_of_the_next_event)
 }
 END_TEST
 
+START_TEST(a_unit_of_each_event_needs_intervals_and_a_past)
+{
+    small_refused("time_unit=seen", "it needs time = intervals and mask = causal");
+    small_refused("time_unit=seen time=bias", "it needs time = intervals and mask = causal");
+    small_refused("time_unit=seen time=intervals mask=bidirectional objective=cloze", "it needs time = intervals and mask = causal");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("time");
@@ -376,6 +395,7 @@ int main(void)
     tcase_add_test(tests, a_calendar_adds_the_vectors_of_an_event_s_time);
     tcase_add_loop_test(tests, every_scheme_trains_to_the_same_bits_on_any_number_of_threads, 0, TRAININGS);
     tcase_add_test(tests, the_plan_gives_every_token_its_time_and_that_of_the_next_event);
+    tcase_add_test(tests, a_unit_of_each_event_needs_intervals_and_a_past);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
