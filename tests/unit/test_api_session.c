@@ -397,7 +397,7 @@ START_TEST(why_a_session_recomputes_is_told)
         {{"mask", "bidirectional", "objective", "cloze", "position", "start", NULL}, "mask = bidirectional: every event is seen"},
         {{"mixer", "spectral", NULL}, "mixer = spectral: its filters"},
         {{"gates", "position", NULL}, "gates: they go by places"},
-        {{"time", "intervals", NULL}, "time = intervals: their unit"},
+        {{"time", "intervals", NULL}, "time = intervals: they count from the window's first event"},
     };
     seqrec_model *first = api.model;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
