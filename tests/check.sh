@@ -247,6 +247,7 @@ check_links() {
 }
 
 check_docs() {
+    project_files | grep '^docs/experiments/.*\.jsonl$' | xargs grep -nobE '"/[A-Za-z]' /dev/null | head -n 5 | rule "paths of a machine in the lines of experiments"
     awk '/^```c$/ { on = 1; next } /^```$/ && on { exit } on' README.md > "$scratch/program.c"
     diff "$scratch/program.c" examples/quickstart.c | rule "the program of README.md is not examples/quickstart.c"
     if [ -x "$BUILD/seqrec" ]; then

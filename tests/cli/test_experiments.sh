@@ -156,6 +156,9 @@ for picture in ml-1m-softmax-200-E4 heldout-sampled_softmax-200-places; do
     verdict $? "positions: correction-$picture.svg is well-formed"
 done
 
+! grep -l "$DIR" ./*.jsonl > out
+verdict $? "lines have no path of this machine"
+
 # ---- forecasts ----
 mkdir long
 "$SEQREC" synth --out events.csv --users 60 --items 80 --shortest 25 --longest 45 --seed 5 > out 2> err

@@ -167,6 +167,6 @@ against() {
 finish() {
     mkdir -p "$(dirname "$OUT")"
     printf '{"unit":"%s","commit":"%s","data":"%s",%s%s}\n' "$name" "$(awk '!seen[$0]++' "$unit/commits" | paste -s -d , -)" \
-        "$data" "${MACHINE:+\"machine\":\"$MACHINE\",}" "$1" | sed "s|$unit/||g; s|$DATA/||g" >> "$OUT"
+        "$data" "${MACHINE:+\"machine\":\"$MACHINE\",}" "$1" | sed "s|$unit/||g; s|$DATA/||g; s|$WORK/||g" >> "$OUT"
     rm -r "$unit"
 }
