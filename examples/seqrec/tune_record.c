@@ -21,10 +21,19 @@ typedef struct reading {
     int begun; /* 1 once the description of the search was read */
 } reading;
 
+/* An option that the record does not name came after it: it stands for what had been done before, the default. */
+static const char *initial_text(const char *key)
+{
+    seqrec_option_info option = {.struct_size = sizeof option};
+    for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++)
+        if (!strcmp(option.name, key)) return option.initial;
+    return "nothing";
+}
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "nothing";
+    return text ? text : initial_text(key);
 }
 
 static int check_search(const reading *r, const json_t *found)
@@ -32,16 +41,16 @@ static int check_search(const reading *r, const json_t *found)
     const char *key;
     json_t *value;
     const json_t *sides[2] = {r->search, found};
-    for (int side = 0; side < 2; side++)
-        json_object_foreach(
-            (json_t *)sides[side], key,
-            value) if (!json_equal(json_object_get(r->search, key),
-                                   json_object_get(found,
-                                                   key))) return usage_error(r->command,
-                                                                             "%s was begun with %s = %s, not %s: name "
-                                                                             "another folder, or search as there",
-                                                                             r->record->path, key, text_of(found, key),
-                                                                             text_of(r->search, key));
+    for (int side = 0; side < 2; side++) {
+        json_object_foreach((json_t *)sides[side], key, value)
+        {
+            const char *then = text_of(found, key), *now = text_of(r->search, key);
+            if (strcmp(then, now))
+                return usage_error(r->command,
+                                   "%s was begun with %s = %s, not %s: name another folder, or search as there",
+                                   r->record->path, key, then, now);
+        }
+    }
     return 0;
 }
 

@@ -104,6 +104,19 @@ exits 2 "a folder of another search"
 says "was begun with epochs = 2, not 3" "a folder of another search: the difference is told"
 run tune $search --set beta1=0.8 --epochs 2 --out random
 says "beta1 = 0.9, not 0.8" "a folder of a search with another option"
+# older FOLDER: a copy of the search without the options beta1 and time_unit, as a version wrote it that had neither
+older() {
+    mkdir "$1"
+    sed '1s/"beta1":"[^"]*",//; 1s/"time_unit":"[^"]*",//' random/trials.jsonl > "$1/trials.jsonl"
+}
+older older
+run tune $search --epochs 2 --trials 6 --out older --json
+! cmp -s older/trials.jsonl random/trials.jsonl && [ "$rc" -eq 0 ] && [ "$(wc -l < older/trials.jsonl)" -eq 7 ]
+verdict $? "a record that is older than an option goes on: the option is at its default there"
+run tune $search --set beta1=0.8 --epochs 2 --out older
+says "beta1 = 0.9, not 0.8" "a record that is older than an option is another search than one that sets it"
+run tune $search --choice beta1=0.8,0.9 --epochs 2 --out older
+says "space.beta1 = nothing, not beta1=0.8,0.9" "a record without an axis is another search"
 run tune $search --epochs 2 --trials 3 --metric gini@5 --out gini --json
 parses "by Gini the lowest is the best" "[x['metric'] for x in r['results']] == sorted(x['metric'] for x in r['results'])"
 ls random | grep -q ckpt
