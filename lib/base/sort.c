@@ -24,18 +24,26 @@ static void sort_few(pairs at, size_t n)
     }
 }
 
-/* One pass by the byte at `shift`; returns 0, having moved nothing, when all keys agree in it. */
-static int sort_byte(pairs from, pairs to, size_t n, int32_t shift)
+/* start[d]: where the keys with digit d at `shift` begin. Returns how many have the first key's digit. */
+static size_t find_starts(const uint64_t *keys, size_t n, int32_t shift, size_t mask, size_t *start)
 {
-    size_t start[DIGITS] = {0};
-    for (size_t i = 0; i < n; i++) start[(from.keys[i] >> shift) & 255]++;
-    if (start[(from.keys[0] >> shift) & 255] == n) return 0;
+    memset(start, 0, DIGITS * sizeof *start);
+    for (size_t i = 0; i < n; i++) start[(keys[i] >> shift) & mask]++;
+    const size_t first = n > 0 ? start[(keys[0] >> shift) & mask] : 0;
     size_t before = 0;
     for (int32_t d = 0; d < DIGITS; d++) {
         const size_t count = start[d];
         start[d] = before;
         before += count;
     }
+    return first;
+}
+
+/* One pass by the byte at `shift`; returns 0, having moved nothing, when all keys agree in it. */
+static int sort_byte(pairs from, pairs to, size_t n, int32_t shift)
+{
+    size_t start[DIGITS];
+    if (find_starts(from.keys, n, shift, 255, start) == n) return 0;
     for (size_t i = 0; i < n; i++) {
         const size_t place = start[(from.keys[i] >> shift) & 255]++;
         to.keys[place] = from.keys[i];
@@ -61,6 +69,22 @@ void sq_sort_keys(uint64_t *keys, uint32_t *payload, size_t n, uint64_t *key_scr
     if (from.keys != keys) {
         memcpy(keys, from.keys, n * sizeof *keys);
         memcpy(payload, from.payload, n * sizeof *payload);
+    }
+}
+
+int sq_sort_is_odd(int32_t bits) { return (bits + 7) / 8 % 2; }
+
+void sq_sort_packed(uint64_t *packed, size_t n, uint64_t *packed_scratch, int32_t low, int32_t bits)
+{
+    uint64_t *from = sq_sort_is_odd(bits) ? packed_scratch : packed, *to = from == packed ? packed_scratch : packed;
+    size_t start[DIGITS];
+    for (int32_t shift = 0; shift < bits; shift += 8) {
+        const size_t mask = bits - shift < 8 ? ((size_t)1 << (bits - shift)) - 1 : 255;
+        find_starts(from, n, low + shift, mask, start);
+        for (size_t i = 0; i < n; i++) to[start[(from[i] >> (low + shift)) & mask]++] = from[i];
+        uint64_t *const swap = from;
+        from = to;
+        to = swap;
     }
 }
 

@@ -8,6 +8,10 @@
  * scratch arrays have n elements each and end up undefined. Time grows with n * key_bits / 8. */
 void sq_sort_keys(uint64_t *keys, uint32_t *payload, size_t n, uint64_t *key_scratch, uint32_t *payload_scratch,
                   int32_t key_bits);
+/* Sorts packed[n] by bits low .. low + bits - 1; equal ones keep their order. They stand in packed_scratch[n] where
+ * sq_sort_is_odd(bits), else in packed, and are left in packed. */
+void sq_sort_packed(uint64_t *packed, size_t n, uint64_t *packed_scratch, int32_t low, int32_t bits);
+int sq_sort_is_odd(int32_t bits);
 /* Bits of the largest key: what to pass as key_bits for keys in [0, largest]. */
 int32_t sq_key_bits(uint64_t largest);
 #endif

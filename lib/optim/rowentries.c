@@ -9,13 +9,11 @@ int32_t sq_row_entries_reserve(sq_row_entries *e, const sq_memory *memory, size_
     SQ_CHECK(count < UINT32_MAX, error, SEQREC_E_RANGE, "%zu row contributions in one step exceed 2^32", count);
     sq_row_entries n = {.capacity = count};
     n.slots = sq_alloc(memory, count, sizeof *n.slots);
-    n.keys = sq_alloc(memory, count, sizeof *n.keys);
-    n.order = sq_alloc(memory, count, sizeof *n.order);
-    n.key_scratch = sq_alloc(memory, count, sizeof *n.key_scratch);
-    n.order_scratch = sq_alloc(memory, count, sizeof *n.order_scratch);
+    n.sorted = sq_alloc(memory, count, sizeof *n.sorted);
+    n.scratch = sq_alloc(memory, count, sizeof *n.scratch);
     n.part_starts = sq_alloc(memory, SQ_ROW_PARTS + 1, sizeof *n.part_starts);
     n.counts = sq_alloc(memory, SQ_ROW_CHUNKS * SQ_ROW_PARTS, sizeof *n.counts);
-    if (!n.slots || !n.keys || !n.order || !n.key_scratch || !n.order_scratch || !n.part_starts || !n.counts) {
+    if (!n.slots || !n.sorted || !n.scratch || !n.part_starts || !n.counts) {
         sq_row_entries_free(&n, memory);
         return sq_fail(error, SEQREC_E_MEMORY, "no memory for %zu row contributions", count);
     }
@@ -27,10 +25,8 @@ int32_t sq_row_entries_reserve(sq_row_entries *e, const sq_memory *memory, size_
 void sq_row_entries_free(sq_row_entries *e, const sq_memory *memory)
 {
     sq_free(memory, e->slots);
-    sq_free(memory, e->keys);
-    sq_free(memory, e->order);
-    sq_free(memory, e->key_scratch);
-    sq_free(memory, e->order_scratch);
+    sq_free(memory, e->sorted);
+    sq_free(memory, e->scratch);
     sq_free(memory, e->part_starts);
     sq_free(memory, e->counts);
     memset(e, 0, sizeof *e);
@@ -67,12 +63,12 @@ static void scatter_chunk(void *arg, int32_t chunk, int32_t worker)
 {
     sq_row_entries *e = arg;
     size_t *at = e->counts + (size_t)chunk * SQ_ROW_PARTS;
+    uint64_t *packed = sq_sort_is_odd(e->shift) ? e->scratch : e->sorted;
     (void)worker;
     for (size_t i = chunk_start(e, chunk); i < chunk_start(e, chunk + 1); i++) {
         if (e->slots[i] < 0) continue;
         size_t to = at[e->slots[i] >> e->shift]++;
-        e->keys[to] = (uint64_t)e->slots[i];
-        e->order[to] = (uint32_t)i;
+        packed[to] = (uint64_t)e->slots[i] << 32 | to;
     }
 }
 
@@ -80,12 +76,8 @@ static void sort_part(void *arg, int32_t part, int32_t worker)
 {
     sq_row_entries *e = arg;
     size_t from = e->part_starts[part], n = e->part_starts[part + 1] - from;
-    uint64_t base = (uint64_t)part << e->shift;
     (void)worker;
-    if (n < 2 || e->shift == 0) return;
-    for (size_t i = from; i < from + n; i++) e->keys[i] -= base;
-    sq_sort_keys(e->keys + from, e->order + from, n, e->key_scratch + from, e->order_scratch + from, e->shift);
-    for (size_t i = from; i < from + n; i++) e->keys[i] += base;
+    sq_sort_packed(e->sorted + from, n, e->scratch + from, 32, e->shift);
 }
 
 void sq_row_entries_sort(sq_row_entries *e, sq_pool *pool, int32_t slot_count)
@@ -98,4 +90,31 @@ void sq_row_entries_sort(sq_row_entries *e, sq_pool *pool, int32_t slot_count)
     place_parts(e);
     sq_parallel(pool, SQ_ROW_CHUNKS, scatter_chunk, e);
     sq_parallel(pool, e->parts, sort_part, e);
+}
+
+typedef struct carry_job {
+    sq_row_entries *entries;
+    const float *factors;
+    size_t first, last;
+} carry_job;
+
+static void carry_chunk(void *arg, int32_t chunk, int32_t worker)
+{
+    const carry_job *job = arg;
+    sq_row_entries *e = job->entries;
+    size_t at[SQ_ROW_PARTS];
+    (void)worker;
+    memcpy(at, chunk > 0 ? e->counts + (size_t)(chunk - 1) * SQ_ROW_PARTS : e->part_starts, sizeof at);
+    for (size_t i = chunk_start(e, chunk); i < chunk_start(e, chunk + 1); i++) {
+        if (e->slots[i] < 0) continue;
+        const float factor = i >= job->first && i < job->last ? job->factors[i - job->first] : 0;
+        e->at[at[e->slots[i] >> e->shift]++] = (sq_row_entry){(uint32_t)i, factor};
+    }
+}
+
+void sq_row_entries_carry(sq_row_entries *e, sq_pool *pool, const float *factors, size_t first, size_t last)
+{
+    carry_job job = {e, factors, first, last};
+    e->at = (sq_row_entry *)(void *)e->scratch;
+    sq_parallel(pool, SQ_ROW_CHUNKS, carry_chunk, &job);
 }

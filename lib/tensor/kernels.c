@@ -22,12 +22,22 @@ static void dots(size_t n, size_t width, const float *u, const float *rows, size
     for (size_t r = 0; r < n; r++) out[r] = dot(width, u, rows + r * stride);
 }
 
+/* Four rows side by side, each summed as dot() does, while the lines of the four two groups later are asked for. */
 static void gather_dots(size_t n, size_t width, const float *u, const float *const *rows, float *out)
 {
-    for (size_t r = 0; r < n; r++) {
-        if (r + 8 < n) __builtin_prefetch(rows[r + 8]);
-        out[r] = dot(width, u, rows[r]);
+    enum { SIDE = 4, AHEAD = 2 * SIDE };
+    size_t r = 0;
+    for (; r + AHEAD + SIDE <= n; r += SIDE) {
+        sixteen s[SIDE] = {{{{0}}}};
+        for (size_t i = 0; i < width; i += 16)
+            for (int k = 0; k < SIDE; k++) {
+                __builtin_prefetch(rows[r + AHEAD + (size_t)k] + i);
+                for (int p = 0; p < PARTS; p++)
+                    s[k].part[p] = fused(load(u + i + p * LANES), load(rows[r + (size_t)k] + i + p * LANES), s[k].part[p]);
+            }
+        for (int k = 0; k < SIDE; k++) out[r + (size_t)k] = sum_lanes(&s[k]);
     }
+    for (; r < n; r++) out[r] = dot(width, u, rows[r]);
 }
 
 /* 64 columns of y stay in registers over all rows. */

@@ -326,6 +326,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
     for (int64_t i = 0; i < t->plan.micro_count; i++) unfit |= t->unfit[i];
     SQ_CHECK(isfinite(*loss) && !unfit, error, SEQREC_E_NUMERIC,
              "step %lld: a loss or gradient is not finite (loss %g); weights are unchanged", (long long)t->step + 1, *loss);
+    sq_step_rows(t);
     sq_parallel(t->context->pool, PIECES, reduce_piece, t);
     if (t->gates.z) sq_step_gate_gradient(t, *loss, other, summed(t));
     if (sq_step_temperature_held(t, summed(t))) summed(t)[t->model->layout.log_scale] = 0;

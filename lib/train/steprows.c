@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define PIECE 64   /* contributions added at a time */
-#define EARLIER 24 /* entries between asking for a coefficient and reading it */
+#define EARLIER 24 /* entries between asking for one and reading it */
 
 /* ---- constants of a step ------------------------------------------------------------------------------------------ */
 
@@ -58,7 +58,7 @@ static void replay_part(void *arg, int32_t part, int32_t worker)
     const sq_row_entries *e = job->entries;
     (void)worker;
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
-        if (i == e->part_starts[part] || e->keys[i] != e->keys[i - 1]) replay_row(job, (int32_t)e->keys[i]);
+        if (i == e->part_starts[part] || sq_row_slot(e, i) != sq_row_slot(e, i - 1)) replay_row(job, sq_row_slot(e, i));
 }
 
 static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
@@ -104,8 +104,8 @@ static void lengths_of_part(void *arg, int32_t part, int32_t worker)
     const size_t dp = (size_t)t->model->layout.vp, offset = sq_output_offset(t->items.catalogue);
     (void)worker;
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++) {
-        if (i > e->part_starts[part] && e->keys[i] == e->keys[i - 1]) continue;
-        const int32_t slot = (int32_t)e->keys[i];
+        if (i > e->part_starts[part] && sq_row_slot(e, i) == sq_row_slot(e, i - 1)) continue;
+        const int32_t slot = sq_row_slot(e, i);
         const float *row = sq_trainer_row(t, slot) + offset, norm = sqrtf(t->kernels->dot(dp, row, row));
         t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] = norm > 0 ? 1.0f / norm : 0;
     }
@@ -174,27 +174,33 @@ typedef struct row_sums {
 /* Which of the groups of 1 / `share` entry e is in, without a division of 64 bits: exact, since both are below 2^32. */
 static size_t group_of(size_t e, double share) { return (size_t)(int64_t)(((double)(int64_t)e + 0.5) * share); }
 
-/* Gradient of the row's input vector and output vector; tied: both in `input`. entries[n] are its contributions. */
-static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entries, size_t n, row_sums *g)
+/* Entries are those of the tokens, of the targets' own candidates, and behind this number of what is shared. */
+static size_t own_end(const sq_trainer *t) { return (size_t)t->plan.tokens + (size_t)t->plan.target_count * t->candidates; }
+
+void sq_step_rows(sq_trainer *t)
 {
-    size_t dp = (size_t)t->model->layout.vp, c = t->candidates, tokens = (size_t)t->plan.tokens;
-    size_t own = tokens + (size_t)t->plan.target_count * c; /* entries of tokens and targets; the shared ones follow */
+    sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, (size_t)t->plan.tokens, own_end(t));
+}
+
+/* Gradient of the row's input vector and output vector; tied: both in `input`. Its entries are from .. end - 1. */
+static void row_gradient(const sq_trainer *t, int32_t slot, size_t from, size_t end, row_sums *g)
+{
+    size_t dp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens, own = own_end(t);
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
-    const double share = c > 0 ? 1 / (double)c : 0;
+    const double share = t->candidates > 0 ? 1 / (double)t->candidates : 0;
     int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
     pending in = {0}, out = {0}, table = {0};
     memset(g->input, 0, dp * sizeof(float));
     memset(g->output, 0, dp * sizeof(float));
     memset(g->table, 0, dp * sizeof(float));
-    for (size_t i = 0; i < n; i++) {
-        size_t e = entries[i];
-        const size_t later = i + EARLIER < n ? entries[i + EARLIER] : 0;
-        if (later >= tokens && later < own) __builtin_prefetch(t->coefficient + (later - tokens));
+    for (size_t i = from; i < end; i++) {
+        const sq_row_entry *entry = sq_row_entry_at(&t->entries, i);
+        const size_t e = entry->number;
+        if (i + EARLIER < end) __builtin_prefetch(sq_row_entry_at(&t->entries, i + EARLIER));
         if (e < tokens) {
             push(t, &in, scale, t->dx + e * dp, g->input);
         } else if (e < own) {
-            e -= tokens;
-            push(t, &out, t->coefficient[e], t->u + group_of(e, share) * dp, g->output);
+            push(t, &out, entry->factor, t->u + group_of(e - tokens, share) * dp, g->output);
         } else {
             push_table(t, &table, e - own, g->table);
         }
@@ -217,11 +223,12 @@ static void row_gradient(const sq_trainer *t, int32_t slot, const uint32_t *entr
 typedef void (*visit)(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm);
 
 /* Whether a row that was drawn into a pool of negatives was used. */
-static int takes_part(const sq_trainer *t, const uint32_t *entries, size_t n)
+static int takes_part(const sq_trainer *t, size_t from, size_t end)
 {
-    size_t tokens = (size_t)t->plan.tokens;
-    for (size_t i = 0; i < n; i++)
-        if (entries[i] < tokens || t->coefficient[entries[i] - tokens] != 0) return 1;
+    for (size_t i = from; i < end; i++) {
+        const sq_row_entry *entry = sq_row_entry_at(&t->entries, i);
+        if (entry->number < (size_t)t->plan.tokens || entry->factor != 0) return 1;
+    }
     return 0;
 }
 
@@ -236,11 +243,11 @@ static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, 
     if (last > sq_trainer_slots(t)) last = sq_trainer_slots(t);
     int32_t pool = t->options.hard_pool > 0;
     while (all ? slot < last : i < end) {
-        if (!all) slot = (int64_t)e->keys[i];
+        if (!all) slot = sq_row_slot(e, i);
         size_t from = i;
-        while (i < end && e->keys[i] == (uint64_t)slot) i++;
-        if (all ? t->items.compact[slot] >= 0 : !pool || takes_part(t, e->order + from, i - from)) {
-            row_gradient(t, (int32_t)slot, e->order + from, i - from, &g);
+        while (i < end && sq_row_slot(e, i) == slot) i++;
+        if (all ? t->items.compact[slot] >= 0 : !pool || takes_part(t, from, i)) {
+            row_gradient(t, (int32_t)slot, from, i, &g);
             call(t, (int32_t)slot, &g, arg, norm);
         }
         slot++;

@@ -59,6 +59,7 @@ int32_t sq_step_users(sq_trainer *t, seqrec_error *error)
     t->user_entries.count = sequences;
     for (size_t s = 0; s < sequences; s++) t->user_entries.slots[s] = t->plan.users[s];
     sq_row_entries_sort(&t->user_entries, t->context->pool, (int32_t)sq_trained_slots(&t->users));
+    sq_row_entries_carry(&t->user_entries, t->context->pool, NULL, 0, 0);
     return SEQREC_OK;
 }
 
@@ -78,10 +79,10 @@ static void user_part(void *arg, int32_t part, int32_t worker)
     (void)worker;
     t->part_norm[part] = 0;
     for (size_t i = e->part_starts[part]; i < end;) {
-        int32_t slot = (int32_t)e->keys[i];
-        t->kernels->scale(up, 1, t->duser + (size_t)e->order[i] * up, g);
-        for (i++; i < end && (int32_t)e->keys[i] == slot; i++)
-            t->kernels->add(up, t->duser + (size_t)e->order[i] * up, g);
+        int32_t slot = sq_row_slot(e, i);
+        t->kernels->scale(up, 1, t->duser + (size_t)sq_row_entry_at(e, i)->number * up, g);
+        for (i++; i < end && sq_row_slot(e, i) == slot; i++)
+            t->kernels->add(up, t->duser + (size_t)sq_row_entry_at(e, i)->number * up, g);
         if (job->rule)
             sq_trained_update(&t->users, t->kernels, job->rule, slot, g, t->step + 1);
         else

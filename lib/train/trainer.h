@@ -148,6 +148,7 @@ static inline size_t sq_trainer_candidates(const sq_trainer *t)
 /* steprows.c: the item rows' share of a step. */
 void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
 void sq_step_lengths(sq_trainer *trainer);                          /* score = cosine: inverse_norm of the rows of this step */
+void sq_step_rows(sq_trainer *trainer);                             /* row entries get their coefficients */
 double sq_step_row_norm(sq_trainer *trainer);                       /* squared norm of all row gradients */
 void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
 sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);

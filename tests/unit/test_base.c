@@ -459,6 +459,35 @@ START_TEST(keys_are_sorted_and_equal_keys_keep_their_order)
 }
 END_TEST
 
+static void check_packed_sorting(size_t n, int32_t low, int32_t bits)
+{
+    static uint64_t packed[SORTED], scratch[SORTED];
+    const uint64_t mask = ((uint64_t)1 << bits) - 1;
+    uint64_t *from = sq_sort_is_odd(bits) ? scratch : packed, sum = 0, found = 0;
+    for (size_t i = 0; i < n; i++) {
+        from[i] = (sq_random64(n, i) & mask) << low | (low ? i : 0);
+        sum += from[i] * from[i];
+    }
+    sq_sort_packed(packed, n, scratch, low, bits);
+    for (size_t i = 0; i < n; i++) {
+        found += packed[i] * packed[i];
+        ck_assert(i == 0 || packed[i - 1] < packed[i] || (low == 0 && packed[i - 1] == packed[i]));
+    }
+    ck_assert_uint_eq(found, sum);
+}
+
+START_TEST(packed_keys_are_sorted_by_their_upper_bits_and_equal_ones_keep_their_order)
+{
+    static const size_t sizes[] = {0, 1, 2, 300, SORTED};
+    static const int32_t bits[] = {0, 1, 7, 8, 9, 16, 23, 31};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (size_t k = 0; k < sizeof bits / sizeof bits[0]; k++) {
+            check_packed_sorting(sizes[i], 32, bits[k]);
+            check_packed_sorting(sizes[i], 0, bits[k]);
+        }
+}
+END_TEST
+
 START_TEST(bits_of_a_key_are_counted)
 {
     ck_assert_int_eq(sq_key_bits(0), 0);
@@ -564,6 +593,7 @@ int main(void)
     tcase_add_test(tests, a_reserved_map_does_not_allocate_again);
     tcase_add_test(tests, a_map_that_cannot_grow_keeps_its_ids);
     tcase_add_test(tests, keys_are_sorted_and_equal_keys_keep_their_order);
+    tcase_add_test(tests, packed_keys_are_sorted_by_their_upper_bits_and_equal_ones_keep_their_order);
     tcase_add_test(tests, bits_of_a_key_are_counted);
     tcase_add_test(tests, a_context_lives_as_long_as_its_last_reference);
     tcase_add_test(tests, a_context_that_cannot_be_made_leaves_nothing);
