@@ -29,9 +29,7 @@ int32_t seqrec_trainer_create(seqrec_model *model, const seqrec_config *config, 
     SQ_CHECK(config && out, error, SEQREC_E_ARGUMENT, "%s is NULL", config ? "out" : "config");
     SQ_TRY(same_model_scope(model, &config->options, error));
     SQ_TRY(sq_trainer_create(model, &config->options, out, error));
-    sq_lock_take(&model->writing);
-    sq_options_take_training(&model->options, &config->options);
-    sq_lock_give(&model->writing);
+    sq_model_take_training(model, &config->options);
     return SEQREC_OK;
 }
 
@@ -186,11 +184,7 @@ int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char
     SQ_CHECK(!option || option->scope != SQ_SCOPE_MODEL, error, SEQREC_E_ARGUMENT,
              "%s belongs to the model and cannot change in training", name);
     SQ_TRY(sq_trainer_set(trainer, name, value, error));
-    /* The model's file says what it was trained with; only this field is written, beside readers of the others. */
-    sq_lock_take(&trainer->model->reading);
-    int32_t status = sq_options_set(&trainer->model->options, name, value, error);
-    sq_lock_give(&trainer->model->reading);
-    return status;
+    return sq_model_set_option(trainer->model, name, value, error); /* the model's file says what it was trained with */
 }
 
 int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts, int64_t n,

@@ -289,6 +289,34 @@ void sq_model_options(const seqrec_model *model, sq_options *out)
             (void)sq_options_set(out, sq_option_table[i].name, sq_option_table[i].initial, NULL);
 }
 
+/* Readers copy the options under `reading`; writers, who take `writing`, read the seed. */
+static void lock_options(seqrec_model *model)
+{
+    sq_lock_take(&model->writing);
+    sq_lock_take(&model->reading);
+}
+
+static void unlock_options(seqrec_model *model)
+{
+    sq_lock_give(&model->reading);
+    sq_lock_give(&model->writing);
+}
+
+void sq_model_take_training(seqrec_model *model, const sq_options *options)
+{
+    lock_options(model);
+    sq_options_take_training(&model->options, options);
+    unlock_options(model);
+}
+
+int32_t sq_model_set_option(seqrec_model *model, const char *name, const char *value, seqrec_error *error)
+{
+    lock_options(model);
+    int32_t status = sq_options_set(&model->options, name, value, error);
+    unlock_options(model);
+    return status;
+}
+
 seqrec_model *sq_model_retain(seqrec_model *model)
 {
     atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);

@@ -328,7 +328,7 @@ static int32_t describe(save_job *j, seqrec_error *error)
         SQ_TRY(add_column(j, "opt.users.v", users, &j->users.rows_v, j->users.chunks_v, error));
     }
     SQ_TRY(add_counts(j, error));
-    if (t->known && t->fit.done > 0)
+    if (t->known && t->fit.done > 0 && t->known_epoch == t->fit.epoch)
         SQ_TRY(sq_tensor_writer_add(j->writer, KNOWN, SQ_F32, 1, &t->known_count, t->known, error));
     for (int i = 0; i < 2; i++) {
         kept *k = &j->kept[i];

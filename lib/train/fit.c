@@ -8,6 +8,7 @@
 #include "train/average.h"
 #include "train/checkpoint.h"
 #include "train/known.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,33 +149,41 @@ static int32_t list_users(job *j, seqrec_error *error)
     return count_items(j, error);
 }
 
-/* Windows of a user with n events: the latest, and with window_step those before it, the first from the first event on. */
-static int64_t windows_of(const sq_options *o, int64_t n)
+/* Windows of a user with n events, `step` events apart: the latest, and with a step those before it, the first from the first event on. */
+static int64_t windows_of(const sq_options *o, int64_t step, int64_t n)
 {
     int64_t more = n - span_of(o);
-    return o->window_step == 0 || more <= 0 ? 1 : 1 + (more + o->window_step - 1) / o->window_step;
+    return step == 0 || more <= 0 ? 1 : 1 + (more + step - 1) / step;
 }
 
-static int32_t list_windows(job *j, seqrec_error *error)
+static int32_t list_windows(const job *j, int64_t step, sq_window **out, int64_t *count, seqrec_error *error)
 {
     const sq_options *o = &j->t->options;
     int64_t train, valid;
+    *count = 0;
     for (int64_t i = 0; i < j->count; i++) {
         sq_division_user(&j->division, j->data, j->users[i], &train, &valid);
-        j->window_count += windows_of(o, train);
+        *count += windows_of(o, step, train);
     }
-    j->samples = j->window_count * (o->objective == SQ_OBJECTIVE_CLOZE ? o->maskings : 1);
-    j->windows = sq_alloc(&j->t->context->memory, (size_t)j->window_count, sizeof *j->windows);
-    j->order = sq_alloc(&j->t->context->memory, (size_t)j->samples, sizeof *j->order);
-    SQ_CHECK(j->windows && j->order, error, SEQREC_E_MEMORY, "no memory for %lld windows", (long long)j->window_count);
-    sq_window *to = j->windows;
+    sq_window *to = *out = sq_alloc(&j->t->context->memory, (size_t)*count, sizeof **out);
+    SQ_CHECK(to, error, SEQREC_E_MEMORY, "no memory for %lld windows", (long long)*count);
     for (int64_t i = 0; i < j->count; i++) {
         sq_division_user(&j->division, j->data, j->users[i], &train, &valid);
-        for (int64_t k = 0; k < windows_of(o, train); k++, to++) {
-            int64_t end = train - k * o->window_step;
+        for (int64_t k = 0; k < windows_of(o, step, train); k++, to++) {
+            int64_t end = train - k * step;
             *to = (sq_window){j->users[i], k > 0 && end < span_of(o) ? span_of(o) : end};
         }
     }
+    return SEQREC_OK;
+}
+
+static int32_t list_samples(job *j, seqrec_error *error)
+{
+    const sq_options *o = &j->t->options;
+    SQ_TRY(list_windows(j, o->window_step, &j->windows, &j->window_count, error));
+    j->samples = j->window_count * (o->objective == SQ_OBJECTIVE_CLOZE ? o->maskings : 1);
+    j->order = sq_alloc(&j->t->context->memory, (size_t)j->samples, sizeof *j->order);
+    SQ_CHECK(j->order, error, SEQREC_E_MEMORY, "no memory for %lld samples", (long long)j->samples);
     return SEQREC_OK;
 }
 
@@ -229,9 +238,14 @@ static int32_t check_values(const job *j, seqrec_error *error)
     const float *values = j->data->values;
     if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return SEQREC_OK;
     SQ_CHECK(values, error, SEQREC_E_ARGUMENT, "event_weights = values: the events of this dataset have no values");
-    for (int64_t i = 0; i < j->data->events; i++)
+    float largest = 0;
+    for (int64_t i = 0; i < j->data->events; i++) {
         SQ_CHECK(values[i] >= 0 && values[i] <= 1e15f, error, SEQREC_E_ARGUMENT,
                  "event_weights = values: the value %g of event %lld is not in 0 .. 1e15", (double)values[i], (long long)i);
+        if (values[i] > largest) largest = values[i];
+    }
+    SQ_CHECK(largest >= FLT_MIN, error, SEQREC_E_ARGUMENT, "event_weights = values: none of the %lld events has a value above 0",
+             (long long)j->data->events);
     return SEQREC_OK;
 }
 
@@ -254,7 +268,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(sq_match_add(j->t->model, j->data, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
-    SQ_TRY(list_windows(j, error));
+    SQ_TRY(list_samples(j, error));
     SQ_TRY(set_schedule(j, error));
     if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
     SQ_TRY(follow(j, error));
@@ -291,14 +305,23 @@ static void shuffle(job *j)
     }
 }
 
-/* Own probabilities of the events, once an epoch: those of its start also for the rest of an epoch that was interrupted. */
+/* Own probabilities of the events, once an epoch: those of its start also for the rest of an epoch that was interrupted. Of a sequence
+ * with a random end any event may be a target, also where one window a user is trained on. */
 static int32_t refresh_known(job *j, seqrec_error *error)
 {
-    const sq_known_events events = {j->data, j->slot_of, j->user_of, j->windows, j->window_count};
-    if (j->t->options.known_items == SQ_KNOWN_NONE) return SEQREC_OK;
+    const sq_options *o = &j->t->options;
+    sq_known_events events = {j->data, j->slot_of, j->user_of, j->windows, j->window_count};
+    sq_window *all = NULL;
+    if (o->known_items == SQ_KNOWN_NONE) return SEQREC_OK;
     if (j->t->fit.done > 0 && j->t->known_count == j->data->events && j->t->known_epoch == j->t->fit.epoch)
         return SEQREC_OK;
-    return sq_known_refresh(j->t, &events, error);
+    if (o->random_end > 0 && o->window_step == 0) {
+        SQ_TRY(list_windows(j, o->max_length, &all, &events.count, error));
+        events.windows = all;
+    }
+    int32_t status = sq_known_refresh(j->t, &events, error);
+    sq_free(&j->t->context->memory, all);
+    return status;
 }
 
 /* Weights of the first n events of a user, in step with slots_of; NULL: all 1. */
@@ -341,6 +364,7 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
         if (j->user_of) t->plan.user = j->user_of[u];
         SQ_TRY(sq_trainer_plan_add(t, &s, error));
     }
+    if (sq_plan_weighs_nothing(&t->plan)) sq_plan_clear(&t->plan);
     return sq_plan_finish(&t->plan, &t->context->memory, t->options.micro_batch, error);
 }
 
@@ -349,7 +373,8 @@ static void report_progress(job *j, int64_t done, int64_t total)
     if (j->fit->progress && j->fit->progress(j->fit->progress_context, "train", done, total)) j->cancelled = 1;
 }
 
-/* The rest of the epoch under way; stops between steps when the host asks. A batch whose items all went is passed over. */
+/* The rest of the epoch under way; stops between steps when the host asks. A batch whose items all went, or whose
+ * targets weigh nothing, is passed over. */
 static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
 {
     sq_trainer *t = j->t;

@@ -1,6 +1,7 @@
 /* train: packing a batch and dealing it into micro-batches. */
 #include "train/plan.h"
 #include "base/rng.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -133,11 +134,11 @@ static void add_prefix(sq_plan *p, const sq_plan_sequence *s, int64_t at, int64_
 }
 
 int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *s, int64_t max_length, double decay,
-                             int64_t stride, int64_t phase, seqrec_error *error)
+                             int64_t stride, double phase, seqrec_error *error)
 {
     int64_t n = s->n - s->behind, first = n - max_length > 1 ? n - max_length : 1, seen = s->n;
     if (n < 2) return SEQREC_OK;
-    for (int64_t at = n - 1 - phase % (n - first < stride ? n - first : stride); at >= first; at -= stride, seen = 0) {
+    for (int64_t at = n - 1 - (int64_t)(phase * (double)(n - first < stride ? n - first : stride)); at >= first; at -= stride, seen = 0) {
         int64_t tokens = at < max_length ? at : max_length;
         SQ_TRY(reserve(p, memory, tokens, 1, seen, error));
         if (seen) note_seen(p, s);
@@ -205,12 +206,20 @@ static void deal_slots(sq_plan *p)
     p->slot_starts[SQ_GRADIENT_SLOTS] = p->micro_count;
 }
 
-/* Makes the weights add up to 1. */
-static int32_t share_out(sq_plan *p, seqrec_error *error)
+static double weight_sum(const sq_plan *p)
 {
     double sum = 0;
     for (int64_t i = 0; i < p->target_count; i++) sum += (double)p->weights[i];
-    SQ_CHECK(p->target_count == 0 || sum > 0, error, SEQREC_E_ARGUMENT, "all %lld targets of the batch have weight 0",
+    return sum;
+}
+
+int sq_plan_weighs_nothing(const sq_plan *p) { return weight_sum(p) < FLT_MIN; }
+
+/* Makes the weights add up to 1. */
+static int32_t share_out(sq_plan *p, seqrec_error *error)
+{
+    double sum = weight_sum(p);
+    SQ_CHECK(p->target_count == 0 || sum >= FLT_MIN, error, SEQREC_E_ARGUMENT, "all %lld targets of the batch have weight 0",
              (long long)p->target_count);
     float one = 1.0f / (float)sum;
     for (int64_t i = 0; i < p->target_count; i++) p->weights[i] *= one;

@@ -48,11 +48,12 @@ typedef struct sq_plan_sequence {
  * gets its weight times decay^a. Fewer than two such events: not added. */
 int32_t sq_plan_add(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
                     seqrec_error *error);
-/* Adds each of the last max_length events before those behind, every stride-th from the newest but `phase` on, as the one target of a sequence of its own:
+/* Adds each of the last max_length events before those behind, every stride-th, as the one target of a sequence of its own, from one of the stride
+ * newest on (or of all, where they are fewer), the one at share `phase` of these, in [0, 1):
  * the up to max_length events before it (the literal rule of section 4.1 of "Revisiting Self-Attentive Sequential Recommendation"). With
  * stride 1 targets and weights are those of sq_plan_add. At least one target is added. */
 int32_t sq_plan_add_prefixes(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
-                             double decay, int64_t stride, int64_t phase, seqrec_error *error);
+                             double decay, int64_t stride, double phase, seqrec_error *error);
 /* Stochastic length (HSTU, Zhai et al. 2024, section 3.2, equation 4): of a sequence with n inputs, n > N^(alpha / 2), only
  * N^(alpha / 2), rounded down, are kept, but with probability N^alpha / n^2 all. N = max_length. */
 typedef struct sq_stochastic_length {
@@ -73,6 +74,8 @@ typedef struct sq_cloze {
 /* Adds the last max_length events before those behind; the masked ones become targets of their own places. Fewer than two: not added. */
 int32_t sq_plan_add_cloze(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
                           double decay, const sq_cloze *cloze, seqrec_error *error);
+/* Whether the weights of all targets together are 0, or too small to divide by: such a plan cannot be finished. */
+int sq_plan_weighs_nothing(const sq_plan *plan);
 /* Deals the sequences into micro-batches of about micro_tokens tokens. E_ARGUMENT when there are targets and all weigh nothing. */
 int32_t sq_plan_finish(sq_plan *plan, const sq_memory *memory, int64_t micro_tokens, seqrec_error *error);
 void sq_plan_free(sq_plan *plan, const sq_memory *memory);

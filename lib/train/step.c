@@ -257,7 +257,7 @@ static int32_t add_prefixes(sq_trainer *t, const sq_plan_sequence *sequence, seq
 {
     const sq_options *o = &t->options;
     uint64_t key = sq_random_key((uint64_t)o->seed, SQ_STREAM_CUT, (uint64_t)t->step);
-    int64_t phase = (int64_t)sq_random_below(key, 3 * (uint64_t)t->plan.sequences + 2, (uint64_t)o->prefix_stride);
+    double phase = sq_random_unit(key, 3 * (uint64_t)t->plan.sequences + 2);
     return sq_plan_add_prefixes(&t->plan, &t->context->memory, sequence, o->max_length, o->position_decay, o->prefix_stride, phase,
                                 error);
 }

@@ -258,6 +258,28 @@ START_TEST(a_killed_fit_loses_one_interval_at_most_and_never_a_file)
 }
 END_TEST
 
+/* An epoch with probabilities, a part of one without, and the rest with them again. */
+START_TEST(probabilities_of_an_epoch_before_are_not_those_of_a_checkpoint)
+{
+    const char *const *options = (world_options){"loss", "bce", "known_items", "predicted"};
+    for (int stored = 0; stored < 2; stored++) {
+        train_world w = world_open(options, 0);
+        world_fit_steps(&w, 5); /* an epoch's */
+        EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "known_items", "none", &api.error));
+        world_fit_steps(&w, 2);
+        if (stored) {
+            world_checkpoint(&w, "part");
+            world_load(&w, "part");
+        }
+        EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "known_items", "predicted", &api.error));
+        world_fit(&w, NULL);
+        world_save(&w, stored ? "stored" : "whole");
+        world_close(&w);
+    }
+    ck_assert(world_same("whole", "stored"));
+}
+END_TEST
+
 /* ---- Files that are not what they should be. ---- */
 
 static char file_bytes[WORLD_FILE];
@@ -433,6 +455,7 @@ static void add_files(Suite *suite)
 {
     TCase *tests = tcase_create("files");
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
+    tcase_add_test(tests, probabilities_of_an_epoch_before_are_not_those_of_a_checkpoint);
     tcase_add_test(tests, a_checkpoint_cut_or_damaged_anywhere_is_refused);
     tcase_add_test(tests, a_model_is_not_taken_for_a_checkpoint);
     tcase_add_test(tests, a_checkpoint_with_right_checksums_and_wrong_content_is_refused);

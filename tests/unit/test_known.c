@@ -123,18 +123,24 @@ START_TEST(weights_are_powers_of_the_probability_or_of_what_is_left)
 }
 END_TEST
 
-/* Weights after two epochs; without gradients through them, a power of 0 is what it is without them. */
-static small_model fitted(int64_t known_items, double power)
+static sq_options fit_options(void)
 {
     sq_options o = small_options("sasrec");
-    seqrec_synth synth = {.struct_size = sizeof synth, .users = 60, .items = 40, .shortest = 4, .longest = 30};
-    seqrec_fit how = {.struct_size = sizeof how};
-    seqrec_dataset *data;
     o.dim = 16;
     o.max_length = WINDOW;
     o.epochs = 2;
     o.batch = 16;
     o.valid_every = o.average_epochs = 0;
+    return o;
+}
+
+/* Weights after two epochs; without gradients through them, a power of 0 is what it is without them. */
+static small_model fitted(int64_t known_items, double power)
+{
+    sq_options o = fit_options();
+    seqrec_synth synth = {.struct_size = sizeof synth, .users = 60, .items = 40, .shortest = 4, .longest = 30};
+    seqrec_fit how = {.struct_size = sizeof how};
+    seqrec_dataset *data;
     o.known_items = known_items;
     o.known_power = power;
     small_model s = small_open(&o, 0, 0);
@@ -161,6 +167,77 @@ START_TEST(a_fit_learns_by_the_weights_and_a_power_of_nothing_changes_nothing)
 }
 END_TEST
 
+/* A sequence that is cut at random may end at any event: behind what later windows have, too. */
+START_TEST(every_event_that_can_be_a_target_is_asked_about)
+{
+    sq_options o = fit_options();
+    seqrec_synth synth = {.struct_size = sizeof synth, .users = 20, .items = 40, .shortest = 70, .longest = 90};
+    seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    seqrec_dataset *data;
+    o.random_end = 0.5;
+    o.window_step = 11 * _i;
+    o.known_items = SQ_KNOWN_PREDICTED;
+    small_model s = small_open(&o, 0, 0);
+    small_train(&s, &o);
+    EXPECT_OK(sq_dataset_synthesize(s.context, &synth, &data, NULL, error));
+    EXPECT_OK(sq_trainer_fit(s.trainer, data, &how, NULL, error));
+    float alike = -logf((float)s.trainer->items.live_count);
+    for (int64_t u = 0; u < data->users; u++)
+        for (int64_t i = data->offsets[u]; i < data->offsets[u + 1]; i++)
+            ck_assert_msg((s.trainer->known[i] == alike) == (i == data->offsets[u]), "event %d of user %d: %g",
+                          (int)(i - data->offsets[u]), (int)u, (double)s.trainer->known[i]);
+    sq_dataset_release(data);
+    small_close(&s);
+}
+END_TEST
+
+/* Values of nothing for every event of most users: some steps then have nothing to learn. */
+static int32_t fit_on_values(small_model *s, float others, seqrec_error *e)
+{
+    sq_options o = fit_options();
+    seqrec_synth synth = {.struct_size = sizeof synth, .users = 60, .items = 40, .shortest = 4, .longest = 30};
+    seqrec_fit how = {.struct_size = sizeof how};
+    seqrec_dataset *data;
+    o.batch = 2;
+    o.event_weights = SQ_EVENT_WEIGHTS_VALUES;
+    *s = small_open(&o, 0, 0);
+    small_train(s, &o);
+    EXPECT_OK(sq_dataset_synthesize(s->context, &synth, &data, NULL, error));
+    data->values = sq_alloc(&s->context->memory, (size_t)data->events, sizeof *data->values);
+    for (int64_t u = 0; u < data->users; u++)
+        for (int64_t i = data->offsets[u]; i < data->offsets[u + 1]; i++) data->values[i] = u % 6 ? others : 1;
+    int32_t status = sq_trainer_fit(s->trainer, data, &how, NULL, e);
+    sq_dataset_release(data);
+    return status;
+}
+
+START_TEST(a_fit_passes_over_steps_whose_targets_weigh_nothing)
+{
+    static const float nothing[] = {0, 1e-42f};
+    small_model s;
+    EXPECT_OK(fit_on_values(&s, nothing[_i], error));
+    ck_assert_int_eq(s.trainer->fit.epoch, 2);
+    ck_assert(s.trainer->step > 10 && s.trainer->step < 60); /* of 60 */
+    for (size_t i = 0; i < s.model->layout.floats; i++) ck_assert(isfinite(s.trainer->weights[i]));
+    small_close(&s);
+}
+END_TEST
+
+START_TEST(values_of_nothing_alone_are_refused)
+{
+    seqrec_dataset data = {.events = 3, .values = (float[]){0, 0, 1e-42f}};
+    seqrec_fit how = {.struct_size = sizeof how};
+    seqrec_error e = {0};
+    sq_options o = fit_options();
+    o.event_weights = SQ_EVENT_WEIGHTS_VALUES;
+    small_model s = small_open(&o, 0, 0);
+    small_train(&s, &o);
+    ck_assert_int_eq(sq_trainer_fit(s.trainer, &data, &how, NULL, &e), SEQREC_E_ARGUMENT);
+    ck_assert_msg(strstr(e.message, "none of the 3 events has a value above 0"), "%s", e.message);
+    small_close(&s);
+}
+END_TEST
+
 START_TEST(objectives_whose_events_take_a_pass_each_are_refused)
 {
     static const char *const refused[][2] = {{"cloze", "bidirectional"}, {"prefix", "causal"}};
@@ -183,6 +260,9 @@ int main(void)
     tcase_add_loop_test(tests, probabilities_are_those_of_a_softmax_over_the_items, 0, 4);
     tcase_add_test(tests, weights_are_powers_of_the_probability_or_of_what_is_left);
     tcase_add_test(tests, a_fit_learns_by_the_weights_and_a_power_of_nothing_changes_nothing);
+    tcase_add_loop_test(tests, every_event_that_can_be_a_target_is_asked_about, 0, 2);
+    tcase_add_loop_test(tests, a_fit_passes_over_steps_whose_targets_weigh_nothing, 0, 2);
+    tcase_add_test(tests, values_of_nothing_alone_are_refused);
     tcase_add_test(tests, objectives_whose_events_take_a_pass_each_are_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

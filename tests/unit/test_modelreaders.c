@@ -9,6 +9,13 @@ enum { DIM = 3, PAIRS = 40, READERS = 3, ROUNDS = 300 };
 static _Atomic int32_t finished;
 static _Atomic int64_t faults;
 
+static void open_model(void)
+{
+    api_open_tied();
+    atomic_store(&finished, 0); /* the tests may share a process */
+    atomic_store(&faults, 0);
+}
+
 static void expect(int holds)
 {
     if (!holds) atomic_fetch_add(&faults, 1);
@@ -113,13 +120,64 @@ START_TEST(a_model_saved_beside_a_writer_is_whole)
 }
 END_TEST
 
+/* Two options that every trainer is made with at one value. */
+static void *read_options(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&finished)) {
+        char rate[32] = "", dropout[32] = "-";
+        seqrec_config *config = NULL;
+        expect(seqrec_model_config(api.model, &config, NULL) == SEQREC_OK);
+        expect(seqrec_config_get(config, "learning_rate", rate, sizeof rate, NULL, NULL) == SEQREC_OK);
+        expect(seqrec_config_get(config, "dropout", dropout, sizeof dropout, NULL, NULL) == SEQREC_OK);
+        expect(strcmp(rate, dropout) == 0);
+        seqrec_config_release(config);
+    }
+    return NULL;
+}
+
+static void make_trainer(const char *value)
+{
+    seqrec_config *config = NULL;
+    seqrec_trainer *trainer = NULL;
+    expect(seqrec_model_config(api.model, &config, NULL) == SEQREC_OK);
+    expect(seqrec_config_set(config, "learning_rate", value, NULL) == SEQREC_OK);
+    expect(seqrec_config_set(config, "dropout", value, NULL) == SEQREC_OK);
+    expect(seqrec_trainer_create(api.model, config, &trainer, NULL) == SEQREC_OK);
+    expect(seqrec_trainer_set(trainer, "seed", value[2] == '1' ? "1" : "2", NULL) == SEQREC_OK);
+    seqrec_trainer_release(trainer);
+    seqrec_config_release(config);
+}
+
+static void *put_often(void *arg)
+{
+    (void)arg;
+    for (int64_t round = 0; !atomic_load(&finished); round++) write_pair(round % PAIRS, (float)round);
+    return NULL;
+}
+
+START_TEST(options_read_beside_trainers_that_are_made_are_those_of_one)
+{
+    pthread_t reader, putter;
+    make_trainer("0.1");
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_options, NULL), 0);
+    ck_assert_int_eq(pthread_create(&putter, NULL, put_often, NULL), 0);
+    for (int round = 0; round < ROUNDS; round++) make_trainer(round % 2 ? "0.1" : "0.2");
+    atomic_store(&finished, 1);
+    pthread_join(reader, NULL);
+    pthread_join(putter, NULL);
+    ck_assert_int_eq(atomic_load(&faults), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("modelreaders");
     TCase *tests = tcase_create("modelreaders");
-    tcase_add_checked_fixture(tests, api_open_tied, api_close);
+    tcase_add_checked_fixture(tests, open_model, api_close);
     tcase_add_test(tests, reads_beside_a_writer_see_whole_states);
     tcase_add_test(tests, a_model_saved_beside_a_writer_is_whole);
+    tcase_add_test(tests, options_read_beside_trainers_that_are_made_are_those_of_one);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -403,7 +403,7 @@ START_TEST(prefixes_are_sequences_with_one_target_that_share_what_was_seen)
     sq_plan *p = &s.trainer->plan;
     sq_plan_clear(p);
     sq_plan_sequence sequence = {.slots = events, .n = 8, .behind = 1};
-    EXPECT_OK(sq_plan_add_prefixes(p, &s.context->memory, &sequence, 4, 0.5, 2, 1, error));
+    EXPECT_OK(sq_plan_add_prefixes(p, &s.context->memory, &sequence, 4, 0.5, 2, 0.5, error));
     EXPECT_OK(sq_plan_finish(p, &s.context->memory, 64, error));
     ck_assert_int_eq(p->sequences, 2); /* targets 10 and 8: of the last 4 every second, but for the newest */
     static const int32_t inputs[] = {6, 7, 8, 9, 5, 6, 7}, targets[] = {10, 8};
@@ -419,6 +419,26 @@ START_TEST(prefixes_are_sequences_with_one_target_that_share_what_was_seen)
         ck_assert_int_eq(p->seen_ends[i], 8);
     }
     ck_assert_mem_eq(p->seen, events, sizeof events);
+    small_close(&s);
+}
+END_TEST
+
+/* Also where there are fewer than a stride of them. */
+START_TEST(every_target_of_a_short_sequence_is_as_often_the_newest_of_the_prefixes)
+{
+    sq_options o = small_options("sasrec");
+    small_model s = small_open(&o, 0, 90);
+    small_train(&s, &o);
+    sq_plan *p = &s.trainer->plan;
+    sq_plan_sequence sequence = {.slots = events, .n = 6};
+    int32_t times[6] = {0};
+    for (int i = 0; i < 100; i++) {
+        sq_plan_clear(p);
+        EXPECT_OK(sq_plan_add_prefixes(p, &s.context->memory, &sequence, 8, 1, 8, (i + 0.5) / 100, error));
+        ck_assert_int_eq(p->target_count, 1);
+        times[p->targets[0] - events[0]]++;
+    }
+    for (int i = 0; i < 6; i++) ck_assert_int_eq(times[i], i == 0 ? 0 : 20);
     small_close(&s);
 }
 END_TEST
@@ -538,6 +558,7 @@ int main(void)
     tcase_add_loop_test(tests, the_literal_rule_is_every_prefix_by_itself, 0, 9);
     tcase_add_test(tests, reversed_positions_of_deeper_or_pre_normed_networks_are_an_own_scheme);
     tcase_add_test(tests, prefixes_are_sequences_with_one_target_that_share_what_was_seen);
+    tcase_add_test(tests, every_target_of_a_short_sequence_is_as_often_the_newest_of_the_prefixes);
     tcase_add_test(tests, a_random_end_is_uniform_over_the_events);
     tcase_add_loop_test(tests, every_scheme_trains_to_the_same_bits_on_any_number_of_threads, 0, SCHEMES);
     tcase_add_loop_test(tests, sixteen_blocks_train, 0, 3);
