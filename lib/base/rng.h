@@ -53,10 +53,8 @@ static inline double sq_random_unit(uint64_t key, uint64_t counter)
     return (double)(sq_random64(key, counter) >> 11) * 0x1p-53;
 }
 
-/* Uniform in [0, n), n > 0; bias below n / 2^64 (multiply-high, Lemire 2019 without the rejection). */
-static inline uint64_t sq_random_below(uint64_t key, uint64_t counter, uint64_t n)
+static inline uint64_t sq_multiply_high(uint64_t x, uint64_t n)
 {
-    const uint64_t x = sq_random64(key, counter);
 #ifdef __SIZEOF_INT128__
     __extension__ typedef unsigned __int128 product;
     return (uint64_t)(((product)x * n) >> 64);
@@ -65,6 +63,13 @@ static inline uint64_t sq_random_below(uint64_t key, uint64_t counter, uint64_t 
     const uint64_t middle = high * n_low + ((low * n_low) >> 32);
     return high * n_high + (middle >> 32) + ((low * n_high + (middle & 0xffffffffu)) >> 32);
 #endif
+}
+
+/* Uniform in [0, n), n > 0; bias below n / 2^64 (multiply-high, Lemire 2019 without the rejection). The low half of the product is
+ * uniform for each result, to n / 2^64. */
+static inline uint64_t sq_random_below(uint64_t key, uint64_t counter, uint64_t n)
+{
+    return sq_multiply_high(sq_random64(key, counter), n);
 }
 
 /* Standard normal by Box and Muller from counters 2 * counter and 2 * counter + 1. Defined in rng.c. */

@@ -1,17 +1,20 @@
 /* sampler: the table of samplers and what they share. */
 #include "sampler/sampler.h"
+#include "base/rng.h"
+
+enum { TOGETHER = 256 }; /* random numbers that are made at a time */
 
 static const sq_sampler_kind kinds[] = {
-    {.name = "uniform", .draw = sq_uniform_draw, .draw_many = sq_uniform_draw_many, .probability = sq_uniform_probability},
-    {.name = "popularity", .draw = sq_popularity_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
+    {.name = "uniform", .draw = sq_uniform_draw, .probability = sq_uniform_probability},
+    {.name = "popularity", .draw = sq_alias_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
      .counts = 1, .trained = 1},
-    {.name = "log_uniform", .draw = sq_log_uniform_draw, .probability = sq_weighted_probability,
+    {.name = "log_uniform", .draw = sq_alias_draw, .probability = sq_weighted_probability,
      .prepare = sq_log_uniform_prepare, .counts = 1, .trained = 1},
     {.name = "in_batch", .draw = sq_in_batch_draw, .probability = sq_weighted_probability, .prepare = sq_in_batch_prepare,
      .trained = 1, .from_batch = 1},
     {.name = "mixed", .draw = sq_mixed_draw, .probability = sq_mixed_probability, .prepare = sq_in_batch_prepare, .trained = 1,
      .from_batch = 1},
-    {.name = "weights", .draw = sq_popularity_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
+    {.name = "weights", .draw = sq_alias_draw, .probability = sq_weighted_probability, .prepare = sq_popularity_prepare,
      .counts = 1},
     {.name = "host", .host = 1},
 };
@@ -21,15 +24,23 @@ const sq_sampler_kind *sq_sampler_kind_at(int64_t index)
     return index >= 0 && index < (int64_t)(sizeof kinds / sizeof *kinds) ? &kinds[index] : NULL;
 }
 
-int32_t sq_sampler_draw(const sq_sampler *s, uint64_t key, uint64_t counter) { return kinds[s->kind].draw(s, key, counter); }
-
-void sq_sampler_draw_many(const sq_sampler *s, uint64_t key, uint64_t first, uint64_t step, int64_t n, int32_t *out)
+int32_t sq_sampler_draw(const sq_sampler *s, uint64_t key, uint64_t counter)
 {
-    const sq_sampler_kind *kind = &kinds[s->kind];
-    if (kind->draw_many)
-        kind->draw_many(s, key, first, step, n, out);
-    else
-        for (int64_t i = 0; i < n; i++) out[i] = kind->draw(s, key, first + (uint64_t)i * step);
+    const uint64_t random = sq_random64(key, counter);
+    int32_t slot;
+    kinds[s->kind].draw(s, 1, &random, &slot);
+    return slot;
+}
+
+void sq_sampler_draw_many(const sq_sampler *s, const sq_kernels *kernels, uint64_t key, uint64_t first, uint64_t step, size_t n,
+                          int32_t *out)
+{
+    uint64_t random[TOGETHER];
+    for (size_t i = 0; i < n; i += TOGETHER) {
+        const size_t more = n - i < TOGETHER ? n - i : TOGETHER;
+        kernels->random(more, key, first + i * step, step, random);
+        kinds[s->kind].draw(s, more, random, out + i);
+    }
 }
 
 double sq_sampler_probability(const sq_sampler *s, int64_t i) { return kinds[s->kind].probability(s, i); }
@@ -50,9 +61,7 @@ int32_t sq_sampler_build(sq_sampler *s, const sq_memory *memory, int32_t kind, c
 
 void sq_sampler_free(sq_sampler *s, const sq_memory *memory)
 {
-    sq_free(memory, s->keep);
-    sq_free(memory, s->alias);
-    sq_free(memory, s->ranked);
+    sq_free(memory, s->columns);
     sq_free(memory, s->weights);
     *s = (sq_sampler){0};
 }

@@ -60,6 +60,21 @@ static void gather_axpy(size_t n, size_t width, const float *a, const float *con
     }
 }
 
+static vecl mix64(vecl x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+static void random64(size_t n, uint64_t key, uint64_t first, uint64_t step, uint64_t *out)
+{
+    const uint64_t weyl = 0x9e3779b97f4a7c15u;
+    vecl x;
+    for (size_t i = 0; i < LANES / 2; i++) x[i] = (first + i * step) * weyl + key;
+    for (size_t i = 0; i < n; i += LANES / 2, x += LANES / 2 * step * weyl) *(vecl *)(void *)(out + i) = mix64(mix64(x) ^ key);
+}
+
 static void axpy(size_t width, float a, const float *x, float *y)
 {
     OVER(i, width) store(y + i, fused(splat(a), load(x + i), load(y + i)));
@@ -715,6 +730,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .add = add,
     .max = max,
     .max_abs = max_abs,
+    .random = random64,
     .transpose = transpose,
     .fill_rows = fill_rows,
     .column_sums = column_sums,

@@ -54,6 +54,8 @@ typedef struct sq_kernels {
     /* Any n; NaN is skipped, -Inf of nothing. x is read up to round16(n). The sign of a zero is any. */
     float (*max)(size_t n, const float *x);
     float (*max_abs)(size_t width, const float *x); /* +Inf if any element is NaN or infinite */
+    /* out[i] = sq_random64(key, first + i * step), i < n; out has room for round16(n). */
+    void (*random)(size_t n, uint64_t key, uint64_t first, uint64_t step, uint64_t *out);
     /* to [cols][ld_to] = transpose of from [rows][ld_from]; columns rows..round16(rows) of `to` are zeroed. */
     void (*transpose)(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to);
     /* n copies of row[width] */

@@ -25,6 +25,7 @@ typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef float vecu __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t veci __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vecn __attribute__((vector_size(LANES * 4)));
+typedef uint64_t vecl __attribute__((vector_size(LANES * 4), aligned(8), may_alias));
 
 #define SQ_INLINE static inline __attribute__((always_inline))
 

@@ -71,14 +71,34 @@ static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *o
     for (int64_t p = 0; p < t->options.targets; p++) out[p] = i + p < end ? t->plan.targets[i + p] : -1;
 }
 
-/* The first of slots[j .. n) that is `slot`, or n. */
-static int64_t place_of(const int32_t *slots, int64_t j, int64_t n, int32_t slot)
+/* Places of `slots` [n] that hold the target. Returns how many. */
+static int64_t list_target(int32_t target, const int32_t *slots, int64_t n, int32_t *places)
 {
-    while (j < n && slots[j] != slot) j++;
-    return j;
+    int64_t count = 0;
+    for (int64_t j = 0; j < n; j++)
+        if (slots[j] == target) places[count++] = (int32_t)j;
+    return count;
 }
 
-static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *out)
+/* Those that hold a target or something seen: without a branch, which nobody could foresee. */
+static int64_t list_refused(const token *o, const int32_t *slots, int64_t n, int32_t *places)
+{
+    const int exclude = o->t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
+    const uint64_t *seen = o->seen;
+    const int32_t first = o->targets[0];
+    const size_t m = o->m;
+    int64_t count = 0;
+    for (int64_t j = 0; j < n; j++) {
+        const uint32_t slot = (uint32_t)slots[j];
+        uint64_t found = (slots[j] == first) | (exclude ? seen[slot / 64] >> (slot % 64) & 1 : 0);
+        for (size_t p = 1; p < m; p++) found |= slots[j] == o->targets[p];
+        places[count] = (int32_t)j;
+        count += (int64_t)found;
+    }
+    return count;
+}
+
+static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *places, int32_t *out)
 {
     int64_t draws = sq_trainer_own_draws(o->t);
     const uint64_t first = (uint64_t)(i * draws);
@@ -86,10 +106,10 @@ static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *out)
         for (int64_t j = 0; j < draws; j++) out[j] = brought(o, i * draws + j);
         return;
     }
-    sq_sampler_draw_many(&o->t->sampler, key, first * ATTEMPTS, ATTEMPTS, draws, out);
-    const int alone = o->m == 1 && o->t->options.seen != SQ_SEEN_EXCLUDE_HISTORY; /* then nothing but the target is to be settled */
-    for (int64_t j = 0; (j = alone ? place_of(out, j, draws, o->targets[0]) : j) < draws; j++)
-        out[j] = settle(o, key, first + (uint64_t)j, out[j]);
+    sq_sampler_draw_many(&o->t->sampler, o->t->kernels, key, first * ATTEMPTS, ATTEMPTS, (size_t)draws, out);
+    const int alone = o->m == 1 && o->t->options.seen != SQ_SEEN_EXCLUDE_HISTORY;
+    const int64_t refused = alone ? list_target(o->targets[0], out, draws, places) : list_refused(o, out, draws, places);
+    for (int64_t r = 0; r < refused; r++) out[places[r]] = settle(o, key, first + (uint64_t)places[r], out[places[r]]);
 }
 
 /* Share of one draw that falls on an item. */
@@ -139,7 +159,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
             int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
             token o = {t, out, (size_t)t->options.targets, scratch.bits};
             list_targets(t, i, p->target_starts[s + 1], out);
-            draw_token(&o, key, i, out + o.m);
+            draw_token(&o, key, i, scratch.places, out + o.m);
             if (t->redraws) t->redrawn[i] = redrawn(&o, history);
         }
         if (exclude) mark(p, s, scratch.bits, 0);

@@ -232,6 +232,11 @@ static const train_row train_rows[] = {
     {"long-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 3, 0, 0, 2277, 0, NULL, NULL},
     {"literal-d64-p0.2", "sasrec", "bce", "position", 64, 1, 0.2, 1, 0, 0, 0, 8, NULL, NULL},
     {"sce-d64-p0.2", "sasrec", "sce", "position", 64, 256, 0.2, 1, 0, 0, ABSOLUTE},
+    {"drawn-popularity-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0, 0, 0, "sampler", "popularity"},
+    {"drawn-log-uniform-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0, 0, 0, "sampler", "log_uniform"},
+    {"drawn-in-batch-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0, 0, 0, "sampler", "in_batch"},
+    {"drawn-mixed-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0, 0, 0, "sampler", "mixed"},
+    {"drawn-history-d64-p0.2", "sasrec-sampled-softmax", "sampled_softmax", "position", 64, 256, 0.2, 1, 5, 0, 0, 0, "seen", "exclude_history"},
 };
 
 static void train_all(void)

@@ -345,7 +345,12 @@ function promises(    i, n, most, flat, warm, large) {
     promise("a step on 10000000 items, times one on 100000, negatives shared by the batch", flat, "most", 1.5, "x")
     flat = items["flat-position-large"] + 0 < 10000000 ? "" : ratio(step["flat-position-large"], step["flat-position-small"])
     promise("the same with own negatives for each position", flat, "most", 1.5, "x")
-    promise("256 negatives a position, share of drawing them", part_of("sampled-position-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("256 negatives a position, share of drawing them alike", part_of("sampled-position-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("the same drawn by popularity", part_of("drawn-popularity-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("the same drawn log-uniformly", part_of("drawn-log-uniform-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("the same drawn from the batch", part_of("drawn-in-batch-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("the same drawn from both", part_of("drawn-mixed-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("the same drawn alike, without the history", part_of("drawn-history-d64-p0.2", "negatives"), "most", 5, "%")
     for (n in fresh) warm += fresh[n]
     promise("allocations in warm steps", warm, "most", 0, "")
     promise("full E4 evaluation", evaluation, "most", 3, " s")

@@ -42,7 +42,7 @@ rows() {
 }
 
 part_peak() { rows peak; }
-part_train() { rows bce- softmax- sampled- gbce- cloze- hstu- shaw- long- literal-; }
+part_train() { rows bce- softmax- sampled- gbce- sce- cloze- hstu- shaw- long- literal-; }
 part_flat() { rows flat-; }
 part_evaluate() { rows evaluate-; }
 part_read() { rows read-; }
@@ -103,7 +103,8 @@ part_torch() {
 # Samples begin after the second that the peak and the reading of the data take.
 part_phases() {
     command -v perf > /dev/null || { echo "there is no perf: no table of where the time goes" >&2; return 77; }
-    for row in bce-d64-p0.2 softmax-d64-p0.2 sampled-shared-d64-p0.2 sampled-position-d64-p0.2; do
+    for row in bce-d64-p0.2 softmax-d64-p0.2 sampled-shared-d64-p0.2 sampled-position-d64-p0.2 $(printf 'drawn-%s-d64-p0.2 ' \
+        popularity log-uniform in-batch mixed history); do
         perf record -q -D 1000 -F 499 -o "$out/perf.data" "$programs/bench_train" --data "$data" --threads $THREADS \
             --repeats $repeats --only $row > /dev/null &&
             perf report -i "$out/perf.data" --stdio --no-children -g none --sort dso,symbol -F overhead,dso,sym \

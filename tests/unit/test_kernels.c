@@ -54,6 +54,30 @@ START_TEST(dot_sums_in_sixteen_lanes_and_one_tree)
 }
 END_TEST
 
+/* The numbers of base/rng.h, at any counter and step. */
+static void random_body(const sq_kernels *k)
+{
+    static const size_t few[] = {0, 1, 7, 8, 9, 256};
+    static const uint64_t firsts[] = {0, 5, UINT64_MAX - 40}, steps[] = {1, 64};
+    uint64_t out[256 + 16];
+    EACH(size_t, n, few)
+    EACH(uint64_t, first, firsts)
+    EACH(uint64_t, step, steps)
+    {
+        uint64_t key = *n * 0x9e3779b97f4a7c15u + *first;
+        for (size_t i = 0; i < sizeof out / sizeof *out; i++) out[i] = 1;
+        k->random(*n, key, *first, *step, out);
+        for (size_t i = 0; i < *n; i++) HOLDS(out[i] == sq_random64(key, *first + i * *step));
+        for (size_t i = sq_round16(*n); i < sizeof out / sizeof *out; i++) HOLDS(out[i] == 1);
+    }
+}
+
+START_TEST(random_numbers_side_by_side_are_those_one_by_one)
+{
+    each_variant(random_body);
+}
+END_TEST
+
 static void dots_case(const sq_kernels *k, size_t n, size_t width, size_t ld)
 {
     matrix rows = matrix_of(n, width, ld, n + width), u = matrix_of(1, width, width, 5), out = row_open(n);
@@ -943,6 +967,7 @@ int main(void)
     Suite *suite = suite_create("kernels");
     TCase *c = tcase_create("kernels");
     tcase_add_test(c, the_best_table_is_one_of_the_variants);
+    tcase_add_test(c, random_numbers_side_by_side_are_those_one_by_one);
     tcase_add_test(c, dot_sums_in_sixteen_lanes_and_one_tree);
     tcase_add_test(c, dots_of_many_rows_are_the_dots_of_each);
     tcase_add_test(c, gathered_rows_are_added_in_order);

@@ -14,20 +14,35 @@ static sq_memory plain_memory(void)
 
 /* ---- samplers ---------------------------------------------------------------------------------------------------- */
 
-/* Chi-square of the draws against the probabilities the sampler states; at most five deviations above its mean. */
-static void check_draws(const sq_sampler *s, const double *probability)
+/* Chi-square of counted draws against probabilities; at most five deviations above its mean. */
+static void check_counts(const int64_t *count, const double *probability, int64_t items, int64_t draws)
 {
-    int64_t count[3 * SLOTS + 8] = {0};
     double chi = 0, freedom = -1;
-    uint64_t key = sq_random_key(7, SQ_STREAM_NEGATIVES, 3);
-    for (uint64_t i = 0; i < DRAWS; i++) count[sq_sampler_draw(s, key, i)]++;
-    for (int64_t i = 0; i < s->count; i++) {
-        double expected = probability[i] * DRAWS, off = (double)count[s->slots[i]] - expected;
-        ck_assert_msg(fabs(sq_sampler_probability(s, i) - probability[i]) < 1e-12, "item %d", (int)i);
-        ck_assert(expected > 0 || count[s->slots[i]] == 0);
+    for (int64_t i = 0; i < items; i++) {
+        double expected = probability[i] * (double)draws, off = (double)count[i] - expected;
+        ck_assert(expected > 0 || count[i] == 0);
         if (expected > 0) chi += off * off / expected, freedom++;
     }
     ck_assert_msg(chi <= freedom + 5 * sqrt(2 * freedom), "chi-square %g with %g degrees of freedom", chi, freedom);
+}
+
+/* Of draws side by side, which are those one by one, against the probabilities that the sampler states. */
+static void check_draws(const sq_sampler *s, const double *probability)
+{
+    enum { TOGETHER = 1000, STEP = 5 };
+    int64_t of_slot[3 * SLOTS + 8] = {0}, count[SLOTS];
+    int32_t drawn[TOGETHER];
+    uint64_t key = sq_random_key(7, SQ_STREAM_NEGATIVES, 3);
+    for (uint64_t i = 0; i < DRAWS; i += TOGETHER) {
+        sq_sampler_draw_many(s, sq_kernels_best(), key, i * STEP, STEP, TOGETHER, drawn);
+        for (uint64_t j = 0; j < TOGETHER; j++) of_slot[drawn[j]]++;
+        for (uint64_t j = i / TOGETHER % 7; j < TOGETHER; j += 7) ck_assert_int_eq(drawn[j], sq_sampler_draw(s, key, (i + j) * STEP));
+    }
+    for (int64_t i = 0; i < s->count; i++) {
+        ck_assert_msg(fabs(sq_sampler_probability(s, i) - probability[i]) < 1e-12, "item %d", (int)i);
+        count[i] = of_slot[s->slots[i]];
+    }
+    check_counts(count, probability, s->count, DRAWS);
 }
 
 static void check_sampler(int32_t kind, const double *weights)
@@ -192,6 +207,54 @@ static small_batch long_histories(void)
     return b;
 }
 
+/* Negatives of one sequence's tokens over many steps, by item; returns how many. */
+static int64_t count_negatives(sq_trainer *t, const small_batch *b, int64_t *count)
+{
+    int64_t drawn = 0;
+    for (int step = 0; step < 400; step++) {
+        small_step(t, b);
+        const sq_plan *p = &t->plan;
+        for (int64_t i = 0; i < p->target_count * (1 + NEGATIVES); i++) {
+            if (i % (1 + NEGATIVES) == 0) continue;
+            count[t->entries.slots[p->tokens + i]]++;
+            drawn++;
+        }
+    }
+    return drawn;
+}
+
+/* Counts to the power that the option says; of what the history has, nothing, and its share goes to the others. */
+START_TEST(a_trainer_draws_by_counts_to_a_power_and_shares_out_what_a_history_turns_away)
+{
+    const double alpha[] = {0.5, 2, 0.5}, by = alpha[_i];
+    const int exclude = _i == 2;
+    int64_t count[ITEMS] = {0};
+    double bought[ITEMS], probability[ITEMS], sum = 0;
+    small_batch b;
+    small_draw(&b, 3, 1, 12, 12, ITEMS);
+    sq_options o = small_options("sasrec");
+    o.dim = 8;
+    o.max_length = 12;
+    o.negatives = NEGATIVES;
+    o.sampler = SQ_SAMPLER_POPULARITY;
+    o.sampler_alpha = by;
+    o.seen = exclude ? SQ_SEEN_EXCLUDE_HISTORY : SQ_SEEN_KEEP;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    for (int i = 0; i < ITEMS; i++) bought[i] = 1 + i % 7 * 3;
+    EXPECT_OK(sq_trainer_set_popularity(s.trainer, bought, error));
+    for (int i = 0; i < ITEMS; i++) {
+        probability[i] = pow(bought[i], by);
+        for (int64_t e = 0; exclude && e < b.offsets[1]; e++)
+            if (b.slots[e] == i) probability[i] = 0;
+        sum += probability[i];
+    }
+    for (int i = 0; i < ITEMS; i++) probability[i] /= sum;
+    check_counts(count, probability, ITEMS, count_negatives(s.trainer, &b, count));
+    small_close(&s);
+}
+END_TEST
+
 static const int64_t both_losses[] = {SQ_LOSS_BCE, SQ_LOSS_SAMPLED_SOFTMAX};
 
 START_TEST(excluded_histories_are_never_drawn_even_from_before_the_window)
@@ -330,6 +393,7 @@ int main(void)
     tcase_add_loop_test(tests, popularity_draws_follow_their_weights, 0, 5);
     tcase_add_test(tests, log_uniform_draws_follow_the_ranks_of_the_weights);
     tcase_add_loop_test(tests, draws_from_the_batch_and_mixed_ones_follow_their_probabilities, 0, 3);
+    tcase_add_loop_test(tests, a_trainer_draws_by_counts_to_a_power_and_shares_out_what_a_history_turns_away, 0, 3);
     tcase_add_test(tests, options_and_tables_name_losses_and_samplers_alike);
     tcase_add_loop_test(tests, a_hard_pool_uses_the_draws_that_score_highest, 0, 2);
     tcase_add_loop_test(tests, the_corrected_sum_estimates_the_full_one, 0, 5);
