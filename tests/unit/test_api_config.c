@@ -79,6 +79,8 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"sse-pt", "dim", "50"},
         {"sse-pt", "sse_user", "0.92"},
         {"sse-pt", "sse_item", "0.1"},
+        {"sse-pt", "user_default_share", "0"},
+        {"gsasrec", "beta2", "0.999"},
         {"sse-pt", "loss", "bce"},
         {"sasrec", "user_embedding", "none"},
         {"bert4rec", "mask", "bidirectional"},
