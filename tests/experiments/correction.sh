@@ -143,7 +143,7 @@ unit() {
     if [ "$1" = end ]; then
         keep
     else
-        reference "$2-$3-end-L$4-seed$5" $ties $split $base $(arm end)
+        reference "$2-$3-end-L$4-seed$5" "$ties $split" $base $(arm end)
         figures="$figures,\"against_end\":$(against $ties --protocol $protocol --cutoffs 10)"
         if [ "$2" = heldout ]; then
             figures="$figures,\"places_against_end\":$(source=$WORK/places.txt; against --protocol E4 --cutoffs 10 --allow-trained)"

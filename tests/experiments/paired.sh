@@ -45,7 +45,7 @@ unit() {
     if [ -z "$2" ]; then
         keep
     else
-        reference "$2-seed$4" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$4"
+        reference "$2-seed$4" "" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$4"
         figures="$figures,\"reference\":\"$2\",\"against\":$(against --protocol "$3" --cutoffs 10)"
     fi
     finish "\"options\":\"$options\",\"train\":$trained,$figures"

@@ -42,7 +42,7 @@ unit() {
     figures="$figures,\"hidden\":$(evaluate --protocol E4 --hide-request-time --quiet)"
     if [ -z "$2" ] || [ "$1" = hstu-time ]; then keep; fi
     if [ -n "$2" ]; then
-        reference "$2-seed$3" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$3"
+        reference "$2-seed$3" "" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$3"
         figures="$figures,\"against\":$(against --protocol E4 --cutoffs 10)"
         figures="$figures,\"against_hidden\":$(against --protocol E4 --cutoffs 10 --hide-request-time)"
         figures="$figures,\"against_set\":$(against --protocol E4 --cutoffs 10 --instant-sets)"

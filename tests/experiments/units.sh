@@ -131,17 +131,18 @@ evaluate() {
     last "$unit/report"
 }
 
-# reference NAME OPTIONS...: $reference is the model of $source that others are compared with, trained again where it is missing.
-# NAME is that of its own unit, which keeps it with `keep`.
+# reference NAME READING OPTIONS...: $reference is the model of $source that others are compared with, trained again where it is missing.
+# NAME is that of its own unit, which keeps it with `keep`; READING as in train.
 reference() {
     reference=$WORK/reference/$1.safetensors
-    shift
+    reading=$2
+    shift 2
     [ -f "$reference" ] && return 0
     mkdir -p "$WORK/reference"
     echo "again $reference"
     [ ! -f "$reference.state" ] || set -- --resume "$reference.state"
-    bounded "$SEQREC" train --data "$source" "$@" --threads "$THREADS" --checkpoint "$reference.state" --out "$reference.part" \
-        --quiet || {
+    bounded "$SEQREC" train --data "$source" $reading "$@" --threads "$THREADS" --checkpoint "$reference.state" \
+        --out "$reference.part" --quiet || {
         time_is_up && stop_here
         exit 1
     }
