@@ -6,22 +6,6 @@ cd "$(dirname "$0")/../.."
 OUT=${OUT:-docs/experiments/accuracy.jsonl}
 . tests/experiments/units.sh
 
-# draws PROTOCOL N: means of HR@10 and NDCG@10 over N draws of the negatives, seeds 0 to N - 1, in which every row meets the same ones
-draws() {
-    rm -f "$unit/draws"
-    for draw in $(seq 0 $(($2 - 1))); do
-        evaluate --protocol "$1" --seed "$draw" --bootstrap 0 --quiet >> "$unit/draws"
-        echo >> "$unit/draws"
-    done
-    python3 -c '
-import json, sys
-reports = [json.loads(line) for line in sys.stdin if line.strip()]
-rows = [dict(r["baselines"], model=r) for r in reports]
-mean = lambda row, figure: round(sum(r[row][figure] for r in rows) / len(rows), 9)
-print(json.dumps({"draws": len(rows), **{row: {f: mean(row, f) for f in ("hr@10", "ndcg@10")} for row in rows[0]}}))
-' < "$unit/draws"
-}
-
 # unit NAME DATA PROTOCOLS TRAIN-OPTIONS...: one line. E1 is also asked with ten draws of negatives: one is off by up to .007 in HR@10.
 unit() {
     begin "$1" "$2" || return 0

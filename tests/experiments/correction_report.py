@@ -9,7 +9,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table, what_has_run, write_page  # noqa: E402
+from experiment_page import (change, dig, mean, mean_difference, number, picture, planned, read_units, table,  # noqa: E402
+                             what_has_run, write_page)
 
 ARMS = ["end", "start", "none", "random_end", "reversed", "literal", "shaw-8", "shaw-32", "shaw-0", "t5", "bias", "rotary", "alibi"]
 NAMES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "fifth": "a fifth of MovieLens-1M's users",
@@ -20,11 +21,6 @@ GROUPS = [("ml-1m", "sampled_softmax", 200), ("ml-1m", "softmax", 200), ("ml-1m"
           ("beauty", "softmax", 50), ("ml-1m", "sampled_softmax", 50), ("ml-1m", "sampled_softmax", 2277),
           ("fifth", "sampled_softmax", 50), ("heldout", "sampled_softmax", 200),
           ("ties", "sampled_softmax", 200), ("later", "sampled_softmax", 200)]
-
-
-def mean(values):
-    values = [value for value in values if value is not None]
-    return sum(values) / len(values) if values else None
 
 
 class Group:
@@ -45,16 +41,7 @@ class Group:
         return mean([dig(unit, keys) for unit in self.arms[arm]])
 
     def difference(self, arm, against, metric):
-        """Mean over the seeds, and the mean half of their 95 % intervals over users: the users are the same, so that seeds do not narrow it."""
-        found = [dig(unit, (against, "difference")) for unit in self.arms[arm] if against in unit]
-        if not found:
-            return None
-        widths = [(d["ci"][metric][1] - d["ci"][metric][0]) / 2 for d in found]
-        return mean([d[metric] for d in found]), mean(widths)
-
-
-def change(difference):
-    return "-" if difference is None else f"{difference[0]:+.4f} ± {difference[1]:.4f}"
+        return mean_difference([dig(unit, (against, "difference")) for unit in self.arms[arm] if against in unit], metric)
 
 
 def seeds_of(group, arm):

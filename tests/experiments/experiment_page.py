@@ -45,6 +45,32 @@ def number(value, digits=4):
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def setting_of(unit):
+    """The name without its seed."""
+    return unit.rsplit("-seed", 1)[0]
+
+
+def mean(values):
+    """Of those that are not None; None of none."""
+    values = [value for value in values if value is not None]
+    return sum(values) / len(values) if values else None
+
+
+INTERVAL = ("Differences are means over the seeds, ± the mean half of their 95 % intervals over users: the users are the same, so that "
+            "more seeds do not narrow it, and it has nothing of the noise of training.")
+
+
+def mean_difference(differences, metric):
+    """Of the seeds' differences over the same users: (mean, half of the interval), as INTERVAL says; None of none."""
+    if not differences:
+        return None
+    return mean([d[metric] for d in differences]), mean([(d["ci"][metric][1] - d["ci"][metric][0]) / 2 for d in differences])
+
+
+def change(difference):
+    return "-" if difference is None else f"{difference[0]:+.4f} ± {difference[1]:.4f}"
+
+
 def table(head, rows):
     if not rows:
         return ["No unit of this table has run.", ""]

@@ -2,15 +2,18 @@
 # tests: what a model or an option is worth over the one it stands on: same data, same number of
 # epochs without an early stop, same seed (SSE-PT is 50 + 50 wide over 50; FuXi is taken apart into its channels and its layers), compared user by user on the
 # test split, three seeds each; other strengths of the weights of known items, and the decay by age beside them, with one. The reference's model is kept in $WORK/reference and trained again where it is missing. Each unit
-# appends one JSON line to docs/experiments/paired.jsonl; units.sh says how it is stopped and goes on. The table is printed at the end.
+# appends one JSON line to docs/experiments/paired.jsonl; units.sh says how it is stopped and goes on. Under E1, where a single draw of
+# the negatives is off by up to .007 in HR@10, figures and differences are also means over DRAWS draws. At the end paired_report.py
+# prints the tables: a row for each line, and for each pair the mean over its seeds.
 #   paired.sh [run|list|table]   as correction.sh
-# From the environment also EPOCHS (the most of a training) and SEEDS.
+# From the environment also EPOCHS (the most of a training), SEEDS and DRAWS (10).
 set -eu
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-docs/experiments/paired.jsonl}
 . tests/experiments/units.sh
 mode=${1:-run}
 case $mode in run|list|table) ;; *) echo "paired: $mode is none of run, list and table" >&2; exit 2 ;; esac
+draws=${DRAWS:-10}
 file=ml-1m.txt
 source=$DATA/$file
 softmax="--preset sasrec-sampled-softmax --set negative_sharing=batch --epochs 100" # shared negatives: less than half of the time
@@ -42,41 +45,15 @@ unit() {
     begin "$name" "$file" || return 0
     train "" $options
     figures="\"figures\":$(evaluate --protocol "$3" --cutoffs 10 --quiet)"
+    if [ "$3" = E1 ]; then figures="$figures,\"E1_draws\":$(draws E1 "$draws")"; fi
     if [ -z "$2" ]; then
         keep
     else
         reference "$2-seed$4" "" $(arm "$2") ${EPOCHS:+--epochs "$EPOCHS"} --seed "$4"
         figures="$figures,\"reference\":\"$2\",\"against\":$(against --protocol "$3" --cutoffs 10)"
+        if [ "$3" = E1 ]; then figures="$figures,\"against_draws\":$(against_draws E1 "$draws")"; fi
     fi
     finish "\"options\":\"$options\",\"train\":$trained,$figures"
-}
-
-# One row for each line.
-table() {
-    echo "| unit | HR@10 / NDCG@10 | over | difference of HR@10 | of NDCG@10 | seconds an epoch |"
-    echo "|---|---|---|---|---|---|"
-    awk "$field"'
-        function with_interval(key,    row, text, ends) {
-            row = $0
-            $0 = substr($0, index($0, "\"difference\":{"))
-            text = field("difference", key)
-            $0 = substr($0, index($0, "\"ci\":{"))
-            match($0, "\"" key "\":\\[[^]]*\\]")
-            split(substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 5), ends, ",")
-            text = sprintf("%+.4f [%.4f, %.4f]", text, ends[1], ends[2])
-            $0 = row
-            return text
-        }
-        {
-            split($0, quoted, "\"")
-            over = "| | | "
-            if (match($0, /"reference":"[^"]*"/)) {
-                over = "| " substr($0, RSTART + 13, RLENGTH - 14) " | "
-                over = over with_interval("hr@10") " | " with_interval("ndcg@10") " "
-            }
-            printf "| %s | %.4f / %.4f %s| %.2f |\n", quoted[4], field("figures", "hr@10"), field("figures", "ndcg@10"), over,
-                field("train", "seconds_per_epoch")
-        }' "$OUT"
 }
 
 if [ "$mode" != table ]; then
@@ -97,4 +74,4 @@ if [ "$mode" != table ]; then
     done
     for arm in known-predicted-0.25 known-predicted-1 known-surprising-1 known-surprising-2 decay-0.98 decay-0.99; do unit $arm softmax E4 1; done
 fi
-if [ "$mode" != list ] && [ -f "$OUT" ]; then table; fi
+if [ "$mode" != list ] && [ -f "$OUT" ]; then python3 tests/experiments/paired_report.py "$OUT"; fi

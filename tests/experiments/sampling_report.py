@@ -10,7 +10,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from experiment_page import dig, number, picture, planned, read_units, table, what_has_run, write_page  # noqa: E402
+from experiment_page import (dig, number, picture, planned, read_units, setting_of, table, what_has_run,  # noqa: E402
+                             write_page)
 
 LOSSES = ["sampled_softmax", "bce", "gbce-0.5", "gbce-0.75", "gbce-1"]
 COUNTS = [1, 4, 16, 64, 256, 1024]
@@ -20,11 +21,6 @@ GROUPS = [("1", 0, 1), ("2-3", 1, 3), ("4-6", 3, 6), ("7-10", 6, 10)]  # deciles
 
 
 # ---- the units ------------------------------------------------------------------------------------------------------
-
-def setting_of(unit):
-    """The name without its seed."""
-    return unit.rsplit("-seed", 1)[0]
-
 
 class Experiment:
     def __init__(self, units, plan):

@@ -163,6 +163,42 @@ against() {
     last "$unit/compared"
 }
 
+# draws PROTOCOL N: of the unit's model and the baselines, means of HR@10 and NDCG@10 over N draws of the negatives, seeds 0 to N - 1,
+# in which every row meets the same ones
+draws() {
+    rm -f "$unit/draws"
+    for draw in $(seq 0 $(($2 - 1))); do
+        evaluate --protocol "$1" --seed "$draw" --bootstrap 0 --quiet >> "$unit/draws"
+        echo >> "$unit/draws"
+    done
+    python3 -c '
+import json, sys
+reports = [json.loads(line) for line in sys.stdin if line.strip()]
+rows = [dict(r["baselines"], model=r) for r in reports]
+mean = lambda row, figure: round(sum(r[row][figure] for r in rows) / len(rows), 9)
+print(json.dumps({"draws": len(rows), **{row: {f: mean(row, f) for f in ("hr@10", "ndcg@10")} for row in rows[0]}}))
+' < "$unit/draws"
+}
+
+# against_draws PROTOCOL N: as against, means over N draws of the negatives, also of the ends of the intervals, which therefore keep
+# the chance of a single draw
+against_draws() {
+    rm -f "$unit/draws"
+    for draw in $(seq 0 $(($2 - 1))); do
+        against --protocol "$1" --cutoffs 10 --seed "$draw" >> "$unit/draws"
+        echo >> "$unit/draws"
+    done
+    python3 -c '
+import json, sys
+found = [json.loads(line) for line in sys.stdin if line.strip()]
+figures = ("hr@10", "ndcg@10")
+mean = lambda values: round(sum(values) / len(found), 9)
+means = {row: {f: mean([r[row][f] for r in found]) for f in figures} for row in ("a", "b", "difference")}
+means["difference"]["ci"] = {f: [mean([r["difference"]["ci"][f][end] for r in found]) for end in (0, 1)] for f in figures}
+print(json.dumps({"draws": len(found), **means}))
+' < "$unit/draws"
+}
+
 # finish MEMBERS: writes the line, without paths of this machine, and clears the folder. The shell overlooks a command that fails within the
 # words of another or before the last within one assignment: one $(...) for each assignment.
 finish() {
