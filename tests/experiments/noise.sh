@@ -1,68 +1,63 @@
 #!/bin/sh
 # tests: what noise in the training events costs (the study of Rec-Denoiser, Chen et al. 2022): a share of them is replaced at
 # random, sasrec and rec-denoiser are trained on the same events with the same budget and evaluated twice, after histories with
-# the noise (as the model met them) and after clean ones. The held-out events are never touched. Each unit appends one JSON line
-# to docs/experiments/noise.jsonl; units.sh says how it is stopped and goes on. The table at the end is of all lines.
+# the noise (as the model met them) and after clean ones. The held-out events are never touched. Behind clean histories rec-denoiser
+# is also compared with the sasrec of its noise and seed, user by user (against, in its line). That one's model is kept in
+# $WORK/reference until then, and trained again with the same options and seed where it is missing, as on another machine; b of the
+# comparison then has the figures of the new one. Each unit appends one JSON line to docs/experiments/noise.jsonl; units.sh says how it
+# is stopped and goes on. At the end noise_report.py prints the table, of all lines.
+#   noise.sh [run|table]   as correction.sh
+# From the environment also EPOCHS (the most of a training), SEEDS and SHARES.
 set -eu
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-docs/experiments/noise.jsonl}
-SEEDS=${SEEDS:-1 2 3}
-SHARES=${SHARES:-0 0.05 0.1 0.15 0.2 0.25}
 . tests/experiments/units.sh
+mode=${1:-run}
+case $mode in run|table) ;; *) echo "noise: $mode is neither run nor table" >&2; exit 2 ;; esac
 
-# unit NAME DATA NOISE TRAIN-OPTIONS...: one line
-unit() {
-    begin "$1" "$2" || return 0
-    noise=$3
-    shift 3
-    train "$noise" "$@"
-    figures="--protocol E4 --cutoffs 10 --no-baselines --quiet"
-    noisy=$(evaluate $figures $noise)
-    clean=$(evaluate $figures)
-    finish "\"noise\":\"${noise:-none}\",\"options\":\"$*\",\"train\":$trained,\"noisy\":$noisy,\"clean\":$clean"
+arm() { # MODEL
+    case $1 in
+        sasrec) echo "--preset sasrec --set max_length=50 --set heads=2" ;;
+        rec-denoiser) echo "--preset rec-denoiser" ;;
+    esac
 }
 
-# The noise has the seed of the unit: each repetition meets other noise, both models the same.
+# unit MODEL STUDY DATA SHARE SEED OPTIONS...: one line. The noise has the seed of the unit: each repetition meets other noise, both
+# models the same.
+unit() {
+    model=$1 of=$4-seed$5 noise="--noise $4 --noise-seed $5"
+    begin "$2-$1-$of" "$3" || return 0
+    source=$DATA/$data base=$2-sasrec-$of options="--seed $5"
+    shift 5
+    options="$* $options"
+    train "$noise" $(arm "$model") $options
+    figures="--protocol E4 --cutoffs 10"
+    noisy=$(evaluate $figures --no-baselines --quiet $noise)
+    clean=$(evaluate $figures --no-baselines --quiet)
+    members="\"noise\":\"$noise\",\"options\":\"$(arm "$model") $options\",\"train\":$trained,\"noisy\":$noisy,\"clean\":$clean"
+    if [ "$model" = sasrec ]; then
+        keep
+        finish "$members"
+    else
+        reference "$base" "$noise" $(arm sasrec) $options
+        members="$members,\"against\":$(against $figures)"
+        finish "$members"
+        rm "$reference"
+    fi
+}
+
 study() { # NAME DATA OPTIONS...
-    study=$1 data=$2
+    study=$1 file=$2
     shift 2
-    for seed in $SEEDS; do
-        for share in $SHARES; do
-            noise="--noise $share --noise-seed $seed"
-            unit "$study-sasrec-$share-seed$seed" "$data" "$noise" --preset sasrec --set max_length=50 --set heads=2 "$@" \
-                --seed "$seed"
-            unit "$study-rec-denoiser-$share-seed$seed" "$data" "$noise" --preset rec-denoiser "$@" --seed "$seed"
+    for seed in ${SEEDS:-1 2 3}; do
+        for share in ${SHARES:-0 0.05 0.1 0.15 0.2 0.25}; do
+            for model in sasrec rec-denoiser; do unit $model "$study" "$file" "$share" "$seed" "$@"; done
         done
     done
 }
 
-# One row for each data, model and share: means over the seeds that are there.
-table() {
-    awk "$field"'
-        {
-            split($0, quoted, "\"")
-            row = quoted[4]
-            sub(/-seed[0-9]*$/, "", row)
-            if (!(row in count)) rows[++n] = row
-            count[row]++
-            hits[row] += field("noisy", "hr@10"); ndcg[row] += field("noisy", "ndcg@10")
-            clean_hits[row] += field("clean", "hr@10"); clean_ndcg[row] += field("clean", "ndcg@10")
-        }
-        END {
-            print "| data, model, share replaced | seeds | HR@10 / NDCG@10 | the same after clean histories |"
-            print "|---|---|---|---|"
-            for (i = 1; i <= n; i++) {
-                r = rows[i]; c = count[r]
-                printf "| %s | %d | %.4f / %.4f | %.4f / %.4f |\n", r, c, hits[r] / c, ndcg[r] / c, clean_hits[r] / c,
-                    clean_ndcg[r] / c
-            }
-        }' "$OUT"
-}
-
-if [ "${1:-}" = "table" ]; then
-    table
-    exit 0
+if [ "$mode" = run ]; then
+    study ml-100k ml-100k.u.data --epochs "${EPOCHS:-200}" --valid-every 10
+    study beauty beauty.txt --epochs "${EPOCHS:-100}" --valid-every 10 --set dropout=0.5
 fi
-study ml-100k ml-100k.u.data --epochs "${EPOCHS:-200}" --valid-every 10
-study beauty beauty.txt --epochs "${EPOCHS:-100}" --valid-every 10 --set dropout=0.5
-[ ! -f "$OUT" ] || table
+if [ -f "$OUT" ]; then python3 tests/experiments/noise_report.py "$OUT"; fi
