@@ -2,8 +2,8 @@
 
     sampling_report.py LINES FOLDER
 
-reads the JSON lines that sampling.sh wrote and writes sampling.md, sampling-seconds.svg, sampling-bytes.svg and
-sampling-gradients.svg to FOLDER. Which units there should be comes from `sampling.sh list`.
+reads the JSON lines that sampling.sh wrote and writes sampling.md, sampling-seconds.svg, sampling-cost.svg,
+sampling-bytes.svg and sampling-gradients.svg to FOLDER. Which units there should be comes from `sampling.sh list`.
 """
 import math
 import os
@@ -69,12 +69,16 @@ def curve_mean(experiment, setting, axis, limit):
     return None if not values or None in values else sum(values) / len(values)
 
 
+def shortest(experiment, names, axis):
+    """The least that a unit of these settings has trained for: epochs (axis 0) or seconds (axis 1). None where no unit has a curve."""
+    return min((unit["curve"][-1][axis] for name in names for unit in experiment.settings[name] if unit["curve"]), default=None)
+
+
 def loss_section(experiment):
     lines = ["## Loss by number of negatives", ""]
-    curves = [unit["curve"] for name in grid_settings(experiment) for unit in experiment.settings[name] if unit["curve"]]
-    if not curves:
+    epochs, seconds = (shortest(experiment, grid_settings(experiment), axis) for axis in (0, 1))
+    if epochs is None:
         return lines + ["No unit of this table has run.", ""]
-    epochs, seconds = (min(curve[-1][axis] for curve in curves) for axis in (0, 1))
     lines += ["NDCG@10 of the test part (E4), each unit after its own budget, at the weights that validation chose:", ""]
     lines += grid(lambda name: number(experiment.mean(name, "E4", "ndcg@10")))
     lines += [f"NDCG@10 of the validation part, the best of the first {epochs} epochs (the shortest budget among the units "
@@ -150,27 +154,28 @@ def change(experiment, name):
 
 def around_section(experiment):
     late = experiment.gradients("late")
-    rows = baseline_rows(experiment, lambda get: [number(get("E4", "ndcg@10"))] + ["-"] * 6)
-    for name in experiment.order():
-        if name not in (CENTRE, "softmax") and name in grid_settings(experiment):
-            continue
+    names = [n for n in experiment.order() if n in (CENTRE, "softmax") or n not in grid_settings(experiment)]
+    seconds = shortest(experiment, names, 1)
+    rows = baseline_rows(experiment, lambda get: [number(get("E4", "ndcg@10"))] + ["-"] * 7)
+    for name in names:
         rows.append([name, number(experiment.mean(name, "E4", "ndcg@10")), change(experiment, name),
-                     number(experiment.mean(name, "E4", "nll"), 3), number(experiment.mean(name, "E4", "ece")),
-                     number(experiment.mean(name, "E4", "coverage@10"), 3), cost(experiment, name),
-                     number(dig(late.get(name), ("all", "expected_cosine")), 3)])
+                     number(curve_mean(experiment, name, 1, seconds)), number(experiment.mean(name, "E4", "nll"), 3),
+                     number(experiment.mean(name, "E4", "ece")), number(experiment.mean(name, "E4", "coverage@10"), 3),
+                     cost(experiment, name), number(dig(late.get(name), ("all", "expected_cosine")), 3)])
     lines = ["## Around the centre", "",
              f"One factor of {CENTRE} (seen = keep, sampler = uniform, logq = none, negatives of each position) is changed "
              "in each row; the change is to the centre's first seed. Settings with another k in their name have that many "
              "negatives, and are held against uniform ones of the same number. sampler-sce has buckets of 256 items in place "
-             "of negatives.", ""]
+             "of negatives. The best validation is NDCG@10 of the validation part within the seconds of the quickest unit of this "
+             "table.", ""]
     spread = [unit["E4"]["ndcg@10"] for unit in experiment.settings.get(CENTRE, [])]
     if len(spread) > 1:
         lines += [f"The centre's {len(spread)} seeds lie between {min(spread):.4f} and {max(spread):.4f}: with one seed, a "
                   "difference of that size says nothing.", ""]
     else:
         lines += ["Of the centre, fewer than two seeds have run: how much of these differences is chance is not known.", ""]
-    return lines + table(["setting", "NDCG@10", "change", "nll", "ECE", "coverage@10", "s per epoch / MB",
-                          "gradient, late"], rows)
+    return lines + table(["setting", "NDCG@10", "change", f"best validation within {number(seconds, 0)} s", "nll", "ECE", "coverage@10",
+                          "s per epoch / MB", "gradient, late"], rows)
 
 
 # ---- protocols ------------------------------------------------------------------------------------------------------
@@ -254,16 +259,23 @@ def seconds_series(experiment):
             if name in experiment.settings and experiment.settings[name][0]["curve"]]
 
 
+def families(experiment):
+    """(name, settings) of those that have run: the losses of the grid, and the rest."""
+    groups = [(loss, [f"{loss}-k{k}" for k in COUNTS]) for loss in LOSSES] + [("softmax", ["softmax"])]
+    groups.append(("around the centre", [n for n in experiment.order() if n not in grid_settings(experiment)]))
+    groups = [(family, [n for n in names if n in experiment.settings]) for family, names in groups]
+    return [(family, names) for family, names in groups if names]
+
+
 def bytes_series(experiment):
-    families = [(loss, [f"{loss}-k{k}" for k in COUNTS]) for loss in LOSSES] + [("softmax", ["softmax"])]
-    families.append(("around the centre", [n for n in experiment.order() if n not in grid_settings(experiment)]))
-    series = []
-    for family, names in families:
-        points = [(experiment.mean(n, "train", "peak_rss_bytes") / 1e6, experiment.mean(n, "E4", "ndcg@10")) for n in names
-                  if n in experiment.settings]
-        if points:
-            series.append((family, sorted(points)))
-    return series
+    return [(family, sorted((experiment.mean(n, "train", "peak_rss_bytes") / 1e6, experiment.mean(n, "E4", "ndcg@10")) for n in names))
+            for family, names in families(experiment)]
+
+
+def cost_series(experiment):
+    """Every unit a point, also the seeds of one setting."""
+    return [(family, sorted((unit["train"]["seconds"], unit["E4"]["ndcg@10"]) for n in names for unit in experiment.settings[n]))
+            for family, names in families(experiment)]
 
 
 def gradient_series(experiment):
@@ -283,6 +295,8 @@ def pictures(experiment):
     return [
         ("sampling-seconds.svg", "Validation over the seconds of training", "seconds of training", "NDCG@10 (E4, validation)",
          seconds_series(experiment), True, True),
+        ("sampling-cost.svg", "Accuracy over the seconds of training, all units", "seconds of training with its validations",
+         "NDCG@10 (E4, test)", cost_series(experiment), True, False),
         ("sampling-bytes.svg", "Accuracy over memory", "peak memory of the training, MB", "NDCG@10 (E4, test)",
          bytes_series(experiment), True, False),
         ("sampling-gradients.svg", f"Expected gradient and that of the full softmax, {checkpoint} weights", "negatives", "cosine",
