@@ -125,8 +125,10 @@ around() {
         changed seen-$rule --set seen=$rule
         unit seen-$rule-k16 1 16 --set loss=sampled_softmax --set seen=$rule
     done
+    # uniform with classic is no unit: what it subtracts is one constant for all candidates, the target too, and the loss is the centre's.
+    changed logq-uniform-corrected --set sampler=uniform --set logq=corrected
     for logq in classic corrected; do
-        for sampler in uniform popularity in_batch mixed; do
+        for sampler in popularity in_batch mixed; do
             changed logq-$sampler-$logq --set sampler=$sampler --set logq=$logq
         done
     done

@@ -166,8 +166,9 @@ def around_section(experiment):
              f"One factor of {CENTRE} (seen = keep, sampler = uniform, logq = none, negatives of each position) is changed "
              "in each row; the change is to the centre's first seed. Settings with another k in their name have that many "
              "negatives, and are held against uniform ones of the same number. sampler-sce has buckets of 256 items in place "
-             "of negatives. The best validation is NDCG@10 of the validation part within the seconds of the quickest unit of this "
-             "table.", ""]
+             "of negatives. There is no logq-uniform-classic: it subtracts one constant from the scores of all candidates, which "
+             "leaves the loss as it is, so that it is the centre. The best validation is NDCG@10 of the validation part within the "
+             "seconds of the quickest unit of this table.", ""]
     spread = [unit["E4"]["ndcg@10"] for unit in experiment.settings.get(CENTRE, [])]
     if len(spread) > 1:
         lines += [f"The centre's {len(spread)} seeds lie between {min(spread):.4f} and {max(spread):.4f}: with one seed, a "
