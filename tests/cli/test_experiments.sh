@@ -66,10 +66,20 @@ planned=$(sh "$experiments/sampling.sh" list | wc -l)
 verdict $? "report: says what has not run"
 grep -q '^| bce | [01]\.[0-9]* | - | - |' sampling.md
 verdict $? "report: a figure where a unit has run, none elsewhere"
-for picture in seconds bytes gradients; do
+for picture in seconds cost bytes gradients; do
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' sampling-$picture.svg 2> err
     verdict $? "report: sampling-$picture.svg is well-formed"
 done
+[ "$(grep -o '<circle' sampling-cost.svg | wc -l)" -eq 5 ]
+verdict $? "report: every unit is a point of accuracy over seconds"
+mkdir around
+sed 's/"unit":"bce-k1-seed1"/"unit":"sharing-batch-seed1"/' lines.jsonl > around.jsonl
+"$PYTHON" "$experiments/sampling_report.py" around.jsonl around > out 2> err
+grep -q '| best validation within [0-9]* s |' around/sampling.md && grep -q '^| sharing-batch | [01]\.[0-9]* | - | [01]\.[0-9]* | ' around/sampling.md
+verdict $? "report: validation at equal seconds around the centre"
+sh "$experiments/sampling.sh" list > out 2> err
+! grep -q '^logq-uniform-classic' out && grep -q '^logq-uniform-corrected' out && grep -q 'no logq-uniform-classic: it subtracts' sampling.md
+verdict $? "sampling: a classic logQ over uniform negatives is no unit"
 
 awk -F, 'BEGIN { OFS = "\t" } NR > 1 { print $1, $2, 3, 880000000 + 1000 * int(NR / 2) + int(NR / 7) % 5 * 86400 }' data/ml-1m.txt > data/ml-100k.u.data
 experiment time.sh time.jsonl ONLY=seed1 EPOCHS=2
@@ -79,13 +89,47 @@ by['hstu-seed1']['E4']['hr@10'] == by['hstu-seed1']['hidden']['hr@10'] and 'requ
 grep -q '^| tisasrec | 1 | [01]' out
 verdict $? "time: a row of the table"
 
-experiment paired.sh paired.jsonl SEEDS=1 EPOCHS=2
+noise() { # ONLY SEED
+    experiment noise.sh noise.jsonl ONLY="$1" SHARES=0.2 SEEDS="$2" EPOCHS=1
+}
+noise ml-100k-sasrec 1
+exits 0 "noise: the model that the other is compared with"
+rm work/reference/ml-100k-sasrec-0.2-seed1.safetensors
+verdict $? "noise: it is kept"
+noise ml-100k 1
+grep -q '^again .*/ml-100k-sasrec-0.2-seed1' out
+verdict $? "noise: it is trained again where it is missing"
+noise ml-100k 2
+[ "$rc" -eq 0 ] && ! grep -q '^again ' out && ! ls work/reference | grep -q ml-100k-sasrec
+verdict $? "noise: it is kept until the other has been compared"
+holds noise.jsonl "noise: the comparison is behind clean histories" "len(all) == 4 and min(\
+by['ml-100k-rec-denoiser-0.2-seed' + s]['against'][side][f] == by['ml-100k-' + model + '-0.2-seed' + s]['clean'][f] \
+for s in '12' for f in ('hr@10', 'ndcg@10') for side, model in (('a', 'rec-denoiser'), ('b', 'sasrec')))"
+grep -q '^| ml-100k-rec-denoiser-0.2 | 2 | 0.* / 0.* | 0.* / 0.* | 2 | [+-][0-9.]* ± [0-9.]* | [+-][0-9.]* ± [0-9.]* |$' out &&
+    grep -q '^| ml-100k-sasrec-0.2 | 2 | 0.* | - | - | - |$' out
+verdict $? "noise: rows of the table"
+holds noise.jsonl "noise: their difference is a mean over the seeds" "'| 2 | %+.4f ' % (\
+sum(by['ml-100k-rec-denoiser-0.2-seed' + s]['against']['difference']['hr@10'] for s in '12') / 2) in open('out').read()"
+
+experiment paired.sh paired.jsonl SEEDS=1 EPOCHS=2 DRAWS=2
 exits 0 "paired: one seed of every arm"
 holds paired.jsonl "paired: what a line has" "len(all) == 19 and by['sse-pt-seed1']['against']['protocol'] == 'E1' and \
 by['spectral-seed1']['reference'] == 'softmax-post' and 'against' not in by['softmax-seed1'] and \
 by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['figures']['hr@10']"
 grep -q '^| rec-denoiser-seed1 | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out
 verdict $? "paired: a row of the table"
+holds paired.jsonl "paired: draws of the negatives" "'E1_draws' not in by['hstu-seed1'] and 'against_draws' not in by['fuxi-seed1'] and \
+by['sasrec-original-seed1']['E1_draws']['draws'] == by['sse-pt-seed1']['against_draws']['draws'] == 2 and \
+max(abs(by['sse-pt-seed1']['against_draws']['difference'][f] - by['sse-pt-seed1']['E1_draws']['model'][f] + \
+by['sasrec-original-seed1']['E1_draws']['model'][f]) for f in ('hr@10', 'ndcg@10')) < 1e-7"
+grep -q '^| rec-denoiser over sasrec-50 | 1 | 0.* / 0.* | 0.* / 0.* | [+-][0-9.]* ± [0-9.]* | [+-][0-9.]* ± [0-9.]* |$' out &&
+    grep -q '^| sse-pt over sasrec-original, 2 draws | 1 | 0' out && grep -q '^| sse-pt-seed1, 2 draws | 0.* | sasrec-original | [+-]' out
+verdict $? "paired: a row of a pair"
+sed -n 's/^\(| rec-denoiser over sasrec-50 |\) 1 |/\1 2 |/p' out > row
+sed 's/-seed1/-seed2/g' paired.jsonl | cat paired.jsonl - > twice.jsonl
+"$PYTHON" "$experiments/paired_report.py" twice.jsonl > out 2> err
+grep -qxF -f row out
+verdict $? "paired: seeds do not narrow an interval over users"
 
 rc=3
 calls=0
