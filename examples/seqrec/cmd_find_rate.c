@@ -7,6 +7,7 @@
 #include "train_options.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const command_text text = {
     "find-rate", "--data FILE [OPTIONS]",
@@ -65,16 +66,40 @@ static int check_arguments(const find_run *run)
     return check_data_source(text.name, &run->source);
 }
 
-/* The rate is the test's own: no warm-up, no schedule. */
+/* What only a host has. */
+static int check_options(const find_run *run)
+{
+    static const char *const others[][2] = {{"event_weights", "values"}, {"sampler", "weights"}, {"sampler", "host"}};
+    char value[64];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        option_text(run->config, others[i][0], value, sizeof value);
+        if (!strcmp(value, others[i][1]))
+            return usage_error(text.name, "%s = %s: the test steps by items, times and users alone", others[i][0], value);
+    }
+    return 0;
+}
+
+/* The rate is the test's own: no warm-up, no schedule. Known items are asked about by a fit alone. */
 static int make_config(find_run *run)
 {
-    static const char *const own[][2] = {{"schedule", "constant"}, {"schedule_steps", "0"}, {"warmup_steps", "0"}};
+    static const char *const own[][2] = {{"schedule", "constant"}, {"schedule_steps", "0"}, {"warmup_steps", "0"}, {"known_items", "none"}};
     seqrec_error error = {0};
     int outcome = build_config(text.name, &run->options, &run->config);
-    for (int i = 0; i < 3 && !outcome; i++)
+    for (size_t i = 0; i < sizeof own / sizeof *own && !outcome; i++)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);
-    return outcome;
+    return outcome ? outcome : check_options(run);
+}
+
+static int32_t put_users(const find_run *run, seqrec_error *error)
+{
+    char kind[32];
+    option_text(run->config, "user_embedding", kind, sizeof kind);
+    if (!strcmp(kind, "none")) return SEQREC_OK;
+    int64_t *ids = batches_user_ids(&run->batches);
+    int32_t status = ids ? seqrec_users_put(run->model, ids, run->batches.count, NULL, error) : SEQREC_E_MEMORY;
+    free(ids);
+    return status;
 }
 
 static int start(find_run *run)
@@ -83,13 +108,14 @@ static int start(find_run *run)
     const train_batches *b = &run->batches;
     int32_t status = seqrec_model_create(run->context, run->config, &run->model, &error);
     if (status == SEQREC_OK) status = seqrec_items_put(run->model, b->catalogue, b->catalogue_count, NULL, &error);
+    if (status == SEQREC_OK) status = put_users(run, &error);
     if (status == SEQREC_OK) status = seqrec_trainer_create(run->model, run->config, &run->trainer, &error);
     if (status == SEQREC_OK)
         status = seqrec_trainer_set_popularity(run->trainer, b->catalogue, b->counts, b->catalogue_count, &error);
     return status == SEQREC_OK ? 0 : fail_value(text.name, "starting", &error);
 }
 
-/* One step at the rate of step i. Returns a status. */
+/* One step at the rate of step i: of as many batches as it accumulates. Returns a status. */
 static int32_t step(find_run *run, int64_t i, seqrec_error *error)
 {
     char rate[32];
@@ -97,7 +123,9 @@ static int32_t step(find_run *run, int64_t i, seqrec_error *error)
     run->rates[i] = run->from * pow(run->to / run->from, (double)i / (double)(run->steps - 1));
     snprintf(rate, sizeof rate, "%.17g", run->rates[i] < run->to ? run->rates[i] : run->to);
     int32_t status = seqrec_trainer_set(run->trainer, "learning_rate", rate, error);
-    if (status == SEQREC_OK) status = seqrec_trainer_step(run->trainer, batches_next(&run->batches), &stats, error);
+    do {
+        if (status == SEQREC_OK) status = seqrec_trainer_step(run->trainer, batches_next(&run->batches), &stats, error);
+    } while (status == SEQREC_OK && stats.waiting > 0);
     run->losses[i] = stats.loss;
     return status;
 }

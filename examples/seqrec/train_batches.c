@@ -73,6 +73,7 @@ static int list_sequences(train_batches *batches, const division *by, int64_t us
         if (seqrec_dataset_sequence(batches->dataset, u, NULL, &items, &times, &count, &error) != SEQREC_OK)
             return fail_library("reading", &error);
         if (by->by_time && !times) return fail("a division by time needs timestamps, and the events have none");
+        batches->has_times = times != NULL;
         count = training_events(by, times, count);
         count_items(batches, items, count);
         if (count < 2) continue;
@@ -127,7 +128,9 @@ int batches_open(const char *command, train_batches *batches, const seqrec_datas
     batches->size = size < batches->count ? size : batches->count;
     batches->offsets = malloc((size_t)(batches->size + 1) * sizeof *batches->offsets);
     batches->items = malloc((size_t)(batches->size * longest) * sizeof *batches->items);
-    if (!batches->offsets || !batches->items) return fail("out of memory");
+    batches->times = malloc((size_t)(batches->size * longest) * sizeof *batches->times);
+    batches->ids = malloc((size_t)batches->size * sizeof *batches->ids);
+    if (!batches->offsets || !batches->items || !batches->times || !batches->ids) return fail("out of memory");
     batches->offsets[0] = 0;
     shuffle(batches);
     return 0;
@@ -141,17 +144,30 @@ const seqrec_batch *batches_next(train_batches *batches)
     }
     int64_t rows = 0, end = 0;
     for (; rows < batches->size && batches->at < batches->count; rows++, batches->at++) {
-        const int64_t *items = NULL;
+        const int64_t *items = NULL, *times = NULL;
         int64_t length = batches->lengths[batches->at];
         /* Cannot fail: every sequence was asked for when they were listed. */
-        (void)seqrec_dataset_sequence(batches->dataset, batches->users[batches->at], NULL, &items, NULL, NULL, NULL);
+        (void)seqrec_dataset_sequence(batches->dataset, batches->users[batches->at], &batches->ids[rows], &items, &times, NULL, NULL);
         memcpy(batches->items + end, items, (size_t)length * sizeof *items);
+        if (times) memcpy(batches->times + end, times, (size_t)length * sizeof *times);
         end += length;
         batches->offsets[rows + 1] = end;
     }
-    batches->view = (seqrec_batch){
-        .struct_size = sizeof batches->view, .sequences = rows, .offsets = batches->offsets, .items = batches->items};
+    batches->view = (seqrec_batch){.struct_size = sizeof batches->view,
+                                   .sequences = rows,
+                                   .offsets = batches->offsets,
+                                   .items = batches->items,
+                                   .timestamps = batches->has_times ? batches->times : NULL,
+                                   .users = batches->ids};
     return &batches->view;
+}
+
+int64_t *batches_user_ids(const train_batches *batches)
+{
+    int64_t *ids = malloc((size_t)batches->count * sizeof *ids);
+    for (int64_t i = 0; ids && i < batches->count; i++)
+        (void)seqrec_dataset_sequence(batches->dataset, batches->users[i], &ids[i], NULL, NULL, NULL, NULL);
+    return ids;
 }
 
 void batches_close(train_batches *batches)
@@ -160,6 +176,8 @@ void batches_close(train_batches *batches)
     free(batches->lengths);
     free(batches->offsets);
     free(batches->items);
+    free(batches->times);
+    free(batches->ids);
     free(batches->catalogue);
     free(batches->counts);
 }

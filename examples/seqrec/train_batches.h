@@ -11,6 +11,8 @@ typedef struct train_batches {
     int64_t size;                  /* sequences a batch */
     uint64_t seed;
     int64_t *offsets, *items; /* [size + 1], [size * longest] of the batch at hand */
+    int64_t *times, *ids;     /* [size * longest], [size]: of its events, and its users; times are in use where the events have any */
+    int has_times;
     double *counts;           /* [catalogue] training events of each item */
     int64_t *catalogue;       /* [catalogue_count] ids, rising */
     int64_t catalogue_count;
@@ -22,5 +24,7 @@ int batches_open(const char *command, train_batches *batches, const seqrec_datas
                  int64_t size, uint64_t seed);
 /* The next batch of this epoch, or the first of the next, in an order that follows from the seed. It is borrowed. */
 const seqrec_batch *batches_next(train_batches *batches);
+/* Ids of the users with a target, [count]. The caller frees them; NULL: no memory. */
+int64_t *batches_user_ids(const train_batches *batches);
 void batches_close(train_batches *batches);
 #endif

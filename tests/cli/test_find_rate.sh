@@ -60,6 +60,21 @@ for preset in sasrec sasrec-sampled-softmax; do
 done
 grep -q 'rate.*smoothed loss' out && [ "$(grep -c '^[0-9]' out)" -ge 20 ]
 verdict $? "text: a line for each step"
+# Each preset on few events with times and users; what it needs beside is brought along.
+"$SEQREC" synth --out few.csv --users 40 --items 60 --shortest 12 --longest 20 --seed 3 > out 2> err
+for preset in $("$SEQREC" options --json | "${PYTHON:-false}" -c 'import json, sys; print(*json.load(sys.stdin)["presets"])'); do
+    run find-rate --data few.csv --preset $preset --set negatives=20 --steps 20 --json --quiet
+    parses "find-rate of $preset" "r['steps'] == 20 and r['points'][0]['loss'] > 0"
+done
+for option in accumulate=3 known_items=predicted user_embedding=prefix; do
+    run find-rate $small --set $option --steps 20 --json
+    parses "find-rate with $option" "r['steps'] == 20 and all(p['loss'] is not None for p in r['points'])"
+done
+for option in event_weights=values sampler=weights sampler=host; do
+    run find-rate $small --set loss=sampled_softmax --set $option --steps 20
+    exits 2 "find-rate with $option"
+    says "items, times and users alone" "find-rate with $option: why not"
+done
 run find-rate $small --from 1 --to 0.1
 exits 2 "--from above --to"
 run find-rate $small --steps 3
