@@ -966,9 +966,14 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_load(seqrec_context *context
 /** Sparsity of learned gates (option `gates` = position): *blocks (may be NULL) gets the number of blocks with gates, 0 for a
  * model without, and open[0 .. *blocks) the share of each block's gates that are not 0 when the model is used, among those of
  * keys not after the query. open may be NULL for capacity 0, which asks for *blocks alone; E_RANGE when capacity is smaller.
- * E_UNSUPPORTED for gates = content, which depend on the history. Rule R. */
+ * E_UNSUPPORTED for gates = content, which depend on the history: see seqrec_model_gates_on(). Rule R. */
 SEQREC_API int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capacity, int64_t *blocks,
                                       seqrec_error *error);
+/** The same for `gates` = content, on the histories of a batch: the share of gates that are not 0 on the way to their user vectors, over all
+ * pairs of events of a window, in the last block of the newest event alone; NaN where there are no events. E_UNSUPPORTED for gates = position,
+ * which are the same for all. Unknown items are skipped. Rule R. */
+SEQREC_API int32_t seqrec_model_gates_on(const seqrec_model *model, const seqrec_batch *batch, double *open, int64_t capacity,
+                                         int64_t *blocks, seqrec_error *error);
 
 /** @}
  * @name Evaluation (experimental)

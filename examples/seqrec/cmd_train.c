@@ -3,6 +3,7 @@
 #include "data_source.h"
 #include "json_lines.h"
 #include "json_writer.h"
+#include "train_batches.h"
 #include "train_journal.h"
 #include "train_options.h"
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { GATED = 1000 }; /* users on whose histories gates of content are counted */
 
 static const command_text text = {
     "train", "--data FILE --out MODEL [OPTIONS]",
@@ -204,12 +207,32 @@ static void rescue(train_run *run)
         remark("%s: the training did not end well; its best weights so far are saved", run->out);
 }
 
-/* Share of open gates in each block, for a model that has such gates. */
-static void emit_gates(json_writer *json, const seqrec_model *model)
+/* Those of content: on the training histories of GATED users. */
+static int64_t open_content_gates(const train_run *run, double open[64])
+{
+    train_batches histories = {0};
+    int64_t blocks = 0;
+    if (batches_open(text.name, &histories, run->dataset, run->split, GATED, 1) ||
+        seqrec_model_gates_on(run->model, batches_next(&histories), open, 64, &blocks, NULL) != SEQREC_OK)
+        blocks = 0;
+    batches_close(&histories);
+    return blocks;
+}
+
+/* Share of open gates in each block; returns the blocks with gates. */
+static int64_t open_gates(const train_run *run, double open[64])
+{
+    int64_t blocks = 0;
+    int32_t status = seqrec_model_gates(run->model, open, 64, &blocks, NULL);
+    if (status == SEQREC_E_UNSUPPORTED) return open_content_gates(run, open);
+    return status == SEQREC_OK ? blocks : 0;
+}
+
+static void emit_gates(json_writer *json, const train_run *run)
 {
     double open[64];
-    int64_t blocks = 0;
-    if (seqrec_model_gates(model, open, 64, &blocks, NULL) != SEQREC_OK || !blocks) return;
+    int64_t blocks = open_gates(run, open);
+    if (!blocks) return;
     emit_array(json, "gates_open");
     for (int64_t b = 0; b < blocks; b++) emit_real(json, NULL, open[b]);
     emit_end(json, ']');
@@ -238,7 +261,7 @@ static void print_json(const train_run *run, const char *preset, const seqrec_da
     emit_count(&json, "users", data->users);
     emit_count(&json, "items", seqrec_items_count(run->model));
     if (run->source.noise > 0) emit_real(&json, "noise", run->source.noise);
-    emit_gates(&json, run->model);
+    emit_gates(&json, run);
     emit_truth(&json, "interrupted", run->stats.cancelled);
     emit_end(&json, '}');
 }
@@ -252,10 +275,9 @@ static void print_text(const train_run *run, const char *preset)
         printf("best validation %s %.4f at epoch %lld\n", run->journal.metric, run->stats.best_metric,
                (long long)run->stats.best_epoch);
     double open[64];
-    int64_t blocks = 0;
-    if (seqrec_model_gates(run->model, open, 64, &blocks, NULL) == SEQREC_OK)
-        for (int64_t b = 0; b < blocks; b++)
-            printf("%s%.1f %%%s", b ? ", " : "open gates by block: ", 100 * open[b], b + 1 == blocks ? "\n" : "");
+    const int64_t blocks = open_gates(run, open);
+    for (int64_t b = 0; b < blocks; b++)
+        printf("%s%.1f %%%s", b ? ", " : "open gates by block: ", 100 * open[b], b + 1 == blocks ? "\n" : "");
     printf("%.3f s per epoch, %s targets/s, peak memory %s MB\n", run->stats.seconds_per_epoch,
            grouped((int64_t)(isfinite(run->stats.tokens_per_second) ? run->stats.tokens_per_second : 0), number),
            grouped(peak_resident_bytes() / 1000000, (char[32]){0}));

@@ -2,6 +2,7 @@
 #include "api/checks.h"
 #include "api/textout.h"
 #include "model/modelfile.h"
+#include "serve/recommend.h"
 
 int32_t seqrec_model_create(seqrec_context *context, const seqrec_config *config, seqrec_model **out,
                             seqrec_error *error)
@@ -114,23 +115,46 @@ int32_t seqrec_model_map(seqrec_context *context, const char *path, int32_t flag
     return sq_model_map(context, path, flags == SEQREC_MAP_VERIFY, out, error);
 }
 
+static int32_t check_gates(const double *open, int64_t capacity, int64_t gated, seqrec_error *error)
+{
+    SQ_CHECK(open != NULL || capacity == 0, error, SEQREC_E_ARGUMENT, "open is NULL for capacity = %lld", (long long)capacity);
+    SQ_CHECK(open == NULL || capacity >= gated, error, SEQREC_E_RANGE, "capacity %lld is below the %lld blocks", (long long)capacity,
+             (long long)gated);
+    return SEQREC_OK;
+}
+
 int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capacity, int64_t *blocks,
                            seqrec_error *error)
 {
     SQ_TRY(sq_model_usable(model, error));
     const sq_layout *l = &model->layout;
     const int64_t gated = model->options.gates == SQ_GATES_POSITION ? l->blocks : 0;
-    SQ_CHECK(open != NULL || capacity == 0, error, SEQREC_E_ARGUMENT, "open is NULL for capacity = %lld",
-             (long long)capacity);
     SQ_CHECK(model->options.gates != SQ_GATES_CONTENT, error, SEQREC_E_UNSUPPORTED,
-             "gates = content depend on the history: there is no share that holds for all");
-    SQ_CHECK(open == NULL || capacity >= gated, error, SEQREC_E_RANGE, "capacity %lld is below the %lld blocks",
-             (long long)capacity, (long long)gated);
+             "gates = content depend on the history: there is no share that holds for all, see seqrec_model_gates_on");
+    SQ_TRY(check_gates(open, capacity, gated, error));
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
     const double all = 0.5 * (double)l->length * (double)(l->length + 1);
     for (int32_t b = 0; open != NULL && b < gated; b++)
         open[b] = (double)sq_gate_table_open(&snapshot->weights->gates, l, b) / all;
     sq_snapshot_release(model, snapshot);
+    if (blocks != NULL) *blocks = gated;
+    return SEQREC_OK;
+}
+
+int32_t seqrec_model_gates_on(const seqrec_model *model, const seqrec_batch *batch, double *open, int64_t capacity, int64_t *blocks,
+                              seqrec_error *error)
+{
+    seqrec_batch b = {0};
+    _Atomic int64_t counts[2 * SQ_MOST_BLOCKS] = {0};
+    SQ_TRY(sq_model_usable(model, error));
+    const int64_t gated = model->options.gates == SQ_GATES_CONTENT ? model->layout.blocks : 0;
+    SQ_CHECK(model->options.gates != SQ_GATES_POSITION, error, SEQREC_E_UNSUPPORTED,
+             "gates = position are the same for every history: see seqrec_model_gates");
+    SQ_TRY(check_gates(open, capacity, gated, error));
+    SQ_TRY(sq_batch_read(&b, batch, error));
+    SQ_TRY(sq_batch_times_check(model, &b, error));
+    if (open != NULL && gated > 0) SQ_TRY(sq_count_gates(model, &b, counts, error));
+    for (int64_t i = 0; open != NULL && i < gated; i++) open[i] = (double)counts[2 * i] / (double)counts[2 * i + 1];
     if (blocks != NULL) *blocks = gated;
     return SEQREC_OK;
 }

@@ -53,6 +53,14 @@ sq_gates sq_content_gates_fwd(const sq_kernels *k, const sq_content_gates *g, si
     return (sq_gates){.z = s->z, .ld = sq_round16(g->length), .open = s->open};
 }
 
+int64_t sq_content_gates_open(const sq_content_gates *g, size_t from, const sq_content_scratch *s)
+{
+    int64_t open = 0;
+    for (size_t t = from; t < g->length; t++)
+        for (size_t j = 0; j <= t; j++) open += s->z[t * sq_round16(g->length) + j] != 0;
+    return open;
+}
+
 sq_gates sq_content_gates_again(const sq_kernels *k, const sq_content_gates *g, sq_content_scratch *s)
 {
     size_t ld = sq_round16(g->length);

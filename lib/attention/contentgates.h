@@ -27,6 +27,8 @@ void sq_content_scratch_take(sq_arena *arena, size_t longest, size_t padded, int
 /* The gates of tokens from .. length - 1, in the scratch until the next call. */
 sq_gates sq_content_gates_fwd(const sq_kernels *kernels, const sq_content_gates *gates, size_t from,
                               sq_content_scratch *scratch);
+/* Of those gates: how many are not 0. */
+int64_t sq_content_gates_open(const sq_content_gates *gates, size_t from, const sq_content_scratch *scratch);
 /* The gates of all tokens once more, with a gradient that starts at zero; drawn ones only. */
 sq_gates sq_content_gates_again(const sq_kernels *kernels, const sq_content_gates *gates, sq_content_scratch *scratch);
 /* After the heads have added to that gradient: dsides [length][2 * padded] is overwritten, *dbias +=. l0: weight of the

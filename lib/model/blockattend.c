@@ -1,6 +1,7 @@
 /* model: attention of one block over the packed sequences, with its gates, positions and relative terms. */
 #include "model/blockpass.h"
 #include "position/absolute.h"
+#include <stdatomic.h>
 #include <string.h>
 
 /* Turns queries and keys of x [tokens][3 * hp], or their gradients back again, by the places of their events. */
@@ -76,6 +77,14 @@ static sq_content_gates content_gates_of(const sq_block_pass *a, int32_t sequenc
     return g;
 }
 
+static void count_gates(const sq_block_pass *a, const sq_content_gates *g, size_t from)
+{
+    _Atomic int64_t *counts = a->net->gate_counts + 2 * (size_t)a->block;
+    const size_t all = g->length * (g->length + 1) / 2 - from * (from + 1) / 2;
+    atomic_fetch_add(&counts[0], sq_content_gates_open(g, from, &a->work->gates));
+    atomic_fetch_add(&counts[1], (int64_t)all);
+}
+
 /* The gates of tokens `from` on of a sequence, in `to`; NULL when the model has none. grads: for the backward pass, or NULL. */
 static const sq_gates *gates_of(const sq_block_pass *a, int32_t sequence, size_t from, float *grads, sq_gates *to)
 {
@@ -84,6 +93,7 @@ static const sq_gates *gates_of(const sq_block_pass *a, int32_t sequence, size_t
         sq_content_gates g = content_gates_of(a, sequence);
         *to = grads ? sq_content_gates_again(a->k, &g, &a->work->gates)
                     : sq_content_gates_fwd(a->k, &g, from, &a->work->gates);
+        if (a->net->gate_counts) count_gates(a, &g, from);
         return to;
     }
     if (!a->net->gates) return NULL;

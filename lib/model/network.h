@@ -25,6 +25,7 @@ typedef struct sq_network {
     int32_t learns_gates; /* 1: the backward pass leaves dz of position gates in the place of their parameters */
     int32_t draws_gates;  /* 1: content gates have noise, from gate_key */
     uint64_t gate_key;
+    _Atomic int64_t *gate_counts; /* [blocks][2], or NULL: forward passes add how many content gates are open there, and how many there are */
     float gate_l0;  /* of content gates, for each sequence; position gates get theirs from the trainer */
     float jacobian; /* weight of the Jacobian term, see sq_network_bwd */
     uint64_t jacobian_key;

@@ -9,6 +9,9 @@
 int32_t sq_encode_batch(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter, float *out,
                         seqrec_error *error);
 
+/* Of content gates, by block: counts [blocks][2] get, added, how many are open on the way to the user vectors, and how many there are. */
+int32_t sq_count_gates(const seqrec_model *model, const seqrec_batch *batch, _Atomic int64_t *counts, seqrec_error *error);
+
 /* Sequence b gets candidates[offsets[b] .. offsets[b + 1]), or with offsets NULL all n of them; scores has the same layout. */
 int32_t sq_score_candidates(const seqrec_model *model, const seqrec_batch *batch, const sq_ready *ready,
                             const int64_t *candidates, const int64_t *offsets, int64_t n, const seqrec_filter *filter,

@@ -69,6 +69,33 @@ int32_t sq_encode_batch(const seqrec_model *model, const seqrec_batch *batch, co
     return status;
 }
 
+/* ---- gates of content --------------------------------------------------------------------------------------------- */
+
+static void pass_run(void *arg, int64_t task, sq_seat *seat)
+{
+    const call *c = arg;
+    for (int64_t b = task * c->run; b < last_of(c, task); b++) sq_request_encode(&c->request, b, seat, seat->user);
+}
+
+static int32_t pass_all(call *c, _Atomic int64_t *counts, seqrec_error *error)
+{
+    SQ_TRY(sq_request_prepare(&c->request, SEQREC_UNKNOWN_SKIP, NULL, NULL, error));
+    SQ_TRY(sq_request_seat(&c->request, c->tasks, 0, error));
+    c->request.encoder.network.gate_counts = counts;
+    sq_request_run(&c->request, c->tasks, pass_run, c);
+    return SEQREC_OK;
+}
+
+int32_t sq_count_gates(const seqrec_model *model, const seqrec_batch *batch, _Atomic int64_t *counts, seqrec_error *error)
+{
+    call c = {0};
+    begin(&c, batch);
+    int32_t status = sq_request_open(&c.request, model, batch, NULL, error);
+    if (status == SEQREC_OK) status = pass_all(&c, counts, error);
+    sq_request_end(&c.request);
+    return status;
+}
+
 /* ---- scores of lists ---------------------------------------------------------------------------------------------- */
 
 static void score_list(const call *c, sq_seat *seat, const int32_t *slots, int64_t n, float *to)

@@ -170,6 +170,8 @@ verdict $? "progress lines on stderr"
 run train --data events.csv --preset rec-denoiser $small --epochs 2 --noise 0.2 --out g.st --json
 exits 0 "train with gates and noise"
 parses "train: gates and noise" "r['preset'] == 'rec-denoiser' and r['noise'] == 0.2 and len(r['gates_open']) == 2 and all(0 <= g <= 1 for g in r['gates_open'])"
+run train --data events.csv --out content.safetensors --set gates=content --set gate_estimator=hard_concrete --epochs 1 --json --quiet
+parses "train: gates of content" "len(r['gates_open']) == 2 and all(0 <= g <= 1 for g in r['gates_open'])"
 run train --data events.csv --preset rec-denoiser $small --epochs 1 --out g1.st
 grep -q 'open gates by block: ' out
 verdict $? "train: gates in text"

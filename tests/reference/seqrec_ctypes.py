@@ -265,6 +265,7 @@ SIGNATURES = {
     "dataset_user_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
     "dataset_synthesize": (c_int32, [H, POINTER(Synth), OUT, POINTER(Ceiling), ERR]),
     "model_gates": (c_int32, [H, POINTER(c_double), c_int64, I64P, ERR]),
+    "model_gates_on": (c_int32, [H, POINTER(Batch), POINTER(c_double), c_int64, I64P, ERR]),
     "model_quantise": (c_int32, [H, c_int32, ERR]),
     "model_export": (c_int32, [H, c_char_p, c_int32, c_int32, ERR]),
     "model_map": (c_int32, [H, c_char_p, c_int32, OUT, ERR]),
