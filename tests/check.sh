@@ -255,9 +255,12 @@ check_docs() {
     else
         echo "$BUILD/seqrec is not built" | rule docs
     fi
-    sed -n '/^| preset /,$s/^| `\([a-z0-9-]*\)`.*/\1/p' docs/OPTIONS.md | while read -r preset; do
-        grep -qF "*$preset*" docs/seqrec.1.scd || echo "$preset"
-    done | rule "presets that the manual page does not name"
+    sed -n '/^| preset /,$s/^| `\([a-z0-9-]*\)`.*/\1/p' docs/OPTIONS.md > "$scratch/presets"
+    [ -s "$scratch/presets" ] || echo "docs/OPTIONS.md: no preset is found" | rule docs
+    while read -r preset; do
+        grep -qF "*$preset*" docs/seqrec.1.scd || echo "docs/seqrec.1.scd: $preset"
+        grep -qF "\`$preset\`" README.md || echo "README.md: $preset"
+    done < "$scratch/presets" | rule "presets that a page does not name"
     check_links
     page_words | grep -E '^[^:]*:[0-9]+:(lib|include|tests|examples|docs|abi|\.ci)/[A-Za-z0-9_./-]*$' | grep -v 'NAME' |
         while IFS=: read -r page line path; do [ -e "$path" ] || echo "$page:$line: $path"; done |

@@ -12,7 +12,8 @@
 static const command_text text = {
     "find-rate", "--data FILE [OPTIONS]",
     "Trains a throw-away model at a learning rate that rises from step to step (the range test of\n"
-    "Smith 2017), and suggests the rate at which the smoothed loss falls fastest."};
+    "Smith 2017), and suggests the rate at which the smoothed loss falls fastest. Warm-up, schedule and\n"
+    "known_items are left out."};
 
 enum {
     WARM_SHARE = 10,
@@ -91,15 +92,17 @@ static int make_config(find_run *run)
     return outcome ? outcome : check_options(run);
 }
 
-static int32_t put_users(const find_run *run, seqrec_error *error)
+static int put_users(const find_run *run)
 {
     char kind[32];
+    seqrec_error error = {0};
     option_text(run->config, "user_embedding", kind, sizeof kind);
-    if (!strcmp(kind, "none")) return SEQREC_OK;
+    if (!strcmp(kind, "none")) return 0;
     int64_t *ids = batches_user_ids(&run->batches);
-    int32_t status = ids ? seqrec_users_put(run->model, ids, run->batches.count, NULL, error) : SEQREC_E_MEMORY;
+    if (!ids) return fail("out of memory");
+    int32_t status = seqrec_users_put(run->model, ids, run->batches.count, NULL, &error);
     free(ids);
-    return status;
+    return status == SEQREC_OK ? 0 : fail_value(text.name, "starting", &error);
 }
 
 static int start(find_run *run)
@@ -108,11 +111,10 @@ static int start(find_run *run)
     const train_batches *b = &run->batches;
     int32_t status = seqrec_model_create(run->context, run->config, &run->model, &error);
     if (status == SEQREC_OK) status = seqrec_items_put(run->model, b->catalogue, b->catalogue_count, NULL, &error);
-    if (status == SEQREC_OK) status = put_users(run, &error);
     if (status == SEQREC_OK) status = seqrec_trainer_create(run->model, run->config, &run->trainer, &error);
     if (status == SEQREC_OK)
         status = seqrec_trainer_set_popularity(run->trainer, b->catalogue, b->counts, b->catalogue_count, &error);
-    return status == SEQREC_OK ? 0 : fail_value(text.name, "starting", &error);
+    return status == SEQREC_OK ? put_users(run) : fail_value(text.name, "starting", &error);
 }
 
 /* One step at the rate of step i: of as many batches as it accumulates. Returns a status. */

@@ -73,7 +73,7 @@ static int list_sequences(train_batches *batches, const division *by, int64_t us
         if (seqrec_dataset_sequence(batches->dataset, u, NULL, &items, &times, &count, &error) != SEQREC_OK)
             return fail_library("reading", &error);
         if (by->by_time && !times) return fail("a division by time needs timestamps, and the events have none");
-        batches->has_times = times != NULL;
+        batches->has_times = times != NULL; /* all have times, or none */
         count = training_events(by, times, count);
         count_items(batches, items, count);
         if (count < 2) continue;

@@ -32,8 +32,9 @@ static const char *initial_text(const char *key)
 
 static const char *text_of(const json_t *object, const char *key)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : initial_text(key);
+    const json_t *value = json_object_get(object, key);
+    if (!value) return initial_text(key);
+    return json_is_string(value) ? json_string_value(value) : "no text";
 }
 
 static int check_search(const reading *r, const json_t *found)

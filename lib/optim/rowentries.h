@@ -10,7 +10,8 @@ typedef struct sq_row_entry {
 } sq_row_entry;
 
 /* Entries are numbered 0 .. count - 1; entry e goes to row slots[e], or nowhere when that is negative. Sorting tells which rows there
- * are; what goes to a row, at[place] of the places beside its slot, is there once the entries have been told their factors. */
+ * are; what goes to a row, at[place] of the places beside its slot, is there once the entries have been told their factors, and until they
+ * are sorted anew. */
 typedef struct sq_row_entries {
     size_t capacity;
     size_t count;

@@ -67,12 +67,17 @@ static int64_t slots_of(const job *j, int64_t user, int64_t n, int32_t *slots)
 /* Events of a whole window, targets included. */
 static int64_t span_of(const sq_options *o) { return o->max_length + (o->objective != SQ_OBJECTIVE_CLOZE); }
 
-/* The first of a user's n training events that a sampler counts: all of them, or, where it draws from the batch, those that can be targets. */
-static int64_t first_counted(const sq_options *o, int64_t n)
+/* The first of a user's n training events that can be a target. */
+static int64_t first_target(const sq_options *o, int64_t n)
 {
-    if (!sq_sampler_kind_at(o->sampler)->from_batch) return 0;
     const int64_t before = o->objective != SQ_OBJECTIVE_CLOZE, window = o->window_step > 0 || o->random_end > 0 ? n : span_of(o);
     return (n > window ? n - window : 0) + before;
+}
+
+/* The first that a sampler counts: of all of them, or, where it draws from the batch, of those that can be targets. */
+static int64_t first_counted(const sq_options *o, int64_t n)
+{
+    return sq_sampler_kind_at(o->sampler)->from_batch ? first_target(o, n) : 0;
 }
 
 /* The training counts of the items, for a sampler that has them. */
@@ -233,19 +238,30 @@ static int32_t set_schedule(const job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* The largest value of an event that can be a target. */
+static float largest_value(const job *j)
+{
+    float largest = 0;
+    int64_t train, valid;
+    for (int64_t u = 0; u < j->data->users; u++) {
+        const float *values = j->data->values + j->data->offsets[u];
+        sq_division_user(&j->division, j->data, u, &train, &valid);
+        for (int64_t i = first_target(&j->t->options, train); i < train; i++)
+            if (values[i] > largest) largest = values[i];
+    }
+    return largest;
+}
+
 static int32_t check_values(const job *j, seqrec_error *error)
 {
     const float *values = j->data->values;
     if (j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE) return SEQREC_OK;
     SQ_CHECK(values, error, SEQREC_E_ARGUMENT, "event_weights = values: the events of this dataset have no values");
-    float largest = 0;
-    for (int64_t i = 0; i < j->data->events; i++) {
+    for (int64_t i = 0; i < j->data->events; i++)
         SQ_CHECK(values[i] >= 0 && values[i] <= 1e15f, error, SEQREC_E_ARGUMENT,
                  "event_weights = values: the value %g of event %lld is not in 0 .. 1e15", (double)values[i], (long long)i);
-        if (values[i] > largest) largest = values[i];
-    }
-    SQ_CHECK(largest >= FLT_MIN, error, SEQREC_E_ARGUMENT, "event_weights = values: none of the %lld events has a value above 0",
-             (long long)j->data->events);
+    SQ_CHECK(largest_value(j) >= FLT_MIN, error, SEQREC_E_ARGUMENT,
+             "event_weights = values: no event that is learned has a value above 0 under this division");
     return SEQREC_OK;
 }
 

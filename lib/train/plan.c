@@ -138,7 +138,8 @@ int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_
 {
     int64_t n = s->n - s->behind, first = n - max_length > 1 ? n - max_length : 1, seen = s->n;
     if (n < 2) return SEQREC_OK;
-    for (int64_t at = n - 1 - (int64_t)(phase * (double)(n - first < stride ? n - first : stride)); at >= first; at -= stride, seen = 0) {
+    const int64_t newest = n - 1 - (int64_t)(phase * (double)(n - first < stride ? n - first : stride));
+    for (int64_t at = newest; at >= first; at -= stride, seen = 0) {
         int64_t tokens = at < max_length ? at : max_length;
         SQ_TRY(reserve(p, memory, tokens, 1, seen, error));
         if (seen) note_seen(p, s);

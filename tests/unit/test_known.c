@@ -223,17 +223,25 @@ START_TEST(a_fit_passes_over_steps_whose_targets_weigh_nothing)
 }
 END_TEST
 
-START_TEST(values_of_nothing_alone_are_refused)
+/* Values above 0 that no step learns: of a user's first event, of held-out ones, and before the window. */
+START_TEST(values_of_nothing_learned_are_refused)
 {
-    seqrec_dataset data = {.events = 3, .values = (float[]){0, 0, 1e-42f}};
+    enum { EVENTS = 30 };
+    static const int64_t users[] = {0, EVENTS}, events[] = {0, EVENTS - 2, EVENTS - 1, 3, 6};
+    float values[EVENTS] = {0};
+    int32_t items[EVENTS];
+    seqrec_dataset data = {.users = 1, .items = ITEMS, .events = EVENTS, .offsets = (int64_t *)users, .sequence = items, .values = values};
     seqrec_fit how = {.struct_size = sizeof how};
     seqrec_error e = {0};
     sq_options o = fit_options();
+    for (int32_t i = 0; i < EVENTS; i++) items[i] = i;
     o.event_weights = SQ_EVENT_WEIGHTS_VALUES;
     small_model s = small_open(&o, 0, 0);
     small_train(&s, &o);
+    values[events[_i]] = 1;
+    values[10] = 1e-42f;
     ck_assert_int_eq(sq_trainer_fit(s.trainer, &data, &how, NULL, &e), SEQREC_E_ARGUMENT);
-    ck_assert_msg(strstr(e.message, "none of the 3 events has a value above 0"), "%s", e.message);
+    ck_assert_msg(strstr(e.message, "no event that is learned has a value above 0"), "%s", e.message);
     small_close(&s);
 }
 END_TEST
@@ -262,7 +270,7 @@ int main(void)
     tcase_add_test(tests, a_fit_learns_by_the_weights_and_a_power_of_nothing_changes_nothing);
     tcase_add_loop_test(tests, every_event_that_can_be_a_target_is_asked_about, 0, 2);
     tcase_add_loop_test(tests, a_fit_passes_over_steps_whose_targets_weigh_nothing, 0, 2);
-    tcase_add_test(tests, values_of_nothing_alone_are_refused);
+    tcase_add_loop_test(tests, values_of_nothing_learned_are_refused, 0, 5);
     tcase_add_test(tests, objectives_whose_events_take_a_pass_each_are_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
