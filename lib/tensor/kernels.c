@@ -60,6 +60,25 @@ static void gather_axpy(size_t n, size_t width, const float *a, const float *con
     }
 }
 
+/* Without a branch: which are marked nobody can foresee. */
+static size_t find_marked(size_t n, const int32_t *x, const uint64_t *bits, int32_t *places)
+{
+    size_t i = 0, count = 0;
+#if defined(__AVX512F__)
+    for (__m512i place = (__m512i)lane_index(); i + 16 <= n; i += 16, place = _mm512_add_epi32(place, _mm512_set1_epi32(16))) {
+        const __m512i at = _mm512_loadu_si512(x + i), words = _mm512_i32gather_epi32(_mm512_srli_epi32(at, 5), bits, 4);
+        const __mmask16 marked = _mm512_test_epi32_mask(_mm512_srlv_epi32(words, _mm512_and_si512(at, _mm512_set1_epi32(31))), _mm512_set1_epi32(1));
+        _mm512_storeu_si512(places + count, _mm512_maskz_compress_epi32(marked, place));
+        count += (size_t)__builtin_popcount(marked);
+    }
+#endif
+    for (; i < n; i++) {
+        places[count] = (int32_t)i;
+        count += bits[(uint32_t)x[i] / 64] >> ((uint32_t)x[i] % 64) & 1;
+    }
+    return count;
+}
+
 static vecl mix64(vecl x)
 {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -73,6 +92,19 @@ static void random64(size_t n, uint64_t key, uint64_t first, uint64_t step, uint
     vecl x;
     for (size_t i = 0; i < LANES / 2; i++) x[i] = (first + i * step) * weyl + key;
     for (size_t i = 0; i < n; i += LANES / 2, x += LANES / 2 * step * weyl) *(vecl *)(void *)(out + i) = mix64(mix64(x) ^ key);
+}
+
+static size_t find(size_t n, const int32_t *x, int32_t value, int32_t *places)
+{
+    size_t i = 0, count = 0;
+    for (; i + LANES <= n; i += LANES) {
+        if (!any_lane(*(const veciu *)(x + i) == value)) continue;
+        for (size_t j = i; j < i + LANES; j++)
+            if (x[j] == value) places[count++] = (int32_t)j;
+    }
+    for (; i < n; i++)
+        if (x[i] == value) places[count++] = (int32_t)i;
+    return count;
 }
 
 static void axpy(size_t width, float a, const float *x, float *y)
@@ -730,6 +762,8 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .add = add,
     .max = max,
     .max_abs = max_abs,
+    .find = find,
+    .find_marked = find_marked,
     .random = random64,
     .transpose = transpose,
     .fill_rows = fill_rows,

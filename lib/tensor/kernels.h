@@ -54,6 +54,10 @@ typedef struct sq_kernels {
     /* Any n; NaN is skipped, -Inf of nothing. x is read up to round16(n). The sign of a zero is any. */
     float (*max)(size_t n, const float *x);
     float (*max_abs)(size_t width, const float *x); /* +Inf if any element is NaN or infinite */
+    /* Which of x [n] are `value`, rising, to places [n]; returns how many. */
+    size_t (*find)(size_t n, const int32_t *x, int32_t value, int32_t *places);
+    /* Which of x [n], all >= 0, have their bit in `bits` set (x % 64 of word x / 64); places has room for round16(n). */
+    size_t (*find_marked)(size_t n, const int32_t *x, const uint64_t *bits, int32_t *places);
     /* out[i] = sq_random64(key, first + i * step), i < n; out has room for round16(n). */
     void (*random)(size_t n, uint64_t key, uint64_t first, uint64_t step, uint64_t *out);
     /* to [cols][ld_to] = transpose of from [rows][ld_from]; columns rows..round16(rows) of `to` are zeroed. */

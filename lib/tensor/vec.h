@@ -24,6 +24,7 @@
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef float vecu __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t veci __attribute__((vector_size(LANES * 4)));
+typedef int32_t veciu __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef uint32_t vecn __attribute__((vector_size(LANES * 4)));
 typedef uint64_t vecl __attribute__((vector_size(LANES * 4), aligned(8), may_alias));
 
@@ -55,6 +56,18 @@ SQ_INLINE veci larger_integer(veci a, veci b)
 #else
     veci above = a > b;
     return (above & a) | (~above & b);
+#endif
+}
+
+/* Whether any lane of a mask is set. */
+SQ_INLINE int any_lane(veci mask)
+{
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif defined(__AVX2__)
+    return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+#else
+    return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
 #endif
 }
 

@@ -13,8 +13,10 @@ typedef struct token {
     const sq_trainer *t;
     const int32_t *targets; /* [m] */
     size_t m;
-    const uint64_t *seen;
+    uint64_t *seen; /* bits of slots: the history's, where it is excluded */
 } token;
+
+static int32_t is_marked(const uint64_t *bits, int32_t slot) { return bits[slot / 64] >> (slot % 64) & 1; }
 
 static int32_t is_target(const token *o, int32_t slot)
 {
@@ -28,7 +30,7 @@ static int32_t refused(const token *o, int32_t slot)
     int64_t rule = o->t->options.seen;
     if (rule == SQ_SEEN_KEEP) return 0;
     if (is_target(o, slot)) return 1;
-    return rule == SQ_SEEN_EXCLUDE_HISTORY && (o->seen[slot / 64] >> (slot % 64) & 1);
+    return rule == SQ_SEEN_EXCLUDE_HISTORY && is_marked(o->seen, slot);
 }
 
 /* Under seen = keep a softmax leaves out a negative that is a target: as a second copy of it in the sum it would only push the
@@ -71,30 +73,21 @@ static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *o
     for (int64_t p = 0; p < t->options.targets; p++) out[p] = i + p < end ? t->plan.targets[i + p] : -1;
 }
 
-/* Places of `slots` [n] that hold the target. Returns how many. */
-static int64_t list_target(int32_t target, const int32_t *slots, int64_t n, int32_t *places)
+/* Which of `slots` [n] hold a target or something seen. Returns how many. */
+static size_t list_refused(const token *o, const int32_t *slots, size_t n, int32_t *places)
 {
-    int64_t count = 0;
-    for (int64_t j = 0; j < n; j++)
-        if (slots[j] == target) places[count++] = (int32_t)j;
-    return count;
-}
-
-/* Those that hold a target or something seen: without a branch, which nobody could foresee. */
-static int64_t list_refused(const token *o, const int32_t *slots, int64_t n, int32_t *places)
-{
-    const int exclude = o->t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
-    const uint64_t *seen = o->seen;
-    const int32_t first = o->targets[0];
-    const size_t m = o->m;
-    int64_t count = 0;
-    for (int64_t j = 0; j < n; j++) {
-        const uint32_t slot = (uint32_t)slots[j];
-        uint64_t found = (slots[j] == first) | (exclude ? seen[slot / 64] >> (slot % 64) & 1 : 0);
-        for (size_t p = 1; p < m; p++) found |= slots[j] == o->targets[p];
-        places[count] = (int32_t)j;
-        count += (int64_t)found;
+    const sq_kernels *k = o->t->kernels;
+    uint64_t fresh = 0; /* targets that only this call marks; there are at most 64 */
+    if (o->m == 1 && o->t->options.seen != SQ_SEEN_EXCLUDE_HISTORY) return k->find(n, slots, o->targets[0], places);
+    for (size_t p = 0; p < o->m; p++) {
+        const int32_t slot = o->targets[p];
+        if (slot < 0 || is_marked(o->seen, slot)) continue;
+        o->seen[slot / 64] |= (uint64_t)1 << (slot % 64);
+        fresh |= (uint64_t)1 << p;
     }
+    const size_t count = k->find_marked(n, slots, o->seen, places);
+    for (size_t p = 0; p < o->m; p++)
+        if (fresh >> p & 1) o->seen[o->targets[p] / 64] &= ~((uint64_t)1 << (o->targets[p] % 64));
     return count;
 }
 
@@ -107,9 +100,8 @@ static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *places,
         return;
     }
     sq_sampler_draw_many(&o->t->sampler, o->t->kernels, key, first * ATTEMPTS, ATTEMPTS, (size_t)draws, out);
-    const int alone = o->m == 1 && o->t->options.seen != SQ_SEEN_EXCLUDE_HISTORY;
-    const int64_t refused = alone ? list_target(o->targets[0], out, draws, places) : list_refused(o, out, draws, places);
-    for (int64_t r = 0; r < refused; r++) out[places[r]] = settle(o, key, first + (uint64_t)places[r], out[places[r]]);
+    const size_t refused = list_refused(o, out, (size_t)draws, places);
+    for (size_t r = 0; r < refused; r++) out[places[r]] = settle(o, key, first + (uint64_t)places[r], out[places[r]]);
 }
 
 /* Share of one draw that falls on an item. */
@@ -135,7 +127,7 @@ static float redrawn(const token *o, double history)
     const int exclude = o->t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
     double turned = history;
     for (size_t p = 0; p < o->m; p++) {
-        int counted = o->targets[p] < 0 || (exclude && (o->seen[o->targets[p] / 64] >> (o->targets[p] % 64) & 1));
+        int counted = o->targets[p] < 0 || (exclude && is_marked(o->seen, o->targets[p]));
         for (size_t before = 0; before < p; before++) counted |= o->targets[before] == o->targets[p];
         if (!counted) turned += share_of(o->t, o->targets[p]);
     }

@@ -72,6 +72,56 @@ static void random_body(const sq_kernels *k)
     }
 }
 
+static void find_body(const sq_kernels *k)
+{
+    static const size_t few[] = {0, 1, 15, 16, 17, 40, 256};
+    static const uint64_t kinds[] = {1, 3, 1000}; /* every one, a third, hardly any */
+    EACH(size_t, n, few)
+    EACH(uint64_t, kind, kinds)
+    {
+        int32_t x[256], places[256];
+        size_t found = 0;
+        for (size_t i = 0; i < *n; i++) x[i] = (int32_t)(sq_random64(*kind, i) % *kind) - 1;
+        size_t count = k->find(*n, x, -1, places);
+        for (size_t i = 0; i < *n; i++) {
+            if (x[i] != -1) continue;
+            HOLDS(found < count && places[found] == (int32_t)i);
+            found++;
+        }
+        HOLDS(found == count);
+    }
+}
+
+static void find_marked_body(const sq_kernels *k)
+{
+    static const size_t few[] = {0, 1, 15, 16, 17, 40, 256};
+    static const uint64_t shares[] = {0, 1, 8, 15, 16}; /* sixteenths that are marked */
+    EACH(size_t, n, few)
+    EACH(uint64_t, share, shares)
+    {
+        uint64_t bits[1000 / 64 + 1] = {0};
+        int32_t x[256], places[256 + 1];
+        size_t found = 0;
+        for (uint64_t i = 0; i < 1000; i++) bits[i / 64] |= (uint64_t)(sq_random64(7, i) % 16 < *share) << (i % 64);
+        for (size_t i = 0; i < *n; i++) x[i] = (int32_t)(sq_random64(*share, i) % 1000);
+        places[sq_round16(*n)] = 99;
+        size_t count = k->find_marked(*n, x, bits, places);
+        for (size_t i = 0; i < *n; i++) {
+            if (!(bits[x[i] / 64] >> (x[i] % 64) & 1)) continue;
+            HOLDS(found < count && places[found] == (int32_t)i);
+            found++;
+        }
+        HOLDS(found == count && places[sq_round16(*n)] == 99);
+    }
+}
+
+START_TEST(values_are_found_in_order)
+{
+    each_variant(find_body);
+    each_variant(find_marked_body);
+}
+END_TEST
+
 START_TEST(random_numbers_side_by_side_are_those_one_by_one)
 {
     each_variant(random_body);
@@ -967,6 +1017,7 @@ int main(void)
     Suite *suite = suite_create("kernels");
     TCase *c = tcase_create("kernels");
     tcase_add_test(c, the_best_table_is_one_of_the_variants);
+    tcase_add_test(c, values_are_found_in_order);
     tcase_add_test(c, random_numbers_side_by_side_are_those_one_by_one);
     tcase_add_test(c, dot_sums_in_sixteen_lanes_and_one_tree);
     tcase_add_test(c, dots_of_many_rows_are_the_dots_of_each);
