@@ -746,7 +746,7 @@ static size_t bytes_of_full_softmax(int64_t sequences, int64_t *targets, size_t 
     return counted.most - before;
 }
 
-/* Output vectors and their gradients are there once for a step, scores of a tile only. */
+/* Output vectors and their gradients are there once for a step, scores of a tile only: up to 4 MiB a worker. */
 START_TEST(memory_of_full_softmax_does_not_grow_by_targets_times_items)
 {
     int64_t few_targets, targets;
@@ -755,7 +755,7 @@ START_TEST(memory_of_full_softmax_does_not_grow_by_targets_times_items)
     const size_t more = (size_t)(targets - few_targets) * MANY * sizeof(float);
     ck_assert(few_targets == 4 * 24 && targets == 64 * 24);
     ck_assert_msg(all < few + more / 32, "%zu bytes for %d targets, %zu for %d", few, (int)few_targets, all, (int)targets);
-    ck_assert_msg(scratch < more / 32, "%zu bytes of workers, targets by items are %zu", scratch, more);
+    ck_assert_msg(scratch < more / 12, "%zu bytes of workers, targets by items are %zu", scratch, more);
     ck_assert_msg(all < more / 4, "%zu bytes, targets by items are %zu", all, more);
 }
 END_TEST
