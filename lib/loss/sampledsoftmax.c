@@ -2,24 +2,25 @@
 #include "loss/losses.h"
 #include <math.h>
 
-/* One target with label smoothing e: log(exp(x+) + sum_j exp(x_j)) - (1 - e) x+ - e mean(x), the mean over all candidates. An
- * exponential of 0 may belong to a candidate that is there, so the kernels, which lose the difference, are not used. */
+#define TOGETHER 1024 /* scores that are summed in single precision */
+
+/* One target with label smoothing e: log(exp(x+) + sum_j exp(x_j)) - (1 - e) x+ - e mean(x), the mean over all candidates, of which
+ * those at -Inf are none. */
 static double smoothed(const sq_loss_rule *rule, float weight, float *target, size_t n, float *negatives)
 {
-    float e = rule->smoothing, x = *target, top = x, all;
+    const sq_kernels *k = rule->kernels;
+    float e = rule->smoothing, x = *target, top = k->max(n, negatives), all, live = 1;
     double sum = (double)x;
-    size_t live = 1;
-    for (size_t j = 0; j < n; j++) {
-        if (!(negatives[j] > -INFINITY)) continue;
-        if (negatives[j] > top) top = negatives[j];
-        sum += (double)negatives[j];
-        live++;
-    }
+    if (x > top) top = x;
     all = expf(x - top);
-    for (size_t j = 0; j < n; j++) all += expf(negatives[j] - top);
-    for (size_t j = 0; j < n; j++)
-        negatives[j] = negatives[j] > -INFINITY ? weight * (expf(negatives[j] - top) / all - e / (float)live) : 0;
-    *target = weight * (expf(x - top) / all - (1 - e) - e / (float)live);
+    for (size_t j = 0; j < n; j += TOGETHER) {
+        float count, scores;
+        all += k->exp_live(n - j < TOGETHER ? n - j : TOGETHER, top, negatives + j, &count, &scores);
+        live += count;
+        sum += (double)scores;
+    }
+    k->scale_live(n, weight / all, weight * e / live, negatives);
+    *target = weight * (expf(x - top) / all - (1 - e) - e / live);
     return log((double)all) + (double)top - (1 - (double)e) * (double)x - (double)e * sum / (double)live;
 }
 

@@ -381,6 +381,34 @@ static float exp_shift(size_t n, float shift, float *x)
     return sum_lanes(&s);
 }
 
+static float exp_live(size_t n, float shift, float *x, float *live, float *sum)
+{
+    sixteen s = {{{0}}}, count = {{{0}}}, total = {{{0}}};
+    for (size_t i = 0; i < n; i += 16)
+        for (int p = 0; p < PARTS; p++) {
+            float *at = x + i + p * LANES;
+            vec v = load(at);
+            veci in = lanes((ptrdiff_t)n - (at - x)), dead = v == -INFINITY, here = in & ~dead;
+            vec e = blend(here, exponential(v - shift), (vec){0});
+            s.part[p] += e;
+            count.part[p] += blend(here, splat(1), (vec){0});
+            total.part[p] += blend(here, v, (vec){0});
+            store(at, blend(in & dead, splat(-0.0f), e));
+        }
+    *live = sum_lanes(&count);
+    *sum = sum_lanes(&total);
+    return sum_lanes(&s);
+}
+
+static void scale_live(size_t n, float factor, float part, float *x)
+{
+    for (size_t i = 0; i < sq_round16(n); i += LANES) {
+        vec v = load(x + i);
+        veci here = lanes((ptrdiff_t)n - (ptrdiff_t)i) & ~((veci)v >> 31);
+        store(x + i, blend(here, v * factor - part, (vec){0}));
+    }
+}
+
 /* ---- logistic function ----------------------------------------------------------------------------------------------- */
 
 #define FACTORS 60 /* of at most 2 in each of 16 lanes: their product stays below 2^1000 */
@@ -794,6 +822,8 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .tally = tally,
     .rotate = rotate,
     .exp_shift = exp_shift,
+    .exp_live = exp_live,
+    .scale_live = scale_live,
     .exp = exp_rows,
     .logistic = logistic,
     .adam = adam,

@@ -143,6 +143,10 @@ typedef struct sq_kernels {
 
     /* x = exp(x - shift), returns the sum of x[0..n) in 16 lanes; x[n..round16(n)) = 0. */
     float (*exp_shift)(size_t n, float shift, float *x);
+    /* As exp_shift, but -Inf becomes -0; *live: how many of x[0..n) are not -Inf, *sum: the sum of these as they were. */
+    float (*exp_live)(size_t n, float shift, float *x, float *live, float *sum);
+    /* x = factor * x - part, 0 where x is -0 and in x[n..round16(n)). */
+    void (*scale_live)(size_t n, float factor, float part, float *x);
     /* y = exp(x) for any n, within 1.01 units in the last place; 0 below -87.33 (no denormals), exp(88.37) above that, also at
      * +Inf; NaN stays NaN. */
     void (*exp)(size_t n, const float *x, float *y);

@@ -683,6 +683,45 @@ static void exp_shift_case(const sq_kernels *k, size_t n, float shift)
     matrix_close(&expected);
 }
 
+/* Some of the elements are -Inf, and exponentials of others are 0 too. */
+static void live_case(const sq_kernels *k, size_t n, float shift)
+{
+    size_t width = sq_round16(n);
+    matrix x = row_open(width), plain = row_open(width);
+    float live, sum, count = 0;
+    double all = 0, scores = 0;
+    for (size_t i = 0; i < width; i++) plain.at[i] = x.at[i] = i >= n ? NAN : i % 3 == 1 ? -INFINITY : 4 * uniform(n, i);
+    for (size_t i = 0; i < n; i++) scores += i % 3 == 1 ? 0 : (double)x.at[i];
+    float got = k->exp_live(n, shift, x.at, &live, &sum);
+    k->exp_shift(n, shift, plain.at);
+    for (size_t i = 0; i < width; i++) HOLDS(same_bits(x.at[i], i < n && i % 3 == 1 ? -0.0f : plain.at[i]));
+    for (size_t i = 0; i < n; i++) all += (double)plain.at[i], count += i % 3 != 1;
+    HOLDS(live == count && fabs((double)got - all) <= 1e-5 * all && fabs((double)sum - scores) <= 1e-5 * (1 + fabs(scores)));
+    k->scale_live(n, 2, 0.25f, x.at);
+    for (size_t i = 0; i < width; i++) {
+        float wanted = i < n && i % 3 != 1 ? plain.at[i] * 2 - 0.25f : 0;
+        HOLDS(fabsf(x.at[i] - wanted) <= 1e-6f * (1 + fabsf(wanted)));
+    }
+    note(x.at, n);
+    matrix_close(&x);
+    matrix_close(&plain);
+}
+
+static void live_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    {
+        live_case(k, *n, 0.5f);
+        live_case(k, *n, 100.0f);
+    }
+}
+
+START_TEST(exponentials_of_what_is_there_are_told_from_those_of_what_is_not)
+{
+    each_variant(live_body);
+}
+END_TEST
+
 static void exp_shift_body(const sq_kernels *k)
 {
     for (size_t n = 0; n < 70; n++) {
@@ -1017,6 +1056,7 @@ int main(void)
     Suite *suite = suite_create("kernels");
     TCase *c = tcase_create("kernels");
     tcase_add_test(c, the_best_table_is_one_of_the_variants);
+    tcase_add_test(c, exponentials_of_what_is_there_are_told_from_those_of_what_is_not);
     tcase_add_test(c, values_are_found_in_order);
     tcase_add_test(c, random_numbers_side_by_side_are_those_one_by_one);
     tcase_add_test(c, dot_sums_in_sixteen_lanes_and_one_tree);
