@@ -229,7 +229,7 @@ START_TEST(a_trainer_draws_by_counts_to_a_power_and_shares_out_what_a_history_tu
     const double alpha[] = {0.5, 2, 0.5}, by = alpha[_i];
     const int exclude = _i == 2;
     int64_t count[ITEMS] = {0};
-    double bought[ITEMS], probability[ITEMS], sum = 0;
+    double bought[SQ_CHUNK_ROWS] = {0}, probability[ITEMS], sum = 0; /* bought: by slot */
     small_batch b;
     small_draw(&b, 3, 1, 12, 12, ITEMS);
     sq_options o = small_options("sasrec");
