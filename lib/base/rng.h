@@ -53,6 +53,7 @@ static inline double sq_random_unit(uint64_t key, uint64_t counter)
     return (double)(sq_random64(key, counter) >> 11) * 0x1p-53;
 }
 
+/* The upper 64 bits of the product. */
 static inline uint64_t sq_multiply_high(uint64_t x, uint64_t n)
 {
 #ifdef __SIZEOF_INT128__

@@ -17,8 +17,6 @@ void sq_alias_draw(const sq_sampler *s, size_t n, const uint64_t *random, int32_
     }
 }
 
-double sq_weighted_probability(const sq_sampler *s, int64_t i) { return s->weights ? s->weights[i] : 0; }
-
 /* Columns below the mean are filled up from those above it. The stack holds small columns from the left and large ones from the right. */
 static void fill(sq_sampler *s, double *keep, int32_t *stack)
 {
@@ -55,12 +53,5 @@ int32_t sq_alias_build(sq_sampler *s, const sq_memory *memory, seqrec_error *err
     sq_free(memory, stack);
     sq_free(memory, keep);
     SQ_CHECK(!failed, error, SEQREC_E_MEMORY, "no memory for a sampler over %lld items", (long long)s->count);
-    return SEQREC_OK;
-}
-
-int32_t sq_weights_reserve(sq_sampler *s, const sq_memory *memory, seqrec_error *error)
-{
-    s->weights = sq_alloc(memory, (size_t)s->count, sizeof *s->weights);
-    SQ_CHECK(s->weights, error, SEQREC_E_MEMORY, "no memory for a sampler over %lld items", (long long)s->count);
     return SEQREC_OK;
 }

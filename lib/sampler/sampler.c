@@ -1,6 +1,6 @@
 /* sampler: the table of samplers and what they share. */
-#include "sampler/sampler.h"
 #include "base/rng.h"
+#include "sampler/sampler.h"
 
 enum { TOGETHER = 256 }; /* random numbers that are made at a time */
 
@@ -22,6 +22,15 @@ static const sq_sampler_kind kinds[] = {
 const sq_sampler_kind *sq_sampler_kind_at(int64_t index)
 {
     return index >= 0 && index < (int64_t)(sizeof kinds / sizeof *kinds) ? &kinds[index] : NULL;
+}
+
+double sq_weighted_probability(const sq_sampler *s, int64_t i) { return s->weights ? s->weights[i] : 0; }
+
+int32_t sq_weights_reserve(sq_sampler *s, const sq_memory *memory, seqrec_error *error)
+{
+    s->weights = sq_alloc(memory, (size_t)s->count, sizeof *s->weights);
+    SQ_CHECK(s->weights, error, SEQREC_E_MEMORY, "no memory for a sampler over %lld items", (long long)s->count);
+    return SEQREC_OK;
 }
 
 int32_t sq_sampler_draw(const sq_sampler *s, uint64_t key, uint64_t counter)

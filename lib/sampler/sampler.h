@@ -49,14 +49,16 @@ int32_t sq_sampler_build(sq_sampler *sampler, const sq_memory *memory, int32_t k
                          const double *weights, seqrec_error *error);
 void sq_sampler_free(sq_sampler *sampler, const sq_memory *memory);
 
+/* Room for sampler->weights; probabilities that are weights. */
+int32_t sq_weights_reserve(sq_sampler *sampler, const sq_memory *memory, seqrec_error *error);
+double sq_weighted_probability(const sq_sampler *sampler, int64_t i);
+
 /* uniform.c, alias.c, popularity.c, loguniform.c, inbatch.c, mixed.c */
 void sq_uniform_draw(const sq_sampler *sampler, size_t n, const uint64_t *random, int32_t *out);
 double sq_uniform_probability(const sq_sampler *sampler, int64_t i);
 void sq_alias_draw(const sq_sampler *sampler, size_t n, const uint64_t *random, int32_t *out);
 /* From slots and weights, which add up to 1. */
 int32_t sq_alias_build(sq_sampler *sampler, const sq_memory *memory, seqrec_error *error);
-int32_t sq_weights_reserve(sq_sampler *sampler, const sq_memory *memory, seqrec_error *error);
-double sq_weighted_probability(const sq_sampler *sampler, int64_t i);
 int32_t sq_popularity_prepare(sq_sampler *sampler, const sq_memory *memory, const double *weights, seqrec_error *error);
 int32_t sq_log_uniform_prepare(sq_sampler *sampler, const sq_memory *memory, const double *weights, seqrec_error *error);
 void sq_in_batch_draw(const sq_sampler *sampler, size_t n, const uint64_t *random, int32_t *out);

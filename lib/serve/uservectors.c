@@ -17,7 +17,8 @@ typedef struct call {
     const int64_t *candidates, *offsets;
     int64_t n;      /* candidates that all sequences share; 0 with offsets */
     int32_t *slots; /* of the candidates */
-    float *out;
+    float *out;                   /* NULL: user vectors are not wanted */
+    _Atomic int64_t *gate_counts; /* see sq_count_gates, or NULL */
 } call;
 
 static void begin(call *c, const seqrec_batch *batch)
@@ -46,7 +47,7 @@ static void encode_run(void *arg, int64_t task, sq_seat *seat)
     const size_t d = (size_t)c->request.model->layout.part;
     for (int64_t b = task * c->run; b < last_of(c, task); b++) {
         sq_request_encode(&c->request, b, seat, seat->user);
-        memcpy(c->out + (size_t)b * d, seat->user, d * sizeof *c->out);
+        if (c->out) memcpy(c->out + (size_t)b * d, seat->user, d * sizeof *c->out);
     }
 }
 
@@ -54,46 +55,32 @@ static int32_t encode_all(call *c, seqrec_error *error)
 {
     SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, NULL, NULL, error));
     SQ_TRY(sq_request_seat(&c->request, c->tasks, 0, error));
+    c->request.encoder.network.gate_counts = c->gate_counts;
     sq_request_run(&c->request, c->tasks, encode_run, c);
     return SEQREC_OK;
+}
+
+static int32_t encode(call *c, const seqrec_model *model, const seqrec_batch *batch, seqrec_error *error)
+{
+    begin(c, batch);
+    int32_t status = sq_request_open(&c->request, model, batch, NULL, error);
+    if (status == SEQREC_OK) status = encode_all(c, error);
+    end(c, status);
+    return status;
 }
 
 int32_t sq_encode_batch(const seqrec_model *model, const seqrec_batch *batch, const seqrec_filter *filter, float *out,
                         seqrec_error *error)
 {
     call c = {.filter = filter, .out = out};
-    begin(&c, batch);
-    int32_t status = sq_request_open(&c.request, model, batch, NULL, error);
-    if (status == SEQREC_OK) status = encode_all(&c, error);
-    end(&c, status);
-    return status;
-}
-
-/* ---- gates of content --------------------------------------------------------------------------------------------- */
-
-static void pass_run(void *arg, int64_t task, sq_seat *seat)
-{
-    const call *c = arg;
-    for (int64_t b = task * c->run; b < last_of(c, task); b++) sq_request_encode(&c->request, b, seat, seat->user);
-}
-
-static int32_t pass_all(call *c, _Atomic int64_t *counts, seqrec_error *error)
-{
-    SQ_TRY(sq_request_prepare(&c->request, SEQREC_UNKNOWN_SKIP, NULL, NULL, error));
-    SQ_TRY(sq_request_seat(&c->request, c->tasks, 0, error));
-    c->request.encoder.network.gate_counts = counts;
-    sq_request_run(&c->request, c->tasks, pass_run, c);
-    return SEQREC_OK;
+    return encode(&c, model, batch, error);
 }
 
 int32_t sq_count_gates(const seqrec_model *model, const seqrec_batch *batch, _Atomic int64_t *counts, seqrec_error *error)
 {
-    call c = {0};
-    begin(&c, batch);
-    int32_t status = sq_request_open(&c.request, model, batch, NULL, error);
-    if (status == SEQREC_OK) status = pass_all(&c, counts, error);
-    sq_request_end(&c.request);
-    return status;
+    const seqrec_filter filter = {.struct_size = sizeof filter};
+    call c = {.filter = &filter, .gate_counts = counts};
+    return encode(&c, model, batch, error);
 }
 
 /* ---- scores of lists ---------------------------------------------------------------------------------------------- */

@@ -100,8 +100,8 @@ static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *places,
         return;
     }
     sq_sampler_draw_many(&o->t->sampler, o->t->kernels, key, first * ATTEMPTS, ATTEMPTS, (size_t)draws, out);
-    const size_t refused = list_refused(o, out, (size_t)draws, places);
-    for (size_t r = 0; r < refused; r++) out[places[r]] = settle(o, key, first + (uint64_t)places[r], out[places[r]]);
+    const size_t count = list_refused(o, out, (size_t)draws, places);
+    for (size_t r = 0; r < count; r++) out[places[r]] = settle(o, key, first + (uint64_t)places[r], out[places[r]]);
 }
 
 /* Share of one draw that falls on an item. */
