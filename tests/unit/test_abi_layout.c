@@ -1,5 +1,6 @@
 /* unit: offsets and numbers that programs already linked were compiled with (node SEQREC_1.0). */
 #include "api/structs.h"
+#include "run_suite.h"
 #include <check.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -112,9 +113,5 @@ int main(void)
     tcase_add_test(tests, numbers_of_names_stay);
     Suite *suite = suite_create("abi_layout");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

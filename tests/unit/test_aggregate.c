@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "counting_allocator.h"
+#include "run_suite.h"
 #include "seqrec.h"
 
 static seqrec_error failure;
@@ -175,9 +176,5 @@ int main(void)
     tcase_add_test(tests, whatever_allocation_fails_nothing_is_written_or_left);
     Suite *suite = suite_create("aggregate");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/context.h"
 #include "eval/evaluate.h"
+#include "run_suite.h"
 
 /* $SEQREC_DATA, or shared/data beside the project as seen from its top, tests/ or a build folder. */
 static int find_file(const char *name, char *path, size_t bytes)
@@ -178,9 +179,5 @@ int main(void)
     tcase_add_test(tests, an_epoch_on_movielens_1m_has_its_published_number_of_targets);
     Suite *suite = suite_create("anchors");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

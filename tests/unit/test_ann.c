@@ -3,6 +3,7 @@
 #include <xxhash.h>
 #include "failing_new.h"
 #include "retrieval_world.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 #include "seqrec_ann.h"
 
@@ -579,9 +580,5 @@ int main(void)
     tcase_add_test(tests, a_search_that_fails_makes_no_difference_to_the_list);
     Suite *suite = suite_create("ann");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

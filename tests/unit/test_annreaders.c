@@ -2,6 +2,7 @@
 #include <check.h>
 #include "beside_writer.h"
 #include "failing_new.h"
+#include "run_suite.h"
 #include "seqrec_ann.h"
 
 enum { READERS = 3, STEADY = 600, STEPS = 90, BEST = 10 };
@@ -98,9 +99,5 @@ int main(void)
     tcase_add_loop_test(tests, lists_of_a_graph_beside_a_writer_never_name_what_was_removed, 0, 2);
     Suite *suite = suite_create("annreaders");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "made_locale.h"
 #include "rewritten_file.h"
+#include "run_suite.h"
 #include "train_world.h"
 
 /* ---- Going on. ---- */
@@ -469,9 +470,5 @@ int main(void)
     Suite *suite = suite_create("api_checkpoint");
     add_resuming(suite);
     add_files(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "api_fixture.h"
 #include "made_locale.h"
+#include "run_suite.h"
 
 static const char *value_of(const char *name)
 {
@@ -373,9 +374,5 @@ int main(void)
     tcase_add_test(tests, creating_a_config_survives_failing_allocations);
     Suite *suite = suite_create("api_config");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

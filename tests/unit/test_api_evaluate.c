@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 static seqrec_report *evaluate(const train_world *w, const seqrec_dataset *data, const seqrec_evaluation *how)
@@ -775,9 +776,5 @@ int main(void)
     Suite *suite = suite_create("api_evaluate");
     add_evaluations(suite);
     add_others(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

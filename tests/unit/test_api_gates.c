@@ -1,5 +1,6 @@
 /* unit: gates through the public interface: how many are open, in memory and in files, and what is refused. */
 #include <math.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 static const char *const *const kinds[] = {
@@ -161,9 +162,5 @@ int main(void)
     tcase_add_test(tests, options_that_make_no_gates_make_no_model);
     tcase_add_test(tests, creating_a_model_with_gates_survives_failing_allocations);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

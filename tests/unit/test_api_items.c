@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "api_fixture.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 enum { DIM = 3 };
@@ -516,9 +517,5 @@ int main(void)
     tcase_add_test(untied, an_untied_model_has_an_input_and_an_output_vector);
     suite_add_tcase(suite, untied);
     add_three(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "made_locale.h"
 #include "model/modelfile.h"
 #include "rewritten_file.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 enum { DIM = 3, FILE_ROOM = 1 << 16 };
@@ -785,9 +786,5 @@ int main(void)
     tcase_add_test(files, a_distant_slot_below_the_limit_is_believed);
     tcase_add_test(files, a_table_that_shrank_far_is_renumbered_in_its_file);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* unit: negatives and weights that the host brings, waiting batches, and options that do not go together. */
 #include <math.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 /* ---- negatives of the host ------------------------------------------------------------------------------------------ */
@@ -443,9 +444,5 @@ int main(void)
     tcase_add_test(tests, logq_of_a_batch_sampler_needs_counts);
     tcase_add_test(tests, gbce_without_calibration_is_bce);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "api_fixture.h"
 #include "model/checksum.h"
+#include "run_suite.h"
 
 enum { ITEMS = 30, BYTES = 48 + 16 * 4 };
 
@@ -593,9 +594,5 @@ int main(void)
     Suite *suite = suite_create("api_session");
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, forked);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

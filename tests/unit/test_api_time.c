@@ -1,5 +1,6 @@
 /* unit: models that read times, through the public interface: what they need, what they refuse, and how they are evaluated. */
 #include <math.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 static const char *const timed[] = {"time", "bias", "wiring", "pre_norm", "attention", "hstu", "dropout", "0", NULL};
@@ -626,9 +627,5 @@ int main(void)
     tcase_add_test(tests, a_swap_to_a_timed_model_asks_for_times);
     tcase_add_test(tests, rules_between_options_are_told);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 /* ---- Steps. ---- */
@@ -1043,9 +1044,5 @@ int main(void)
     add_steps(suite);
     add_fits(suite);
     add_failures(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

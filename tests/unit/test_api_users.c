@@ -1,6 +1,7 @@
 /* unit: users through the public interface: rows on a live model, serving, training, files, and what forgetting leaves. */
 #include <math.h>
 #include <stdio.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 static const char *const modes[] = {"added", "concatenated", "prefix"};
@@ -458,9 +459,5 @@ int main(void)
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
     Suite *suite = suite_create("api_users");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

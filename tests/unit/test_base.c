@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/sort.h"
 #include "counting_allocator.h"
+#include "run_suite.h"
 
 static counting_allocator host;
 static sq_memory memory;
@@ -600,9 +601,5 @@ int main(void)
     tcase_add_test(tests, a_log_line_is_formatted_and_cut_to_its_buffer);
     Suite *suite = suite_create("base");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "item_table.h"
 #include "model/shards.h"
+#include "run_suite.h"
 
 #define DIM 3
 
@@ -692,9 +693,5 @@ int main(void)
     tcase_add_test(tests, erasing_keeps_every_other_entry_of_a_crowded_shard);
     Suite *suite = suite_create("catalogue");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

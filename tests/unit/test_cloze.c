@@ -2,6 +2,7 @@
 #include "base/rng.h"
 #include "counting_allocator.h"
 #include "network_pass.h"
+#include "run_suite.h"
 #include "serve/encode.h"
 #include "trainer_state.h"
 
@@ -345,9 +346,5 @@ int main(void)
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, TRAINING_KINDS);
     tcase_add_test(tests, combinations_that_make_no_model_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

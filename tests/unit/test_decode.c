@@ -1,4 +1,5 @@
 /* unit: paths behind a session against sessions that the same items are appended to, and against every path there is. */
+#include "run_suite.h"
 #include "session_world.h"
 
 enum { STEPS = 6, FEW = 9 };
@@ -1153,9 +1154,5 @@ int main(void)
     tcase_add_test(tests, one_session_that_fails_fails_all);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

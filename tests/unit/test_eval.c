@@ -15,6 +15,7 @@
 #include "eval/exposure.h"
 #include "eval/personal.h"
 #include "eval/ranking.h"
+#include "run_suite.h"
 
 enum { MOST_ITEMS = 400 };
 
@@ -1875,9 +1876,5 @@ int main(void)
     tcase_add_loop_test(tests, a_failing_allocation_is_reported_and_leaks_nothing, 0, 12);
     Suite *suite = suite_create("eval");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

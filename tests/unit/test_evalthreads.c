@@ -1,5 +1,6 @@
 /* unit: evaluation and comparison on several threads, for ThreadSanitizer: every protocol, with intervals, to the bits of one. */
 #include <pthread.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 enum { MOST_THREADS = 4, BESIDE = 3 };
@@ -142,9 +143,5 @@ int main(void)
     tcase_add_test(tests, evaluations_beside_one_another_are_those_that_run_alone);
     Suite *suite = suite_create("evalthreads");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

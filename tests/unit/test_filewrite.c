@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "counting_allocator.h"
 #include "model/filewrite.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 #define NOBODY 65534
@@ -316,9 +317,5 @@ int main(void)
     tcase_add_test(tests, reasons_are_told_in_words);
     Suite *suite = suite_create("filewrite");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

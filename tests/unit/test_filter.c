@@ -1,6 +1,7 @@
 /* unit: the spectral filter: against the transform by its definition, what it may see, where its spectrum lies. */
 #include "layer/filter.h"
 #include "network_pass.h"
+#include "run_suite.h"
 
 enum { WIDTH = 16, LONGEST = 40, FLOATS = 64 * WIDTH };
 
@@ -267,9 +268,5 @@ int main(void)
     tcase_add_loop_test(tests, steps_of_filters_lower_the_loss, 0, 2);
     tcase_add_test(tests, options_of_attention_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

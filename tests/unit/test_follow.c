@@ -1,5 +1,6 @@
 /* unit: a trainer follows the items of its model: added, updated, removed or put in a freed slot between steps. */
 #include "counting_allocator.h"
+#include "run_suite.h"
 #include "trainer_state.h"
 
 #define ITEMS 50
@@ -372,9 +373,5 @@ int main(void)
     tcase_add_test(tests, rows_that_were_lazy_are_not_replayed_after_a_change_to_exact);
     tcase_add_test(tests, a_change_of_rate_leaves_earlier_steps_of_waiting_rows_as_they_were);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/rng.h"
 #include "counting_allocator.h"
 #include "network_pass.h"
+#include "run_suite.h"
 #include "trainer_state.h"
 
 #define ITEMS 60
@@ -783,9 +784,5 @@ int main(void)
     tcase_add_loop_test(tests, training_with_the_term_lowers_it, 0, KINDS);
     tcase_add_test(tests, options_that_make_no_gates_are_refused_by_their_rule);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

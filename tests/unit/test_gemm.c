@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "base/memory.h"
 #include "kernel_check.h"
+#include "run_suite.h"
 #include "tensor/gemm.h"
 
 #define HASWELL "3" /* what BLIS_ARCH_TYPE calls these kernels in 0.9 to 2.1 */
@@ -413,9 +414,5 @@ int main(void)
     c = tcase_create("rows by blis");
     tcase_add_test(c, a_row_by_blis_does_not_depend_on_the_other_rows);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

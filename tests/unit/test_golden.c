@@ -2,6 +2,7 @@
 #include "base/rng.h"
 #include "golden_values.h"
 #include "network_pass.h"
+#include "run_suite.h"
 
 /* Differences are relative to the largest magnitude of their group, as golden_values.h measures float32_error; this is less
  * than three times what float32 arithmetic in PyTorch does in its worst case (3.7e-6). */
@@ -288,9 +289,5 @@ int main(void)
     tcase_add_loop_test(tcase, losses_are_those_of_pytorch, 0, RUNS);
     tcase_add_loop_test(tcase, gradients_are_those_of_pytorch, 0, RUNS);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* unit: every backward pass and gradient of the engine against finite differences, from one table. */
 #include "network_pass.h"
+#include "run_suite.h"
 
 #define MOST_INPUTS 4
 #define STEP 1e-3
@@ -971,9 +972,5 @@ int main(void)
     TCase *tests = tcase_create("gradients");
     tcase_add_loop_test(tests, gradients_are_slopes, 0, 3 * PAIRS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

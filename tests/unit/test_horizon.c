@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "experiments/horizon_figures.h"
+#include "run_suite.h"
 
 static const int64_t truth[] = {7, 3, 9, 3};
 
@@ -95,9 +96,5 @@ int main(void)
     tcase_add_test(figures, steps_of_one_time_are_an_instant);
     tcase_add_test(figures, calibration_is_by_bins);
     suite_add_tcase(suite, figures);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

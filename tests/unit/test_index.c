@@ -1,5 +1,6 @@
 /* api: an index of the host behind top-k, held against the scores of all items. The index here is a plain scan that can also be wrong. */
 #include "retrieval_world.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 enum { BREADTH = 128, WORST = 4096 };
@@ -666,9 +667,5 @@ int main(void)
     tcase_add_loop_test(tests, a_forked_child_is_refused_but_may_release, 0, 2);
     Suite *suite = suite_create("index");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

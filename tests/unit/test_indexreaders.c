@@ -1,6 +1,7 @@
 /* unit: readers that ask an index while items come and go and the index is exchanged. */
 #include <check.h>
 #include "beside_writer.h"
+#include "run_suite.h"
 
 enum { READERS = 3, STEADY = 400, STEPS = 120, DIM = 8, BEST = 10, SLOTS = 2048 };
 
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_loop_test(tests, lists_of_an_index_beside_a_writer_never_name_what_was_removed, 0, 2);
     Suite *suite = suite_create("indexreaders");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

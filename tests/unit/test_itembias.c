@@ -1,5 +1,6 @@
 /* unit: a bias for each item: part of every score and of nothing else, its gradient, threads, items that come and go. */
 #include "network_pass.h"
+#include "run_suite.h"
 #include "serve/encode.h"
 #include "serve/scoring.h"
 #include "trainer_state.h"
@@ -238,9 +239,5 @@ int main(void)
     tcase_add_loop_test(tests, new_items_begin_without_a_bias_and_trained_ones_keep_theirs, 0, MODES);
     tcase_add_test(tests, cosine_scores_have_no_bias);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

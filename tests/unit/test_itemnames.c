@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "failing_allocator.h"
 #include "model/itemnames.h"
+#include "run_suite.h"
 
 static failing_allocator memory;
 static seqrec_context *context;
@@ -305,9 +306,5 @@ int main(void)
     tcase_add_loop_test(tests, a_change_that_runs_out_of_memory_changes_nothing_and_leaks_nothing, 0, 4);
     Suite *suite = suite_create("itemnames");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

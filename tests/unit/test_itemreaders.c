@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "item_table.h"
 #include "model/itemnames.h"
+#include "run_suite.h"
 
 enum { READERS = 3, KNOWN = 64, STEPS = 400 };
 
@@ -136,9 +137,5 @@ int main(void)
     tcase_add_test(tests, readers_of_an_old_table_are_not_disturbed_by_a_writer);
     Suite *suite = suite_create("itemreaders");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

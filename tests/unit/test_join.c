@@ -7,6 +7,7 @@
 #include "counting_allocator.h"
 #include "data/reader.h"
 #include "dataset_text.h"
+#include "run_suite.h"
 
 enum { PARTS = 3 };
 
@@ -253,9 +254,5 @@ int main(void)
     tcase_add_test(tests, any_failing_allocation_leaves_nothing_behind);
     Suite *suite = suite_create("join");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

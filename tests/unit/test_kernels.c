@@ -1,5 +1,6 @@
 /* unit: the vector kernels of every instruction set against plain C: simple passes, reductions, norms, exp, GELU, Adam. */
 #include "kernel_check.h"
+#include "run_suite.h"
 
 /* ---- reductions and simple passes: plain C gives the same bits -------------------------------------------------------- */
 
@@ -1083,9 +1084,5 @@ int main(void)
     tcase_add_test(c, adam_without_a_gradient_is_adam_with_zeros_bit_for_bit);
     tcase_add_test(c, adam_of_an_element_does_not_depend_on_where_the_array_is_cut);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

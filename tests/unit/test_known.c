@@ -1,6 +1,7 @@
 /* unit: known items: the probabilities that the model gave them, what these weigh, and that a fit learns by it. */
 #include "network_pass.h"
 #include "data/synth.h"
+#include "run_suite.h"
 #include "serve/encode.h"
 #include "train/fit.h"
 #include "train/known.h"
@@ -273,9 +274,5 @@ int main(void)
     tcase_add_loop_test(tests, values_of_nothing_learned_are_refused, 0, 5);
     tcase_add_test(tests, objectives_whose_events_take_a_pass_each_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

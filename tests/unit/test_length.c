@@ -1,5 +1,6 @@
 /* unit: stochastic length: which inputs of a long sequence are kept, what they predict, and how often. */
 #include <stdio.h>
+#include "run_suite.h"
 #include "small_model.h"
 
 #define N 100   /* max_length */
@@ -167,9 +168,5 @@ int main(void)
     tcase_add_test(tests, leaving_out_saves_tokens_and_does_not_depend_on_threads);
     tcase_add_test(tests, what_needs_neighbours_is_refused_with_the_rule);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "api_fixture.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 enum { SHORT = 6, LONG = 15, ITEMS = 40, DIM = 8 };
@@ -166,9 +167,5 @@ int main(void)
     tcase_add_loop_test(tests, what_has_no_parameters_for_more_places_is_refused, 0, 4);
     tcase_add_test(tests, wrong_lengths_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

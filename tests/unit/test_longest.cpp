@@ -4,6 +4,7 @@
 #include <cstring>
 #include <check.h>
 #include "ann/longest.hpp"
+#include "run_suite.h"
 
 using sq_ann::Longest;
 
@@ -117,9 +118,5 @@ int main()
     tcase_add_loop_test(tests, scores_are_those_of_the_definition_bit_for_bit, 0, 10);
     tcase_add_test(tests, zeros_and_what_is_no_number_do_no_harm);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "loss/losses.h"
+#include "run_suite.h"
 
 #define D 20
 #define LD 32
@@ -639,9 +640,5 @@ int main(void)
     tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);
     tcase_add_test(tests, a_score_that_is_not_finite_shows_in_the_loss);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

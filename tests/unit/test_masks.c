@@ -1,5 +1,6 @@
 /* unit: the kernels that hash a dropout mask (dropout, ReLU, attention's softmax) against plain C, and the hash's statistics. */
 #include "kernel_check.h"
+#include "run_suite.h"
 
 static sq_dropout dropout_of(double p, uint64_t key)
 {
@@ -503,9 +504,5 @@ int main(void)
     tcase_add_test(c, an_infinite_score_is_a_closed_key_and_nan_stays_in_its_row);
     tcase_add_test(c, attention_gradient_agrees_with_finite_differences);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

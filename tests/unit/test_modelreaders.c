@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include "api_fixture.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 enum { DIM = 3, PAIRS = 40, READERS = 3, ROUNDS = 300 };
@@ -179,9 +180,5 @@ int main(void)
     tcase_add_test(tests, a_model_saved_beside_a_writer_is_whole);
     tcase_add_test(tests, options_read_beside_trainers_that_are_made_are_those_of_one);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "eval/model_scorer.h"
 #include "failing_allocator.h"
+#include "run_suite.h"
 
 enum { USERS = 70, ITEMS = 90, MOST_EVENTS = 30 };
 
@@ -379,9 +380,5 @@ int main(void)
     tcase_add_test(tests, wrong_arguments_are_refused);
     Suite *suite = suite_create("modelscorer");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* unit: what samplers draw and which negatives a step may have. */
 #include "base/rng.h"
+#include "run_suite.h"
 #include "trainer_state.h"
 
 #define SLOTS 40
@@ -404,9 +405,5 @@ int main(void)
     tcase_add_loop_test(tests, a_history_of_all_items_leaves_no_negative_and_a_step_goes_on, 0, 2);
     tcase_add_loop_test(tests, each_step_draws_its_own_negatives, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

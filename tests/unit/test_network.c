@@ -1,5 +1,6 @@
 /* unit: the network over packed sequences: what batches, micro-batches, the future and kept probabilities may not change. */
 #include "network_pass.h"
+#include "run_suite.h"
 
 typedef struct shape {
     int64_t wiring, dim, heads, attention_output, activation, mask;
@@ -404,10 +405,6 @@ int main(void)
     tcase_add_loop_test(tests, kept_and_redone_probabilities_give_the_same_bits, 0, RUNS);
     tcase_add_loop_test(tests, a_sequence_too_long_to_keep_gives_what_it_gives_among_short_ones, 0, SHAPES);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* a thousand short cases: copies of the process took half of the time */
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    /* A thousand short cases: copies of the process took half of the time. */
+    return run_suite_as(suite, CK_NOFORK);
 }

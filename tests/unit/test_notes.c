@@ -5,6 +5,7 @@
 #include <string.h>
 #include "failing_allocator.h"
 #include "model/notes.h"
+#include "run_suite.h"
 
 static failing_allocator memory;
 static seqrec_context *context;
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(tests, a_change_without_memory_changes_nothing);
     Suite *suite = suite_create("notes");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/rng.h"
+#include "run_suite.h"
 #include "serve/nucleus.h"
 
 enum { N = 500 };
@@ -68,9 +69,5 @@ int main(void)
     tcase_add_test(tests, of_equal_weights_the_first_are_in_it);
     Suite *suite = suite_create("nucleus");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

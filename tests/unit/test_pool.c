@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include "base/pool.h"
 #include "counting_allocator.h"
+#include "run_suite.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -600,9 +601,5 @@ int main(void)
     tcase_set_timeout(tests, 60);
     Suite *suite = suite_create("pool");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

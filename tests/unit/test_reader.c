@@ -10,6 +10,7 @@
 #include "data/number.h"
 #include "data/reader.h"
 #include "dataset_text.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 static counting_allocator host;
@@ -653,9 +654,5 @@ int main(void)
     tcase_add_test(tests, public_data_sets_have_their_known_sizes);
     Suite *suite = suite_create("reader");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "model/model.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 #include "seqrec.h"
 
@@ -145,9 +146,5 @@ int main(void)
     tcase_add_test(tests, what_a_model_says_of_itself);
     tcase_add_test(tests, files_and_evaluations);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

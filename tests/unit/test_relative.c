@@ -4,6 +4,7 @@
 #include "kernel_check.h"
 #include "network_pass.h"
 #include "position/scheme.h"
+#include "run_suite.h"
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
@@ -564,9 +565,5 @@ int main(void)
     tcase_add_loop_test(tests, sixteen_blocks_train, 0, 3);
     tcase_add_test(tests, what_makes_no_sense_is_refused_with_the_rule);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

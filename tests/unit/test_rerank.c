@@ -1,5 +1,6 @@
 /* unit: maximal marginal relevance against a computation that knows nothing but items and their vectors. */
 #include "failing_allocator.h"
+#include "run_suite.h"
 #include "session_world.h"
 
 enum { LISTED = 40 };
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(tests, without_memory_nothing_is_written_or_left);
     Suite *suite = suite_create("rerank");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* api: the best of a table that has copies in few bits, and of many users at once, held against the scores of all items. */
 #include "retrieval_world.h"
+#include "run_suite.h"
 
 /* ---- copies in few bits ------------------------------------------------------------------------------------------- */
 
@@ -322,9 +323,5 @@ int main(void)
     tcase_add_loop_test(tests, many_users_at_once_get_what_each_gets_alone, 0, 4 * KINDS);
     tcase_add_loop_test(tests, items_without_a_mark_are_not_recommended, 0, 3 * KINDS);
     tcase_add_test(tests, marks_begin_at_any_id);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

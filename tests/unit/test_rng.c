@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "base/rng.h"
+#include "run_suite.h"
 
 /* Computed by an independent program from the definitions; files and results depend on them. */
 START_TEST(the_numbers_are_the_frozen_ones)
@@ -157,9 +158,5 @@ int main(void)
     tcase_add_test(tests, normal_numbers_have_normal_moments);
     Suite *suite = suite_create("rng");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

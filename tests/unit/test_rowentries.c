@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "counting_allocator.h"
 #include "optim/rowentries.h"
+#include "run_suite.h"
 
 static counting_allocator host;
 static sq_memory memory;
@@ -73,9 +74,5 @@ int main(void)
     tcase_add_test(tests, rows_get_their_entries_in_order_at_any_number_of_rows_and_threads);
     Suite *suite = suite_create("rowentries");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "counting_allocator.h"
 #include "model/safetensors.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 #define ROOM (1 << 16)
@@ -847,9 +848,5 @@ int main(void)
     add_tests(tests);
     Suite *suite = suite_create("safetensors");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* unit: the scan kernels of every instruction set against plain C, bit for bit. */
 #include "kernel_check.h"
+#include "run_suite.h"
 #include "tensor/scankernels.h"
 
 static const size_t some_blocks[] = {0, 1, 2, 3, 5, 64};
@@ -208,9 +209,5 @@ int main(void)
     tcase_add_test(tests, scores_of_bytes_are_exact_sums);
     tcase_add_test(tests, scores_of_halves_are_the_dots_of_their_floats);
     tcase_add_test(tests, rows_that_reach_a_floor_are_listed);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* unit: scalable cross-entropy: what the buckets take, the loss by brute force, its gradient, full softmax as its limit,
  * memory. */
 #include "base/rng.h"
+#include "run_suite.h"
 #include "trainer_state.h"
 
 #define ITEMS 90
@@ -522,9 +523,5 @@ int main(void)
     tcase_add_test(tests, memory_stays_far_below_outputs_by_items);
     Suite *suite = suite_create("sce");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "failing_allocator.h"
+#include "run_suite.h"
 #include "seqrec.h"
 
 enum { MOST_SEQUENCES = 80, MOST_EVENTS = 3000, WIDE = 40000 };
@@ -874,9 +875,5 @@ int main(void)
     tcase_add_test(tests, a_huge_k_asks_for_no_more_memory_than_the_items_need);
     Suite *suite = suite_create("serve");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

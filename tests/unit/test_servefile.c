@@ -4,6 +4,7 @@
 #include "counting_allocator.h"
 #include "retrieval_world.h"
 #include "rewritten_file.h"
+#include "run_suite.h"
 #include "scratch_folder.h"
 
 enum { ROOM = 1 << 22, FEW = 2500 };
@@ -512,9 +513,5 @@ int main(void)
     tcase_add_test(tests, a_model_without_items_is_served_too);
     tcase_add_test(tests, a_refused_allocation_leaves_nothing_behind);
     tcase_add_test(tests, wrong_arguments_are_refused);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* unit: serving from several threads while items come, change and go. */
 #include <check.h>
 #include "beside_writer.h"
+#include "run_suite.h"
 
 enum { READERS = 3, STEADY = 40, STEPS = 300, DIM = 8 };
 
@@ -131,9 +132,5 @@ int main(void)
     tcase_add_test(tests, recommendations_go_on_beside_a_trainer);
     Suite *suite = suite_create("servereaders");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

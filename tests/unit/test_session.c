@@ -1,5 +1,6 @@
 /* unit: sessions against passes over whole histories, for every scheme of places, whatever way the events came. */
 #include "failing_allocator.h"
+#include "run_suite.h"
 #include "session_world.h"
 
 enum { AHEAD = 70 };
@@ -541,9 +542,5 @@ int main(void)
     tcase_add_test(tests, thousands_of_sessions_share_a_budget);
     Suite *suite = suite_create("session");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

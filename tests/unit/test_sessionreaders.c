@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 #include "beside_writer.h"
+#include "run_suite.h"
 
 enum { READERS = 3, EACH = 4, STEADY = 40, STEPS = 200, DIM = 8 };
 
@@ -202,9 +203,5 @@ int main(void)
     tcase_add_loop_test(tests, sessions_go_on_beside_a_trainer_and_other_models, 0, 2);
     Suite *suite = suite_create("sessionreaders");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

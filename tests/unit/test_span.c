@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "kernel_check.h"
 #include "network_pass.h"
+#include "run_suite.h"
 
 #define LENGTH 75
 #define WIDTH 10
@@ -322,9 +323,5 @@ int main(void)
     tcase_add_loop_test(tests, and_so_does_one_that_looks_at_the_times_of_all_pairs, 0, 2);
     tcase_add_test(tests, what_has_no_band_of_keys_is_refused_with_the_rule);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* unit: a training step: same bits at any number of threads, exact and lazy rows, refusal, clipping, rates, memory. */
 #include "counting_allocator.h"
+#include "run_suite.h"
 #include "trainer_state.h"
 
 #define ITEMS 1030 /* two chunks */
@@ -822,9 +823,5 @@ int main(void)
     tcase_add_test(tests, memory_of_full_softmax_does_not_grow_by_targets_times_items);
     tcase_add_loop_test(tests, a_step_whose_memory_fails_changes_nothing_and_leaks_nothing, 0, TRAINING_KINDS / 4);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

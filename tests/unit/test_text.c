@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "made_locale.h"
+#include "run_suite.h"
 
 static int32_t parse_int(const char *text, int64_t *out)
 {
@@ -336,9 +337,5 @@ int main(void)
     tcase_set_timeout(tests, 60);
     Suite *suite = suite_create("text");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

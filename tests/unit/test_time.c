@@ -4,6 +4,7 @@
 #include "network_pass.h"
 #include "position/calendar.h"
 #include "position/interval.h"
+#include "run_suite.h"
 #include "serve/encode.h"
 #include <time.h>
 
@@ -397,9 +398,5 @@ int main(void)
     tcase_add_test(tests, the_plan_gives_every_token_its_time_and_that_of_the_next_event);
     tcase_add_test(tests, a_unit_of_each_event_needs_intervals_and_a_past);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

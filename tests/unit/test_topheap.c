@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/rng.h"
+#include "run_suite.h"
 #include "serve/topheap.h"
 
 #define MOST 700
@@ -164,9 +165,5 @@ int main(void)
     tcase_add_test(tests, buffers_are_not_written_past_k);
     Suite *suite = suite_create("topheap");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

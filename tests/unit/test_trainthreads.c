@@ -1,6 +1,7 @@
 /* unit: training on several threads, with readers beside it, for ThreadSanitizer: every loss, sampler and update of rows. */
 #include <math.h>
 #include <pthread.h>
+#include "run_suite.h"
 #include "train_world.h"
 
 /* Ways to train that share work differently among threads. */
@@ -86,9 +87,5 @@ int main(void)
     tcase_add_loop_test(tests, readers_go_on_beside_a_fit_on_several_threads, 0, WAYS);
     Suite *suite = suite_create("trainthreads");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

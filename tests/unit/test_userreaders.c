@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 #include "beside_writer.h"
+#include "run_suite.h"
 
 enum { READERS = 3, ITEMS = 40, STEADY = 10, STEPS = 300 };
 
@@ -141,9 +142,5 @@ int main(void)
     tcase_add_loop_test(tests, users_may_be_forgotten_beside_readers_and_a_trainer, 0, 3);
     Suite *suite = suite_create("userreaders");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* unit: users in a training step and in an encoding: gradients, threads, rows, stochastic shared embeddings, forgetting. */
 #include "network_pass.h"
+#include "run_suite.h"
 #include "serve/encode.h"
 #include "trainer_state.h"
 
@@ -612,9 +613,5 @@ int main(void)
     tcase_add_test(tests, items_that_come_and_go_leave_trained_users_alone);
     tcase_add_loop_test(tests, every_kind_of_users_lowers_the_loss, 0, MODES * LOSSES);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

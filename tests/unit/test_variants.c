@@ -1,5 +1,6 @@
 /* unit: whole trainings under the AVX2 and the AVX-512 table give the same bits. */
 #include <stdio.h>
+#include "run_suite.h"
 #include "trainer_state.h"
 
 enum { ITEMS = 300, STEPS = 6 };
@@ -58,9 +59,5 @@ int main(void)
     TCase *tests = tcase_create("variants");
     tcase_add_loop_test(tests, avx2_and_avx512_train_to_the_same_bits, 0, TRAINING_KINDS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "run_suite.h"
 #include "seqrec.h"
 
 START_TEST(version_of_the_library_is_the_version_of_the_header)
@@ -63,9 +64,5 @@ int main(void)
     tcase_add_test(tests, a_number_that_is_no_status_has_a_name_too);
     Suite *suite = suite_create("version");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
