@@ -89,6 +89,7 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"bert4rec", "dim", "64"},
         {"bert4rec", "heads", "2"},
         {"bert4rec", "mask_probability", "0.2"},
+        {"bert4rec", "batch", "32"},
         {"bert4rec-original", "mask_probability", "0.2"},
         {"bert4rec-original", "learning_rate", "0.0001"},
         {"bert4rec-original", "optimizer", "adamw"},
