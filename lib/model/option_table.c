@@ -309,8 +309,8 @@ static void sse_pt(sq_options *o)
  * width 4 d, a share of .2 masked, one masking in eleven of the last event alone, dropout .2, start from a truncated normal), with
  * the loss and the bias per item over the whole catalogue. The optimiser is not theirs (Adam without bias correction at
  * 1e-4, 100 steps of warm-up, then a line to 0 over 400,000 steps; options schedule, bias_correction, decayed and clip_norm have
- * it) but that of "Turning dross into gold loss" (2023), Adam at 1e-3 and 200 epochs, with batches of 32 in place of 128: they
- * learn as much from half of the epochs. Without a warm-up any number of epochs will do. */
+ * it) but that of "Turning dross into gold loss" (2023), Adam at 1e-3 and 200 epochs, with batches of 32 in place of 128: by
+ * validation 124 epochs of MovieLens-1M are worth those 200. Without a warm-up any number of epochs will do. */
 static void bert4rec(sq_options *o)
 {
     o->dim = 64;
