@@ -2,7 +2,7 @@
 #include "base/sort.h"
 #include <string.h>
 
-enum { FEW = 48, DIGITS = 256 };
+enum { FEW = 48, FEW_PACKED = 24, DIGITS = 256 };
 
 typedef struct pairs {
     uint64_t *keys;
@@ -74,10 +74,25 @@ void sq_sort_keys(uint64_t *keys, uint32_t *payload, size_t n, uint64_t *key_scr
 
 int sq_sort_is_odd(int32_t bits) { return (bits + 7) / 8 % 2; }
 
+/* From `from` to `to`, which may be the same. */
+static void sort_few_packed(const uint64_t *from, uint64_t *to, size_t n, uint64_t mask)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t value = from[i];
+        size_t j = i;
+        for (; j > 0 && (to[j - 1] & mask) > (value & mask); j--) to[j] = to[j - 1];
+        to[j] = value;
+    }
+}
+
 void sq_sort_packed(uint64_t *packed, size_t n, uint64_t *packed_scratch, int32_t low, int32_t bits)
 {
     uint64_t *from = sq_sort_is_odd(bits) ? packed_scratch : packed, *to = from == packed ? packed_scratch : packed;
     size_t start[DIGITS];
+    if (n <= FEW_PACKED) {
+        sort_few_packed(from, packed, n, (((uint64_t)1 << bits) - 1) << low);
+        return;
+    }
     for (int32_t shift = 0; shift < bits; shift += 8) {
         const size_t mask = bits - shift < 8 ? ((size_t)1 << (bits - shift)) - 1 : 255;
         find_starts(from, n, low + shift, mask, start);

@@ -479,7 +479,7 @@ static void check_packed_sorting(size_t n, int32_t low, int32_t bits)
 
 START_TEST(packed_keys_are_sorted_by_their_upper_bits_and_equal_ones_keep_their_order)
 {
-    static const size_t sizes[] = {0, 1, 2, 300, SORTED};
+    static const size_t sizes[] = {0, 1, 2, 24, 25, 300, SORTED};
     static const int32_t bits[] = {0, 1, 7, 8, 9, 16, 23, 31};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (size_t k = 0; k < sizeof bits / sizeof bits[0]; k++) {
