@@ -11,10 +11,11 @@ static size_t block_of(size_t users, size_t row_bytes)
     return fit < SQ_INT8_ROWS ? SQ_INT8_ROWS : fit;
 }
 
-/* The copy behind this chunk's, or this one's again. */
+/* The copy behind this chunk's, or this one's again where there is none: a chunk without live items has no copy. */
 static const uint8_t *following(const sq_catalogue *catalogue, int32_t chunk)
 {
-    return catalogue->coarse[chunk + 1 < catalogue->chunks ? chunk + 1 : chunk]->at;
+    const sq_coarse *next = chunk + 1 < catalogue->chunks ? catalogue->coarse[chunk + 1] : NULL;
+    return (next ? next : catalogue->coarse[chunk])->at;
 }
 
 void sq_approximate_run(const sq_scoring *scoring, const float *users, const sq_int8_query *queries, size_t count, int32_t chunk,

@@ -110,6 +110,28 @@ START_TEST(copies_follow_every_change)
 }
 END_TEST
 
+/* Rows are held by 1,024: what a removal empties whole has no copy, in the middle, at the end or in front. */
+START_TEST(copies_find_the_best_beside_rows_that_are_all_removed)
+{
+    enum { ROWS = 1024 };
+    static answer plain, copied, again;
+    int64_t gone[ROWS];
+    const int64_t first = ROWS * (_i % 3), count = first + ROWS < SOME ? ROWS : SOME - first;
+    open_model(0, SOME, tied);
+    const asked *a = ask(SOME);
+    for (int64_t i = 0; i < count; i++) gone[i] = id_of(first + i);
+    EXPECT(SEQREC_OK, seqrec_model_quantise(api.model, 1 + _i / 3, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_remove(api.model, gone, count, &api.error));
+    answer_all(&a->batch, NULL, &copied);
+    answer_singly(a, NULL, &again);
+    expect_same(&copied, &again);
+    EXPECT(SEQREC_OK, seqrec_model_quantise(api.model, SEQREC_TABLE_FLOAT32, &api.error));
+    answer_singly(a, NULL, &plain);
+    ck_assert_double_ge(recall_of(&plain, &copied), 0.99);
+    api_close();
+}
+END_TEST
+
 /* What a trainer publishes has copies as well, also when it began before them. */
 START_TEST(copies_follow_training)
 {
@@ -315,6 +337,7 @@ int main(void)
     tcase_add_loop_test(tests, a_list_as_long_as_the_table_is_exact, 0, 2 * KINDS);
     tcase_add_test(tests, filters_hold_for_copies_too);
     tcase_add_loop_test(tests, copies_follow_every_change, 0, 2);
+    tcase_add_loop_test(tests, copies_find_the_best_beside_rows_that_are_all_removed, 0, 6);
     tcase_add_test(tests, copies_follow_training);
     tcase_add_test(tests, threads_do_not_change_what_copies_find);
     tcase_add_test(tests, a_refused_allocation_leaves_the_table_as_it_was);
