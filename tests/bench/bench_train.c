@@ -134,6 +134,8 @@ static seqrec_config *config_of(const train_row *row)
     set_number(config, "dropout", row->dropout);
     set_number(config, "max_length", (double)window_of(row));
     set_number(config, "valid_every", 0);
+    set_number(config, "batch", 128); /* as bench_torch.py's, and all maskings at one probability */
+    if (row->both_ways) set_number(config, "mask_last_share", 0);
     if (row->stride) bench_must(seqrec_config_set(config, "objective", "prefix", &bench_failure));
     if (row->stride) set_number(config, "prefix_stride", row->stride);
     if (row->option) bench_must(seqrec_config_set(config, row->option, row->value, &bench_failure));
