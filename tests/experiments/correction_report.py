@@ -23,16 +23,24 @@ GROUPS = [("ml-1m", "sampled_softmax", 200), ("ml-1m", "softmax", 200), ("ml-1m"
           ("ties", "sampled_softmax", 200), ("later", "sampled_softmax", 200)]
 
 
+def of_shared_seeds(arms):
+    """Of each arm the units whose seeds all arms have, so that means compare."""
+    seeds = [{unit["unit"].rsplit("-seed", 1)[1] for unit in found} for found in arms.values()]
+    shared = set.intersection(*seeds) if seeds else set()
+    return {arm: [unit for unit in found if unit["unit"].rsplit("-seed", 1)[1] in shared] for arm, found in arms.items()} if shared else arms
+
+
 class Group:
     """The units of a study, a loss and a window, by arm."""
 
     def __init__(self, units, study, loss, length):
         self.study, self.loss, self.length = study, loss, length
-        self.arms = {}
+        arms = {}
         for arm in ARMS:
             found = [u for u in units.values() if (u["study"], u["loss"], u["length"], u["arm"]) == (study, loss, length, arm)]
             if found:
-                self.arms[arm] = found
+                arms[arm] = found
+        self.arms = of_shared_seeds(arms)
 
     def title(self):
         return f"{NAMES[self.study]}, {LOSSES[self.loss]}, windows of {self.length} events"
@@ -70,13 +78,18 @@ def main_rows(group):
     return rows
 
 
+def fifths(group, key):
+    """[(place, least, most, users)] of the fifths by length that have users: those of one length are not parted."""
+    parts = dig(next(iter(group.arms.values()))[0], (key, "breakdown", "model", "quintile"))
+    return [(i, part["least"], part["most"], part["users"]) for i, part in enumerate(parts) if part["users"] > 0]
+
+
 def quintiles(group, arm, key):
-    return [group.mean(arm, key, "breakdown", "model", "quintile", i, "ndcg@10") for i in range(5)]
+    return [group.mean(arm, key, "breakdown", "model", "quintile", i, "ndcg@10") for i, _, _, _ in fifths(group, key)]
 
 
 def quintile_heads(group, key):
-    parts = dig(next(iter(group.arms.values()))[0], (key, "breakdown", "model", "quintile"))
-    return ["none" if part["least"] is None else f"{part['least']}-{part['most']}" for part in parts]
+    return [f"{least}-{most} ({users})" for _, least, most, users in fifths(group, key)]
 
 
 def quintile_rows(group, key):
@@ -114,10 +127,10 @@ def group_section(group):
     lines = [f"## {group.title()}", ""]
     lines += table(["arm", "seeds", "HR@10", "NDCG@10", "less that of end", "seed by seed", "best epoch", "s an epoch"], main_rows(group))
     lines += table(["arm", "HR@1", "HR@5", "HR@20", "NDCG@5", "NDCG@20", "MRR", "E1 HR@10", "E1 NDCG@10"], other_rows(group))
-    lines += ["NDCG@10 by the length of the history, a fifth of the users each:", ""]
+    lines += ["NDCG@10 by the length of the history, by fifths of the users as far as lengths part them (how many):", ""]
     lines += table(["arm"] + quintile_heads(group, "E4"), quintile_rows(group, "E4"))
     if group.study == "heldout":
-        lines += ["At up to 20 places of the sequences of the users who were left out, by what is before the place (at most 200 events):", ""]
+        lines += ["At up to 20 places of the sequences of the users who were left out, by what is before the place (at most 200 events; how many places):", ""]
         lines += table(["arm", "NDCG@10", "less that of end"] + quintile_heads(group, "places"), place_rows(group))
     if has(group, "longer"):
         lines += ["The same models reading the newest 100 and 200 events, which they were not trained on, where no table of positions is in the "
@@ -136,10 +149,8 @@ def length_series(group, key):
     """Less the window-end arm, by the middle of each fifth's lengths."""
     if "end" not in group.arms:
         return []
-    parts = dig(group.arms["end"][0], (key, "breakdown", "model", "quintile"))
-    if any(part["least"] is None for part in parts):
-        return []  # fewer users than groups
-    middles, base = [(part["least"] * part["most"]) ** 0.5 for part in parts], quintiles(group, "end", key)
+    middles = [(least * most) ** 0.5 for _, least, most, _ in fifths(group, key)]
+    base = quintiles(group, "end", key)
     return [(arm, [(x, value - other) for x, value, other in zip(middles, quintiles(group, arm, key), base)])
             for arm in group.arms if arm != "end"]
 
@@ -164,12 +175,12 @@ def draw(group, folder):
 EXPLAINED = """E4: all items are ranked, those of the history left out; the last event of each user, chosen by the validation event before it.
 `end`, `start`: a learned table of positions, counted from the newest or the oldest event of the window; `none`: none;
 `random_end`: `end`, where half of the training sequences stop at a random event, so that the table's first rows are trained behind many
-prefixes; `reversed`: the position of an item is its distance from the prediction, in one pass (the paper's rule); `literal`: the same rule by
-training every prefix as a sample of its own; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
+prefixes; `reversed`: the position of an item is its distance from the prediction, in one pass: the paper's rule in the first block, in the second,
+which all models here have, a scheme of its own (ARCHITECTURE.md); `literal`: the paper's rule at any depth, by training every prefix as a sample of its own; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
 numbers added to the scores of attention; `rotary`: turned queries and keys. There are no pads, so that SASRec's table over a window that is
 padded on the left, and one that is counted backwards, are both `end`. E1: a hundred sampled negatives, for the lineage alone. Less that of end: of the same users, data, loss and seed, with
 the 95 % interval over users, a mean over seeds (the users are the same: more seeds do not narrow it). It has nothing of the noise of training, and is not
-widened for the number of arms. `random_end` is no pure control: it trains four fifths of the targets of `end` an epoch (windows of 200), some of them events before `end`'s
+widened for the number of arms. Seeds that not all arms of a table have run are left out of it. `random_end` is no pure control: it trains four fifths of the targets of `end` an epoch (windows of 200), some of them events before `end`'s
 window. At places of users who were left out a user counts up to 20 times, and the interval is too narrow. Seconds are of one thread on a busy machine, and compare with nothing; those
 with a † are of sixteen units at once on sixteen cores, and compare with each other.
 
