@@ -37,6 +37,10 @@ bench: all
 	@sh .ci/setup bench || echo "bench: goes on without what is missing" >&2
 	@BUILD=$(BUILD) sh tests/bench/run.sh
 
+#: make experiment-accuracy  train the presets to convergence, and evaluate them (days; stops and goes on)
+experiment-accuracy: all
+	@sh tests/experiments/accuracy.sh
+
 #: make experiment-noise  train with noise in the events, and print a table (hours; stops and goes on)
 experiment-noise: all
 	@sh tests/experiments/noise.sh
@@ -135,5 +139,5 @@ uninstall:
 clean:
 	@rm -rf build build-*
 
-.PHONY: all help quickstart test check bench experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-best experiment-autoregression asan tsan soak flavours fuzz abi abi-update abi-selftest docs options format install \
+.PHONY: all help quickstart test check bench experiment-accuracy experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-best experiment-autoregression asan tsan soak flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

@@ -81,6 +81,15 @@ sh "$experiments/sampling.sh" list > out 2> err
 ! grep -q '^logq-uniform-classic' out && grep -q '^logq-uniform-corrected' out && grep -q 'no logq-uniform-classic: it subtracts' sampling.md
 verdict $? "sampling: a classic logQ over uniform negatives is no unit"
 
+for script in accuracy sampling correction; do
+    sh "$experiments/$script.sh" list 2> err | cut -d " " -f 1 > out
+    [ "$(sort -u out | wc -l)" -eq "$(wc -l < out)" ] && [ "$(wc -l < out)" -gt 40 ]
+    verdict $? "$script: a list of the units, none twice"
+    sh "$experiments/$script.sh" lst > out 2> err
+    [ $? -eq 2 ] && grep -q "^$script: lst is " err && [ ! -s out ]
+    verdict $? "$script: a word that is no mode"
+done
+
 awk -F, 'BEGIN { OFS = "\t" } NR > 1 { print $1, $2, 3, 880000000 + 1000 * int(NR / 2) + int(NR / 7) % 5 * 86400 }' data/ml-1m.txt > data/ml-100k.u.data
 experiment time.sh time.jsonl ONLY=seed1 EPOCHS=2
 exits 0 "time: one seed of every arm"
