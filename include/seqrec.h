@@ -420,9 +420,10 @@ SEQREC_API int32_t seqrec_model_describe_index(const seqrec_model *model, seqrec
  * @name Users (experimental)
  * The vectors of users by the host's user ids, on a live model whose option `user_embedding` is not none (SSE-PT, Wu et al.,
  * RecSys 2020). Rows behave as those of items do. A vector has seqrec_users_width() floats: `dim`, or `user_dim` when
- * concatenated. Whoever has no row, or comes without an id, gets the model's default vector, which training learns.
- * seqrec_topk, seqrec_score and seqrec_encode take the users from batch->users. With user_embedding = concatenated their scores
- * leave out the user's own part, which is the same for every item.
+ * concatenated. Whoever has no row, or comes without an id, gets the model's default vector, which training learns
+ * where `user_default_share` is above 0 and leaves at zero where it is 0, as in preset `sse-pt`. seqrec_topk, seqrec_score and
+ * seqrec_encode take the users from batch->users. With user_embedding = concatenated their scores leave out the user's own part,
+ * which is the same for every item.
  * @{ */
 
 /** Adds n users. vectors [n][width], or NULL to start them as training does, from (seed, id). All or nothing: E_EXISTS names the

@@ -49,7 +49,8 @@ const sq_option sq_option_table[] = {
            "What an event sees in attention: itself and what came before, or its whole sequence."),
     CHOICE(M, position, "end", "end|start|none|reversed",
            "Learned positions counted from the window's end (0 = newest event) or start, none, or for every event of a sequence "
-           "counted back from that event as if it were the newest (in keys and values of every block, in one pass)."),
+           "counted back from that event as if it were the newest (in keys and values of every block, in one pass; as if each prefix "
+           "were a sequence of its own in the first block without pre-norm, a scheme of its own in others)."),
     CHOICE(M, relative, "none", "none|shaw|bias|t5|alibi|rotary",
            "What attention knows of the distance between two events: nothing, vectors added to keys and values (Shaw), a learned "
            "bias by distance (HSTU), by logarithmic bucket and head (T5), a fixed one (ALiBi), or rotated queries and keys."),
@@ -215,7 +216,7 @@ const sq_option sq_option_table[] = {
     CHOICE(T, unknown_users, "error", "error|default",
            "User ids of a training batch that the model does not have: refused, or trained with the default vector."),
     REAL(T, user_default_share, "0.1", 0, 1,
-         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained."),
+         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained; 0 = it stays zero."),
     REAL(T, sse_item, "0", 0, 1,
          "Stochastic shared embeddings: probability that an event of a training sequence becomes a random item."),
     REAL(T, sse_user, "0", 0, 1, "Probability that the user of a training sequence becomes a random one."),
