@@ -1,5 +1,7 @@
 /* loss: softmax over the targets and the negatives of one position. A logQ correction is in the scores already. */
 #include "loss/losses.h"
+#include "loss/severaltargets.h"
+#include <float.h>
 #include <math.h>
 
 #define TOGETHER 1024 /* scores that are summed in single precision */
@@ -24,32 +26,12 @@ static double smoothed(const sq_loss_rule *rule, float weight, float *target, si
     return log((double)all) + (double)top - (1 - (double)e) * (double)x - (double)e * sum / (double)live;
 }
 
-/* Several targets. Joint: log(sum_p exp x_p + N) - log sum_p exp x_p; else the sum over p of log(exp x_p + N) - x_p, with N =
- * sum_j exp x_j (LogIn-CE and LogOut-CE of RePlay). */
 static double several(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
 {
-    float top = rule->kernels->max(n, negatives), own = 0, share = 0;
-    double loss = 0;
-    for (size_t p = 0; p < m; p++) top = targets[p] > top ? targets[p] : top;
+    float top = fmaxf(rule->kernels->max(n, negatives), -FLT_MAX), share; /* all may be left out */
     float others = rule->kernels->exp_shift(n, top, negatives);
-    for (size_t p = 0; p < m; p++) own += expf(targets[p] - top);
-    if (rule->joint) {
-        loss = log((double)(own + others)) - log((double)own);
-        share = 1 / (own + others);
-    }
-    for (size_t p = 0; p < m; p++) {
-        float x = targets[p], e = expf(x - top);
-        targets[p] = 0;
-        if (!(x > -INFINITY)) continue;
-        if (rule->joint) {
-            targets[p] = weight * (e * share - e / own);
-        } else {
-            loss += log((double)(e + others)) + ((double)top - (double)x);
-            share += 1 / (e + others);
-            targets[p] = weight * (e / (e + others) - 1);
-        }
-    }
-    rule->kernels->scale((n + 15) / 16 * 16, weight * share, negatives, negatives);
+    double loss = sq_several_targets(rule->joint, weight, m, targets, top, others, &share);
+    rule->kernels->scale((n + 15) / 16 * 16, share, negatives, negatives);
     return loss;
 }
 

@@ -1,5 +1,6 @@
 /* loss: cross-entropy over the whole catalogue, tiled. */
 #include "loss/losses.h"
+#include "loss/severaltargets.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -165,56 +166,14 @@ static double one_target(const tile *t, size_t r)
     return token_loss(t, r);
 }
 
-/* log(exp(x) + N) - x, N the exponentials of items that are no target. miss: N / (exp(x) + N); share: 1 / (exp(x) + N), in units of what
- * the tile's exponentials have. None of them over- or underflows where it should not. */
-static double beside_others(const tile *t, size_t r, float x, float *miss, float *share)
+static double several_targets(const tile *t, size_t r)
 {
-    float above = x - t->top[r], others = t->sum[r], e = expf(-fabsf(above));
-    if (above > 0) {
-        *share = e / (1 + others * e);
-        *miss = others * *share;
-        return log1p((double)(others * e));
-    }
-    *share = 1 / (e + others);
-    *miss = others * *share;
-    return log((double)(e + others)) - (double)above;
+    float *own = t->own + r * t->targets;
+    for (size_t p = 0; p < t->targets; p++) own[p] = score_of(t, r, p);
+    return sq_several_targets(t->o->joint, t->weight[r], t->targets, own, t->top[r], t->sum[r], &t->share[r]);
 }
 
-/* The sum over the targets of log(exp x_p + N) - x_p. */
-static double separate_targets(const tile *t, size_t r)
-{
-    float *own = t->own + r * t->targets, miss, share;
-    double loss = 0;
-    t->share[r] = 0;
-    for (size_t p = 0; p < t->targets; p++) {
-        if (t->target[r * t->targets + p] < 0) continue;
-        loss += beside_others(t, r, score_of(t, r, p), &miss, &share);
-        own[p] = -t->weight[r] * miss;
-        t->share[r] += t->weight[r] * share;
-    }
-    return loss;
-}
-
-/* log(sum_p exp x_p + N) - log sum_p exp x_p. */
-static double joint_targets(const tile *t, size_t r)
-{
-    float *own = t->own + r * t->targets, top = -INFINITY, sum = 0, miss, share;
-    for (size_t p = 0; p < t->targets; p++) {
-        own[p] = score_of(t, r, p);
-        top = own[p] > top ? own[p] : top;
-    }
-    for (size_t p = 0; p < t->targets; p++) sum += own[p] = expf(own[p] - top);
-    double loss = beside_others(t, r, top + logf(sum), &miss, &share);
-    for (size_t p = 0; p < t->targets; p++) own[p] *= -t->weight[r] * miss / sum;
-    t->share[r] = t->weight[r] * share;
-    return loss;
-}
-
-static double losses_of(const tile *t, size_t r)
-{
-    if (t->targets == 1) return one_target(t, r);
-    return t->o->joint ? joint_targets(t, r) : separate_targets(t, r);
-}
+static double losses_of(const tile *t, size_t r) { return t->targets == 1 ? one_target(t, r) : several_targets(t, r); }
 
 /* Tokens first .. of the softmax, without what gradients need. */
 static tile tile_at(const sq_softmax *o, shape s, size_t first)

@@ -69,6 +69,12 @@ static double softmax_formula(size_t n, const double *scores, double *g)
     return log(sum) + top - scores[0];
 }
 
+static double log_add(double a, double b)
+{
+    const double top = fmax(a, b);
+    return top > -INFINITY ? top + log1p(exp(fmin(a, b) - top)) : top;
+}
+
 static double logistic(double x)
 {
     return 1 / (1 + exp(-x));
@@ -403,6 +409,45 @@ END_TEST
 
 #define SEVERAL 3
 
+/* Scores of targets and negatives, with the formulas of several targets in double precision. */
+static void check_several_sampled(const sq_kernels *kernels, int32_t joint, const float *scores, size_t k)
+{
+    const sq_loss_rule rule = {.kernels = kernels, .joint = joint};
+    const float weight = 0.5f;
+    float targets[SEVERAL], negatives[16];
+    double others = -INFINITY, own = -INFINITY, loss = 0;
+    for (size_t p = 0; p < SEVERAL; p++) targets[p] = scores[p];
+    for (size_t j = 0; j < 16; j++) negatives[j] = j < k ? scores[SEVERAL + j] : -INFINITY;
+    for (size_t j = 0; j < k; j++) others = log_add(others, (double)scores[SEVERAL + j]);
+    for (size_t p = 0; p < SEVERAL; p++) own = log_add(own, (double)scores[p]);
+    const double got = sq_sampled_softmax(&rule, weight, SEVERAL, targets, k, negatives);
+    for (size_t p = 0; p < SEVERAL; p++) {
+        const double x = (double)scores[p], from = joint ? own : x;
+        const double miss = k == 0 ? 0 : exp(others - log_add(from, others));
+        if (!joint && x > -INFINITY) loss += log_add(x, others) - x;
+        ck_assert_double_eq_tol((double)targets[p], x > -INFINITY ? -(double)weight * miss * exp(x - from) : 0, 1e-6);
+    }
+    if (joint) loss = log_add(own, others) - own;
+    ck_assert_double_eq_tol(got, loss, 1e-6 * fmax(1, loss));
+    for (size_t j = 0; j < k; j++) {
+        double slope = 0;
+        for (size_t p = 0; p < SEVERAL; p++)
+            if (!joint && scores[p] > -INFINITY) slope += exp((double)scores[SEVERAL + j] - log_add((double)scores[p], others));
+        if (joint) slope = exp((double)scores[SEVERAL + j] - log_add(own, others));
+        ck_assert_double_eq_tol((double)negatives[j], (double)weight * slope, 1e-6);
+    }
+}
+
+START_TEST(several_targets_stay_finite_and_right_beside_far_negatives)
+{
+    static const float scores[][SEVERAL + 2] = {{1, 2, 3, 1.5f, -2},       {60, -30, -INFINITY, -31, -32},  {-200, -190, -210, 5, 4},
+                                                {300, 299, -400, 100, 90}, {0, -INFINITY, -INFINITY, -120, 120}, {-1e4f, 1e4f, 0, 87.5f, -87.5f}};
+    const sq_kernels *kernels = variant_of(_i, 2);
+    for (size_t i = 0; kernels && i < sizeof scores / sizeof *scores; i++)
+        for (size_t k = 0; k <= 2; k++) check_several_sampled(kernels, _i % 2, scores[i], k);
+}
+END_TEST
+
 /* ---- full softmax ------------------------------------------------------------------------------------------------ */
 
 typedef struct full {
@@ -633,6 +678,7 @@ int main(void)
     tcase_add_loop_test(tests, sampled_losses_follow_their_formulas, 0, 3 * KINDS);
     tcase_add_loop_test(tests, negatives_that_are_left_out_take_no_part, 0, 3 * KINDS);
     tcase_add_loop_test(tests, extreme_scores_stay_finite_and_right, 0, 3 * KINDS);
+    tcase_add_loop_test(tests, several_targets_stay_finite_and_right_beside_far_negatives, 0, 3 * 2);
     tcase_add_loop_test(tests, full_softmax_follows_its_formula, 0, 3 * SIZES);
     tcase_add_loop_test(tests, full_softmax_of_several_targets_follows_its_formula, 0, 3 * 16);
     tcase_add_loop_test(tests, full_softmax_stays_finite_and_right_at_extreme_scores, 0, 3 * 6);
