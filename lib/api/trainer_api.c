@@ -89,25 +89,35 @@ static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const
     return SEQREC_OK;
 }
 
-/* Slot of the user of sequence b, -1 for the default vector. */
-static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b, int32_t *out, seqrec_error *error)
+static int needs_user(const seqrec_trainer *t)
 {
-    *out = -1;
-    if (!sq_trainer_personal(t)) return SEQREC_OK;
-    *out = sq_catalogue_find(t->users.catalogue, batch->users[b]);
-    SQ_CHECK(*out >= 0 || t->options.unknown_users == SQ_UNKNOWN_USER_DEFAULT, error, SEQREC_E_NOT_FOUND,
-             "sequence %lld: the model has no user %lld", (long long)b, (long long)batch->users[b]);
+    return sq_trainer_personal(t) && t->options.unknown_users != SQ_UNKNOWN_USER_DEFAULT;
+}
+
+static int32_t check_users(const seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
+{
+    for (int64_t b = 0; needs_user(t) && b < batch->sequences; b++)
+        SQ_CHECK(sq_catalogue_find(t->users.catalogue, batch->users[b]) >= 0, error, SEQREC_E_NOT_FOUND,
+                 "sequence %lld: the model has no user %lld", (long long)b, (long long)batch->users[b]);
     return SEQREC_OK;
 }
 
+/* Slot of the user of sequence b, -1 for the default vector. */
+static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b)
+{
+    return sq_trainer_personal(t) ? sq_catalogue_find(t->users.catalogue, batch->users[b]) : -1;
+}
+
+/* Sequences whose user was forgotten while they waited are passed over. */
 static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     sq_plan_sequence sequence;
     sq_plan_clear(&t->plan);
     for (int64_t b = 0; b < batch->sequences; b++) {
+        t->plan.user = user_of(t, batch, b);
+        if (t->plan.user < 0 && needs_user(t)) continue;
         SQ_TRY(read_sequence(t, batch, weights, b, &sequence, error));
-        SQ_TRY(user_of(t, batch, b, &t->plan.user, error));
         SQ_TRY(sq_trainer_plan_add(t, &sequence, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
@@ -155,6 +165,7 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));
     SQ_TRY(sq_trainer_sync(trainer, error));
     if (trainer->options.unknown_items == SQ_UNKNOWN_ITEM_ERROR) SQ_TRY(check_items(trainer, &b, error));
+    SQ_TRY(check_users(trainer, &b, error));
     if (trainer->options.accumulate > 1 || trainer->waiting.batches > 0)
         SQ_TRY(accumulate(trainer, &b, weights, &s, error));
     else

@@ -113,12 +113,12 @@ static int32_t map_users(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Follows the model's tables. Where items went, windows reach back to others, which are targets then. */
+/* Follows the model's tables. Items that came have events, and where items went, windows reach back to others, which are targets then. */
 static int32_t follow(job *j, seqrec_error *error)
 {
     const uint64_t mapped = j->mapped;
     SQ_TRY(map_items(j, error));
-    if (j->mapped != mapped && sq_sampler_kind_at(j->t->options.sampler)->from_batch) SQ_TRY(count_items(j, error));
+    if (j->mapped != mapped) SQ_TRY(count_items(j, error));
     return map_users(j, error);
 }
 
@@ -551,6 +551,7 @@ static int32_t run_epochs(job *j, seqrec_error *error)
 int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
 {
     seqrec_model *model = t->model;
+    SQ_TRY(sq_trainer_sync(t, error));
     sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
     SQ_TRY(kept ? sq_trainer_publish_snapshot(t, kept, error) : sq_trainer_publish(t, error));
     sq_lock_take(&model->reading);

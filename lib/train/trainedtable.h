@@ -38,10 +38,15 @@ void sq_trained_take(sq_trained *table, sq_trained *draft, int64_t step);
 void sq_trained_drop(const sq_trained *table, sq_trained *draft);
 void sq_trained_free(sq_trained *table);
 
-/* Whether another item or vector came to row r of a chunk between a and b. */
+/* Whether another item came to row r of a chunk between a and b. */
+static inline int sq_item_changed(const sq_slots *a, const sq_slots *b, int32_t r)
+{
+    return a->live[r] != b->live[r] || a->generation[r] != b->generation[r];
+}
+/* Whether another item or vector came to it. */
 static inline int sq_row_changed(const sq_slots *a, const sq_slots *b, int32_t r)
 {
-    return a->live[r] != b->live[r] || a->generation[r] != b->generation[r] || sq_slots_stamp(a, r) != sq_slots_stamp(b, r);
+    return sq_item_changed(a, b, r) || sq_slots_stamp(a, r) != sq_slots_stamp(b, r);
 }
 /* Rows of `from` under the membership of `next`, which came later: where rows changed since, those of `next`. */
 int32_t sq_trained_merge(const sq_catalogue *from, const sq_catalogue *next, sq_catalogue **out, seqrec_error *error);

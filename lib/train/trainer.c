@@ -53,8 +53,8 @@ static int32_t draft_popularity(const sq_trainer *t, const sq_trained *items, do
     *out = sq_alloc_zero(&t->context->memory, (size_t)slots, sizeof **out);
     SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)items->live_count);
     for (int64_t i = 0; i < old && i < slots; i++)
-        if (!sq_row_changed(t->items.catalogue->slots[i / SQ_CHUNK_ROWS], items->catalogue->slots[i / SQ_CHUNK_ROWS],
-                            (int32_t)(i % SQ_CHUNK_ROWS)))
+        if (!sq_item_changed(t->items.catalogue->slots[i / SQ_CHUNK_ROWS], items->catalogue->slots[i / SQ_CHUNK_ROWS],
+                             (int32_t)(i % SQ_CHUNK_ROWS)))
             (*out)[i] = t->popularity[i];
     return SEQREC_OK;
 }

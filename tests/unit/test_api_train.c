@@ -170,6 +170,58 @@ START_TEST(popular_negatives_need_counts)
 }
 END_TEST
 
+static const char *const by_counts[] = {"sampler",   "popularity", "loss", "sampled_softmax", "logq",   "classic",
+                                        "negatives", "4",          "seen", "exclude_target",  "epochs", "3", NULL};
+
+START_TEST(an_item_whose_vector_is_changed_keeps_its_count)
+{
+    static float vectors[ITEMS * WORLD_WIDTH];
+    int64_t ids[ITEMS];
+    host_batch b;
+    train_world w = open_with_items(by_counts);
+    for (int64_t i = 0; i < ITEMS; i++) ids[i] = i + 1;
+    for (int32_t i = 0; i < ITEMS * WORLD_WIDTH; i++) vectors[i] = 0.01f * (float)(i % 7);
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, ids, NULL, ITEMS, &api.error));
+    step(&w, walk(&b));
+    EXPECT(SEQREC_OK, seqrec_items_update(w.model, ids, ITEMS, vectors, &api.error));
+    step(&w, &b.view);
+    world_close(&w);
+}
+END_TEST
+
+/* Changes an item's vector, and puts another anew, after the first epoch; stops there when asked to. */
+typedef struct editor {
+    const train_world *world;
+    int32_t stops;
+} editor;
+
+static int32_t edit_items(void *context, const seqrec_epoch_stats *stats)
+{
+    const editor *e = context;
+    const int64_t changed = 2, anew = 3;
+    const float vector[WORLD_WIDTH] = {0.5f};
+    if (stats->epoch != 1) return 0;
+    EXPECT(SEQREC_OK, seqrec_items_update(e->world->model, &changed, 1, vector, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_remove(e->world->model, &anew, 1, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_put(e->world->model, &anew, 1, vector, &api.error));
+    return e->stops;
+}
+
+START_TEST(a_fit_whose_items_are_changed_goes_on_as_one_that_stopped_there)
+{
+    for (int32_t stops = 0; stops < 2; stops++) {
+        train_world w = world_open(by_counts, 0);
+        editor e = {&w, stops};
+        const seqrec_fit how = {.struct_size = sizeof how, .epoch = edit_items, .epoch_context = &e};
+        world_fit(&w, &how);
+        if (stops) ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+        world_save(&w, stops ? "stopped" : "whole");
+        world_close(&w);
+    }
+    ck_assert(world_same("whole", "stopped"));
+}
+END_TEST
+
 START_TEST(counts_that_cannot_be_are_refused_and_leave_those_before)
 {
     host_batch b;
@@ -993,6 +1045,8 @@ static void add_steps(Suite *suite)
     tcase_add_test(tests, an_option_set_on_a_trainer_holds_from_the_next_step_and_is_stored);
     tcase_add_test(tests, a_trainer_whose_options_are_not_the_models_is_refused);
     tcase_add_test(tests, popular_negatives_need_counts);
+    tcase_add_test(tests, an_item_whose_vector_is_changed_keeps_its_count);
+    tcase_add_test(tests, a_fit_whose_items_are_changed_goes_on_as_one_that_stopped_there);
     tcase_add_test(tests, counts_that_cannot_be_are_refused_and_leave_those_before);
     tcase_add_test(tests, items_come_and_go_between_steps);
     suite_add_tcase(suite, tests);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "run_suite.h"
+#include "train/trainer.h"
 #include "train_world.h"
 
 static const char *const modes[] = {"added", "concatenated", "prefix"};
@@ -369,6 +370,22 @@ static void watching_release(void *context, void *block, size_t bytes, size_t al
     failing_release(context, block, bytes, alignment);
 }
 
+START_TEST(publishing_the_best_weights_drops_the_trainers_row_of_who_was_forgotten)
+{
+    train_world w = world_open((world_options){"user_embedding", modes[_i]}, 0);
+    const int64_t id = 900;
+    world_fit(&w, NULL);
+    const int64_t users = w.trainer->users.live_count;
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, &id, 1, marked, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    ck_assert_int_eq(w.trainer->users.live_count, users + 1);
+    EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &id, 1, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+    ck_assert_int_eq(w.trainer->users.live_count, users);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(forgetting_leaves_no_vector_in_memory_that_was_given_back)
 {
     const seqrec_allocator usual = api.allocator;
@@ -393,6 +410,44 @@ START_TEST(forgetting_leaves_no_vector_in_memory_that_was_given_back)
     world_close(&w);
     ck_assert_int_eq(atomic_load(&leaked_marks), 0);
     api.allocator = usual;
+}
+END_TEST
+
+/* ---- batches that wait ------------------------------------------------------------------------------------------------ */
+
+START_TEST(a_batch_with_an_unknown_user_does_not_wait)
+{
+    train_world w = open_users(modes[_i]);
+    host_batch b;
+    seqrec_batch *batch = walk(&b);
+    set(&w, "accumulate", "2");
+    b.users[1] = 99;
+    REFUSED(SEQREC_E_NOT_FOUND, "sequence 1: the model has no user 99", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    b.users[1] = 2;
+    ck_assert_int_eq(step(&w, batch).waiting, 1);
+    ck_assert_int_eq(step(&w, batch).step, 1);
+    world_close(&w);
+}
+END_TEST
+
+/* As if the sequence had not been there. */
+START_TEST(the_sequence_of_a_user_who_is_forgotten_while_it_waits_is_passed_over)
+{
+    seqrec_step_stats with, without;
+    for (int32_t forgets = 0; forgets < 2; forgets++) {
+        train_world w = open_users(modes[_i]);
+        host_batch b;
+        seqrec_batch *batch = walk(&b);
+        set(&w, "accumulate", "2");
+        batch->sequences = SEQUENCES - 1 + forgets;
+        step(&w, batch);
+        if (forgets) EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &(int64_t){SEQUENCES}, 1, &api.error));
+        batch->sequences = 0;
+        *(forgets ? &with : &without) = step(&w, batch);
+        world_close(&w);
+    }
+    ck_assert_int_eq(with.step, 1);
+    ck_assert_double_eq(with.loss, without.loss);
 }
 END_TEST
 
@@ -455,6 +510,9 @@ int main(void)
     tcase_add_loop_test(tests, a_saved_model_serves_its_users_as_before, 0, MODES);
     tcase_add_loop_test(tests, a_forgotten_user_is_in_no_file_written_afterwards, 0, MODES);
     tcase_add_loop_test(tests, forgetting_leaves_no_vector_in_memory_that_was_given_back, 0, MODES);
+    tcase_add_loop_test(tests, publishing_the_best_weights_drops_the_trainers_row_of_who_was_forgotten, 0, MODES);
+    tcase_add_loop_test(tests, a_batch_with_an_unknown_user_does_not_wait, 0, MODES);
+    tcase_add_loop_test(tests, the_sequence_of_a_user_who_is_forgotten_while_it_waits_is_passed_over, 0, MODES);
     tcase_add_test(tests, the_watch_sees_what_is_given_back);
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
     Suite *suite = suite_create("api_users");
