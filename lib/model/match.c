@@ -39,10 +39,19 @@ int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names
 typedef struct additions {
     int64_t *ids;
     const char **names;
-    int64_t count, next; /* next: free id above all for a name whose number is taken; -1: not looked for yet */
+    int64_t count;
+    int64_t highest; /* id that the table, the dataset or a listed row uses; -1: not looked for yet */
 } additions;
 
-static int64_t highest_id(const sq_catalogue *c)
+/* At least `least`. */
+static int64_t highest_of(const int64_t *ids, int64_t n, int64_t least)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] > least) least = ids[i];
+    return least;
+}
+
+static int64_t highest_in(const sq_catalogue *c)
 {
     int64_t highest = 0;
     for (int32_t k = 0; k < c->chunks; k++)
@@ -51,19 +60,20 @@ static int64_t highest_id(const sq_catalogue *c)
     return highest;
 }
 
-/* Lists one row. `reach`: ids that the dataset itself may use lie below the highest one of the table plus this. */
-static int32_t list(const sq_catalogue *catalogue, int64_t id, const char *name, int64_t reach, additions *a,
-                    seqrec_error *error)
+/* Lists row `at` of the dataset's n, under an id above all where its own is taken: not one of the dataset's either, which may be
+ * far above their number. */
+static int32_t list(const sq_catalogue *catalogue, const int64_t *ids, int64_t n, const sq_names *names, int64_t at,
+                    additions *a, seqrec_error *error)
 {
+    int64_t id = ids[at];
     if (sq_catalogue_find(catalogue, id) >= 0) {
-        int64_t highest = a->next < 0 ? highest_id(catalogue) : a->next;
-        SQ_CHECK(highest < INT64_MAX - reach, error, SEQREC_E_RANGE, "no ids above %lld are left for new names",
-                 (long long)highest);
-        id = a->next < 0 ? highest + reach : a->next;
-        a->next = id + 1;
+        if (a->highest < 0) a->highest = highest_of(ids, n, highest_in(catalogue));
+        SQ_CHECK(a->highest < INT64_MAX, error, SEQREC_E_RANGE, "no ids above %lld are left for new names",
+                 (long long)a->highest);
+        id = ++a->highest;
     }
     a->ids[a->count] = id;
-    a->names[a->count++] = name;
+    a->names[a->count++] = sq_names_at(names, at);
     return SEQREC_OK;
 }
 
@@ -86,7 +96,7 @@ static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, con
     SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
     for (int64_t i = 0; i < n; i++)
         if (sq_match_item(now->catalogue, now->names, dataset, i) < 0)
-            SQ_TRY(list(now->catalogue, dataset->item_ids[i], sq_names_at(&dataset->item_names, i), n, a, error));
+            SQ_TRY(list(now->catalogue, dataset->item_ids, n, &dataset->item_names, i, a, error));
     if (a->count == 0) return SEQREC_OK;
     SQ_TRY(put(now->catalogue, now->names, a, sq_item_start_of(model, now->catalogue->count + a->count),
                &change.catalogue, &change.names, error));
@@ -100,8 +110,7 @@ static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, con
     sq_change change = {0};
     for (int64_t i = 0; i < n; i++)
         if (sq_match_user(now->users, now->user_names, dataset, which[i]) < 0)
-            SQ_TRY(list(now->users, dataset->user_ids[which[i]], sq_names_at(&dataset->user_names, which[i]),
-                        dataset->users, a, error));
+            SQ_TRY(list(now->users, dataset->user_ids, dataset->users, &dataset->user_names, which[i], a, error));
     if (a->count == 0) return SEQREC_OK;
     SQ_TRY(put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &change.users,
                &change.user_names, error));
@@ -117,7 +126,7 @@ static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, const int
     const sq_memory *memory = &model->context->memory;
     additions a = {.ids = sq_alloc(memory, (size_t)n, sizeof *a.ids),
                    .names = sq_alloc(memory, (size_t)n, sizeof *a.names),
-                   .next = -1};
+                   .highest = -1};
     int32_t status = SEQREC_OK;
     sq_lock_take(&model->writing);
     if (a.ids && a.names)

@@ -17,7 +17,7 @@ int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names
 /* E_ARGUMENT when the model's attention knows of time and the dataset has none. */
 int32_t sq_match_times(const seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error);
 /* Adds the dataset's items that the model lacks, with their names; an id that another name has already is replaced by the next
- * free one above all. Takes model->writing. */
+ * one above all of the model's and the dataset's. Takes model->writing. */
 int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error);
 /* The same for the n users of the dataset whose indices are in users[]. */
 int32_t sq_match_add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n,

@@ -754,6 +754,41 @@ START_TEST(removed_items_of_the_dataset_are_added_again)
 }
 END_TEST
 
+/* Four of eleven items are left, whose ids go up to 11. */
+static seqrec_dataset *cut_names(const train_world *w)
+{
+    seqrec_dataset *all = NULL, *cut = NULL;
+    FILE *file = fopen(scratch_path("names"), "w");
+    fputs("user,item\nu0,a\nu0,b\nu0,fig\n", file);
+    for (int i = 0; i < 5; i++) fprintf(file, "u0,rare%d\n", i);
+    for (int u = 0; u < 5; u++) fprintf(file, "u%d,grape\nu%d,honey\nu%d,ice\nu%d,fig\n", u, u, u, u);
+    fclose(file);
+    EXPECT(SEQREC_OK, seqrec_dataset_read(w->context, scratch_path("names"), NULL, &all, &api.error));
+    EXPECT(SEQREC_OK, seqrec_dataset_kcore(all, 2, 2, &cut, &api.error));
+    seqrec_dataset_release(all);
+    return cut;
+}
+
+START_TEST(names_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use)
+{
+    static const char *const held[] = {"apple", "bread", "cheese", "dates", "eggs"}, *const added[] = {"fig", "grape", "honey", "ice"};
+    const int64_t ids[] = {1, 2, 3, 4, 5}, expected[] = {12, 9, 10, 11};
+    int64_t id;
+    train_world w = world_open((world_options){"valid_every", "0"}, 0);
+    seqrec_dataset *cut = cut_names(&w);
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, 5, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_set_names(w.model, ids, held, 5, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, cut, NULL, NULL, &api.error));
+    seqrec_dataset_release(cut);
+    ck_assert_int_eq(seqrec_items_count(w.model), 9);
+    for (int i = 0; i < 4; i++) {
+        EXPECT(SEQREC_OK, seqrec_items_find(w.model, added[i], &id, &api.error));
+        ck_assert_int_eq(id, expected[i]);
+    }
+    world_close(&w);
+}
+END_TEST
+
 /* After the first epoch: removes the first items of the dataset, and puts one with a vector of its own in a freed slot. */
 static int32_t change_items(void *context, const seqrec_epoch_stats *stats)
 {
@@ -1075,6 +1110,7 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, a_trainer_stays_with_its_data_and_split);
     tcase_add_test(tests, adding_an_item_leaves_the_mean_of_the_others);
     tcase_add_test(tests, removed_items_of_the_dataset_are_added_again);
+    tcase_add_test(tests, names_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
     tcase_add_loop_test(tests, items_may_come_and_go_during_a_fit, 0, RECIPES);
     tcase_add_loop_test(tests, even_all_items_may_go_during_a_fit, 0, RECIPES);
     suite_add_tcase(suite, tests);

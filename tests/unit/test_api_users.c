@@ -492,6 +492,41 @@ START_TEST(users_of_a_text_file_are_found_by_name_and_forgotten_with_it)
 }
 END_TEST
 
+static seqrec_dataset *read_names(const train_world *w, const char *lines)
+{
+    seqrec_dataset *data = NULL;
+    FILE *file = fopen(scratch_path("texts"), "w");
+    fputs(lines, file);
+    fclose(file);
+    EXPECT(SEQREC_OK, seqrec_dataset_read(w->context, scratch_path("texts"), NULL, &data, &api.error));
+    return data;
+}
+
+/* Of the second file dora, 2, and gert, 5, are left: dora's number is bert's, and one more than 3 would be gert's. */
+START_TEST(users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use)
+{
+    train_world w = world_open((world_options){"user_embedding", "added", "negatives", "1", "valid_every", "0"}, 0);
+    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    int64_t dora, gert;
+    seqrec_dataset *first = read_names(&w, "anna 1\nanna 2\nbert 2\nbert 1\ncarl 1\ncarl 2\n"), *second = NULL;
+    seqrec_dataset *all = read_names(&w, "emil 1\ndora 1\ndora 2\nfred 1\nhans 2\ngert 2\ngert 1\n");
+    EXPECT(SEQREC_OK, seqrec_dataset_kcore(all, 2, 2, &second, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, first, &how, NULL, &api.error));
+    seqrec_trainer_release(w.trainer);
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, second, &how, NULL, &api.error));
+    ck_assert_int_eq(seqrec_users_count(w.model), 5);
+    EXPECT(SEQREC_OK, seqrec_users_find(w.model, "dora", &dora, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_find(w.model, "gert", &gert, &api.error));
+    ck_assert_int_eq(dora, 6);
+    ck_assert_int_eq(gert, 5);
+    seqrec_dataset_release(first);
+    seqrec_dataset_release(second);
+    seqrec_dataset_release(all);
+    world_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("users");
@@ -515,6 +550,7 @@ int main(void)
     tcase_add_loop_test(tests, the_sequence_of_a_user_who_is_forgotten_while_it_waits_is_passed_over, 0, MODES);
     tcase_add_test(tests, the_watch_sees_what_is_given_back);
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
+    tcase_add_test(tests, users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
     Suite *suite = suite_create("api_users");
     suite_add_tcase(suite, tests);
     return run_suite(suite);
