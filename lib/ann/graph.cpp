@@ -336,15 +336,31 @@ const char *Graph::fault_of(size_t element) const
     return nullptr;
 }
 
-const char *Graph::adopt(tableint entry, int top, size_t slots)
+/* A table that was read ends behind its last item, where removed elements keep slots that later items of the same model may get. */
+bool Graph::slots_fit(size_t slots) const
 {
     std::vector<bool> taken(slots, false);
-    if (entry >= cur_element_count || element_levels_[entry] != top) return "the entry is not in the highest layer";
+    std::vector<size_t> behind;
     for (size_t i = 0; i < cur_element_count; i++) {
         const size_t label = getExternalLabel(static_cast<tableint>(i));
+        if (label < slots) {
+            if (taken[label]) return false;
+            taken[label] = true;
+        } else {
+            if (!isMarkedDeleted(static_cast<tableint>(i)) || label > INT32_MAX) return false;
+            behind.push_back(label);
+        }
+    }
+    std::sort(behind.begin(), behind.end());
+    return std::adjacent_find(behind.begin(), behind.end()) == behind.end();
+}
+
+const char *Graph::adopt(tableint entry, int top, size_t slots)
+{
+    if (entry >= cur_element_count || element_levels_[entry] != top) return "the entry is not in the highest layer";
+    if (!slots_fit(slots)) return "a slot is not in the table, or is there twice";
+    for (size_t i = 0; i < cur_element_count; i++) {
         if (element_levels_[i] > top) return "an element is above the highest layer";
-        if (label >= slots || taken[label]) return "a slot is not in the table, or is there twice";
-        taken[label] = true;
         const char *fault = fault_of(i);
         if (fault != nullptr) return fault;
         if (isMarkedDeleted(static_cast<tableint>(i))) num_deleted_++;

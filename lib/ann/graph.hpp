@@ -79,7 +79,8 @@ public:
     const char *upper(size_t element) const { return linkLists_[element]; }
     /* Room for the upper lists of an element that is being read; the element counts from then on. */
     char *take_element(int level);
-    /* Whether all parts fit together, as nothing but a sound graph's do: NULL, or what does not. `slots`: labels are below. */
+    /* Whether all parts fit together, as nothing but a sound graph's do: NULL, or what does not. `slots`: labels are below, but those of removed
+     * elements, and all differ. */
     const char *adopt(tableint entry, int top, size_t slots);
     tableint entry() const { return enterpoint_node_; }
     int top() const { return maxlevel_; }
@@ -99,6 +100,7 @@ private:
     void walk(Walk &w, size_t want) const;
     std::unique_ptr<Walk> borrow();
     void give_back(std::unique_ptr<Walk> w);
+    bool slots_fit(size_t slots) const;
     const char *fault_of(size_t element) const;
 
     Shape shape_;

@@ -313,6 +313,53 @@ START_TEST(a_graph_comes_back_from_its_file)
 }
 END_TEST
 
+/* A table that is read has no slots behind its last item; what the graph removed keeps its own. Items of later go into them. */
+START_TEST(a_graph_whose_last_items_went_comes_back_for_a_model_from_its_file)
+{
+    enum { ALL = 1100, GONE = 80, KEPT = ALL - GONE }; /* a chunk of the table has 1024 slots */
+    static answer lists[2][2];
+    static int64_t ids[GONE], later[GONE];
+    static float vectors[GONE * DIM];
+    seqrec_model *models[2] = {NULL};
+    seqrec_ann *graphs[2] = {NULL}, *first, *next = NULL;
+    scratch_create();
+    open_model(0, ALL, tied);
+    const asked *a = ask(KEPT);
+    models[0] = api.model;
+    first = built(NULL);
+    for (int64_t i = 0; i < GONE; i++) ids[i] = id_of(KEPT + i), later[i] = 100000 + i;
+    EXPECT(SEQREC_OK, seqrec_items_get(api.model, ids, GONE, vectors, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_remove(api.model, ids, GONE, &api.error));
+    EXPECT(SEQREC_OK, seqrec_ann_update(first, api.model, &graphs[0], &api.error));
+    seqrec_ann_release(first);
+    EXPECT(SEQREC_OK, seqrec_ann_save(graphs[0], scratch_path("graph"), &api.error));
+    EXPECT(SEQREC_OK, seqrec_model_save(api.model, scratch_path("model"), &api.error));
+    EXPECT(SEQREC_OK, seqrec_model_load(api.context, scratch_path("model"), &models[1], &api.error));
+    EXPECT(SEQREC_OK, seqrec_ann_load(models[1], scratch_path("graph"), 0, &graphs[1], &api.error));
+    ck_assert_int_eq(about(graphs[1]).items, KEPT);
+    ck_assert_int_eq(about(graphs[1]).removed, GONE);
+    for (int m = 0; m < 2; m++) {
+        api.model = models[m];
+        attach(graphs[m]);
+        answer_all(&a->batch, NULL, &lists[0][m]);
+        EXPECT(SEQREC_OK, seqrec_items_put(api.model, later, GONE, vectors, &api.error));
+        EXPECT(SEQREC_OK, seqrec_ann_update(graphs[m], api.model, &next, &api.error));
+        ck_assert_int_eq(about(next).items, ALL);
+        ck_assert_int_eq(about(next).removed, 0);
+        attach(next);
+        answer_all(&a->batch, NULL, &lists[1][m]);
+        ck_assert_int_eq(facts().searched, USERS - 1);
+        seqrec_ann_release(next);
+        seqrec_ann_release(graphs[m]);
+    }
+    for (int later_too = 0; later_too < 2; later_too++) expect_same(&lists[later_too][0], &lists[later_too][1]);
+    seqrec_model_release(models[0]);
+    api_close();
+    ck_assert_int_eq(failing_new_blocks(), 0);
+    scratch_remove();
+}
+END_TEST
+
 static int32_t load_bytes(const void *bytes, size_t count)
 {
     seqrec_ann *loaded = NULL;
@@ -400,6 +447,50 @@ START_TEST(a_file_of_ill_will_is_refused_or_harmless)
     ck_assert_int_gt(refused, tried / 3);
     seqrec_ann_release(ann);
     api_close();
+    scratch_remove();
+}
+END_TEST
+
+/* What the file says of the slot of its last element, and whether that one is removed, with the sums of what it says. */
+static int32_t load_with(char *bytes, size_t count, size_t element, uint64_t slot, int32_t removed)
+{
+    char *last = bytes + HEADER + (FEW - 1) * element;
+    memcpy(last + element - sizeof slot, &slot, sizeof slot);
+    last[2] = (char)removed;
+    sign(bytes, count);
+    return load_bytes(bytes, count);
+}
+
+START_TEST(only_removed_elements_may_have_slots_behind_the_table)
+{
+    static char bytes[MOST_BYTES];
+    const seqrec_ann_options options = {.struct_size = sizeof options, .links = 4, .build_breadth = 20};
+    scratch_create();
+    open_model(0, FEW, tied);
+    seqrec_ann *ann = built(&options);
+    EXPECT(SEQREC_OK, seqrec_ann_save(ann, scratch_path("graph"), &api.error));
+    const size_t count = scratch_read("graph", bytes, MOST_BYTES), element = 4 + 4 * 8 + 4 * DIM + 8;
+    uint64_t own;
+    memcpy(&own, bytes + HEADER + FEW * element - sizeof own, sizeof own);
+    for (int32_t removed = 0; removed < 2; removed++) {
+        const int32_t behind = removed ? SEQREC_OK : SEQREC_E_FORMAT;
+        ck_assert_int_eq(load_with(bytes, count, element, own, removed), SEQREC_OK);
+        ck_assert_int_eq(load_with(bytes, count, element, 5000, removed), behind);
+        ck_assert_int_eq(load_with(bytes, count, element, INT32_MAX, removed), behind);
+        ck_assert_int_eq(load_with(bytes, count, element, (uint64_t)INT32_MAX + 1, removed), SEQREC_E_FORMAT);
+        ck_assert_int_eq(load_with(bytes, count, element, UINT64_MAX, removed), SEQREC_E_FORMAT);
+        ck_assert_int_eq(load_with(bytes, count, element, 0, removed), SEQREC_E_FORMAT); /* the first one's */
+    }
+    for (size_t e = FEW - 2; e < FEW; e++) {
+        const uint64_t slot = 5000;
+        memcpy(bytes + HEADER + (e + 1) * element - sizeof slot, &slot, sizeof slot);
+        bytes[HEADER + e * element + 2] = 1;
+    }
+    sign(bytes, count);
+    ck_assert_int_eq(load_bytes(bytes, count), SEQREC_E_FORMAT);
+    seqrec_ann_release(ann);
+    api_close();
+    ck_assert_int_eq(failing_new_blocks(), 0);
     scratch_remove();
 }
 END_TEST
@@ -572,7 +663,9 @@ int main(void)
     tcase_add_test(tests, one_thread_builds_the_same_graph_again);
     tcase_add_test(tests, an_updated_graph_takes_the_place_of_the_old_one);
     tcase_add_loop_test(tests, a_graph_comes_back_from_its_file, 0, KINDS + 1);
+    tcase_add_test(tests, a_graph_whose_last_items_went_comes_back_for_a_model_from_its_file);
     tcase_add_test(tests, a_broken_file_is_refused);
+    tcase_add_test(tests, only_removed_elements_may_have_slots_behind_the_table);
     tcase_add_test(tests, a_file_of_ill_will_is_refused_or_harmless);
     tcase_add_test(tests, a_file_that_cannot_be_written_or_read_is_said_to);
     tcase_add_test(tests, wrong_arguments_are_refused);
