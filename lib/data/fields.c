@@ -97,7 +97,7 @@ static int32_t split_quoted(const sq_dialect *dialect, const char *at, const cha
             if (closing == NULL || (closing + 1 == end && !last)) return last ? SQ_SPLIT_OPEN : SQ_SPLIT_SHORT;
             put_field(out, from + 1, closing, quotes);
             at = closing + 1;
-            stop = sq_line_end(at, end, last, &out->next);
+            if (closing > stop) stop = sq_line_end(at, end, last, &out->next); /* the field held the line's end */
             const char *blank = at;
             while (blank < stop && is_blank(*blank)) blank++;
             if (blank == stop || find_separator(dialect, at, stop) != at) at = blank;

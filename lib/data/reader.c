@@ -208,8 +208,6 @@ static int32_t fill(parse *p, seqrec_error *error)
 {
     size_t got = 0;
     if (p->room - p->used < p->block) {
-        SQ_CHECK(p->used <= RECORD_LIMIT, error, SEQREC_E_FORMAT, "line %lld: longer than %zu bytes",
-                 (long long)p->line, RECORD_LIMIT);
         void *buffer = p->buffer;
         SQ_TRY(sq_grow(p->memory, &buffer, &p->room, p->used, p->used + p->block, 1, error));
         p->buffer = buffer;
@@ -219,6 +217,19 @@ static int32_t fill(parse *p, seqrec_error *error)
     p->bytes_read += (int64_t)got;
     p->ended = got == 0;
     return report_progress(p, error);
+}
+
+/* Doubles the bytes in the buffer, which hold no whole record: one that was split again after every block would take time by the
+ * square of its length. */
+static int32_t fill_for_record(parse *p, seqrec_error *error)
+{
+    const size_t wanted = p->used < RECORD_LIMIT / 2 ? 2 * p->used : RECORD_LIMIT;
+    SQ_CHECK(p->used <= RECORD_LIMIT, error, SEQREC_E_FORMAT, "line %lld: longer than %zu bytes", (long long)p->line,
+             RECORD_LIMIT);
+    do {
+        SQ_TRY(fill(p, error));
+    } while (!p->ended && p->used < wanted);
+    return SEQREC_OK;
 }
 
 static int32_t refuse_other_files(const parse *p, seqrec_error *error)
@@ -266,7 +277,7 @@ static int32_t begin(parse *p, seqrec_error *error)
     SQ_TRY(refuse_other_files(p, error));
     skip_byte_order_mark(p);
     while (!p->ended && (!has_line(p) || (p->used < SQ_BLOCK_BYTES && p->block >= SQ_BLOCK_BYTES)))
-        SQ_TRY(fill(p, error));
+        SQ_TRY(fill_for_record(p, error));
     SQ_CHECK(has_line(p), error, SEQREC_E_FORMAT, "the file holds no events");
     /* A header may span lines in quotes: more bytes help while there are any. */
     while (sq_layout_resolve(p->reader, p->buffer, p->used, p->ended, &p->layout, &ignored) == SEQREC_E_FORMAT &&
@@ -286,7 +297,7 @@ static int32_t parse_all(parse *p, seqrec_error *error)
         p->used -= taken;
         if (taken > 0) memmove(p->buffer, p->buffer + taken, p->used);
         if (p->ended) break;
-        SQ_TRY(fill(p, error));
+        SQ_TRY(taken > 0 ? fill(p, error) : fill_for_record(p, error));
     }
     SQ_CHECK(p->events > 0, error, SEQREC_E_FORMAT, "none of %lld lines holds an event%s", (long long)p->line - 1,
              p->reader->has_minimum ? " with the minimum value" : "");

@@ -312,6 +312,34 @@ START_TEST(a_line_longer_than_any_block_is_read)
 }
 END_TEST
 
+/* Both would take minutes if the time grew with the square of the line. */
+START_TEST(a_line_of_millions_of_quoted_fields_is_refused_in_time)
+{
+    enum { FIELDS = 2500000, BEFORE = 14 };
+    static char text[BEFORE + 3 * FIELDS + 2] = "user,item\n1,2\n";
+    for (int f = 0; f < FIELDS; f++) memcpy(text + BEFORE + 3 * f, "\"\",", 3);
+    text[BEFORE + 3 * FIELDS] = '\n';
+    refuse_bytes(text, sizeof text - 1, NULL, SEQREC_E_FORMAT, "line 3: 2500001 fields where format \"csv\" has 2");
+    refuse_bytes(text + BEFORE, sizeof text - 1 - BEFORE, NULL, SEQREC_E_FORMAT, "line 1: 2500001 fields without a header");
+}
+END_TEST
+
+START_TEST(a_record_of_many_blocks_and_lines_is_read_in_time)
+{
+    enum { LINES = 4000000 };
+    static const char before[] = "user,item,x\n1,2,\"", after[] = "\"\n3,4,y\n5\n";
+    static char text[sizeof before + LINES + sizeof after - 2];
+    memcpy(text, before, sizeof before - 1);
+    memset(text + sizeof before - 1, '\n', LINES);
+    memcpy(text + sizeof before - 1 + LINES, after, sizeof after - 1);
+    const size_t whole = sizeof text - 2;
+    ck_assert_int_eq(read_bytes(text, whole, READER(.format = "csv"), 16), SEQREC_OK);
+    ck_assert_str_eq(dataset_text(dataset), "1: 2; 3: 4");
+    ck_assert_int_eq(read_bytes(text, whole + 2, READER(.format = "csv"), 16), SEQREC_E_FORMAT);
+    ck_assert_msg(strstr(error.message, "line 4000004: 1 field where") != NULL, "%s", error.message);
+}
+END_TEST
+
 /* ---- values and times ---- */
 
 START_TEST(events_sort_by_time_and_equal_times_keep_their_order)
@@ -637,6 +665,8 @@ int main(void)
     tcase_add_test(tests, line_ends_and_blank_lines_do_not_matter);
     tcase_add_test(tests, texts_without_events_are_refused);
     tcase_add_test(tests, a_line_longer_than_any_block_is_read);
+    tcase_add_test(tests, a_line_of_millions_of_quoted_fields_is_refused_in_time);
+    tcase_add_test(tests, a_record_of_many_blocks_and_lines_is_read_in_time);
     tcase_add_test(tests, events_sort_by_time_and_equal_times_keep_their_order);
     tcase_add_test(tests, times_are_floored_seconds);
     tcase_add_test(tests, integers_are_written_as_they_are_read);
