@@ -781,10 +781,12 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_shuffle_ties(const seqrec_da
                                                                  seqrec_dataset **out, seqrec_error *error);
 /** Joins `count` (at least 1) datasets into a new one, in the order given, in the context of parts[0]. Items are matched by id,
  * or by name where the parts have names; so are users, unless users_apart is 1: then each part's users are users of their own,
- * numbered 1, 2, ... in the order of the parts, with their names. The result, its hash included, is that of one file with the
- * lines of all: events of a user sorted by (time, part, order in the part), named ids given anew from 1. Values are kept when
- * all parts have them. E_ARGUMENT: some parts have names (of items, of users) or timestamps and others not. The caller releases
- * *out; the parts stay as they are. Rule R. */
+ * numbered 1, 2, ... in the order of the parts, with their names. Two of them may have one name, so a model tells such users by number
+ * alone, also those of a part of the join (seqrec_dataset_kcore and its like); a row whose user the model knows by name is none of
+ * theirs. The result, its hash included, is that of one file with the lines of all: events of a user sorted by (time, part, order in
+ * the part), named ids given anew from 1. Values are kept when all parts have them. E_ARGUMENT: some parts have names (of items, of
+ * users) or timestamps and others not, or users_apart is 0 and a part's users are apart already. The caller releases *out; the parts
+ * stay as they are. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_join(const seqrec_dataset *const *parts, int64_t count,
                                                          int32_t users_apart, seqrec_dataset **out,
                                                          seqrec_error *error);
@@ -949,7 +951,8 @@ typedef struct seqrec_fit_stats {
 
 /** Trains on the training part of `dataset`, validates, stops early, publishes the best weights, and records split and data
  * hash in the model's notes. Items of the dataset the model lacks are added first; in a model with users also users with two
- * training events, unless the trainer was fitted before (who was forgotten since stays so). Continues where a resumed trainer was.
+ * training events, unless the trainer was fitted before (who was forgotten since stays so). Users whom a join kept apart get rows under
+ * their numbers, without names; E_ARGUMENT where such a number is that of a user with a name. Continues where a resumed trainer was.
  * When it fails in the middle (E_NUMERIC, E_IO, E_MEMORY), readers of the model see nothing of it but rows that were added. The
  * steps committed so far and the best weights stay in the trainer: seqrec_trainer_publish_best shows those weights to readers,
  * seqrec_trainer_save keeps everything, and another call goes on from where this one stopped. E_STATE: the trainer was fitted to other data

@@ -199,6 +199,7 @@ static int32_t assemble(assembly *work, seqrec_error *error)
     SQ_TRY(reserve_events(work->to, work->from, error));
     SQ_TRY(order_events(work, memory, error));
     scatter(work);
+    work->to->users_apart = work->from->users_apart;
     work->to->hash = sq_dataset_hash(work->to);
     return SEQREC_OK;
 }

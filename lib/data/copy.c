@@ -42,6 +42,7 @@ static int32_t fill(const seqrec_dataset *from, seqrec_dataset *to, seqrec_error
     to->users = from->users;
     to->items = from->items;
     to->events = from->events;
+    to->users_apart = from->users_apart;
     COPY(user_ids, from->users);
     COPY(item_ids, from->items);
     COPY(offsets, from->users + 1);

@@ -24,6 +24,7 @@ struct seqrec_dataset {
     float *values;                /* [events] or NULL */
     sq_names item_names;          /* by dense item index */
     sq_names user_names;          /* by user index */
+    int32_t users_apart;          /* 1: users are told apart by number alone; two may have one name */
     uint64_t hash;                /* XXH3-64 over users, items, ids, offsets, sequence (as ids), timestamps */
     _Atomic(int64_t *) event_ids; /* [events] item ids of `sequence`, made when first asked for; else NULL */
 };
@@ -33,6 +34,7 @@ typedef struct sq_build {
     int64_t users, items, events;
     const int64_t *user_ids, *item_ids;      /* by index, distinct; NULL: index + 1 */
     const sq_names *user_names, *item_names; /* by index, or NULL */
+    int32_t users_apart;                     /* as in the dataset */
     const int32_t *user, *item;              /* [events] indices */
     const int64_t *timestamps;               /* [events] or NULL */
     const float *values;                     /* [events] or NULL */
@@ -62,7 +64,8 @@ int32_t sq_dataset_shuffle_ties(const seqrec_dataset *dataset, uint64_t seed, se
  * catalogue stays whole, also where an item is left without events. */
 int32_t sq_dataset_corrupt(const seqrec_dataset *dataset, double share, const char *split, uint64_t seed,
                            seqrec_dataset **out, seqrec_error *error);
-/* The parts (at least one) one behind the other, in the context of the first; apart: 1 keeps their users distinct. */
+/* The parts (at least one) one behind the other, in the context of the first; apart: 1 keeps their users distinct, as those of a part
+ * that is such a join have to be. */
 int32_t sq_dataset_join(const seqrec_dataset *const *parts, int64_t count, int32_t apart, seqrec_dataset **out,
                         seqrec_error *error);
 /* Fills every field but struct_size. */

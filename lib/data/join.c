@@ -38,6 +38,15 @@ static int32_t check_names(joining *j, int32_t items, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Users of a part that are apart already have nothing to be matched by. */
+static int32_t check_apart(const joining *j, seqrec_error *error)
+{
+    for (int64_t p = 0; p < j->count && !j->apart; p++)
+        SQ_CHECK(!j->parts[p]->users_apart || j->parts[p]->events == 0, error, SEQREC_E_ARGUMENT,
+                 "the users of parts[%lld] are apart: they can only be joined apart", (long long)p);
+    return SEQREC_OK;
+}
+
 /* Events that some parts have a time of and others not have no common order. */
 static int32_t check_times(joining *j, seqrec_error *error)
 {
@@ -134,6 +143,7 @@ static int32_t build_joined(joining *j, seqrec_context *context, seqrec_dataset 
     int64_t used = 0, users = 0;
     SQ_TRY(check_names(j, 1, error));
     SQ_TRY(check_names(j, 0, error));
+    SQ_TRY(check_apart(j, error));
     SQ_TRY(check_times(j, error));
     SQ_TRY(reserve(j, &context->memory, error));
     for (int64_t p = 0; p < j->count; users += j->parts[p++]->users)
@@ -146,6 +156,7 @@ static int32_t build_joined(joining *j, seqrec_context *context, seqrec_dataset 
                       .item_ids = j->items.ids,
                       .user_names = j->apart ? &j->stacked : &j->users.names,
                       .item_names = &j->items.names,
+                      .users_apart = j->apart,
                       .user = j->user,
                       .item = j->item,
                       .timestamps = j->timed ? j->times : NULL,

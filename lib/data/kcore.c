@@ -113,6 +113,7 @@ static int32_t build_core(peeling *work, seqrec_dataset **out, seqrec_error *err
                       .item_ids = of->item_ids,
                       .user_names = &of->user_names,
                       .item_names = &of->item_names,
+                      .users_apart = of->users_apart,
                       .user = work->user,
                       .item = work->item,
                       .timestamps = of->timestamps == NULL ? NULL : work->times,

@@ -14,12 +14,21 @@ int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names,
     return match(catalogue, names, dataset->item_ids[index], sq_names_at(&dataset->item_names, index));
 }
 
-/* Numbers of texts that nobody named in the model would meet its users by chance. */
+/* What the dataset's users are told by; no names where two may have the same one. */
+static const sq_names *telling_names(const seqrec_dataset *dataset)
+{
+    static const sq_names none;
+    return dataset->users_apart ? &none : &dataset->user_names;
+}
+
+/* Numbers of texts that nobody named in the model would meet its users by chance; and so would numbers of users kept apart meet those
+ * whom the model was told by name. */
 int32_t sq_match_user(const sq_catalogue *users, const sq_item_names *names, const seqrec_dataset *dataset,
                       int64_t index)
 {
-    const char *name = sq_names_at(&dataset->user_names, index);
+    const char *name = sq_names_at(telling_names(dataset), index);
     if (name && sq_item_names_count(names) == 0) return -1;
+    if (dataset->users_apart && sq_item_names_get(names, dataset->user_ids[index])) return -1;
     return match(users, names, dataset->user_ids[index], name);
 }
 
@@ -103,14 +112,26 @@ static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, con
     return sq_model_publish(model, change, error);
 }
 
+/* A user kept apart is found by number alone, so no other number will do. */
+static int32_t check_number(const sq_item_names *names, const seqrec_dataset *dataset, int64_t user, seqrec_error *error)
+{
+    const char *held = dataset->users_apart ? sq_item_names_get(names, dataset->user_ids[user]) : NULL;
+    SQ_CHECK(!held, error, SEQREC_E_ARGUMENT,
+             "user %lld of the data has the number of the model's user \"%.40s\": users kept apart are told by number",
+             (long long)dataset->user_ids[user], held);
+    return SEQREC_OK;
+}
+
 static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
                          additions *a, seqrec_error *error)
 {
     const sq_snapshot *now = model->current;
     sq_change change = {0};
-    for (int64_t i = 0; i < n; i++)
-        if (sq_match_user(now->users, now->user_names, dataset, which[i]) < 0)
-            SQ_TRY(list(now->users, dataset->user_ids, dataset->users, &dataset->user_names, which[i], a, error));
+    for (int64_t i = 0; i < n; i++) {
+        if (sq_match_user(now->users, now->user_names, dataset, which[i]) >= 0) continue;
+        SQ_TRY(check_number(now->user_names, dataset, which[i], error));
+        SQ_TRY(list(now->users, dataset->user_ids, dataset->users, telling_names(dataset), which[i], a, error));
+    }
     if (a->count == 0) return SEQREC_OK;
     SQ_TRY(put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &change.users,
                &change.user_names, error));

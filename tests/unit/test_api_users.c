@@ -527,6 +527,82 @@ START_TEST(users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use)
 }
 END_TEST
 
+/* ---- users kept apart ------------------------------------------------------------------------------------------------ */
+
+/* Two files with the same users and histories: users 1 and 3 are alice, 2 and 4 bob, who gives the lists more than one item. */
+static seqrec_dataset *join_apart(const train_world *w)
+{
+    seqrec_dataset *parts[2], *joined = NULL;
+    for (int p = 0; p < 2; p++) parts[p] = read_names(w, "user,item\nalice,1\nalice,2\nalice,3\nalice,4\nbob,5\nbob,6\nbob,7\nbob,4\n");
+    EXPECT(SEQREC_OK, seqrec_dataset_join((const seqrec_dataset *const *)parts, 2, 1, &joined, &api.error));
+    for (int p = 0; p < 2; p++) seqrec_dataset_release(parts[p]);
+    return joined;
+}
+
+/* -log of the probability of a user's last event. */
+static double surprise_of(const train_world *w, const seqrec_dataset *data, int64_t user)
+{
+    seqrec_report *report = NULL;
+    double nll;
+    const seqrec_evaluation how = {
+        .struct_size = sizeof how, .bootstrap = -1, .beyond = 1, .users = &user, .user_count = 1};
+    EXPECT(SEQREC_OK, seqrec_evaluate(w->context, w->model, data, &how, &report, &api.error));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "nll", &nll, NULL, NULL, &api.error));
+    seqrec_report_release(report);
+    return nll;
+}
+
+static void forget_all(const train_world *w)
+{
+    int64_t ids[16], n, cursor = 0;
+    EXPECT(SEQREC_OK, seqrec_users_next(w->model, &cursor, ids, 16, &n, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_forget(w->model, ids, n, &api.error));
+}
+
+START_TEST(users_kept_apart_have_rows_of_their_own_under_one_name)
+{
+    train_world w = world_open((world_options){"user_embedding", modes[_i], "negatives", "1", "valid_every", "0"}, 0);
+    seqrec_dataset *data = join_apart(&w);
+    int64_t ids[5], n, cursor = 0, alice;
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, NULL, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_next(w.model, &cursor, ids, 5, &n, &api.error));
+    ck_assert_int_eq(n, 4);
+    for (int64_t u = 0; u < n; u++) ck_assert_int_eq(ids[u], u + 1);
+    REFUSED(SEQREC_E_NOT_FOUND, "alice", seqrec_users_find(w.model, "alice", &alice, &api.error));
+    ck_assert_double_ne(surprise_of(&w, data, 1), surprise_of(&w, data, 3));
+    forget_all(&w);
+    ck_assert_double_eq(surprise_of(&w, data, 1), surprise_of(&w, data, 3));
+    seqrec_dataset_release(data);
+    world_close(&w);
+}
+END_TEST
+
+/* anna has the number of the first alice. */
+START_TEST(users_kept_apart_are_not_those_whom_the_model_knows_by_name)
+{
+    train_world w = world_open((world_options){"user_embedding", "added", "negatives", "1", "valid_every", "0"}, 0);
+    seqrec_dataset *named = read_names(&w, "user,item\nanna,1\nanna,3\nanna,2\nanna,4\ncarl,5\n"), *data = join_apart(&w);
+    int64_t anna;
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, named, NULL, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_find(w.model, "anna", &anna, &api.error));
+    ck_assert_int_eq(anna, 1);
+    seqrec_trainer_release(w.trainer);
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "user 1 of the data has the number of the model's user \"anna\"",
+            seqrec_trainer_fit(w.trainer, data, NULL, NULL, &api.error));
+    ck_assert_int_eq(seqrec_users_count(w.model), 1);
+    const double before = surprise_of(&w, data, 1);
+    ck_assert_double_gt(before, 0);
+    forget_all(&w);
+    ck_assert_double_eq(before, surprise_of(&w, data, 1));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, data, NULL, NULL, &api.error));
+    ck_assert_int_eq(seqrec_users_count(w.model), 4);
+    seqrec_dataset_release(named);
+    seqrec_dataset_release(data);
+    world_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("users");
@@ -551,6 +627,8 @@ int main(void)
     tcase_add_test(tests, the_watch_sees_what_is_given_back);
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
     tcase_add_test(tests, users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
+    tcase_add_loop_test(tests, users_kept_apart_have_rows_of_their_own_under_one_name, 0, MODES);
+    tcase_add_test(tests, users_kept_apart_are_not_those_whom_the_model_knows_by_name);
     Suite *suite = suite_create("api_users");
     suite_add_tcase(suite, tests);
     return run_suite(suite);

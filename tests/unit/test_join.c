@@ -102,6 +102,29 @@ START_TEST(named_users_kept_apart_keep_their_names)
 }
 END_TEST
 
+START_TEST(what_is_made_of_users_kept_apart_keeps_them_apart)
+{
+    seqrec_dataset *made = NULL, *copy = NULL;
+    read_text(HEADER "ann,x,1,5\nann,y,1,5\n", &parts[0]);
+    parts[1] = seqrec_dataset_retain(parts[0]);
+    expect_joined(2, 0, "1(ann): 1(x)@5*1 2(y)@5*1 1(x)@5*1 2(y)@5*1");
+    ck_assert_int_eq(joined->users_apart, 0);
+    release(&joined);
+    ck_assert_int_eq(join(2, 1), SEQREC_OK);
+    ck_assert_int_eq(seqrec_dataset_kcore(joined, 2, 2, &made, &error), SEQREC_OK);
+    ck_assert_int_eq(made->users_apart, 1);
+    ck_assert_int_eq(seqrec_dataset_shuffle_ties(made, 1, &copy, &error), SEQREC_OK);
+    ck_assert_int_eq(copy->users_apart, 1);
+    release(&copy);
+    release(&parts[0]);
+    release(&joined);
+    parts[0] = made;
+    expect_refused("users of parts[0] are apart");
+    ck_assert_int_eq(join(1, 0), SEQREC_E_ARGUMENT);
+    expect_joined(2, 1, "1(ann): 1(x)@5*1 2(y)@5*1; 2(ann): 1(x)@5*1 2(y)@5*1; 3(ann): 1(x)@5*1 2(y)@5*1");
+}
+END_TEST
+
 START_TEST(names_that_look_like_numbers_stay_names)
 {
     seqrec_dataset *all = NULL;
@@ -244,6 +267,7 @@ int main(void)
     tcase_add_test(tests, users_kept_apart_are_numbered_in_the_order_of_the_parts);
     tcase_add_test(tests, named_users_and_items_are_matched_by_name);
     tcase_add_test(tests, named_users_kept_apart_keep_their_names);
+    tcase_add_test(tests, what_is_made_of_users_kept_apart_keeps_them_apart);
     tcase_add_test(tests, names_that_look_like_numbers_stay_names);
     tcase_add_test(tests, one_part_is_itself_and_a_part_given_twice_counts_twice);
     tcase_add_test(tests, values_are_kept_where_all_parts_have_them);
