@@ -33,6 +33,15 @@ static double weighted_sum(const double *values, const double *weights, int64_t 
     return fold(lanes) + rest;
 }
 
+/* The same over the users that were drawn: an infinite value times a weight of 0 is no number. A value that is none itself counts. */
+static double sum_of_drawn(const double *values, const double *weights, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        if (weights[i] > 0.0 || isnan(values[i])) sum += values[i] * weights[i];
+    return sum;
+}
+
 double sq_mean(const double *values, int64_t n)
 {
     double sum = 0.0;
@@ -55,7 +64,8 @@ static void resample(void *arg, int32_t task, int32_t worker)
     memset(weights, 0, (size_t)r->n * sizeof(double));
     for (int64_t i = 0; i < r->n; i++) weights[sq_random_below(key, (uint64_t)i, (uint64_t)r->n)] += 1.0;
     for (int64_t c = 0; c < r->columns; c++) {
-        const double sum = weighted_sum(r->values + c * r->n, weights, r->n);
+        double sum = weighted_sum(r->values + c * r->n, weights, r->n);
+        if (isnan(sum)) sum = sum_of_drawn(r->values + c * r->n, weights, r->n);
         r->means[c * r->resamples + b] = sq_code_of(sum / (double)r->n);
     }
 }
@@ -89,9 +99,10 @@ static double quantile(const uint64_t *sorted, int64_t n, double share)
 {
     const double at = share * (double)(n - 1);
     const int64_t below = (int64_t)at;
-    const double low = sq_value_of(sorted[below]);
-    if (below + 1 >= n) return low;
-    return low + (at - (double)below) * (sq_value_of(sorted[below + 1]) - low);
+    const double low = sq_value_of(sorted[below]), part = at - (double)below;
+    if (below + 1 >= n || isinf(low)) return low;
+    const double next = sq_value_of(sorted[below + 1]);
+    return isinf(next) && part == 0.0 ? low : low + part * (next - low);
 }
 
 sq_interval sq_interval_of(uint64_t *means, int64_t resamples)

@@ -37,7 +37,7 @@ void sq_spread_of(double *without, int64_t n, double value);
  * NULL) is asked now and then on the calling thread; when it returns other than 0 the result is E_CANCELLED. */
 int32_t sq_resample(seqrec_context *context, const double *values, int64_t columns, int64_t n, int64_t resamples,
                     uint64_t seed, int32_t (*stop)(void *arg), void *arg, uint64_t *means, seqrec_error *error);
-/* 95 % percentile interval of the resampled means, which it sorts; NaN when one of them is. */
+/* 95 % percentile interval of the resampled means, which it sorts; NaN when one of them is. Means, and so ends, may be infinite. */
 sq_interval sq_interval_of(uint64_t *means, int64_t resamples);
 
 /* The intervals of all columns. */

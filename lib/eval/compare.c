@@ -23,10 +23,16 @@ static void end_pair(pair *p)
     sq_job_close(&p->job);
 }
 
+/* Equal infinities do not differ: a model's nll is infinite where it lacks a target. */
+static double difference_of(double a, double b)
+{
+    return isinf(a) && a == b ? 0.0 : a - b;
+}
+
 /* Differences of the resampled means, to those of a. */
 static void subtract(uint64_t *a, const uint64_t *b, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) a[i] = sq_code_of(sq_value_of(a[i]) - sq_value_of(b[i]));
+    for (int64_t i = 0; i < n; i++) a[i] = sq_code_of(difference_of(sq_value_of(a[i]), sq_value_of(b[i])));
 }
 
 static double chance_of(const uint64_t *differences, int64_t n)
@@ -106,7 +112,7 @@ static int32_t run_pair(pair *p, const sq_scorer *a, const sq_scorer *b, seqrec_
     SQ_TRY(sq_job_measure(j, a, p->values, p->rows[ROW_A], error));
     SQ_TRY(sq_job_measure(j, b, p->values + columns * j->cases.count, p->rows[ROW_B], error));
     for (int64_t i = 1; i < j->figures.total; i++)
-        p->rows[ROW_DIFFERENCE][i].value = p->rows[ROW_A][i].value - p->rows[ROW_B][i].value;
+        p->rows[ROW_DIFFERENCE][i].value = difference_of(p->rows[ROW_A][i].value, p->rows[ROW_B][i].value);
     p->rows[ROW_DIFFERENCE][0].value = (double)j->cases.count;
     for (int64_t c = 0; c < columns; c++) fill_wins(p, c);
     if (j->resamples > 0) SQ_TRY(resample_both(p, error));

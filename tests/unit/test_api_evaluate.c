@@ -408,6 +408,47 @@ START_TEST(two_models_are_compared_on_the_same_users)
 }
 END_TEST
 
+/* Gives the model the items of its data but the first user's target. */
+static void put_all_but_a_target(const train_world *w)
+{
+    const int64_t *events;
+    int64_t ids[64], n, items, kept = 0;
+    EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, 0, NULL, &events, NULL, &n, &api.error));
+    EXPECT(SEQREC_OK, seqrec_dataset_items(w->data, ids, 64, &items, &api.error));
+    for (int64_t i = 0; i < items; i++)
+        if (ids[i] != events[n - 1]) ids[kept++] = ids[i];
+    EXPECT(SEQREC_OK, seqrec_items_put(w->model, ids, kept, NULL, &api.error));
+}
+
+START_TEST(an_infinite_likelihood_is_compared_without_nan)
+{
+    double value, low, high;
+    const seqrec_evaluation how = {.struct_size = sizeof how, .beyond = 1, .bootstrap = 400, .division = "leave-one-out"};
+    train_world w = world_open(NULL, 0), whole = world_open(NULL, 0);
+    put_all_but_a_target(&w);
+    world_fit(&whole, NULL);
+    seqrec_report *report = evaluate(&w, w.data, &how);
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "model", "nll", &value, &low, &high, &api.error));
+    ck_assert_double_eq(value, INFINITY);
+    ck_assert(low > 0 && high == INFINITY);
+    seqrec_report_release(report);
+    EXPECT(SEQREC_OK, seqrec_compare(w.context, w.model, w.model, w.data, &how, &report, &api.error));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "difference", "nll", &value, &low, &high, &api.error));
+    ck_assert(value == 0 && low == 0 && high == 0);
+    ck_assert_double_eq(figure(report, "p", "nll"), 1);
+    seqrec_report_release(report);
+    seqrec_evaluation mixed = how;
+    mixed.allow_trained = 1;
+    EXPECT(SEQREC_OK, seqrec_compare(w.context, whole.model, w.model, w.data, &mixed, &report, &api.error));
+    EXPECT(SEQREC_OK, seqrec_report_get(report, "difference", "nll", &value, &low, &high, &api.error));
+    ck_assert(value == -INFINITY && low == -INFINITY && !isnan(high));
+    ck_assert_double_le(figure(report, "p", "nll"), 1);
+    seqrec_report_release(report);
+    world_close(&w);
+    world_close(&whole);
+}
+END_TEST
+
 START_TEST(models_that_saw_different_events_are_not_compared_unless_allowed)
 {
     static const char *const splits[][2] = {
@@ -752,6 +793,7 @@ static void add_evaluations(Suite *suite)
     tcase_add_test(tests, metrics_beyond_ranking_and_groups_come_when_asked_for);
     tcase_add_test(tests, only_chosen_users_are_evaluated_when_there_are_some);
     tcase_add_test(tests, two_models_are_compared_on_the_same_users);
+    tcase_add_test(tests, an_infinite_likelihood_is_compared_without_nan);
     tcase_add_test(tests, models_that_saw_different_events_are_not_compared_unless_allowed);
     tcase_add_test(tests, items_with_names_are_the_same_in_files_that_number_them_otherwise);
     tcase_add_test(tests, a_resumed_fit_finds_the_items_by_name);

@@ -547,6 +547,44 @@ START_TEST(intervals_of_a_constant_are_that_constant)
 }
 END_TEST
 
+/* A resample without the infinite user has the mean of the others. */
+START_TEST(intervals_of_infinite_values_are_no_nan)
+{
+    enum { COLUMNS = 5, N = 300 };
+    static double values[COLUMNS][N];
+    sq_interval interval[COLUMNS];
+    for (int64_t i = 0; i < N; i++) {
+        for (int64_t c = 0; c < COLUMNS; c++) values[c][i] = c == 2 ? INFINITY : 0.25;
+    }
+    values[0][77] = INFINITY;
+    values[1][77] = -INFINITY;
+    values[3][77] = NAN;
+    ck_assert_int_eq(sq_bootstrap(context, values[0], COLUMNS, N, 2000, 3, NULL, NULL, interval, NULL), SEQREC_OK);
+    ck_assert_double_eq(interval[0].low, 0.25);
+    ck_assert_double_eq(interval[0].high, INFINITY);
+    ck_assert_double_eq(interval[1].low, -INFINITY);
+    ck_assert_double_eq(interval[1].high, 0.25);
+    ck_assert_double_eq(interval[2].low, INFINITY);
+    ck_assert_double_eq(interval[2].high, INFINITY);
+    ck_assert_double_nan(interval[3].low);
+    ck_assert_double_nan(interval[3].high);
+    ck_assert(interval[4].low == 0.25 && interval[4].high == 0.25);
+}
+END_TEST
+
+/* Of 5 means both quantiles lie between two; of 41 they are the second and the last but one. */
+START_TEST(quantiles_beside_infinite_means_are_no_nan)
+{
+    uint64_t few[5], many[41];
+    const double between[5] = {-INFINITY, -1, 0.5, 2, INFINITY};
+    for (int64_t b = 0; b < 5; b++) few[b] = sq_code_of(between[b]);
+    for (int64_t b = 0; b < 41; b++) many[b] = sq_code_of(b == 0 ? -INFINITY : b == 40 ? INFINITY : 0.5);
+    const sq_interval outer = sq_interval_of(few, 5), inner = sq_interval_of(many, 41);
+    ck_assert(outer.low == -INFINITY && outer.high == INFINITY);
+    ck_assert(inner.low == 0.5 && inner.high == 0.5);
+}
+END_TEST
+
 START_TEST(intervals_of_a_share_are_near_the_normal_approximation)
 {
     enum { N = 2500 };
@@ -1846,6 +1884,8 @@ int main(void)
     tcase_add_test(tests, popularity_orders_items_by_their_training_count);
     tcase_add_test(tests, markov_orders_by_transition_count_and_then_popularity_with_real_ties_kept);
     tcase_add_test(tests, intervals_of_a_constant_are_that_constant);
+    tcase_add_test(tests, intervals_of_infinite_values_are_no_nan);
+    tcase_add_test(tests, quantiles_beside_infinite_means_are_no_nan);
     tcase_add_test(tests, intervals_of_a_share_are_near_the_normal_approximation);
     tcase_add_loop_test(tests, every_protocol_on_test_gives_what_a_plain_recomputation_gives, 0, 6);
     tcase_add_loop_test(tests, every_protocol_on_validation_gives_what_a_plain_recomputation_gives, 0, 6);
