@@ -109,7 +109,7 @@ struct Source : File {
     explicit Source(const char *place) : path(place)
     {
         struct stat facts;
-        at = ::open(place, O_RDONLY | O_CLOEXEC);
+        at = ::open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe would wait for somebody who writes */
         if (at < 0 && (errno == ENOENT || errno == ENOTDIR)) refuse(SEQREC_E_NOT_FOUND, "%.100s: there is no such file", place);
         if (at < 0 || ::fstat(at, &facts) != 0) refuse(SEQREC_E_IO, "%.100s: %s", place, std::strerror(errno));
         if (!S_ISREG(facts.st_mode)) refuse(SEQREC_E_IO, "%.100s: not a file", place);

@@ -1,5 +1,6 @@
 /* api: lists by a graph of libseqrec-ann, held against exact ones. */
 #define XXH_INLINE_ALL
+#include <sys/stat.h>
 #include <xxhash.h>
 #include "failing_new.h"
 #include "retrieval_world.h"
@@ -506,6 +507,8 @@ START_TEST(a_file_that_cannot_be_written_or_read_is_said_to)
     REFUSED(SEQREC_E_IO, "not a file", seqrec_ann_load(api.model, scratch, 0, &loaded, &api.error));
     REFUSED(SEQREC_E_IO, "cannot be written", seqrec_ann_save(ann, scratch, &api.error));
     ck_assert_int_eq(scratch_count(0), 0);
+    ck_assert_int_eq(mkfifo(scratch_path("pipe"), 0600), 0); /* nobody writes to it */
+    REFUSED(SEQREC_E_IO, "not a file", seqrec_ann_load(api.model, scratch_path("pipe"), 0, &loaded, &api.error));
     seqrec_ann_release(ann);
     api_close();
     scratch_remove();
