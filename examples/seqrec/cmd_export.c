@@ -3,8 +3,8 @@
 #include "json_writer.h"
 #include "data_source.h"
 #include "npy_file.h"
+#include "output_file.h"
 #include "serving_file.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,64 +21,70 @@ typedef struct export_run {
     int as_json;
     seqrec_context *context;
     seqrec_model *model;
-    FILE *vectors, *ids;
+    output_file vectors, ids;
     char vectors_path[PATH_BYTES], ids_path[PATH_BYTES];
     float *rows; /* [BLOCK][width] */
     int64_t width, count;
 } export_run;
 
-static int write_ids(const export_run *run, const int64_t *ids, int64_t n)
-{
-    char name[NAME_BYTES];
-    for (int64_t i = 0; i < n; i++) {
-        fprintf(run->ids, "%" PRId64, ids[i]);
-        if (seqrec_items_name(run->model, ids[i], name, sizeof name, NULL, NULL) == SEQREC_OK) {
-            if (strpbrk(name, "\r\n"))
-                return fail("%s: the name of item %" PRId64 " holds a line end", run->ids_path, ids[i]);
-            fprintf(run->ids, "\t%s", name);
-        }
-        putc('\n', run->ids);
-    }
-    return 0;
-}
+/* Takes n items of the model; returns 0 to go on, or the exit code. */
+typedef int (*block_fn)(export_run *run, const int64_t *ids, int64_t n);
 
-static int write_items(export_run *run)
+static int each_block(export_run *run, block_fn take)
 {
     seqrec_error error = {0};
     int64_t ids[BLOCK], cursor = 0, n = 0;
-    int outcome = npy_write_header(run->vectors, seqrec_items_count(run->model), run->width) ? 0 : EXIT_WORK;
-    while (!outcome) {
+    for (;;) {
         if (seqrec_items_next(run->model, &cursor, ids, BLOCK, &n, &error) != SEQREC_OK)
             return fail_library("exporting", &error);
-        if (!n) break;
-        if (seqrec_items_get(run->model, ids, n, run->rows, &error) != SEQREC_OK)
-            return fail_library("exporting", &error);
-        fwrite(run->rows, sizeof *run->rows, (size_t)(n * run->width), run->vectors);
-        outcome = write_ids(run, ids, n);
-        run->count += n;
+        int outcome = n ? take(run, ids, n) : 0;
+        if (outcome || !n) return outcome;
     }
-    return outcome;
 }
 
-static int close_file(FILE *file, const char *path, int outcome)
+/* "" where the item has none. */
+static const char *name_of(const export_run *run, int64_t id, char name[NAME_BYTES])
 {
-    int broken = file && ferror(file);
-    if (file && (fclose(file) || broken) && !outcome) outcome = fail("%s: cannot be written", path);
-    return outcome;
+    return seqrec_items_name(run->model, id, name, NAME_BYTES, NULL, NULL) == SEQREC_OK ? name : "";
 }
 
+static int check_names(export_run *run, const int64_t *ids, int64_t n)
+{
+    char name[NAME_BYTES];
+    for (int64_t i = 0; i < n; i++)
+        if (strpbrk(name_of(run, ids[i], name), "\r\n"))
+            return fail("%s: the name of item %" PRId64 " holds a line end", run->ids_path, ids[i]);
+    return 0;
+}
+
+static int write_block(export_run *run, const int64_t *ids, int64_t n)
+{
+    char name[NAME_BYTES];
+    seqrec_error error = {0};
+    if (seqrec_items_get(run->model, ids, n, run->rows, &error) != SEQREC_OK) return fail_library("exporting", &error);
+    fwrite(run->rows, sizeof *run->rows, (size_t)(n * run->width), run->vectors.to);
+    for (int64_t i = 0; i < n; i++) {
+        const char *told = name_of(run, ids[i], name);
+        fprintf(run->ids.to, "%" PRId64 "%s%s\n", ids[i], *told ? "\t" : "", told);
+    }
+    run->count += n;
+    return 0;
+}
+
+/* Both files or neither: the names come when both are whole. */
 static int write_files(export_run *run)
 {
-    run->vectors = fopen(run->vectors_path, "wb");
-    if (!run->vectors) return fail("%s: %s", run->vectors_path, strerror(errno));
-    run->ids = fopen(run->ids_path, "w");
-    int outcome = run->ids ? write_items(run) : fail("%s: %s", run->ids_path, strerror(errno));
-    outcome = close_file(run->vectors, run->vectors_path, outcome);
-    outcome = close_file(run->ids, run->ids_path, outcome);
-    if (outcome) {
-        remove(run->vectors_path);
-        remove(run->ids_path);
-    }
+    int outcome = each_block(run, check_names);
+    if (!outcome) outcome = output_open(&run->vectors, run->vectors_path);
+    if (!outcome) outcome = output_open(&run->ids, run->ids_path);
+    if (!outcome) npy_write_header(run->vectors.to, seqrec_items_count(run->model), run->width);
+    if (!outcome) outcome = each_block(run, write_block);
+    if (!outcome) outcome = output_seal(&run->vectors);
+    if (!outcome) outcome = output_seal(&run->ids);
+    if (!outcome) outcome = output_commit(&run->vectors);
+    if (!outcome) outcome = output_commit(&run->ids);
+    output_close(&run->vectors);
+    output_close(&run->ids);
     return outcome;
 }
 

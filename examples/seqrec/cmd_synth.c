@@ -3,10 +3,9 @@
 #include "json_writer.h"
 #include "terminal.h"
 #include "data_source.h"
-#include <errno.h>
+#include "output_file.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static int write_sequence(FILE *to, const seqrec_dataset *dataset, int64_t index)
 {
@@ -22,14 +21,12 @@ static int write_sequence(FILE *to, const seqrec_dataset *dataset, int64_t index
 
 static int write_csv(const char *path, const seqrec_dataset *dataset, int64_t users)
 {
-    FILE *to = fopen(path, "w");
-    if (!to) return fail("%s: %s", path, strerror(errno));
-    int outcome = 0;
-    fputs("user_id,item_id,timestamp\n", to);
-    for (int64_t i = 0; i < users && !outcome; i++) outcome = write_sequence(to, dataset, i);
-    int broken = ferror(to);
-    if ((fclose(to) || broken) && !outcome) outcome = fail("%s: %s", path, strerror(errno));
-    if (outcome) remove(path);
+    output_file file = {0};
+    int outcome = output_open(&file, path);
+    if (!outcome) fputs("user_id,item_id,timestamp\n", file.to);
+    for (int64_t i = 0; i < users && !outcome; i++) outcome = write_sequence(file.to, dataset, i);
+    if (!outcome) outcome = output_commit(&file);
+    output_close(&file);
     return outcome;
 }
 

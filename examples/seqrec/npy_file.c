@@ -11,7 +11,7 @@
 
 enum { PREAMBLE = 10, HEADER = 128 }; /* magic, version and length; the whole header, a multiple of 64 as NumPy wants */
 
-int npy_write_header(FILE *to, int64_t rows, int64_t columns)
+void npy_write_header(FILE *to, int64_t rows, int64_t columns)
 {
     char header[HEADER + 1];
     memcpy(header, "\x93NUMPY\x01\x00", 8);
@@ -22,7 +22,7 @@ int npy_write_header(FILE *to, int64_t rows, int64_t columns)
                         (long long)columns);
     memset(header + PREAMBLE + used, ' ', (size_t)(HEADER - PREAMBLE - used));
     header[HEADER - 1] = '\n';
-    return fwrite(header, 1, HEADER, to) == HEADER;
+    fwrite(header, 1, HEADER, to);
 }
 
 /* Text of the dictionary in `out`; the length field has 2 bytes in version 1 and 4 from version 2 on. */

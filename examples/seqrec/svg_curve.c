@@ -1,10 +1,8 @@
 /* seqrec tool: a curve as an SVG, in colours that can be read on a light and on a dark ground. */
 #include "svg_curve.h"
-#include "terminal.h"
-#include <errno.h>
+#include "output_file.h"
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 64, RIGHT = 656, TOP = 48, BOTTOM = 344 };
 
@@ -162,10 +160,10 @@ static void draw(FILE *to, const curve *of)
 
 int write_curve(const char *path, const curve *of)
 {
-    FILE *to = fopen(path, "w");
-    if (!to) return fail("%s: %s", path, strerror(errno));
-    draw(to, of);
-    int broken = ferror(to);
-    if (fclose(to) || broken) return fail("%s: cannot be written", path);
-    return 0;
+    output_file file = {0};
+    int outcome = output_open(&file, path);
+    if (!outcome) draw(file.to, of);
+    if (!outcome) outcome = output_commit(&file);
+    output_close(&file);
+    return outcome;
 }

@@ -1,0 +1,26 @@
+/* seqrec tool: a file that is written beside its place and takes it when it is whole; until then the old one stays. */
+#ifndef SEQREC_TOOL_OUTPUT_FILE_H
+#define SEQREC_TOOL_OUTPUT_FILE_H
+#include <limits.h>
+#include <stdio.h>
+
+enum { TEMPORARY_ROOM = 64 }; /* bytes of ".seqrec-PID-N.tmp" */
+
+/* Zero it. What is put into `to` is the file once it was committed. */
+typedef struct output_file {
+    FILE *to;
+    const char *name;                          /* as it was given */
+    char path[PATH_MAX];                       /* with links followed */
+    char temporary[PATH_MAX + TEMPORARY_ROOM]; /* "": there is none */
+} output_file;
+
+/* Begins a file, where there is none or a regular one, whose permissions it takes. This and the two behind it return 0 or the
+ * exit code, with the reason told; output_close comes after them in any case. */
+int output_open(output_file *file, const char *path);
+/* Ends the writing: all of it is on the disk, and only the name is missing. */
+int output_seal(output_file *file);
+/* Seals what is not sealed yet and puts it in its place. */
+int output_commit(output_file *file);
+/* Removes what was not committed. */
+void output_close(output_file *file);
+#endif
