@@ -1,5 +1,6 @@
 /* seqrec tool: `curve`, the log of a training as a picture. */
 #include "commands.h"
+#include "output_check.h"
 #include "train_journal.h"
 
 static const command_text text = {
@@ -17,6 +18,10 @@ int run_curve(int argc, char **argv)
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome != PARSED) return outcome;
     if (!log || !out) return usage_error(text.name, "--%s FILE is needed", log ? "out" : "log");
+    const named_file inputs[] = {{"log", log}, {0}};
+    const named_output outputs[] = {{"out", out, OUTPUT_WHOLE, NULL}, {0}};
+    outcome = check_outputs(text.name, outputs, inputs, NULL);
+    if (outcome != PARSED) return outcome;
     outcome = journal_read(&journal, log);
     if (!outcome && !journal.count) outcome = fail("%s: has no epochs", log);
     if (!outcome) outcome = journal_curve(&journal, out, title ? title : log);

@@ -3,6 +3,7 @@
 #include "json_writer.h"
 #include "data_source.h"
 #include "npy_file.h"
+#include "output_check.h"
 #include "output_file.h"
 #include "serving_file.h"
 #include <inttypes.h>
@@ -160,6 +161,27 @@ static const char *misuse(const export_run *run, const serving_file *serving, co
     return NULL;
 }
 
+static int name_pair(export_run *run)
+{
+    if (strlen(run->prefix) + sizeof ".ids.txt" > PATH_BYTES)
+        return usage_error(text.name, "--out: longer than %d bytes", PATH_BYTES - (int)sizeof ".ids.txt");
+    snprintf(run->vectors_path, sizeof run->vectors_path, "%s.npy", run->prefix);
+    snprintf(run->ids_path, sizeof run->ids_path, "%s.ids.txt", run->prefix);
+    return PARSED;
+}
+
+/* Of the three ways one was chosen. */
+static int check_files(const export_run *run, const char *serving, const char *longer)
+{
+    const named_file inputs[] = {{"model", run->model_path}, {0}};
+    const named_output outputs[] = {{"out", run->prefix ? run->vectors_path : NULL, OUTPUT_WHOLE, NULL},
+                                    {"out", run->prefix ? run->ids_path : NULL, OUTPUT_WHOLE, NULL},
+                                    {"serving", serving, OUTPUT_WHOLE, NULL},
+                                    {"longer", longer, OUTPUT_WHOLE, NULL},
+                                    {0}};
+    return check_outputs(text.name, outputs, inputs, NULL);
+}
+
 int run_export(int argc, char **argv)
 {
     export_run run = {0};
@@ -181,12 +203,11 @@ int run_export(int argc, char **argv)
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome != PARSED) return outcome;
     if ((wrong = misuse(&run, &serving, table_name, longer, max_length)) != NULL) return usage_error(text.name, "%s", wrong);
+    if (run.prefix) outcome = name_pair(&run);
+    if (outcome == PARSED) outcome = check_files(&run, serving.path, longer);
+    if (outcome != PARSED) return outcome;
     if (longer) return export_longer(&run, longer, max_length);
     if (serving.path) return export_serving(&run, &serving, table_name);
-    if (strlen(run.prefix) + sizeof ".ids.txt" > PATH_BYTES)
-        return usage_error(text.name, "--out: longer than %d bytes", PATH_BYTES - (int)sizeof ".ids.txt");
-    snprintf(run.vectors_path, sizeof run.vectors_path, "%s.npy", run.prefix);
-    snprintf(run.ids_path, sizeof run.ids_path, "%s.ids.txt", run.prefix);
     outcome = export_model(&run);
     if (!outcome) print_result(&run);
     free(run.rows);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "output_check.h"
 #include "svg_curve.h"
 #include "train_batches.h"
 #include "train_options.h"
@@ -64,7 +65,10 @@ static int check_arguments(const find_run *run)
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!(run->from < run->to))
         return usage_error(text.name, "--from %.9g: must be below --to %.9g", run->from, run->to);
-    return check_data_source(text.name, &run->source);
+    const named_file inputs[] = {{"config", run->options.file}, {0}};
+    const named_output outputs[] = {{"curve", run->curve, OUTPUT_WHOLE, NULL}, {0}};
+    int outcome = check_data_source(text.name, &run->source);
+    return outcome == PARSED ? check_outputs(text.name, outputs, inputs, &run->source.files) : outcome;
 }
 
 /* What only a host has. */

@@ -3,6 +3,7 @@
 #include "data_source.h"
 #include "json_writer.h"
 #include "npy_file.h"
+#include "output_check.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,10 @@ int run_import(int argc, char **argv)
     for (int i = 0; i < 4; i++)
         if (!*(const char **)table[i].target)
             return usage_error(text.name, "--%s %s is needed", table[i].name, table[i].value);
+    const named_file inputs[] = {{"model", run.model_path}, {"vectors", run.vectors_path}, {"ids", run.ids_path}, {0}};
+    const named_output outputs[] = {{"out", run.out, OUTPUT_WHOLE, "model"}, {0}};
+    outcome = check_outputs(text.name, outputs, inputs, NULL);
+    if (outcome != PARSED) return outcome;
     outcome = import_vectors(&run);
     if (!outcome) print_result(&run);
     release(&run);

@@ -3,6 +3,7 @@
 #include "data_source.h"
 #include "index_file.h"
 #include "json_writer.h"
+#include "output_check.h"
 #include "serving_file.h"
 #include "terminal.h"
 
@@ -34,6 +35,15 @@ static int parse(index_run *run, int argc, char **argv)
     return parse_arguments(&text, table, argc, argv);
 }
 
+static int check_arguments(const index_run *run)
+{
+    const named_file inputs[] = {{"model", run->model_path}, {0}};
+    const named_output outputs[] = {{"out", run->out, OUTPUT_WHOLE, NULL}, {0}};
+    if (!run->model_path || !run->out)
+        return usage_error(text.name, "--%s is needed", run->model_path ? "out INDEX" : "model MODEL");
+    return check_outputs(text.name, outputs, inputs, NULL);
+}
+
 static void print_result(const index_run *run)
 {
     json_writer json = {.to = stdout};
@@ -53,8 +63,8 @@ int run_index(int argc, char **argv)
 {
     index_run run = {0};
     int outcome = parse(&run, argc, argv);
+    if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome != PARSED) return outcome;
-    if (!run.model_path || !run.out) return usage_error(text.name, "--%s is needed", run.model_path ? "out INDEX" : "model MODEL");
     outcome = open_context(1, &run.context);
     if (!outcome) outcome = load_model(run.context, run.model_path, run.mapped, &run.model);
     if (!outcome) outcome = write_index(run.model, &run.options, run.out, &run.facts);

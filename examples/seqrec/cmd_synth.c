@@ -3,6 +3,7 @@
 #include "json_writer.h"
 #include "terminal.h"
 #include "data_source.h"
+#include "output_check.h"
 #include "output_file.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,6 +110,9 @@ int run_synth(int argc, char **argv)
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome != PARSED) return outcome;
     if (!path) return usage_error(text.name, "--out FILE is needed");
+    const named_output outputs[] = {{"out", path, OUTPUT_WHOLE, NULL}, {0}};
+    outcome = check_outputs(text.name, outputs, &(named_file){0}, NULL);
+    if (outcome != PARSED) return outcome;
     synth.drift = chosen(drift);
     synth.markov = chosen(markov);
     synth.zipf = chosen(zipf);

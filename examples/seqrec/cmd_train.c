@@ -3,6 +3,7 @@
 #include "data_source.h"
 #include "json_lines.h"
 #include "json_writer.h"
+#include "output_check.h"
 #include "train_batches.h"
 #include "train_journal.h"
 #include "train_options.h"
@@ -11,8 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { GATED = 1000 }; /* users on whose histories gates of content are counted */
 
@@ -59,6 +58,17 @@ static int parse(train_run *run, int argc, char **argv)
     return parse_arguments(&text, table, argc, argv);
 }
 
+static int check_files(const train_run *run)
+{
+    const named_file inputs[] = {{"resume", run->resume}, {"config", run->options.file}, {0}};
+    const named_output outputs[] = {{"out", run->out, OUTPUT_WHOLE, NULL},
+                                    {"checkpoint", run->checkpoint, OUTPUT_WHOLE, "resume"},
+                                    {"log", run->log, OUTPUT_LINES, NULL},
+                                    {"curve", run->curve, OUTPUT_WHOLE, NULL},
+                                    {0}};
+    return check_outputs(text.name, outputs, inputs, &run->source.files);
+}
+
 static int check_arguments(const train_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
@@ -66,31 +76,12 @@ static int check_arguments(const train_run *run)
     if (run->resume && (run->options.preset || run->options.seed))
         return usage_error(text.name, "--resume takes preset and seed from the checkpoint: leave out --%s",
                            run->options.preset ? "preset" : "seed");
-    return check_data_source(text.name, &run->source);
+    int outcome = check_data_source(text.name, &run->source);
+    return outcome == PARSED ? check_files(run) : outcome;
 }
 
-/* Tells before the training, not after it, that a file cannot be written. */
-static int check_folder(const char *path)
+static int open_log(train_run *run)
 {
-    char folder[4096];
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    if (!path || (slash && (size_t)(slash - path) >= sizeof folder)) return 0;
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    return access(folder, W_OK) ? fail("%s: cannot be written: %s", path, strerror(errno)) : 0;
-}
-
-/* The library replaces regular files only. */
-static int check_regular(const char *path)
-{
-    struct stat status;
-    if (!path || stat(path, &status) || S_ISREG(status.st_mode)) return 0;
-    return fail("%s: cannot be written: it is not a regular file", path);
-}
-
-static int open_outputs(train_run *run)
-{
-    if (check_folder(run->out) || check_folder(run->checkpoint) || check_folder(run->curve)) return EXIT_WORK;
-    if (check_regular(run->out) || check_regular(run->checkpoint)) return EXIT_WORK;
     if (!run->log) return 0;
     if (run->resume) {
         if (journal_read(&run->journal, run->log)) return EXIT_WORK;
@@ -300,7 +291,7 @@ static int print_result(const train_run *run)
 static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
-    if (!outcome) outcome = open_outputs(run);
+    if (!outcome) outcome = open_log(run);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
     if (!outcome) outcome = add_noise(&run->source, run->split, &run->dataset);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "output_check.h"
 #include "search_space.h"
 #include "shell_words.h"
 #include "train_options.h"
@@ -82,17 +83,27 @@ static int halves(const tune_run *run)
     return run->method && !strcmp(run->method, "halving");
 }
 
+static int check_files(const tune_run *run)
+{
+    char record[RECORD_PATH];
+    const named_file inputs[] = {{"config", run->options.file}, {"space", run->space_file}, {0}};
+    const named_output outputs[] = {{"out", record, OUTPUT_UNTRIED, NULL}, {0}};
+    if (name_record(run->out, record)) return EXIT_WORK;
+    return check_outputs(text.name, outputs, inputs, &run->source.files);
+}
+
 static int check_arguments(const tune_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
-    if (!run->out) return usage_error(text.name, "--out DIR is needed");
+    if (!run->out || !*run->out) return usage_error(text.name, "--out DIR is needed");
     if (run->method && strcmp(run->method, "random") && !halves(run))
         return usage_error(text.name, "--method %s: must be random or halving", run->method);
     if (halves(run) && !run->options.epochs)
         return usage_error(text.name, "--method halving needs --epochs N, the epochs of the last rung");
     if (run->split && !strcmp(run->split, "none"))
         return usage_error(text.name, "--split none leaves no validation to select by");
-    return check_data_source(text.name, &run->source);
+    int outcome = check_data_source(text.name, &run->source);
+    return outcome == PARSED ? check_files(run) : outcome;
 }
 
 /* ---- the plan ---- */

@@ -94,12 +94,17 @@ static int begin(tune_record *record, const json_t *search)
     return broken ? fail("%s: cannot be written", record->path) : 0;
 }
 
+int name_record(const char *folder, char path[RECORD_PATH])
+{
+    int length = snprintf(path, RECORD_PATH, "%s/trials.jsonl", folder);
+    return length < 0 || length >= RECORD_PATH ? fail("%.80s...: the name is too long", folder) : 0;
+}
+
 int record_open(tune_record *record, const char *command, const char *folder, const json_t *search)
 {
     reading r = {.record = record, .command = command, .search = search};
+    if (name_record(folder, record->path)) return EXIT_WORK;
     if (mkdir(folder, 0777) && errno != EEXIST) return fail("%s: %s", folder, strerror(errno));
-    if ((size_t)snprintf(record->path, sizeof record->path, "%s/trials.jsonl", folder) >= sizeof record->path)
-        return fail("%.80s...: the name is too long", folder);
     record->lock = open(record->path, O_RDWR | O_CREAT, 0666);
     if (record->lock < 0) return fail("%s: %s", record->path, strerror(errno));
     if (flock(record->lock, LOCK_EX | LOCK_NB)) return fail("%s: another search is at work there", record->path);

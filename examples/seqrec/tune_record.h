@@ -14,14 +14,18 @@ typedef struct tune_result {
     char error[256]; /* "" when it did not fail */
 } tune_result;
 
+enum { RECORD_PATH = 4096 };
+
 typedef struct tune_record {
-    char path[4096];
+    char path[RECORD_PATH];
     FILE *file;
     int lock;        /* descriptor that keeps other searches out; 0: none */
     tune_result *at; /* in the order of the file */
     int64_t count;
 } tune_record;
 
+/* DIR/trials.jsonl. Returns 0 or the exit code, with the reason told. */
+int name_record(const char *folder, char path[RECORD_PATH]);
 /* Opens DIR/trials.jsonl, made if needed, for this process alone, and reads what is there. `search` describes the search by
  * names and texts: a record that was begun with another is refused. Returns 0 or the exit code, with the reason told. */
 int record_open(tune_record *record, const char *command, const char *folder, const json_t *search);

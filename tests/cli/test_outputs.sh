@@ -82,6 +82,80 @@ verdict $? "the permissions of the file that was there are kept"
 (umask 027 && "$SEQREC" curve --log m.jsonl --out fresh > out 2> err)
 [ -n "$(find fresh -perm 640)" ]
 verdict $? "a new file has the permissions of any new file"
+
+# ---- an output is neither an input nor another output ----
+apart() { # OUTPUT OTHER ARGUMENTS of seqrec: refused because the file of --OUTPUT is that of --OTHER
+    output=$1
+    other=$2
+    shift 2
+    run "$@"
+    exits 2 "$1: --$output is the file of --$other"
+    says "seqrec $1: --$output [^ ]*: is the same file as --$other [^ ]*; it must be another" "$1: --$output is the file of --$other: told"
+}
+
+cp events.csv d.csv
+cp events.csv e.csv
+ln -s d.csv d.link
+ln d.csv d.hard
+: > d.conf
+train="train --data e.csv --data d.csv --set dim=8 --epochs 1 --quiet"
+for option in checkpoint log curve; do
+    apart $option data $train --out x.st --$option ./d.csv
+    apart $option out $train --out x.st --$option x.st
+done
+apart out data $train --out d.link
+apart log data $train --out x.st --log d.hard
+apart curve checkpoint $train --out x.st --checkpoint x --curve "$PWD/x"
+apart curve config $train --config d.conf --out x.st --curve d.conf
+apart curve data find-rate --data d.csv --steps 20 --curve d.csv
+apart out model index --model m.st --out m.st
+apart out log curve --log m.jsonl --out m.jsonl
+apart serving model export --model m.st --serving m.st
+apart longer model export --model m.st --longer m.st --max-length 30
+cp m.st m.npy
+apart out model export --model m.npy --out m
+ln -s two two.npy
+ln -s two two.ids.txt
+: > two
+apart out out export --model m.st --out two
+"$SEQREC" export --model m.st --out v > out 2> err
+apart out vectors import --model m.st --vectors v.npy --ids v.ids.txt --out v.npy
+apart out ids import --model m.st --vectors v.npy --ids v.ids.txt --out v.ids.txt
+mkdir search
+mv d.csv search/trials.jsonl
+apart out data tune --data search/trials.jsonl --format csv --out search --range dropout=0.1:0.5
+cmp -s events.csv search/trials.jsonl && cmp -s m.st m.npy && [ ! -e x.st ]
+verdict $? "what was named twice is as it was"
+run import --model m.st --vectors v.npy --ids v.ids.txt --out m.st
+exits 0 "import: the model may be the output"
+run train $small --out r.st --checkpoint r.ckpt
+run train --data events.csv --quiet --resume r.ckpt --epochs 2 --out r.st --checkpoint r.ckpt --log /dev/null --config /dev/null
+exits 0 "train: the checkpoint that is resumed may be the output, and /dev/null may be named twice"
+
+# ---- outputs are tried before the work ----
+long=$(printf '%0300d' 0)
+ln -s none/m.st astray
+mkdir folder
+early() { # TEXT ARGUMENTS of train: refused with this text before the training
+    text=$1
+    shift
+    rm -f x.st
+    run train --data events.csv --set dim=8 --epochs 1 --valid-every 1 --out x.st "$@"
+    [ "$rc" -ne 0 ] && [ ! -e x.st ] && ! grep -q epoch err
+    verdict $? "train $(printf %.40s "$*"): refused before the training"
+    says "$text" "train $(printf %.40s "$*"): why is told"
+}
+for option in --out --checkpoint --curve --log; do
+    early "$option: must not be empty" $option ""
+    early "cannot be written: File name too long" $option "$long"
+    early "astray: cannot be written: the link cannot be followed: No such file or directory" $option astray
+    early "folder: cannot be written: it is a folder" $option folder
+    early "none/x: cannot be written: No such file or directory" $option none/x
+done
+run find-rate --data events.csv --steps 20 --quiet --curve folder
+exits 1 "find-rate: a curve that cannot be written"
+[ ! -s out ]
+verdict $? "find-rate: a curve that cannot be written is refused before the test"
 clean "after all"
 
 finish
