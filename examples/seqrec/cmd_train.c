@@ -1,13 +1,11 @@
 /* seqrec tool: `train`, from a file of events to a model file, with checkpoints and a clean end on Ctrl-C. */
 #include "commands.h"
 #include "data_source.h"
-#include "json_lines.h"
 #include "json_writer.h"
 #include "output_check.h"
 #include "train_batches.h"
 #include "train_journal.h"
 #include "train_options.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -78,18 +76,6 @@ static int check_arguments(const train_run *run)
                            run->options.preset ? "preset" : "seed");
     int outcome = check_data_source(text.name, &run->source);
     return outcome == PARSED ? check_files(run) : outcome;
-}
-
-static int open_log(train_run *run)
-{
-    if (!run->log) return 0;
-    if (run->resume) {
-        if (journal_read(&run->journal, run->log)) return EXIT_WORK;
-        run->journal.log = append_json_lines(run->log);
-        return run->journal.log ? 0 : EXIT_WORK;
-    }
-    run->journal.log = fopen(run->log, "w");
-    return run->journal.log ? 0 : fail("%s: %s", run->log, strerror(errno));
 }
 
 static int start_fresh(train_run *run)
@@ -183,7 +169,7 @@ static int save(train_run *run)
 /* Refused before the first step, or broken off later. */
 static int in_the_middle(const train_run *run, int32_t status)
 {
-    return run->journal.count > 0 || status == SEQREC_E_NUMERIC || status == SEQREC_E_IO || status == SEQREC_E_MEMORY;
+    return run->journal.begun || status == SEQREC_E_NUMERIC || status == SEQREC_E_IO || status == SEQREC_E_MEMORY;
 }
 
 /* A training that broke off leaves its best weights in the model file all the same; the exit status tells of the failure. */
@@ -291,7 +277,7 @@ static int print_result(const train_run *run)
 static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
-    if (!outcome) outcome = open_log(run);
+    if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
     if (!outcome) outcome = add_noise(&run->source, run->split, &run->dataset);
@@ -304,9 +290,11 @@ static int train(train_run *run)
     if (!outcome) outcome = carry_names(run);
     if (!outcome) outcome = save(run);
     if (!outcome) outcome = print_result(run);
+    int log_outcome = journal_end_log(&run->journal);
     if (!outcome && run->stats.cancelled && interrupted())
         remark("interrupted after epoch %lld; the model is saved", (long long)run->stats.epochs);
-    return !outcome && run->stats.cancelled ? interrupted() : outcome;
+    if (!outcome && run->stats.cancelled) outcome = interrupted();
+    return outcome ? outcome : log_outcome;
 }
 
 int run_train(int argc, char **argv)

@@ -3,8 +3,11 @@
 #include "json_lines.h"
 #include "json_writer.h"
 #include "svg_curve.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 /* An epoch that comes again, after a resume from a checkpoint before it, takes the place of what was kept from it on. */
 static void keep(train_journal *journal, const seqrec_epoch_stats *stats)
@@ -24,6 +27,30 @@ static void keep(train_journal *journal, const seqrec_epoch_stats *stats)
     journal->epochs[journal->count++] = *stats;
 }
 
+/* Half a line may be in the file, so no other follows it. */
+static void give_up_log(train_journal *journal, int code)
+{
+    fail("%s: cannot be written: %s; the log lacks epochs", journal->log_path, strerror(code));
+    journal->log_failed = 1;
+    if (journal->log) fclose(journal->log);
+    journal->log = NULL;
+}
+
+static void open_log(train_journal *journal)
+{
+    journal->log = journal->log_resumed ? append_json_lines(journal->log_path) : fopen(journal->log_path, "w");
+    if (journal->log) return;
+    if (!journal->log_resumed) fail("%s: cannot be written: %s", journal->log_path, strerror(errno));
+    journal->log_failed = 1;
+}
+
+/* At the first step, or the first epoch where that had none. */
+static void begin(train_journal *journal)
+{
+    if (journal->log_path && !journal->begun) open_log(journal);
+    journal->begun = 1;
+}
+
 static void write_log(train_journal *journal, const seqrec_epoch_stats *stats)
 {
     json_writer json = {.to = journal->log};
@@ -38,10 +65,7 @@ static void write_log(train_journal *journal, const seqrec_epoch_stats *stats)
     emit_real(&json, "metric", stats->metric);
     emit_truth(&json, "improved", stats->improved);
     emit_end(&json, '}');
-    if (fflush(journal->log) && !journal->broken) {
-        remark("the log cannot be written");
-        journal->broken = 1;
-    }
+    if (fflush(journal->log)) give_up_log(journal, errno);
 }
 
 void journal_label(train_journal *journal, int64_t next)
@@ -72,6 +96,7 @@ static void tell(train_journal *journal, const seqrec_epoch_stats *stats)
 int32_t journal_tick(void *context, const char *stage, int64_t done, int64_t total)
 {
     train_journal *journal = context;
+    begin(journal);
     if (!journal->count)
         journal_label(journal, journal->planned && total ? (done - 1) * journal->planned / total + 1 : 1);
     if (journal->by_epoch && journal->planned > 0 && total % journal->planned == 0) {
@@ -113,6 +138,22 @@ int journal_read(train_journal *journal, const char *path)
     return read_json_lines(path, take_line, journal);
 }
 
+int journal_log(train_journal *journal, const char *path, int resumed)
+{
+    struct stat status;
+    journal->log_path = path;
+    journal->log_resumed = resumed && path && !stat(path, &status) && S_ISREG(status.st_mode);
+    return journal->log_resumed ? journal_read(journal, path) : 0;
+}
+
+int journal_end_log(train_journal *journal)
+{
+    FILE *log = journal->log;
+    journal->log = NULL;
+    if (log && fclose(log)) give_up_log(journal, errno);
+    return journal->log_failed ? EXIT_WORK : 0;
+}
+
 int journal_curve(const train_journal *journal, const char *path, const char *title)
 {
     size_t count = (size_t)journal->count;
@@ -141,6 +182,7 @@ int journal_curve(const train_journal *journal, const char *path, const char *ti
 int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats)
 {
     train_journal *journal = context;
+    begin(journal);
     note_best(journal, stats);
     keep(journal, stats);
     write_log(journal, stats);
@@ -151,8 +193,7 @@ int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats)
 
 void journal_close(train_journal *journal)
 {
-    if (journal->log) fclose(journal->log);
+    (void)journal_end_log(journal);
     free(journal->epochs);
-    journal->log = NULL;
     journal->epochs = NULL;
 }

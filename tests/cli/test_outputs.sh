@@ -156,6 +156,49 @@ run find-rate --data events.csv --steps 20 --quiet --curve folder
 exits 1 "find-rate: a curve that cannot be written"
 [ ! -s out ]
 verdict $? "find-rate: a curve that cannot be written is refused before the test"
+
+# ---- the log of a training that is refused, and one that cannot be written ----
+echo old > old.jsonl
+run train --data missing.csv --set dim=8 --epochs 1 --quiet --out x.st --log old.jsonl
+exits 1 "train: missing data"
+holds old.jsonl old "train: missing data leaves the old log"
+run train --data events.csv --set dim=8 --set heads=3 --epochs 1 --quiet --out x.st --log old.jsonl
+exits 2 "train: options that do not go together"
+holds old.jsonl old "train: options that do not go together leave the old log"
+run train --data events.csv --set dim=8 --epochs 1 --quiet --out x.st --log old.jsonl --split last:2:300
+exits 2 "train: a split that leaves nothing to train on"
+holds old.jsonl old "train: a split that leaves nothing to train on leaves the old log"
+run train --data missing.csv --set dim=8 --epochs 1 --quiet --out x.st --log fresh.jsonl
+[ ! -e fresh.jsonl ]
+verdict $? "train: missing data makes no new log"
+run train $small --out m.st --log old.jsonl
+exits 0 "train over an old log"
+[ "$(wc -l < old.jsonl)" -eq 1 ] && ! grep -q old old.jsonl
+verdict $? "train: a training that begins begins its log"
+run train --data events.csv --set dim=8 --valid-every 1 --epochs 2 --quiet --out m.st --checkpoint m.ckpt --log m.jsonl
+cp m.jsonl as.jsonl
+rm -f x.st
+run train --data events.csv --quiet --resume m.ckpt --split none --out x.st --log m.jsonl
+exits 1 "train: a refused resumption"
+cmp -s as.jsonl m.jsonl && [ ! -e x.st ]
+verdict $? "train: a refused resumption writes neither log nor model"
+mkfifo stream
+cat stream > streamed &
+run train $small --out x.st --log stream
+wait $!
+[ "$(wc -l < streamed)" -eq 1 ]
+verdict $? "train: a log into a pipe"
+if [ -w /dev/full ]; then
+    rm -f x.st
+    run train $small --epochs 2 --out x.st --log /dev/full --json
+    exits 1 "train: a log that cannot be written"
+    [ "$(grep -c . err)" -eq 1 ]
+    verdict $? "train: a log that cannot be written is told once"
+    says "/dev/full: cannot be written: No space left on device; the log lacks epochs" "train: a log that cannot be written: path and reason"
+    [ -s x.st ]
+    verdict $? "train: the model is saved without its log"
+    parses "train: the result is told without its log" "r['epochs'] == 2"
+fi
 clean "after all"
 
 finish
