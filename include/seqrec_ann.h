@@ -69,7 +69,8 @@ SEQREC_API void seqrec_ann_release(seqrec_ann *ann);
 SEQREC_API int32_t seqrec_ann_describe(const seqrec_ann *ann, seqrec_ann_info *out, seqrec_error *error);
 
 /** Writes the graph, with its vectors and the sum of the table that it was built of (seqrec_vectors_checksum), to `path` through a
- * temporary name, fsync and rename. Rule R. */
+ * temporary name, fsync and rename. Links are followed, and the file that is there, which must be a regular one, keeps its permissions.
+ * Rule R. */
 SEQREC_API int32_t seqrec_ann_save(const seqrec_ann *ann, const char *path, seqrec_error *error);
 /** Reads such a file for a model whose items are those that the graph was built of (E_STATE otherwise: told by the sum): the model
  * itself, or one loaded from its file. Length, sums and every link are checked before anything is used (E_FORMAT names what is wrong);

@@ -80,6 +80,7 @@ check_banned() {
     calls 'v?f?printf|dprintf|f?puts|f?putc|putchar|perror|psignal' | rule "prints"
     calls 's?rand|random|srandom|drand48|rand_r' | rule "random numbers that are not from the counter generator"
     calls 'getenv|secure_getenv|setenv|putenv|setlocale' | rule "reads or writes the environment or the locale"
+    grep -rnE '[^A-Za-z0-9_]umask *\(' lib | rule "sets the process's umask, also for the host's other threads"
     # text.c hands strtod digits and an exponent only, which every locale reads alike.
     calls 'strto[df]|strtold|atof|f?scanf|sscanf' 'lib/base/text\.c' | rule "reads numbers as the process's locale writes them"
     calls 'cblas_[a-z0-9_]+|[sd]gemm_|bli_thread_set_num_threads|bli_finalize' | rule "BLAS symbols or state a host may share"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,26 +57,64 @@ struct File {
     }
 };
 
+/* The path with links followed, and the permissions of the file there (-1: no file yet). */
+struct Place {
+    std::string path;
+    int64_t mode = -1;
+
+    explicit Place(const char *given) : path(given)
+    {
+        struct stat facts;
+        if (path.empty()) refuse(SEQREC_E_ARGUMENT, "the path of a file to write is empty");
+        if (::lstat(given, &facts) != 0) {
+            if (errno != ENOENT) fail("cannot be written");
+            return;
+        }
+        if (S_ISLNK(facts.st_mode)) follow(given, facts);
+        if (!S_ISREG(facts.st_mode)) refuse(SEQREC_E_ARGUMENT, "%.100s: cannot be written: it is not a regular file", given);
+        mode = facts.st_mode & 0777;
+    }
+    [[noreturn]] void fail(const char *what) const
+    {
+        const int reason = errno;
+        refuse(SEQREC_E_IO, "%.100s: %s: %s", path.c_str(), what, std::strerror(reason));
+    }
+    /* Up to and with the last slash. */
+    std::string folder() const { return path.substr(0, path.rfind('/') + 1); }
+
+private:
+    void follow(const char *given, struct stat &facts)
+    {
+        const std::unique_ptr<char, void (*)(void *)> target(::realpath(given, nullptr), std::free);
+        if (!target || ::stat(target.get(), &facts) != 0) fail("the link cannot be followed");
+        path = target.get();
+    }
+};
+
+const int temporary_tries = 10000; /* names left behind by killed processes of the same number are passed over */
+
 /* A file under a temporary name beside its place; gone unless it was put in place. */
 struct Draft : File {
-    std::string path, temporary;
+    const Place &place;
+    std::string temporary;
 
-    explicit Draft(const char *place) : path(place), temporary(std::string(place) + ".XXXXXX")
-    {
-        at = ::mkstemp(&temporary[0]);
-        if (at < 0) fail("cannot be created");
-        mode_t mask = ::umask(0); /* as other files are: mkstemp's are the owner's alone */
-        ::umask(mask);
-        (void)::fchmod(at, 0666 & ~mask);
-    }
+    explicit Draft(const Place &where) : place(where) {}
     ~Draft()
     {
         if (!temporary.empty()) ::unlink(temporary.c_str());
     }
-    [[noreturn]] void fail(const char *what)
+    void create()
     {
-        const int reason = errno;
-        refuse(SEQREC_E_IO, "%.100s: %s: %s", path.c_str(), what, std::strerror(reason));
+        const std::string stem = place.folder() + ".seqrec-" + std::to_string(::getpid()) + "-";
+        std::string name;
+        errno = EEXIST;
+        for (int i = 0; i < temporary_tries && at < 0 && (errno == EEXIST || errno == EINTR); i++) {
+            name = stem + std::to_string(i) + ".tmp";
+            at = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        }
+        if (at < 0) place.fail("cannot be created");
+        temporary.swap(name);
+        if (place.mode >= 0 && ::fchmod(at, static_cast<mode_t>(place.mode)) != 0) place.fail("its permissions cannot be kept");
     }
     void write(const void *bytes, size_t count)
     {
@@ -83,7 +122,7 @@ struct Draft : File {
         while (count > 0) {
             const ssize_t done = ::write(at, from, count);
             if (done < 0 && errno == EINTR) continue;
-            if (done < 0) fail("cannot be written");
+            if (done < 0) place.fail("cannot be written");
             from += done;
             count -= static_cast<size_t>(done);
         }
@@ -91,13 +130,13 @@ struct Draft : File {
     void put_in_place()
     {
         const int closed = at;
-        if (::fsync(at) != 0) fail("cannot be written");
+        const std::string name = place.folder();
+        if (::fsync(at) != 0) place.fail("cannot be written");
         at = -1;
-        if (::close(closed) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) fail("cannot be written");
+        if (::close(closed) != 0 || ::rename(temporary.c_str(), place.path.c_str()) != 0) place.fail("cannot be written");
         temporary.clear();
-        const size_t slash = path.rfind('/');
         File folder;
-        folder.at = ::open(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash).c_str(), O_RDONLY | O_CLOEXEC);
+        folder.at = ::open(name.empty() ? "." : name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder.at >= 0) (void)::fsync(folder.at);
     }
 };
@@ -218,7 +257,9 @@ void write_graph(const char *path, const Graph &graph, uint64_t table_sum, int64
     for (size_t i = 0; i < n; i++) sum.add(graph.upper(i), graph.upper_bytes(i));
     h.body_sum = sum.value();
     h.header_sum = sum_of(h);
-    Draft out(path);
+    const Place place(path);
+    Draft out(place);
+    out.create();
     out.write(&h, sizeof h);
     out.write(graph.base(), n * graph.element_bytes());
     out.write(levels.data(), n * sizeof levels[0]);

@@ -1,6 +1,6 @@
 /* api: lists by a graph of libseqrec-ann, held against exact ones. */
-#define XXH_INLINE_ALL
 #include <sys/stat.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 #include "failing_new.h"
 #include "retrieval_world.h"
@@ -498,6 +498,7 @@ END_TEST
 
 START_TEST(a_file_that_cannot_be_written_or_read_is_said_to)
 {
+    struct stat facts;
     seqrec_ann *loaded = NULL;
     scratch_create();
     open_model(0, FEW, tied);
@@ -505,10 +506,47 @@ START_TEST(a_file_that_cannot_be_written_or_read_is_said_to)
     REFUSED(SEQREC_E_IO, "cannot be created", seqrec_ann_save(ann, scratch_path("none/graph"), &api.error));
     REFUSED(SEQREC_E_NOT_FOUND, "no such file", seqrec_ann_load(api.model, scratch_path("none"), 0, &loaded, &api.error));
     REFUSED(SEQREC_E_IO, "not a file", seqrec_ann_load(api.model, scratch, 0, &loaded, &api.error));
-    REFUSED(SEQREC_E_IO, "cannot be written", seqrec_ann_save(ann, scratch, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "not a regular file", seqrec_ann_save(ann, scratch, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "empty", seqrec_ann_save(ann, "", &api.error));
     ck_assert_int_eq(scratch_count(0), 0);
-    ck_assert_int_eq(mkfifo(scratch_path("pipe"), 0600), 0); /* nobody writes to it */
+    ck_assert_int_eq(symlink("missing", scratch_path("link")), 0);
+    REFUSED(SEQREC_E_IO, "link cannot be followed", seqrec_ann_save(ann, scratch_path("link"), &api.error));
+    ck_assert_int_eq(mkfifo(scratch_path("pipe"), 0600), 0); /* nobody writes to it, or reads it */
     REFUSED(SEQREC_E_IO, "not a file", seqrec_ann_load(api.model, scratch_path("pipe"), 0, &loaded, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "not a regular file", seqrec_ann_save(ann, scratch_path("pipe"), &api.error));
+    ck_assert_int_eq(stat(scratch_path("pipe"), &facts), 0);
+    ck_assert(S_ISFIFO(facts.st_mode));
+    ck_assert_int_eq(scratch_count(0), 2);
+    seqrec_ann_release(ann);
+    api_close();
+    scratch_remove();
+}
+END_TEST
+
+START_TEST(a_saved_file_keeps_links_and_permissions)
+{
+    char left[64];
+    struct stat facts;
+    scratch_create();
+    open_model(0, FEW, tied);
+    seqrec_ann *ann = built(NULL);
+    scratch_write("target", "old", 3);
+    ck_assert_int_eq(chmod(scratch_path("target"), 0600), 0);
+    ck_assert_int_eq(symlink("target", scratch_path("link")), 0);
+    snprintf(left, sizeof left, ".seqrec-%lld-0.tmp", (long long)getpid());
+    scratch_write(left, "half", 4); /* as a process that was killed leaves it */
+    EXPECT(SEQREC_OK, seqrec_ann_save(ann, scratch_path("link"), &api.error));
+    ck_assert_int_eq(lstat(scratch_path("link"), &facts), 0);
+    ck_assert(S_ISLNK(facts.st_mode));
+    ck_assert_int_eq(stat(scratch_path("target"), &facts), 0);
+    ck_assert_int_eq(facts.st_mode & 0777, 0600);
+    ck_assert_int_gt(facts.st_size, 104);
+    mode_t mask = umask(0027);
+    EXPECT(SEQREC_OK, seqrec_ann_save(ann, scratch_path("fresh"), &api.error));
+    ck_assert_int_eq(umask(mask), 0027);
+    ck_assert_int_eq(stat(scratch_path("fresh"), &facts), 0);
+    ck_assert_int_eq(facts.st_mode & 0777, 0640);
+    ck_assert_int_eq(scratch_count(0), 4);
     seqrec_ann_release(ann);
     api_close();
     scratch_remove();
@@ -671,6 +709,7 @@ int main(void)
     tcase_add_test(tests, only_removed_elements_may_have_slots_behind_the_table);
     tcase_add_test(tests, a_file_of_ill_will_is_refused_or_harmless);
     tcase_add_test(tests, a_file_that_cannot_be_written_or_read_is_said_to);
+    tcase_add_test(tests, a_saved_file_keeps_links_and_permissions);
     tcase_add_test(tests, wrong_arguments_are_refused);
     tcase_add_loop_test(tests, a_failing_new_is_a_status, 0, 2);
     tcase_add_test(tests, a_search_that_fails_makes_no_difference_to_the_list);
