@@ -90,8 +90,9 @@ static int begin(tune_record *record, const json_t *search)
     if (!line) return fail("out of memory");
     int broken =
         json_dumpf(line, record->file, JSON_COMPACT) || fputc('\n', record->file) == EOF || fflush(record->file);
+    int code = errno;
     json_decref(line);
-    return broken ? fail("%s: cannot be written", record->path) : 0;
+    return broken ? fail("%s: cannot be written: %s", record->path, strerror(code)) : 0;
 }
 
 int name_record(const char *folder, char path[RECORD_PATH])
@@ -148,7 +149,8 @@ int record_add(tune_record *record, tune_result *result, const json_t *options)
     json_object_foreach((json_t *)options, key, value) emit_text(&json, key, json_string_value(value));
     emit_end(&json, '}');
     emit_end(&json, '}');
-    if (fflush(record->file) || ferror(record->file)) return fail("%s: cannot be written", record->path);
+    if (fflush(record->file) || ferror(record->file))
+        return fail("%s: cannot be written: %s", record->path, strerror(errno));
     return keep(record, result);
 }
 

@@ -199,6 +199,9 @@ if [ -w /dev/full ]; then
     verdict $? "train: the model is saved without its log"
     parses "train: the result is told without its log" "r['epochs'] == 2"
 fi
+tiny tune --data events.csv --set dim=8 --epochs 1 --quiet --trials 1 --range dropout=0.1:0.5 --out tiny
+exits 1 "tune: a record that cannot be written"
+says "tiny/trials.jsonl: cannot be written: File too large" "tune: a record that cannot be written: path and reason"
 clean "after all"
 
 finish
