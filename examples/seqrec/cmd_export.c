@@ -38,7 +38,7 @@ static int each_block(export_run *run, block_fn take)
     for (;;) {
         if (seqrec_items_next(run->model, &cursor, ids, BLOCK, &n, &error) != SEQREC_OK)
             return fail_library("exporting", &error);
-        int outcome = n ? take(run, ids, n) : 0;
+        int outcome = !n ? 0 : interrupted() ? interrupted() : take(run, ids, n);
         if (outcome || !n) return outcome;
     }
 }
@@ -75,6 +75,7 @@ static int write_block(export_run *run, const int64_t *ids, int64_t n)
 /* Both files or neither: the names come when both are whole. */
 static int write_files(export_run *run)
 {
+    catch_signals(); /* to remove the temporary files */
     int outcome = each_block(run, check_names);
     if (!outcome) outcome = output_open(&run->vectors, run->vectors_path);
     if (!outcome) outcome = output_open(&run->ids, run->ids_path);

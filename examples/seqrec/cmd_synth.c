@@ -23,9 +23,11 @@ static int write_sequence(FILE *to, const seqrec_dataset *dataset, int64_t index
 static int write_csv(const char *path, const seqrec_dataset *dataset, int64_t users)
 {
     output_file file = {0};
+    catch_signals(); /* to remove the temporary file */
     int outcome = output_open(&file, path);
     if (!outcome) fputs("user_id,item_id,timestamp\n", file.to);
-    for (int64_t i = 0; i < users && !outcome; i++) outcome = write_sequence(file.to, dataset, i);
+    for (int64_t i = 0; i < users && !outcome; i++)
+        outcome = interrupted() ? interrupted() : write_sequence(file.to, dataset, i);
     if (!outcome) outcome = output_commit(&file);
     output_close(&file);
     return outcome;

@@ -57,6 +57,21 @@ exits 1 "export: a name with a line end"
 says "the name of item 1 holds a line end" "export: a name with a line end is told"
 holds kept.npy old "export: a name with a line end is found before anything is written"
 
+"$SEQREC" synth --out kept --users 20000 --items 500 > out 2> err &
+job=$!
+waited=0
+while kill -0 $job 2> /dev/null && [ -z "$(find . -name '.seqrec*' -size +0)" ] && [ $waited -lt 3000 ]; do
+    sleep 0.01
+    waited=$((waited + 1))
+done
+kill -s TERM $job 2> /dev/null # a shell lets what it began in the background ignore SIGINT
+rc=0
+wait $job || rc=$?
+[ "$rc" -eq 0 ] || [ "$(cat kept)" = old ] # 0: it was faster
+verdict $? "synth: the old file stays when a signal ends it (exit $rc)"
+clean "after a signal"
+rm kept
+
 # ---- links, pipes, permissions ----
 echo old > target
 ln -s target link
