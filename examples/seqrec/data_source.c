@@ -216,6 +216,7 @@ void write_data_options(FILE *to, const data_source *source)
     write_option(to, "min-value", source->minimum);
     if (source->header) fputs(source->header > 0 ? " --header" : " --no-header", to);
     write_option(to, "kcore", source->kcore);
+    write_option(to, "shuffle-ties", source->ties);
 }
 
 int open_context(int64_t threads, seqrec_context **out)

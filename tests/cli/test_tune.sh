@@ -140,6 +140,10 @@ run tune --data "it's my data.csv" $common --space space.txt --epochs 2 --trials
 exits 0 "space from a file, names with blanks"
 cp out out.json
 train_winner "random: the line trains the winner to the same metric"
+awk -F, -v OFS=, 'NR > 1 { $3 = 0 } { print }' events.csv > tied.csv
+run tune --data tied.csv --shuffle-ties 7 $common $space --epochs 2 --trials 2 --out tied --json
+cp out out.json
+train_winner "events at one instant: the line draws their order as the search did"
 
 # ---- halving ----
 halving="$search --method halving --trials 9 --epochs 9"
