@@ -1,8 +1,11 @@
 /* seqrec tool: train, evaluate and serve sequential recommenders from the command line; an example of libseqrec's use. */
+#define _XOPEN_SOURCE 700
 #include "commands.h"
 #include "terminal.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct command {
     const char *name;
@@ -65,8 +68,18 @@ static int run_named(const char *name, int argc, char **argv)
     return unknown_command(name);
 }
 
+/* The next file that is opened would take the place of a standard one that is closed, and get the messages or the results. What
+ * stands there instead cannot be used its way round, so that reading or writing fails as before. */
+static int hold_standard_files(void)
+{
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file) return 0;
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_files()) return fail("a standard file is closed and /dev/null cannot be opened in its place");
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;
