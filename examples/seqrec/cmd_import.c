@@ -4,11 +4,10 @@
 #include "json_writer.h"
 #include "npy_file.h"
 #include "output_check.h"
+#include "text_lines.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { LINE_BYTES = 4200 };
 
 static const command_text text = {
     "import", "--model MODEL --vectors X.npy --ids X.ids.txt --out MODEL2 [OPTIONS]",
@@ -49,6 +48,7 @@ static int read_vectors(import_run *run)
     if (!outcome && !run->vectors) outcome = fail("out of memory");
     if (!outcome && fread(run->vectors, sizeof *run->vectors, values, from) != values)
         outcome = fail("%s: ends before its last row", run->vectors_path);
+    if (!outcome && fgetc(from) != EOF) outcome = fail("%s: goes on behind its last row", run->vectors_path);
     fclose(from);
     return outcome;
 }
@@ -56,7 +56,6 @@ static int read_vectors(import_run *run)
 static int read_row(import_run *run, char *line, int64_t number, import_row *row)
 {
     int32_t slot = 0, generation = 0;
-    line[strcspn(line, "\r\n")] = 0;
     char *tab = strchr(line, '\t');
     if (tab) *tab++ = 0;
     if (!read_count(line, &row->id))
@@ -69,26 +68,29 @@ static int read_row(import_run *run, char *line, int64_t number, import_row *row
     return tab && *tab && !row->name ? fail("out of memory") : 0;
 }
 
+/* The ids on their way in. */
+typedef struct row_reading {
+    import_run *run;
+    int64_t rows;
+} row_reading;
+
+static int take_row(void *context, char *line, int64_t number)
+{
+    row_reading *r = context;
+    import_run *run = r->run;
+    if (r->rows == run->count)
+        return fail("%s:%lld: more ids than the %lld rows of %s", run->ids_path, (long long)number,
+                    (long long)run->count, run->vectors_path);
+    return read_row(run, line, number, &run->rows[r->rows++]);
+}
+
 static int read_rows(import_run *run)
 {
-    char line[LINE_BYTES];
-    int64_t number = 0;
-    int outcome = 0;
-    FILE *from = fopen(run->ids_path, "r");
-    if (!from) return fail("%s: %s", run->ids_path, strerror(errno));
-    while (!outcome && fgets(line, sizeof line, from)) {
-        if (number == run->count)
-            outcome = fail("%s:%lld: more ids than the %lld rows of %s", run->ids_path, (long long)number + 1,
-                           (long long)run->count, run->vectors_path);
-        else
-            outcome = read_row(run, line, number + 1, &run->rows[number]);
-        number++;
-    }
-    if (!outcome && number < run->count)
-        outcome = fail("%s: %lld ids for the %lld rows of %s", run->ids_path, (long long)number, (long long)run->count,
-                       run->vectors_path);
-    fclose(from);
-    return outcome;
+    row_reading r = {.run = run};
+    const int outcome = read_text_lines(run->ids_path, take_row, &r);
+    if (outcome || r.rows == run->count) return outcome;
+    return fail("%s: %lld ids for the %lld rows of %s", run->ids_path, (long long)r.rows, (long long)run->count,
+                run->vectors_path);
 }
 
 static int compare_rows(const void *a, const void *b)

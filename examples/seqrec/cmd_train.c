@@ -312,7 +312,7 @@ int run_train(int argc, char **argv)
     seqrec_config_release(run.config);
     seqrec_dataset_release(run.dataset);
     seqrec_context_release(run.context);
-    free(run.options.sets.at);
+    free_train_options(&run.options);
     free(run.source.files.at);
     return outcome;
 }

@@ -563,7 +563,7 @@ int run_tune(int argc, char **argv)
     seqrec_context_release(run.context);
     free(run.ranges.at);
     free(run.choices.at);
-    free(run.options.sets.at);
+    free_train_options(&run.options);
     free(run.source.files.at);
     return outcome;
 }

@@ -1,12 +1,10 @@
 /* seqrec tool: the options that say what is evaluated, shared by the commands that do, and how figures are written. */
 #include "evaluation.h"
-#include <errno.h>
+#include "text_lines.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { LINE_BYTES = 4200 };
 
 int check_evaluation(const char *command, evaluation_arguments *e)
 {
@@ -57,46 +55,37 @@ static known_user *sort_users(const seqrec_dataset *dataset, int64_t *count)
     return users;
 }
 
-static int append_user(evaluation_arguments *e, const known_user *users, int64_t count, const char *word,
-                       const char *data_path, int64_t line)
-{
-    const int named = count > 0 && users[0].name;
-    known_user wanted = {named ? word : NULL, 0};
-    const known_user *found = NULL;
-    if (named || read_count(word, &wanted.id))
-        found = bsearch(&wanted, users, (size_t)count, sizeof *users, compare_users);
-    if (!found)
-        return fail("--users: %s: line %lld: '%s' is no user of %s", e->users_path, (long long)line, word, data_path);
-    return append_id(&e->users, found->id) ? 0 : EXIT_WORK;
-}
+/* --users on their way in. */
+typedef struct user_reading {
+    evaluation_arguments *e;
+    known_user *known;
+    int64_t count;
+    const char *data; /* whose users they are, for messages */
+} user_reading;
 
-static int read_lines(evaluation_arguments *e, FILE *from, const known_user *users, int64_t count,
-                      const char *data_path)
+static int take_user(void *context, char *line, int64_t number)
 {
-    char line[LINE_BYTES];
-    for (int64_t number = 1; fgets(line, sizeof line, from); number++) {
-        if (!strchr(line, '\n') && strlen(line) == sizeof line - 1)
-            return fail("--users: %s: line %lld is longer than %d bytes", e->users_path, (long long)number,
-                        LINE_BYTES - 2);
-        line[strcspn(line, "\r\n")] = 0;
-        const int outcome = line[0] ? append_user(e, users, count, line, data_path, number) : 0;
-        if (outcome) return outcome;
-    }
-    if (ferror(from)) return fail("--users: %s: cannot be read", e->users_path);
-    return e->users.count ? 0 : fail("--users: %s: names no user", e->users_path);
+    const user_reading *r = context;
+    const int named = r->count > 0 && r->known[0].name;
+    known_user wanted = {named ? line : NULL, 0};
+    const known_user *found = NULL;
+    if (!*line) return 0;
+    if (named || read_count(line, &wanted.id))
+        found = bsearch(&wanted, r->known, (size_t)r->count, sizeof *r->known, compare_users);
+    if (!found)
+        return fail("--users: %s: line %lld: '%s' is no user of %s", r->e->users_path, (long long)number, line, r->data);
+    return append_id(&r->e->users, found->id) ? 0 : EXIT_WORK;
 }
 
 int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source)
 {
     char data[256];
-    int64_t count = 0;
+    user_reading r = {.e = e, .data = data_title(source, data, sizeof data)};
     if (!e->users_path) return 0;
-    FILE *from = fopen(e->users_path, "r");
-    if (!from) return fail("--users: %s: %s", e->users_path, strerror(errno));
-    known_user *users = sort_users(dataset, &count);
-    const int outcome = users ? read_lines(e, from, users, count, data_title(source, data, sizeof data)) : fail("out of memory");
-    free(users);
-    fclose(from);
+    r.known = sort_users(dataset, &r.count);
+    int outcome = r.known ? read_text_lines(e->users_path, take_user, &r) : fail("out of memory");
+    if (!outcome && !e->users.count) outcome = fail("--users: %s: names no user", e->users_path);
+    free(r.known);
     return outcome;
 }
 

@@ -2,8 +2,7 @@
 #include "id_list.h"
 #include "arguments.h"
 #include "terminal.h"
-#include <errno.h>
-#include <stdio.h>
+#include "text_lines.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,17 +27,30 @@ int read_item(const seqrec_model *model, const char *word, int64_t *id)
     return seqrec_items_find(model, word, id, NULL) == SEQREC_OK || read_count(word, id);
 }
 
-/* model NULL: words are numbers. */
-static int append_word(const seqrec_model *model, const char *option, const char *word, id_list *out)
+/* A list on its way in. */
+typedef struct list_reading {
+    const seqrec_model *model; /* NULL: words are numbers */
+    const char *option, *path; /* path NULL: the words are typed */
+    id_list *out;
+} list_reading;
+
+static int refuse_word(const list_reading *list, const char *word, int64_t line)
 {
-    int64_t id = 0;
-    if (!model && !read_count(word, &id)) return fail("--%s: '%s' is not a whole number", option, word);
-    if (model && !read_item(model, word, &id))
-        return fail("--%s: '%s' is neither the name of an item of the model nor a number", option, word);
-    return append_id(out, id) ? 0 : EXIT_WORK;
+    const char *rule =
+        list->model ? "is neither the name of an item of the model nor a number" : "is not a whole number";
+    if (!list->path) return fail("--%s: '%s' %s", list->option, word, rule);
+    return fail("--%s: %s: line %lld: '%s' %s", list->option, list->path, (long long)line, word, rule);
 }
 
-static int read_commas(const seqrec_model *model, const char *option, const char *value, id_list *out)
+static int append_word(const list_reading *list, const char *word, int64_t line)
+{
+    int64_t id = 0;
+    const int known = list->model ? read_item(list->model, word, &id) : read_count(word, &id);
+    if (!known) return refuse_word(list, word, line);
+    return append_id(list->out, id) ? 0 : EXIT_WORK;
+}
+
+static int read_commas(const list_reading *list, const char *value)
 {
     size_t length = strlen(value);
     char *copy = malloc(length + 1);
@@ -49,37 +61,33 @@ static int read_commas(const seqrec_model *model, const char *option, const char
         next = strchr(at, ',');
         if (next) *next++ = 0;
         at += strspn(at, " ");
-        if (*at) outcome = append_word(model, option, at, out);
+        if (*at) outcome = append_word(list, at, 0);
     }
     free(copy);
     return outcome;
 }
 
-static int read_lines(const seqrec_model *model, const char *option, const char *path, id_list *out)
+static int take_line(void *context, char *line, int64_t number)
 {
-    char line[4200];
-    FILE *from = fopen(path, "r");
-    if (!from) return fail("--%s: %s: %s", option, path, strerror(errno));
-    int outcome = 0;
-    while (!outcome && fgets(line, sizeof line, from)) {
-        line[strcspn(line, "\r\n")] = 0;
-        if (line[0]) outcome = append_word(model, option, line, out);
-    }
-    if (!outcome && ferror(from)) outcome = fail("--%s: %s: cannot be read", option, path);
-    fclose(from);
-    return outcome;
+    return *line ? append_word(context, line, number) : 0;
+}
+
+static int read_list(const seqrec_model *model, const char *option, const char *value, id_list *out)
+{
+    list_reading list = {.model = model, .option = option, .path = value[0] == '@' ? value + 1 : NULL, .out = out};
+    return list.path ? read_text_lines(list.path, take_line, &list) : read_commas(&list, value);
 }
 
 int read_ids(const seqrec_model *model, const char *command, const char *option, const char *value, id_list *out)
 {
-    int outcome = value[0] == '@' ? read_lines(model, option, value + 1, out) : read_commas(model, option, value, out);
+    int outcome = read_list(model, option, value, out);
     if (!outcome && !out->count) return usage_error(command, "--%s: needs at least one item", option);
     return outcome;
 }
 
 int read_numbers(const char *command, const char *option, const char *value, id_list *out)
 {
-    int outcome = value[0] == '@' ? read_lines(NULL, option, value + 1, out) : read_commas(NULL, option, value, out);
+    int outcome = read_list(NULL, option, value, out);
     if (!outcome && !out->count) return usage_error(command, "--%s: needs at least one number", option);
     return outcome;
 }

@@ -5,22 +5,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)1 << 16)
-#define LONGEST ((size_t)64 << 20) /* as of a file of events */
 
-int lines_open(line_source *from, const char *path)
+int lines_open(line_source *from, const char *path, size_t longest)
 {
     struct stat about;
-    const int standard = !strcmp(path, "-");
-    from->title = standard ? "standard input" : path;
-    from->file = standard ? STDIN_FILENO : open(path, O_RDONLY);
+    from->title = path ? path : "standard input";
+    from->longest = longest;
+    from->file = path ? open(path, O_RDONLY) : STDIN_FILENO;
     if (from->file < 0) return fail("%s: %s", path, strerror(errno));
-    from->opened = !standard;
+    from->opened = path != NULL;
     if (fstat(from->file, &about)) return fail("%s: %s", from->title, strerror(errno));
     if (S_ISREG(about.st_mode)) from->total = (int64_t)about.st_size;
     from->room = 2 * PIECE;
@@ -41,6 +41,20 @@ static int is_ready(const line_source *from, int wait)
     return 0;
 }
 
+/* Tells what is wrong with the next line. */
+static int refuse_line(const line_source *from, const char *rule)
+{
+    fail("%s: line %lld: %s", from->title, (long long)from->number + 1, rule);
+    return LINE_FAILED;
+}
+
+static int refuse_length(const line_source *from)
+{
+    char rule[64];
+    snprintf(rule, sizeof rule, "longer than %zu bytes", from->longest);
+    return refuse_line(from, rule);
+}
+
 /* Room for a piece more: what was handed over goes, and a line longer than the rest makes the buffer grow. */
 static int make_room(line_source *from)
 {
@@ -49,8 +63,8 @@ static int make_room(line_source *from)
     from->searched -= from->at;
     from->at = 0;
     if (from->room - from->used >= PIECE) return 1;
-    if (from->used > LONGEST) {
-        fail("%s: line %lld: longer than %zu bytes", from->title, (long long)from->number + 1, LONGEST);
+    if (from->used > from->longest) {
+        refuse_length(from);
         return 0;
     }
     char *grown = realloc(from->bytes, 2 * from->room + 1);
@@ -78,12 +92,22 @@ static int read_piece(line_source *from)
     return 1;
 }
 
+static void drop_mark(const line_source *from, char **line, size_t *bytes)
+{
+    if (from->number > 0 || *bytes < 3 || memcmp(*line, "\xEF\xBB\xBF", 3) != 0) return;
+    *line += 3;
+    *bytes -= 3;
+}
+
 /* Hands over the bytes up to `stop`, behind which the next line begins `step` bytes later. */
 static int take_line(line_source *from, size_t stop, size_t step, char **line, size_t *bytes)
 {
     *line = from->bytes + from->at;
     *bytes = stop - from->at;
-    from->taken += (int64_t)(*bytes + step);
+    if (*bytes > from->longest) return refuse_length(from);
+    if (!from->takes_zeros && memchr(*line, 0, *bytes)) return refuse_line(from, "a byte of value 0: this is no text");
+    drop_mark(from, line, bytes);
+    from->taken += (int64_t)(stop + step - from->at);
     from->at = from->searched = stop + step;
     from->number++;
     if (*bytes && (*line)[*bytes - 1] == '\r') --*bytes;

@@ -138,14 +138,9 @@ static int take_history(batch_run *run, char *rest)
 }
 
 /* A line of blanks has no history. A line that is refused leaves the block as it was. */
-static int take_line(batch_run *run, char *line, size_t bytes)
+static int take_line(batch_run *run, char *line)
 {
     const int64_t before = run->b.items.count;
-    if (run->from.number == 1 && !strncmp(line, "\xEF\xBB\xBF", 3)) {
-        line += 3;
-        bytes -= 3;
-    }
-    if (memchr(line, 0, bytes)) return bad_line(run, "a byte of value 0: this is no text");
     if (!line[strspn(line, " \t")]) return 0;
     const int outcome = take_history(run, line);
     if (outcome) run->b.items.count = before;
@@ -166,7 +161,7 @@ static int fill_block(batch_run *run, int *more)
         if (came == LINE_FAILED) outcome = EXIT_WORK;
         if (came == LINE_NONE) *more = 0;
         if (came != LINE_HERE) break;
-        outcome = take_line(run, line, bytes);
+        outcome = take_line(run, line);
     }
     return outcome;
 }
@@ -278,7 +273,7 @@ int recommend_lines(const seqrec_model *model, const item_filter *filter, const 
     const int64_t count = seqrec_items_count(model), k = how->k ? how->k : 10;
     batch_run run = {.model = model, .filter = filter, .how = how, .k = k < count ? k : count > 0 ? count : 1};
     while (seqrec_users_locate(model, --run.stranger, &slot, &generation, NULL) == SEQREC_OK) continue;
-    int outcome = lines_open(&run.from, how->path);
+    int outcome = lines_open(&run.from, strcmp(how->path, "-") ? how->path : NULL, LINE_OF_EVENTS);
     if (!outcome) outcome = open_block(&run);
     if (!outcome) outcome = go_through(&run);
     close_block(&run.b);

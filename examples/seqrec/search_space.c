@@ -2,18 +2,18 @@
 #include "search_space.h"
 #include "random_draw.h"
 #include "terminal.h"
-#include <errno.h>
+#include "text_lines.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 1024 };
+enum { SPEC_BYTES = 1024 };
 
 /* Where a specification stands, for messages: "--range dim=0:8", "space.txt:3: range dim=0:8". */
 typedef struct place {
     const char *command;
-    char where[LINE_BYTES + 300];
+    char where[SPEC_BYTES + 300];
 } place;
 
 /* What decides how long and by what a trial is judged is the same for all. */
@@ -118,7 +118,7 @@ static int read_choices(const place *at, const search_space *space, space_axis *
 static int add_axis(const char *command, search_space *space, const char *origin, const char *kind, const char *text)
 {
     place at = {.command = command};
-    char copy[LINE_BYTES];
+    char copy[SPEC_BYTES];
     space_axis *grown = realloc(space->at, (size_t)(space->count + 1) * sizeof *grown);
     if (!grown) return fail("out of memory");
     space->at = grown;
@@ -127,7 +127,7 @@ static int add_axis(const char *command, search_space *space, const char *origin
     if (!axis->text) return fail("out of memory");
     snprintf(at.where, sizeof at.where, "%s%s %s", origin, kind, text);
     if (strlen(text) >= sizeof copy)
-        return usage_error(command, "%.80s...: longer than %d bytes", at.where, LINE_BYTES - 1);
+        return usage_error(command, "%.80s...: longer than %d bytes", at.where, SPEC_BYTES - 1);
     snprintf(copy, sizeof copy, "%s", text);
     char *rest = cut(copy, '=');
     if (!rest || !*copy || strlen(copy) >= sizeof axis->name)
@@ -138,26 +138,40 @@ static int add_axis(const char *command, search_space *space, const char *origin
     return !strcmp(kind, "range") ? read_range(&at, space, axis, rest) : read_choices(&at, space, axis, rest);
 }
 
-/* Lines "range NAME=..." and "choice NAME=...", # begins a comment. */
+/* A file on its way in. */
+typedef struct space_reading {
+    const char *command, *path;
+    search_space *space;
+} space_reading;
+
+/* Cuts the next word between blanks off *rest; "" when there is none. */
+static char *next_word(char **rest)
+{
+    static const char blanks[] = " \t\r\v\f";
+    char *word = *rest + strspn(*rest, blanks);
+    *rest = word + strcspn(word, blanks);
+    if (**rest) *(*rest)++ = 0;
+    return word;
+}
+
+/* "range NAME=..." or "choice NAME=...", # begins a comment. */
+static int take_line(void *context, char *line, int64_t number)
+{
+    const space_reading *r = context;
+    char origin[300];
+    snprintf(origin, sizeof origin, "%.250s:%lld: ", r->path, (long long)number);
+    (void)cut(line, '#');
+    const char *kind = next_word(&line), *spec = next_word(&line), *more = next_word(&line);
+    if (!*kind) return 0;
+    if (!*spec || *more || (strcmp(kind, "range") != 0 && strcmp(kind, "choice") != 0))
+        return usage_error(r->command, "%sa line is 'range NAME=...' or 'choice NAME=...'", origin);
+    return add_axis(r->command, r->space, origin, kind, spec);
+}
+
 static int add_file(const char *command, search_space *space, const char *path)
 {
-    char line[LINE_BYTES], origin[300], kind[16], spec[LINE_BYTES], more[2];
-    int outcome = 0;
-    FILE *from = fopen(path, "r");
-    if (!from) return fail("%s: %s", path, strerror(errno));
-    for (int64_t number = 1; !outcome && fgets(line, sizeof line, from); number++) {
-        snprintf(origin, sizeof origin, "%.250s:%lld: ", path, (long long)number);
-        (void)cut(line, '#');
-        int words = sscanf(line, "%15s %1023s %1s", kind, spec, more);
-        if (words < 1) continue;
-        if (words == 2 && (!strcmp(kind, "range") || !strcmp(kind, "choice")))
-            outcome = add_axis(command, space, origin, kind, spec);
-        else
-            outcome = usage_error(command, "%sa line is 'range NAME=...' or 'choice NAME=...'", origin);
-    }
-    if (!outcome && ferror(from)) outcome = fail("%s: cannot be read", path);
-    fclose(from);
-    return outcome;
+    space_reading r = {.command = command, .path = path, .space = space};
+    return read_text_lines(path, take_line, &r);
 }
 
 int fill_space(const char *command, search_space *space, const char *file, const text_list *ranges,

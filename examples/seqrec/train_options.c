@@ -1,12 +1,11 @@
 /* seqrec tool: the options of a training run, from preset, configuration file and --set, in that order. */
 #include "train_options.h"
 #include "terminal.h"
+#include "text_lines.h"
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-enum { LINE_BYTES = 1024 };
 
 /* The text without blanks around it; writes into it. */
 static char *trimmed(char *text)
@@ -17,58 +16,76 @@ static char *trimmed(char *text)
     return text;
 }
 
-/* Splits "name = value" in place; 0 when there is no name or no '='. */
-static int split_setting(char *line, char **name, char **value)
+/* Copies "name = value", split, into `out`, whose name is freed by the caller. Returns 0, EXIT_WORK when memory ran out, which has
+ * been told, or EXIT_USAGE when there is no name or no '='. */
+static int split_setting(const char *text, option_setting *out)
 {
-    char *equals = strchr(line, '=');
-    if (!equals) return 0;
+    char *copy = malloc(strlen(text) + 1), *equals;
+    *out = (option_setting){.name = copy};
+    if (!copy) return fail("out of memory");
+    strcpy(copy, text);
+    equals = strchr(copy, '=');
+    if (!equals) return EXIT_USAGE;
     *equals = 0;
-    *name = trimmed(line);
-    *value = trimmed(equals + 1);
-    return **name != 0;
+    const char *name = trimmed(copy);
+    out->value = trimmed(equals + 1);
+    memmove(copy, name, strlen(name) + 1);
+    return *copy ? 0 : EXIT_USAGE;
 }
 
-static int keep_preset(train_options *options, const char *where, const char *preset)
+/* The file as it is read. */
+typedef struct file_reading {
+    const char *command;
+    train_options *options;
+} file_reading;
+
+/* "FILE:LINE" for messages; returns out. */
+static const char *place_of(const train_options *options, int64_t line, char out[300])
 {
-    if (strlen(preset) >= sizeof options->file_preset)
-        return usage_error("train", "%s: preset '%s' is not known", where, preset);
-    snprintf(options->file_preset, sizeof options->file_preset, "%s", preset);
-    return 0;
+    snprintf(out, 300, "%.250s:%lld", options->file, (long long)line);
+    return out;
 }
 
-/* A line of the file. The first pass (sink NULL) only looks for the preset, which every option builds on. */
-static int apply_line(const char *command, train_options *options, char *line, const char *where, option_sink sink,
-                      void *target)
+static int take_line(void *context, char *line, int64_t number)
 {
-    seqrec_error error = {0};
-    char *name = NULL, *value = NULL;
-    char *comment = strchr(line, '#');
+    const file_reading *r = context;
+    train_options *o = r->options;
+    char where[300], *comment = strchr(line, '#');
     if (comment) *comment = 0;
     if (!*trimmed(line)) return 0;
-    if (!split_setting(line, &name, &value)) return usage_error(command, "%s: a line is 'name = value'", where);
-    if (!strcmp(name, "preset")) return sink ? 0 : keep_preset(options, where, value);
-    if (sink && sink(target, name, value, &error) != SEQREC_OK)
-        return usage_error(command, "%s: %s", where, error.message);
-    return 0;
+    option_setting *grown = realloc(o->lines, (size_t)(o->line_count + 1) * sizeof *grown);
+    if (!grown) return fail("out of memory");
+    o->lines = grown;
+    option_setting *setting = &o->lines[o->line_count++];
+    const int outcome = split_setting(line, setting);
+    setting->line = number;
+    if (outcome != EXIT_USAGE) return outcome;
+    return usage_error(r->command, "%s: a line is 'name = value'", place_of(o, number, where));
 }
 
-static int apply_file(const char *command, train_options *options, option_sink sink, void *target)
+static int read_file(const char *command, train_options *options)
 {
-    char line[LINE_BYTES], where[300];
-    FILE *from = options->file ? fopen(options->file, "r") : NULL;
-    if (!options->file) return 0;
-    if (!from) return fail("%s: %s", options->file, strerror(errno));
-    int outcome = 0;
-    for (int64_t number = 1; !outcome && fgets(line, sizeof line, from); number++) {
-        snprintf(where, sizeof where, "%.250s:%lld", options->file, (long long)number);
-        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n')
-            outcome = usage_error(command, "%s: longer than %d bytes", where, LINE_BYTES - 2);
-        else
-            outcome = apply_line(command, options, line, where, sink, target);
+    file_reading r = {.command = command, .options = options};
+    if (!options->file || options->has_read) return 0;
+    options->has_read = 1;
+    return read_text_lines(options->file, take_line, &r);
+}
+
+static int is_preset(const option_setting *setting)
+{
+    return !strcmp(setting->name, "preset");
+}
+
+static int apply_file(const char *command, const train_options *options, option_sink sink, void *target)
+{
+    char where[300];
+    seqrec_error error = {0};
+    for (int64_t i = 0; i < options->line_count; i++) {
+        const option_setting *setting = &options->lines[i];
+        if (!is_preset(setting) && sink(target, setting->name, setting->value, &error) != SEQREC_OK)
+            return usage_error(command, "%s: %s", place_of(options, setting->line, where), error.message);
     }
-    if (!outcome && ferror(from)) outcome = fail("%s: cannot be read", options->file);
-    fclose(from);
-    return outcome;
+    return 0;
 }
 
 static int apply_flag(const char *command, const char *flag, const char *name, const char *value, option_sink sink,
@@ -88,18 +105,22 @@ static int apply_epochs(const char *command, const train_options *options, optio
     return outcome;
 }
 
+static int apply_set(const char *command, const char *text, option_sink sink, void *target)
+{
+    option_setting setting;
+    int outcome = split_setting(text, &setting);
+    if (outcome == EXIT_USAGE) outcome = usage_error(command, "--set %s: must be name=value", text);
+    if (!outcome) outcome = apply_flag(command, "--set", setting.name, setting.value, sink, target);
+    free(setting.name);
+    return outcome;
+}
+
 static int apply_sets(const char *command, const train_options *options, option_sink sink, void *target)
 {
-    char copy[LINE_BYTES];
-    for (int64_t i = 0; i < options->sets.count; i++) {
-        char *name = NULL, *value = NULL;
-        snprintf(copy, sizeof copy, "%s", options->sets.at[i]);
-        if (!split_setting(copy, &name, &value))
-            return usage_error(command, "--set %s: must be name=value", options->sets.at[i]);
-        int outcome = apply_flag(command, "--set", name, value, sink, target);
-        if (outcome) return outcome;
-    }
-    return 0;
+    int outcome = 0;
+    for (int64_t i = 0; i < options->sets.count && !outcome; i++)
+        outcome = apply_set(command, options->sets.at[i], sink, target);
+    return outcome;
 }
 
 /* "ndcg@10" is option metric_kind and, behind the @, metric_cutoff. */
@@ -115,7 +136,8 @@ static int apply_metric(const char *command, const char *metric, option_sink sin
 
 int apply_options(const char *command, train_options *options, option_sink sink, void *target)
 {
-    int outcome = apply_epochs(command, options, sink, target);
+    int outcome = read_file(command, options);
+    if (!outcome) outcome = apply_epochs(command, options, sink, target);
     if (!outcome) outcome = apply_file(command, options, sink, target);
     if (!outcome) outcome = apply_sets(command, options, sink, target);
     /* Again, so that --epochs itself wins over the file. */
@@ -131,21 +153,26 @@ static int32_t set_config(void *target, const char *name, const char *value, seq
     return seqrec_config_set(target, name, value, error);
 }
 
-/* The preset that holds: of the command line, of the file, or "sasrec". */
-static const char *chosen_preset(const train_options *options)
+/* The preset that holds: of the command line, the last of the file, or "sasrec". */
+static int apply_preset(const char *command, const train_options *options, seqrec_config *config)
 {
-    if (options->preset) return options->preset;
-    return options->file_preset[0] ? options->file_preset : "sasrec";
+    char where[300] = "--preset";
+    const char *preset = options->preset;
+    seqrec_error error = {0};
+    for (int64_t i = options->line_count; i > 0 && !preset; i--)
+        if (is_preset(&options->lines[i - 1])) {
+            preset = options->lines[i - 1].value;
+            place_of(options, options->lines[i - 1].line, where);
+        }
+    if (seqrec_config_preset(config, preset ? preset : "sasrec", &error) == SEQREC_OK) return 0;
+    return usage_error(command, "%s: %s", where, error.message);
 }
 
 static int fill_config(const char *command, train_options *options, seqrec_config *config)
 {
-    seqrec_error error = {0};
-    int outcome = apply_file(command, options, NULL, NULL);
-    if (outcome) return outcome;
-    if (seqrec_config_preset(config, chosen_preset(options), &error) != SEQREC_OK)
-        return usage_error(command, "--preset: %s", error.message);
-    return apply_options(command, options, set_config, config);
+    int outcome = read_file(command, options);
+    if (!outcome) outcome = apply_preset(command, options, config);
+    return outcome ? outcome : apply_options(command, options, set_config, config);
 }
 
 int build_config(const char *command, train_options *options, seqrec_config **out)
@@ -197,4 +224,11 @@ int metric_falls(const seqrec_config *config)
     char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
     return is_one_of(kind, falling);
+}
+
+void free_train_options(train_options *options)
+{
+    for (int64_t i = 0; i < options->line_count; i++) free(options->lines[i].name);
+    free(options->lines);
+    free(options->sets.at);
 }

@@ -4,13 +4,22 @@
 #include "arguments.h"
 #include <seqrec.h>
 
-/* Zero it before parsing. */
+/* "name = value", of the file or of --set. */
+typedef struct option_setting {
+    char *name; /* owned; the value is in the same block */
+    const char *value;
+    int64_t line; /* of the file */
+} option_setting;
+
+/* Zero it before parsing, and free it at the end. */
 typedef struct train_options {
     const char *preset, *file;
     text_list sets;
     const char *epochs, *seed, *valid_every,
-        *metric;          /* as text: they are options of the library with a flag of their own */
-    char file_preset[64]; /* preset named in the file */
+        *metric; /* as text: they are options of the library with a flag of their own */
+    option_setting *lines; /* of the file, which is read once: it may be a pipe, and change between the trials of a search */
+    int64_t line_count;
+    int has_read;
 } train_options;
 
 /* Rows of an argument table: the options of a model and its training, */
@@ -44,6 +53,7 @@ typedef int32_t (*option_sink)(void *target, const char *name, const char *value
 int build_config(const char *command, train_options *options, seqrec_config **out);
 /* The file's and flags' options only, each given to `sink`; for a resumed trainer. */
 int apply_options(const char *command, train_options *options, option_sink sink, void *target);
+void free_train_options(train_options *options);
 /* Name of the validation metric: "ndcg@10", "mrr", ... */
 void name_metric(const seqrec_config *config, char *out, size_t bytes);
 /* 1 when the lowest value of it is the best. */
