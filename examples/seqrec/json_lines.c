@@ -1,27 +1,37 @@
 /* seqrec tool: files of JSON objects, one a line, that are appended to as things happen. */
 #include "json_lines.h"
+#include "line_source.h"
 #include "terminal.h"
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+/* The lines on their way in. */
+typedef struct json_reading {
+    json_line_fn take;
+    void *context;
+} json_reading;
+
+static int take_line(void *context, const line_source *from, char *line, size_t bytes)
+{
+    const json_reading *r = context;
+    json_t *object = json_loadb(line, bytes, 0, NULL);
+    const int outcome = json_is_object(object) ? r->take(r->context, object, from->number) : 0;
+    json_decref(object);
+    return outcome;
+}
+
+/* A device has no end, or none that says anything. */
 int read_json_lines(const char *path, json_line_fn take, void *context)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length = 0;
-    int outcome = 0;
-    FILE *from = fopen(path, "r");
-    if (!from) return errno == ENOENT ? 0 : fail("%s: %s", path, strerror(errno));
-    for (int64_t number = 1; !outcome && (length = getline(&line, &room, from)) >= 0; number++) {
-        json_t *object = json_loadb(line, (size_t)length, 0, NULL);
-        if (json_is_object(object)) outcome = take(context, object, number);
-        json_decref(object);
-    }
-    if (!outcome && ferror(from)) outcome = fail("%s: cannot be read", path);
-    free(line);
-    fclose(from);
+    struct stat about;
+    line_source from = {.takes_zeros = 1}; /* as a machine that went down may leave them in the last line */
+    if (stat(path, &about)) return errno == ENOENT ? 0 : fail("%s: %s", path, strerror(errno));
+    if (!S_ISREG(about.st_mode) && !S_ISFIFO(about.st_mode)) return fail("%s: is no regular file", path);
+    int outcome = lines_open(&from, path, LINE_OF_EVENTS);
+    if (!outcome) outcome = lines_each(&from, take_line, &(json_reading){take, context});
+    lines_close(&from);
     return outcome;
 }
 

@@ -128,6 +128,27 @@ int lines_next(line_source *from, int wait, char **line, size_t *bytes)
     return LINE_NONE;
 }
 
+/* What came instead of a line, as an exit code. */
+static int end_of(const line_source *from, int came)
+{
+    if (came == LINE_FAILED) return EXIT_WORK;
+    if (interrupted()) remark("interrupted while reading %s", from->title);
+    return interrupted();
+}
+
+int lines_each(line_source *from, line_fn take, void *context)
+{
+    int outcome = 0;
+    while (!outcome) {
+        char *line = NULL;
+        size_t bytes = 0;
+        const int came = lines_next(from, 1, &line, &bytes);
+        if (came != LINE_HERE) return end_of(from, came);
+        outcome = take(context, from, line, bytes);
+    }
+    return outcome;
+}
+
 void lines_close(line_source *from)
 {
     if (from->opened) close(from->file);

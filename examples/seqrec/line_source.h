@@ -26,9 +26,14 @@ enum {
     LINE_FAILED /* told */
 };
 
+/* Takes a line, which it may write into; returns 0 to go on, or the exit code. */
+typedef int (*line_fn)(void *context, const line_source *from, char *line, size_t bytes);
+
 /* Opens the file at `path`, or with NULL standard input. Returns 0 or the exit code, with the reason told. */
 int lines_open(line_source *from, const char *path, size_t longest);
 /* The next line, ended by a zero and without its line end (LF or CR LF), good until the next call; *bytes are before the zero. */
 int lines_next(line_source *from, int wait, char **line, size_t *bytes);
+/* Hands over the lines there are, waiting for them. Returns 0 or the exit code, with the reason told. */
+int lines_each(line_source *from, line_fn take, void *context);
 void lines_close(line_source *from);
 #endif

@@ -67,6 +67,28 @@ exits 1 "curve of a file that is no log"
 says "has no epochs" "curve of a file that is no log: told"
 run curve --out curve.svg
 exits 2 "curve without --log"
+cat whole.jsonl | "$SEQREC" curve --log /dev/stdin --out piped.svg --title whole.jsonl > out 2> err
+"$SEQREC" curve --log whole.jsonl --out curve.svg > out 2> err
+cmp -s curve.svg piped.svg
+verdict $? "curve of a pipe"
+{ cat whole.jsonl; head -c 9 /dev/zero; } > torn.jsonl
+run curve --log torn.jsonl --out curve.svg --title whole.jsonl
+cmp -s curve.svg piped.svg
+verdict $? "curve: zeros as a machine that went down leaves them are passed over"
+# A file of 80 MB without a line end, which takes no room on the disk.
+dd if=/dev/null of=endless.jsonl bs=1 seek=80000000 2> err
+rc=0
+(ulimit -v 400000; exec "$SEQREC" curve --log endless.jsonl --out curve.svg > out 2> err) || rc=$?
+exits 1 "curve of a line without an end"
+says "endless.jsonl: line 1: longer than 67108864 bytes" "curve of a line without an end: told"
+rc=0
+(ulimit -v 60000; exec "$SEQREC" curve --log endless.jsonl --out curve.svg > out 2> err) || rc=$?
+exits 1 "curve: memory that runs out is no end of the log"
+says "out of memory" "curve: that memory ran out is told"
+rc=0
+(ulimit -v 400000; exec "$SEQREC" curve --log /dev/zero --out curve.svg > out 2> err) || rc=$?
+exits 1 "curve of a device"
+says "/dev/zero: is no regular file" "curve of a device: told"
 
 run train --data events.csv $small --epochs 2 --valid-every 1 --metric gini@5 --out gini.st --json
 exits 0 "train by Gini"
