@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { MOST_TICKS = 100 };
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 64, RIGHT = 656, TOP = 48, BOTTOM = 344 };
 
 #define GREY "#808890"
@@ -67,9 +68,17 @@ static int make_y_axis(const curve *of, const curve_series *series, axis *out)
     return 1;
 }
 
+/* Tick i of an axis; 0 behind the last. They are counted, as a step that is small beside the values may add nothing to them. */
+static int find_tick(const axis *of, int i, double *value)
+{
+    *value = of->low + i * of->step;
+    return i < MOST_TICKS && *value <= of->high + of->step / 2;
+}
+
 static void draw_x_axis(FILE *to, const curve *of, const axis *x)
 {
-    for (double value = x->low; value <= x->high + x->step / 2; value += x->step)
+    double value;
+    for (int i = 0; find_tick(x, i, &value); i++)
         fprintf(to,
                 "<path d=\"M%.1f %d v5\" stroke=\"" GREY
                 "\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.9g</text>\n",
@@ -84,8 +93,8 @@ static void draw_x_axis(FILE *to, const curve *of, const axis *x)
 static void draw_y_axis(FILE *to, const axis *y, int right)
 {
     int edge = right ? RIGHT : LEFT;
-    for (int i = 0; y->low + i * y->step <= y->high + y->step / 2; i++) {
-        double value = y->low + i * y->step;
+    double value;
+    for (int i = 0; find_tick(y, i, &value); i++) {
         if (!right)
             fprintf(to, "<path d=\"M%d %.1f H%d\" stroke=\"" GREY "\" stroke-opacity=\"0.25\"/>\n", LEFT,
                     at_y(y, value), RIGHT);

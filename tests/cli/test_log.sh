@@ -90,6 +90,13 @@ rc=0
 exits 1 "curve of a device"
 says "/dev/zero: is no regular file" "curve of a device: told"
 
+# ---- what a picture may hold ----
+printf '{"epoch":1000000000000000000,"loss":1}\n{"epoch":1000000000000000256,"loss":2}\n' > large.jsonl
+rc=0
+(ulimit -f 2000; ulimit -t 20; exec "$SEQREC" curve --log large.jsonl --out curve.svg > out 2> err) || rc=$?
+exits 0 "curve of epochs that a step does not change"
+well_formed curve.svg "curve of epochs that a step does not change: well-formed"
+
 run train --data events.csv $small --epochs 2 --valid-every 1 --metric gini@5 --out gini.st --json
 exits 0 "train by Gini"
 parses "train by Gini: the metric is named" "r['metric'] == 'gini@5' and 0 <= r['best_valid'] <= 1"
