@@ -1,6 +1,7 @@
 /* seqrec tool: reads the data files that the options name. */
 #include "data_source.h"
 #include "shell_words.h"
+#include "utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,7 @@ const char *data_title(const data_source *source, char *out, size_t bytes)
         snprintf(out, bytes, "%s and %lld more", source->files.at[0], (long long)source->files.count - 1);
     else
         snprintf(out, bytes, "%s", source->files.count ? source->files.at[0] : "generated events");
+    utf8_mend_end(out);
     return out;
 }
 

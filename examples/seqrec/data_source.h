@@ -64,7 +64,7 @@ int add_noise(const data_source *source, const char *split, seqrec_dataset **dat
 int note_selection(seqrec_model *model, const data_source *source);
 /* Writes into out how the selection that the model notes differs from that of `source`, "" if it does not. */
 void compare_selection(const seqrec_model *model, const data_source *source, char *out, size_t bytes);
-/* The files for people: "events.csv", "events.csv and 2 more"; returns out. */
+/* The files for people: "events.csv", "events.csv and 2 more", cut between characters to fit; returns out. */
 const char *data_title(const data_source *source, char *out, size_t bytes);
 /* The file as a text, or the files as an array. */
 void emit_data(json_writer *json, const data_source *source);

@@ -1,34 +1,21 @@
 /* seqrec tool: JSON on one line; the tool never calls setlocale, so printf writes numbers of the C locale. */
 #include "json_writer.h"
+#include "utf8.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at `at`, 0 when it is none (overlong, surrogate, cut). */
-static size_t utf8_length(const unsigned char *at)
-{
-    if (at[0] < 0x80) return 1;
-    size_t length = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
-    if (at[0] < 0xC2 || at[0] > 0xF4) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xC0) != 0x80) return 0;
-    if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) || (at[0] == 0xF0 && at[1] < 0x90) ||
-        (at[0] == 0xF4 && at[1] > 0x8F))
-        return 0;
-    return length;
-}
-
 static void write_text(FILE *to, const char *text)
 {
     fputc('"', to);
-    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+    for (const char *at = text; *at;) {
         size_t length = utf8_length(at);
         if (!length)
             fputs("\\ufffd", to);
         else if (*at == '"' || *at == '\\')
             fprintf(to, "\\%c", *at);
-        else if (*at < 0x20)
-            fprintf(to, "\\u%04x", *at);
+        else if ((unsigned char)*at < 0x20)
+            fprintf(to, "\\u%04x", (unsigned)*at);
         else
             fwrite(at, 1, length, to);
         at += length ? length : 1;

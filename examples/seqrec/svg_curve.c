@@ -1,8 +1,10 @@
 /* seqrec tool: a curve as an SVG, in colours that can be read on a light and on a dark ground. */
 #include "svg_curve.h"
 #include "output_file.h"
+#include "utf8.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { MOST_TICKS = 100 };
 enum { WIDTH = 720, HEIGHT = 400, LEFT = 64, RIGHT = 656, TOP = 48, BOTTOM = 344 };
@@ -117,21 +119,31 @@ static void draw_series(FILE *to, const curve *of, const curve_series *series, c
                     at_y(y, series->y[i]), series->best[i] ? 4 : 2, colour);
 }
 
+/* Control characters but for tab and line ends, and U+FFFE and U+FFFF, are none of XML. */
+static int is_xml(const char *at, size_t length)
+{
+    const int control = length == 1 && (unsigned char)*at < 0x20 && !strchr("\t\n\r", *at);
+    const int mark = length == 3 && (!memcmp(at, "\xEF\xBF\xBE", 3) || !memcmp(at, "\xEF\xBF\xBF", 3));
+    return length > 0 && !control && !mark;
+}
+
+/* What XML cannot have becomes U+FFFD. */
 static void write_escaped(FILE *to, const char *text)
 {
-    for (; *text; text++) switch (*text) {
-        case '<':
+    while (*text) {
+        const size_t length = utf8_length(text);
+        if (!is_xml(text, length))
+            fputs("\xEF\xBF\xBD", to);
+        else if (*text == '<')
             fputs("&lt;", to);
-            break;
-        case '>':
+        else if (*text == '>')
             fputs("&gt;", to);
-            break;
-        case '&':
+        else if (*text == '&')
             fputs("&amp;", to);
-            break;
-        default:
-            fputc(*text, to);
-        }
+        else
+            fwrite(text, 1, length, to);
+        text += length ? length : 1;
+    }
 }
 
 static void draw_heading(FILE *to, const curve *of, int has_right)

@@ -96,6 +96,22 @@ rc=0
 (ulimit -f 2000; ulimit -t 20; exec "$SEQREC" curve --log large.jsonl --out curve.svg > out 2> err) || rc=$?
 exits 0 "curve of epochs that a step does not change"
 well_formed curve.svg "curve of epochs that a step does not change: well-formed"
+run curve --log whole.jsonl --out curve.svg --title "$(printf 'a\033b \357\277\277 \200')"
+well_formed curve.svg "curve: a title with characters that XML lacks is well-formed"
+! grep -q "$(printf '\033')" curve.svg && grep -q "$(printf '>a\357\277\275b \357\277\275 \357\277\275<')" curve.svg
+verdict $? "curve: U+FFFD stands for what XML lacks"
+printf '{"epoch":1,"loss":1,"metric_name":"\\u0001\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244","metric":1}\n' > odd.jsonl
+run curve --log odd.jsonl --out curve.svg
+exits 0 "curve of a metric with an odd name"
+well_formed curve.svg "curve of a metric with an odd name: well-formed"
+for pad in '' x; do
+    name=$pad$(printf '\303\244%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36).csv
+    cp events.csv "$name"
+    run train --data "$name" $small --epochs 1 --out x.st --curve curve.svg
+    well_formed curve.svg "train: the name of the data is cut between characters (${#pad} before them)"
+    grep -q 'on.*'"$(printf '\303\244')</text>" curve.svg
+    verdict $? "train: what is left of the name is whole (${#pad} before it)"
+done
 
 run train --data events.csv $small --epochs 2 --valid-every 1 --metric gini@5 --out gini.st --json
 exits 0 "train by Gini"
