@@ -734,7 +734,7 @@ typedef struct seqrec_reader {
     int32_t header;        /**< 0 = detect, 1 = the first line is a header, -1 = it is not */
     int32_t has_minimum;   /**< 1: keep only events whose value is at least minimum_value */
     double minimum_value;
-    seqrec_progress_fn progress; /**< may be NULL; counts bytes */
+    seqrec_progress_fn progress; /**< may be NULL; counts bytes, and is asked when a signal ends a wait for them */
     void *progress_context;
 } seqrec_reader;
 

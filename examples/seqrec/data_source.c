@@ -92,8 +92,10 @@ static int read_parts(const char *command, seqrec_context *context, const data_s
     int outcome = 0;
     seqrec_dataset **parts = calloc((size_t)source->files.count, sizeof *parts);
     if (!parts) return fail("out of memory");
+    let_signals_end_waits(1);
     for (int64_t i = 0; i < source->files.count && !outcome; i++)
         outcome = read_file(command, context, source, source->files.at[i], bar, &parts[i]);
+    let_signals_end_waits(0);
     if (!outcome) outcome = join_parts(command, source, parts, out);
     for (int64_t i = 0; i < source->files.count; i++) seqrec_dataset_release(parts[i]);
     free(parts);

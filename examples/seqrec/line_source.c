@@ -13,12 +13,32 @@
 
 #define PIECE ((size_t)1 << 16)
 
+/* What came instead of a line, as an exit code. */
+static int end_of(const line_source *from, int came)
+{
+    if (came == LINE_FAILED) return EXIT_WORK;
+    if (interrupted()) remark("interrupted while reading %s", from->title);
+    return interrupted();
+}
+
+/* Opening a pipe waits for whoever writes. */
+static int open_path(const char *path)
+{
+    int file;
+    let_signals_end_waits(1);
+    do file = open(path, O_RDONLY);
+    while (file < 0 && errno == EINTR && !interrupted());
+    let_signals_end_waits(0);
+    return file;
+}
+
 int lines_open(line_source *from, const char *path, size_t longest)
 {
     struct stat about;
     from->title = path ? path : "standard input";
     from->longest = longest;
-    from->file = path ? open(path, O_RDONLY) : STDIN_FILENO;
+    from->file = path ? open_path(path) : STDIN_FILENO;
+    if (from->file < 0 && interrupted()) return end_of(from, LINE_NONE);
     if (from->file < 0) return fail("%s: %s", path, strerror(errno));
     from->opened = path != NULL;
     if (fstat(from->file, &about)) return fail("%s: %s", from->title, strerror(errno));
@@ -126,14 +146,6 @@ int lines_next(line_source *from, int wait, char **line, size_t *bytes)
         if (!read_piece(from)) return interrupted() ? LINE_NONE : LINE_FAILED;
     }
     return LINE_NONE;
-}
-
-/* What came instead of a line, as an exit code. */
-static int end_of(const line_source *from, int came)
-{
-    if (came == LINE_FAILED) return EXIT_WORK;
-    if (interrupted()) remark("interrupted while reading %s", from->title);
-    return interrupted();
 }
 
 int lines_each(line_source *from, line_fn take, void *context)

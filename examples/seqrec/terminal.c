@@ -88,15 +88,29 @@ static void on_signal(int number)
     signal_seen = number;
 }
 
-void catch_signals(void)
+static int catching;
+
+static void set_handlers(int flags)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND | SA_RESTART;
+    action.sa_flags = (int)SA_RESETHAND | flags;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void catch_signals(void)
+{
+    catching = 1;
+    set_handlers(SA_RESTART);
+}
+
+/* Once a signal came the next one is to end the process: that is left so. */
+void let_signals_end_waits(int on)
+{
+    if (catching && !signal_seen) set_handlers(on ? 0 : SA_RESTART);
 }
 
 int interrupted(void)

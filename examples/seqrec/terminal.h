@@ -28,6 +28,9 @@ void remark(const char *format, ...) LIKE_PRINTF(1, 2);
 
 /* SIGINT and SIGTERM raise a flag; a second one ends the process at once. */
 void catch_signals(void);
+/* 1: a signal that is caught also ends a system call that waits, which fails with EINTR then; 0: such calls go on, as writing
+ * should. */
+void let_signals_end_waits(int on);
 /* 0, or the exit code (128 + signal) once a signal came. */
 int interrupted(void);
 

@@ -195,11 +195,11 @@ static int32_t take_sequences(parse *p, size_t *taken, seqrec_error *error)
     return SEQREC_OK;
 }
 
-static int32_t report_progress(const parse *p, seqrec_error *error)
+int32_t sq_report_bytes(const seqrec_reader *reader, int64_t done, int64_t total, seqrec_error *error)
 {
-    if (p->reader->progress == NULL) return SEQREC_OK;
-    SQ_CHECK(p->reader->progress(p->reader->progress_context, "read", p->bytes_read, p->source->total) == 0, error,
-             SEQREC_E_CANCELLED, "reading was cancelled after %lld bytes", (long long)p->bytes_read);
+    if (reader == NULL || reader->progress == NULL) return SEQREC_OK;
+    SQ_CHECK(reader->progress(reader->progress_context, "read", done, total) == 0, error, SEQREC_E_CANCELLED,
+             "reading was cancelled after %lld bytes", (long long)done);
     return SEQREC_OK;
 }
 
@@ -216,7 +216,7 @@ static int32_t fill(parse *p, seqrec_error *error)
     p->used += got;
     p->bytes_read += (int64_t)got;
     p->ended = got == 0;
-    return report_progress(p, error);
+    return sq_report_bytes(p->reader, p->bytes_read, p->source->total, error);
 }
 
 /* Doubles the bytes in the buffer, which hold no whole record: one that was split again after every block would take time by the

@@ -12,6 +12,8 @@ typedef struct sq_source {
     int64_t total;
 } sq_source;
 
+/* Tells the reader's progress function, if there is one, of `done` bytes; E_CANCELLED when it asks to stop. reader may be NULL. */
+int32_t sq_report_bytes(const seqrec_reader *reader, int64_t done, int64_t total, seqrec_error *error);
 /* Reads until the source ends; block: bytes asked for at a time (a record may need more). reader NULL: all detected.
  * Whole memory is linear in the events, the texts of the ids and the longest record. */
 int32_t sq_read_source(seqrec_context *context, const sq_source *source, const seqrec_reader *reader, size_t block,

@@ -12,32 +12,44 @@
 typedef struct file_source {
     int descriptor;
     const char *path;
+    const seqrec_reader *reader; /* NULL or whose progress is asked */
+    int64_t done, total;
 } file_source;
+
+/* A signal that ends a wait (for a pipe, say) may be the host's wish to stop, which its progress function tells. */
+static int32_t go_on(const file_source *file, seqrec_error *error)
+{
+    return sq_report_bytes(file->reader, file->done, file->total, error);
+}
+
+static int32_t open_file(file_source *file, seqrec_error *error)
+{
+    struct stat facts;
+    while ((file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR)
+        SQ_TRY(go_on(file, error));
+    SQ_CHECK(file->descriptor >= 0, error, errno == ENOENT ? SEQREC_E_NOT_FOUND : SEQREC_E_IO,
+             "cannot open %.150s: %s", file->path, strerror(errno));
+    if (fstat(file->descriptor, &facts) == 0 && S_ISREG(facts.st_mode)) file->total = (int64_t)facts.st_size;
+    return SEQREC_OK;
+}
 
 static int32_t read_descriptor(void *context, char *into, size_t room, size_t *got, seqrec_error *error)
 {
     file_source *file = context;
     ssize_t count;
-    do {
-        count = read(file->descriptor, into, room);
-    } while (count < 0 && errno == EINTR);
+    while ((count = read(file->descriptor, into, room)) < 0 && errno == EINTR) SQ_TRY(go_on(file, error));
     SQ_CHECK(count >= 0, error, SEQREC_E_IO, "cannot read %.150s: %s", file->path, strerror(errno));
     *got = (size_t)count;
+    file->done += count;
     return SEQREC_OK;
 }
 
 int32_t sq_read_file(seqrec_context *context, const char *path, const seqrec_reader *reader, seqrec_dataset **out,
                      seqrec_error *error)
 {
-    file_source file = {-1, path};
-    sq_source source = {read_descriptor, &file, 0};
-    struct stat facts;
-    do {
-        file.descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    } while (file.descriptor < 0 && errno == EINTR);
-    SQ_CHECK(file.descriptor >= 0, error, errno == ENOENT ? SEQREC_E_NOT_FOUND : SEQREC_E_IO, "cannot open %.150s: %s",
-             path, strerror(errno));
-    if (fstat(file.descriptor, &facts) == 0 && S_ISREG(facts.st_mode)) source.total = (int64_t)facts.st_size;
+    file_source file = {.descriptor = -1, .path = path, .reader = reader};
+    SQ_TRY(open_file(&file, error));
+    const sq_source source = {read_descriptor, &file, file.total};
     int32_t status = sq_read_source(context, &source, reader, SQ_BLOCK_BYTES, out, error);
     (void)close(file.descriptor);
     return status;

@@ -616,6 +616,33 @@ verdict $? "resume after Ctrl-C: same model file as without"
 interrupt TERM $more --epochs 100000 --out term.st
 exits 143 "SIGTERM while training"
 
+# ---- Ctrl-C while a pipe is waited for ----
+waits() { # CODE NAME ARGUMENTS: the program, which waits for the pipe, ends at a signal
+    code=$1 name=$2
+    shift 2
+    "$SEQREC" "$@" > out 2> err &
+    job=$!
+    sleep 0.5
+    tries=0
+    while kill -s INT $job 2> /dev/null && [ $tries -lt 20 ]; do # the first may come before it is caught
+        sleep 0.5
+        tries=$((tries + 1))
+    done
+    kill -s KILL $job 2> /dev/null
+    rc=0
+    wait $job 2> /dev/null || rc=$?
+    exits "$code" "Ctrl-C: $name"
+    says "interrupted" "Ctrl-C: $name: told"
+}
+mkfifo pipe
+waits 130 "train waits for a pipe to be opened" train --data pipe --out x.st --quiet
+waits 130 "train waits for a configuration" train --data events.csv --config pipe --out x.st --quiet
+waits 130 "batch waits for a pipe to be opened" recommend --model m.st --batch pipe
+(head -n 20 events.csv; exec sleep 30) > pipe 2> writer.err &
+writer=$!
+waits 130 "train waits for more of a pipe" train --data pipe --out x.st --quiet
+kill $writer 2> /dev/null
+
 # ---- the rest ----
 run options --json
 parses "options: JSON" "len(r['options']) > 20 and all(o['name'] and o['help'] for o in r['options']) and {'sasrec', 'sasrec-original', 'sasrec-softmax', 'sasrec-sampled-softmax'} <= set(r['presets'])"

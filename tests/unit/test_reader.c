@@ -1,9 +1,13 @@
 /* unit: every text format, what is found out from the text, and every way a text can be wrong. */
 #include <check.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include "base/rng.h"
 #include "base/text.h"
 #include "counting_allocator.h"
@@ -559,6 +563,56 @@ START_TEST(progress_counts_bytes_and_can_stop_the_reading)
 }
 END_TEST
 
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number)
+{
+    (void)number;
+    alarms = alarms + 1;
+}
+
+static int32_t stop_at_alarm(void *at, const char *stage, int64_t done, int64_t total)
+{
+    (void)stage;
+    (void)total;
+    *(int64_t *)at = done;
+    return alarms > 0;
+}
+
+/* Reads a pipe, whose writer has written `text` and may write more; NULL: there is none. */
+static int32_t read_until_alarm(const char *path, const char *text, int64_t *done)
+{
+    seqrec_reader reader = {
+        .struct_size = sizeof reader, .format = "pairs", .progress = stop_at_alarm, .progress_context = done};
+    struct sigaction action = {.sa_handler = count_alarm}, before;
+    const struct itimerval soon = {.it_value = {.tv_usec = 100000}, .it_interval = {.tv_usec = 100000}}, never = {0};
+    int writer = text == NULL ? -1 : open(path, O_RDWR);
+    if (text != NULL) ck_assert_int_eq(write(writer, text, strlen(text)), (int)strlen(text));
+    alarms = 0;
+    ck_assert_int_eq(sigaction(SIGALRM, &action, &before), 0);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    int32_t status = sq_read_file(context, path, &reader, &dataset, &error);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+    ck_assert_int_eq(sigaction(SIGALRM, &before, NULL), 0);
+    if (writer >= 0) close(writer);
+    return status;
+}
+
+START_TEST(a_signal_ends_the_wait_for_a_pipe_when_progress_says_so)
+{
+    int64_t done = -1;
+    scratch_create();
+    const char *path = scratch_path("pipe");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(read_until_alarm(path, NULL, &done), SEQREC_E_CANCELLED);
+    ck_assert_int_eq(done, 0);
+    ck_assert_int_eq(read_until_alarm(path, "7 3\n", &done), SEQREC_E_CANCELLED);
+    ck_assert_int_eq(done, 4);
+    ck_assert_ptr_null(dataset);
+    scratch_remove();
+}
+END_TEST
+
 START_TEST(any_failing_allocation_leaves_nothing_behind)
 {
     const char *text = "user,item,rating,timestamp\n1,a,5,30\n2,b,4,20\n1,c,3,10\nx,a,2,5\n";
@@ -679,6 +733,7 @@ int main(void)
     tcase_add_test(tests, wrong_reader_settings_are_refused);
     tcase_add_test(tests, files_are_read_and_missing_ones_are_named);
     tcase_add_test(tests, progress_counts_bytes_and_can_stop_the_reading);
+    tcase_add_test(tests, a_signal_ends_the_wait_for_a_pipe_when_progress_says_so);
     tcase_add_test(tests, any_failing_allocation_leaves_nothing_behind);
     tcase_add_test(tests, random_bytes_are_read_or_refused);
     tcase_add_test(tests, public_data_sets_have_their_known_sizes);
