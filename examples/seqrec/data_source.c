@@ -64,8 +64,7 @@ static int read_file(const char *command, seqrec_context *context, const data_so
     reader.progress = progress_tick;
     reader.progress_context = bar;
     int32_t status = seqrec_dataset_read(context, path, &reader, out, &error);
-    if (status == SEQREC_E_FORMAT) return fail_file(path, "reading", &error);
-    if (status != SEQREC_OK) return fail_value(command, "reading", &error);
+    if (status != SEQREC_OK) return fail_file_value(command, path, "reading", &error);
     progress_clear();
     return 0;
 }

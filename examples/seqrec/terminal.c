@@ -44,6 +44,11 @@ int usage_error(const char *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
+static const char *message_of(const seqrec_error *error)
+{
+    return error->message[0] ? error->message : seqrec_status_name(error->status);
+}
+
 int fail_library(const char *doing, const seqrec_error *error)
 {
     if (error->status == SEQREC_E_CANCELLED && interrupted()) {
@@ -51,25 +56,49 @@ int fail_library(const char *doing, const seqrec_error *error)
         fprintf(stderr, "seqrec: interrupted while %s\n", doing);
         return interrupted();
     }
-    return fail("%s", error->message[0] ? error->message : seqrec_status_name(error->status));
+    return fail("%s", message_of(error));
+}
+
+static int stands_at(const char *at, const char *path, char end)
+{
+    const size_t bytes = strlen(path);
+    return !strncmp(at, path, bytes) && at[bytes] == end;
+}
+
+/* Whether the message has the file in one of the forms of the libraries: "PATH: ...", "'PATH' ...", "cannot open PATH: ...",
+ * "cannot DO 'PATH': ...". A path that merely occurs in it, as "e" does, is no name. */
+static int names_file(const char *message, const char *path)
+{
+    static const char *const bare[] = {"", "cannot open ", "cannot read "};
+    const char *quote = strchr(message, '\'');
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        const size_t bytes = strlen(bare[i]);
+        if (!strncmp(message, bare[i], bytes) && stands_at(message + bytes, path, ':')) return 1;
+    }
+    return quote && (quote == message || !strncmp(message, "cannot ", 7)) && stands_at(quote + 1, path, '\'');
 }
 
 int fail_file(const char *path, const char *doing, const seqrec_error *error)
 {
-    if (error->status == SEQREC_E_CANCELLED || strstr(error->message, path)) return fail_library(doing, error);
-    return fail("%s: %s", path, error->message[0] ? error->message : seqrec_status_name(error->status));
+    if (error->status == SEQREC_E_CANCELLED || names_file(error->message, path)) return fail_library(doing, error);
+    return fail("%s: %s", path, message_of(error));
+}
+
+/* Whether a value on the command line is what is wrong. */
+static int is_of_value(const seqrec_error *error)
+{
+    return error->status == SEQREC_E_ARGUMENT || error->status == SEQREC_E_RANGE ||
+           error->status == SEQREC_E_UNSUPPORTED;
 }
 
 int fail_value(const char *command, const char *doing, const seqrec_error *error)
 {
-    switch (error->status) {
-    case SEQREC_E_ARGUMENT:
-    case SEQREC_E_RANGE:
-    case SEQREC_E_UNSUPPORTED:
-        return usage_error(command, "%s", error->message);
-    default:
-        return fail_library(doing, error);
-    }
+    return is_of_value(error) ? usage_error(command, "%s", error->message) : fail_library(doing, error);
+}
+
+int fail_file_value(const char *command, const char *path, const char *doing, const seqrec_error *error)
+{
+    return is_of_value(error) ? usage_error(command, "%s: %s", path, error->message) : fail_file(path, doing, error);
 }
 
 void remark(const char *format, ...)

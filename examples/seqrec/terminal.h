@@ -23,6 +23,8 @@ int fail_library(const char *doing, const seqrec_error *error);
 int fail_file(const char *path, const char *doing, const seqrec_error *error);
 /* The same as fail_library, but EXIT_USAGE when the status is one that a value on the command line causes. */
 int fail_value(const char *command, const char *doing, const seqrec_error *error);
+/* The same as fail_value of a file, which the message names as that of fail_file does. */
+int fail_file_value(const char *command, const char *path, const char *doing, const seqrec_error *error);
 /* A remark on stderr, below or above the progress bar. */
 void remark(const char *format, ...) LIKE_PRINTF(1, 2);
 

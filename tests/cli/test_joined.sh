@@ -57,5 +57,18 @@ exits 2 "times and no times are not mixed"
 run stats --data first.csv --data missing.csv
 exits 1 "a missing second file"
 says "missing.csv" "the missing file is named"
+[ "$(grep -o missing.csv err | wc -l)" -eq 1 ]
+verdict $? "the missing file is named once"
+run stats --data first.csv --data untimed.csv --time timestamp
+exits 1 "a second file without the column"
+says "untimed.csv: timestamp column" "a second file without the column is named"
+run stats --data first.csv --data untimed.csv --time 3
+exits 2 "a second file with fewer columns"
+says "untimed.csv: timestamp column 3" "a second file with fewer columns is named"
+{ head -n 3 first.csv; echo broken; } > e
+run stats --data first.csv --data e
+says "seqrec: e: line 4" "a file is named although its name occurs in the message"
+run recommend --model e --history 1
+says "seqrec: e: " "a model file is named although its name occurs in the message"
 
 finish
