@@ -280,6 +280,8 @@ int run_bench(int argc, char **argv)
         {"quiet", ARGUMENT_FLAG, &run.bar.quiet, NULL, "no progress", 0, 0},
         {0}};
     int outcome = parse_arguments(&text, table, argc, argv);
+    const char *option = run.source.files.count ? NULL : data_option_given(&run.source, "user");
+    if (outcome == PARSED && option) outcome = usage_error(text.name, "--%s is of --data FILE", option);
     if (outcome == PARSED) outcome = check_data_source(text.name, &run.source);
     if (outcome == PARSED) {
         catch_signals();

@@ -60,11 +60,13 @@ static int check_batch(const recommend_run *run)
 {
     const history_source *h = &run->history;
     const data_source *s = &h->source;
+    data_source others = *s;
     if (h->history_text || h->times_text || h->request_text || h->user || s->files.count || run->candidate_text)
         return usage_error(text.name, "--batch excludes --history, --times, --request-time, --data, --user and --candidates");
     if (run->lambda >= 0) return usage_error(text.name, "--batch excludes --mmr: lists of many users are by score");
-    if ((s->format && strcmp(s->format, "sequences")) || s->user || s->item || s->value || s->time || s->minimum || s->header ||
-        s->kcore || s->ties || s->users_apart)
+    others.separator = NULL;
+    if (s->format && !strcmp(s->format, "sequences")) others.format = NULL;
+    if (data_option_given(&others, "user-column"))
         return usage_error(text.name, "--batch reads the format sequences: of the options of data it takes --separator only");
     return check_data_source(text.name, s);
 }

@@ -30,6 +30,28 @@ int check_data_source(const char *command, const data_source *source)
     return PARSED;
 }
 
+const char *data_option_given(const data_source *s, const char *user_column)
+{
+    const struct {
+        const char *name;
+        int given;
+    } options[] = {{"users-apart", s->users_apart},
+                   {"format", s->format != NULL},
+                   {user_column, s->user != NULL},
+                   {"item", s->item != NULL},
+                   {"value", s->value != NULL},
+                   {"time", s->time != NULL},
+                   {"separator", s->separator != NULL},
+                   {"min-value", s->minimum != NULL},
+                   {"header", s->header > 0},
+                   {"no-header", s->header < 0},
+                   {"kcore", s->kcore != NULL},
+                   {"shuffle-ties", s->ties != NULL}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given) return options[i].name;
+    return NULL;
+}
+
 static int cut_to_core(const data_source *source, seqrec_dataset **dataset)
 {
     int64_t core[2] = {0, 0};

@@ -52,6 +52,8 @@ typedef struct data_source {
 
 /* Checks the texts that are numbers. Returns PARSED or the exit code. */
 int check_data_source(const char *command, const data_source *source);
+/* The name of an option beside --data that was given, NULL: none was. user_column: the name of that option. */
+const char *data_option_given(const data_source *source, const char *user_column);
 /* What --separator stands for; NULL: it was not given. */
 const char *data_separator(const data_source *source);
 /* Reads the files, joins them, and cuts the whole to its k-core if asked. Returns 0 or the exit code, with the reason told. */

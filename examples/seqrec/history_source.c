@@ -9,6 +9,8 @@ int check_history_source(const char *command, history_source *h)
         return usage_error(command, "--history A,B,... is needed, or --data FILE with --user U");
     if (h->history_text && (h->source.files.count || h->user))
         return usage_error(command, "--history excludes --data and --user: one history at a time");
+    const char *option = h->history_text ? data_option_given(&h->source, "user-column") : NULL;
+    if (option) return usage_error(command, "--%s is of --data FILE", option);
     if (h->times_text && !h->history_text)
         return usage_error(command, "--times are those of --history: a file of --data has its own");
     if (h->request_text && !read_count(h->request_text, &h->request_time))

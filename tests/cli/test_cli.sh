@@ -75,6 +75,16 @@ run recommend --model m --history 1 --mmr-pool 5
 exits 2 "recommend: a pool of nothing to re-rank"
 run recommend --model m --history 1 --data x
 exits 2 "two histories"
+for option in --users-apart "--format bogus" "--user-column 1" "--item zzz" "--value v" "--time t" "--separator ," "--min-value 3" \
+    --header --no-header "--kcore 5,5" "--shuffle-ties 1"; do
+    run recommend --model m --history 1 $option
+    exits 2 "recommend: ${option%% *} without --data"
+    says "${option%% *} is of --data FILE" "recommend: ${option%% *} without --data is told"
+done
+run decode --model m --history 1 --steps 3 --kcore 5,5
+exits 2 "decode: --kcore without --data"
+run bench --kcore 5,5
+exits 2 "bench: --kcore without --data"
 run decode --model m --steps 3
 exits 2 "decode without history"
 run decode --model m --history 1
