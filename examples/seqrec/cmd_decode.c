@@ -19,6 +19,7 @@ typedef struct decode_run {
     item_filter filter;
     const char *model_path, *method, *aggregation;
     int64_t threads, seed, best;
+    double top_p; /* -1: not given */
     int mapped, as_json, repeats, streams;
     seqrec_decode how;
     seqrec_context *context;
@@ -44,7 +45,7 @@ static int parse(decode_run *run, int argc, char **argv)
          "beam: what an item loses for each earlier group that chose it in a step (default: 0)", 0, 1e6},
         {"temperature", ARGUMENT_REAL, &run->how.temperature, "T", "divides the scores (default: 1)", 1e-4, 1e4},
         {"top-k", ARGUMENT_COUNT, &run->how.top_k, "K", "sample: draw from the K best items of a step (default: from all)", 1, 1e9},
-        {"top-p", ARGUMENT_REAL, &run->how.top_p, "P",
+        {"top-p", ARGUMENT_REAL, &run->top_p, "P",
          "sample: draw from the fewest best items of a step whose probabilities reach P (default: 1, all)", 0, 1},
         {"seed", ARGUMENT_COUNT, &run->seed, "N", "seed of what is drawn (default: 0)", 0, 9e15},
         {"repeats", ARGUMENT_FLAG, &run->repeats, NULL, "an item may come several times in a path", 0, 0},
@@ -79,8 +80,9 @@ static int check_arguments(decode_run *run)
     if (method < 0) return usage_error(text.name, "--method %s: must be greedy, beam or sample", run->method);
     if (method == SEQREC_DECODE_GREEDY && run->how.width > 1)
         return usage_error(text.name, "--width %lld: greedy has one path", (long long)run->how.width);
-    if (method != SEQREC_DECODE_SAMPLE && (run->how.top_k || run->how.top_p > 0))
+    if (method != SEQREC_DECODE_SAMPLE && (run->how.top_k || run->top_p >= 0))
         return usage_error(text.name, "--top-k and --top-p are of --method sample");
+    if (run->top_p == 0) return usage_error(text.name, "--top-p 0: must be above 0");
     if (run->how.groups > 1 && method != SEQREC_DECODE_BEAM) return usage_error(text.name, "--groups is of --method beam");
     if (run->how.diversity > 0 && run->how.groups <= 1) return usage_error(text.name, "--diversity is of several --groups");
     if (run->aggregation && find_name(aggregations, run->aggregation) < 0)
@@ -92,6 +94,7 @@ static int check_arguments(decode_run *run)
         return usage_error(text.name, "--width %lld is no multiple of --groups %lld", (long long)run->how.width, (long long)run->how.groups);
     run->how.struct_size = sizeof run->how;
     run->how.method = method;
+    run->how.top_p = run->top_p < 0 ? 0 : run->top_p; /* 0 is the library's default */
     run->how.repeats = run->repeats;
     run->how.seed = (uint64_t)run->seed;
     return check_history_source(text.name, &run->history);
@@ -267,7 +270,7 @@ static int decode(decode_run *run)
 
 int run_decode(int argc, char **argv)
 {
-    decode_run run = {.threads = 1};
+    decode_run run = {.threads = 1, .top_p = -1};
     int outcome = parse(&run, argc, argv);
     if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) outcome = decode(&run);

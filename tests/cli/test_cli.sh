@@ -102,6 +102,11 @@ exits 2 "decode: groups of no even width"
 says "--width 10 is no multiple of --groups 3" "decode: the width of groups is told"
 run decode --model m --history 1 --steps 3 --method sample --top-p 1.5
 exits 2 "decode: a probability above 1"
+for share in 0 -0.0 1e-999; do
+    run decode --model m --history 1 --steps 3 --method sample --top-p $share
+    exits 2 "decode: a nucleus of nothing ($share)"
+    says "\-\-top-p" "decode: a nucleus of nothing is told ($share)"
+done
 run decode --model m --history 1 --steps 3 --aggregate mean
 exits 2 "decode: unknown aggregation"
 run decode --model m --history 1 --steps 3 --best 4
