@@ -123,13 +123,30 @@ static int apply_sets(const char *command, const train_options *options, option_
     return outcome;
 }
 
+/* list: ends with NULL. */
+static int is_one_of(const char *word, const char *const *list)
+{
+    while (*list && strcmp(word, *list) != 0) list++;
+    return *list != NULL;
+}
+
+/* Metrics of no list, which have no cut-off. */
+static int is_whole(const char *kind)
+{
+    static const char *const whole[] = {"mrr", "loss", "ece", "ece_mass", "apart_popular", NULL};
+    return is_one_of(kind, whole);
+}
+
 /* "ndcg@10" is option metric_kind and, behind the @, metric_cutoff. */
 static int apply_metric(const char *command, const char *metric, option_sink sink, void *target)
 {
     char kind[32];
     const char *at = metric ? strchr(metric, '@') : NULL;
+    const size_t length = metric ? strcspn(metric, "@") : 0;
     if (!metric) return 0;
-    snprintf(kind, sizeof kind, "%.*s", at ? (int)(at - metric) : (int)sizeof kind, metric);
+    snprintf(kind, sizeof kind, "%.*s", (int)(length < sizeof kind ? length : sizeof kind - 1), metric);
+    if (at && is_whole(kind))
+        return usage_error(command, "--metric %s: %s is of no list and has no length behind @", metric, kind);
     int outcome = apply_flag(command, "--metric", "metric_kind", kind, sink, target);
     return outcome ? outcome : apply_flag(command, "--metric", "metric_cutoff", at ? at + 1 : NULL, sink, target);
 }
@@ -200,19 +217,11 @@ int64_t option_count(const seqrec_config *config, const char *name)
     return read_count(text, &value) ? value : 0;
 }
 
-/* list: ends with NULL. */
-static int is_one_of(const char *word, const char *const *list)
-{
-    while (*list && strcmp(word, *list) != 0) list++;
-    return *list != NULL;
-}
-
 void name_metric(const seqrec_config *config, char *out, size_t bytes)
 {
-    static const char *const whole[] = {"mrr", "loss", "ece", "ece_mass", "apart_popular", NULL};
     char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    if (is_one_of(kind, whole))
+    if (is_whole(kind))
         snprintf(out, bytes, "%s", kind);
     else
         snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));

@@ -59,6 +59,11 @@ run train --data x --out m --kcore 5
 exits 2 "--kcore with one number"
 run train --data x --out m --resume c --preset sasrec
 exits 2 "--resume with --preset"
+for metric in mrr@5 loss@10 ece@1 ece_mass@ apart_popular@20; do
+    run train --data x --out m --metric $metric
+    exits 2 "metric of no list with a cut-off ($metric)"
+    says "$metric: ${metric%@*} is of no list" "metric of no list with a cut-off is told ($metric)"
+done
 run evaluate --data x --no-baselines
 exits 2 "nothing to evaluate"
 run evaluate --data x --cutoffs 0
