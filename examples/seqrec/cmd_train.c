@@ -71,9 +71,6 @@ static int check_arguments(const train_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->out) return usage_error(text.name, "--out MODEL is needed");
-    if (run->resume && (run->options.preset || run->options.seed))
-        return usage_error(text.name, "--resume takes preset and seed from the checkpoint: leave out --%s",
-                           run->options.preset ? "preset" : "seed");
     int outcome = check_data_source(text.name, &run->source);
     return outcome == PARSED ? check_files(run) : outcome;
 }
@@ -276,7 +273,8 @@ static int print_result(const train_run *run)
 
 static int train(train_run *run)
 {
-    int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
+    int outcome = run->resume ? check_resumed_options(text.name, &run->options)
+                              : build_config(text.name, &run->options, &run->config);
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);

@@ -151,6 +151,44 @@ static int apply_metric(const char *command, const char *metric, option_sink sin
     return outcome ? outcome : apply_flag(command, "--metric", "metric_cutoff", at ? at + 1 : NULL, sink, target);
 }
 
+/* Refuses what a resumed training has from its checkpoint. where: what stands before the name in the message. */
+static int check_name_on_resume(const char *command, const char *where, const char *name)
+{
+    if (strcmp(name, "preset") != 0 && strcmp(name, "seed") != 0) return 0;
+    return usage_error(command, "%s%s: --resume takes preset and seed from the checkpoint", where, name);
+}
+
+static int check_line_on_resume(const char *command, const train_options *options, const option_setting *setting)
+{
+    char where[300], place[304];
+    snprintf(place, sizeof place, "%s: ", place_of(options, setting->line, where));
+    return check_name_on_resume(command, place, setting->name);
+}
+
+/* One that is no setting is told when it is applied. */
+static int check_set_on_resume(const char *command, const char *text)
+{
+    option_setting setting;
+    int outcome = split_setting(text, &setting);
+    outcome = !outcome                ? check_name_on_resume(command, "--set ", setting.name)
+              : outcome == EXIT_USAGE ? 0
+                                      : outcome;
+    free(setting.name);
+    return outcome;
+}
+
+int check_resumed_options(const char *command, train_options *options)
+{
+    int outcome = options->preset ? check_name_on_resume(command, "--", "preset") : 0;
+    if (!outcome && options->seed) outcome = check_name_on_resume(command, "--", "seed");
+    if (!outcome) outcome = read_file(command, options);
+    for (int64_t i = 0; i < options->sets.count && !outcome; i++)
+        outcome = check_set_on_resume(command, options->sets.at[i]);
+    for (int64_t i = 0; i < options->line_count && !outcome; i++)
+        outcome = check_line_on_resume(command, options, &options->lines[i]);
+    return outcome;
+}
+
 int apply_options(const char *command, train_options *options, option_sink sink, void *target)
 {
     int outcome = read_file(command, options);

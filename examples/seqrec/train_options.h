@@ -53,6 +53,8 @@ typedef int32_t (*option_sink)(void *target, const char *name, const char *value
 int build_config(const char *command, train_options *options, seqrec_config **out);
 /* The file's and flags' options only, each given to `sink`; for a resumed trainer. */
 int apply_options(const char *command, train_options *options, option_sink sink, void *target);
+/* Refuses what such a trainer has from its checkpoint, preset and seed. Returns 0 or the exit code. */
+int check_resumed_options(const char *command, train_options *options);
 void free_train_options(train_options *options);
 /* Name of the validation metric: "ndcg@10", "mrr", ... */
 void name_metric(const seqrec_config *config, char *out, size_t bytes);

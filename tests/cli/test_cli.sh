@@ -57,8 +57,14 @@ run train --data x --out m --set dim
 exits 2 "--set without ="
 run train --data x --out m --kcore 5
 exits 2 "--kcore with one number"
-run train --data x --out m --resume c --preset sasrec
-exits 2 "--resume with --preset"
+printf 'epochs = 3\npreset = sasrec\n' > preset.conf
+printf 'epochs = 3\n\nseed = 5\n' > seed.conf
+for given in "--preset:--preset sasrec" "--seed:--seed 5" "--set seed:--set seed=5" "preset.conf:2. preset:--config preset.conf" \
+    "seed.conf:3. seed:--config seed.conf"; do
+    run train --data x --out m --resume c ${given##*:}
+    exits 2 "--resume with ${given%:*}"
+    says "seqrec train: ${given%:*}: --resume takes preset and seed from the checkpoint" "--resume with ${given%:*} is told"
+done
 for metric in mrr@5 loss@10 ece@1 ece_mass@ apart_popular@20; do
     run train --data x --out m --metric $metric
     exits 2 "metric of no list with a cut-off ($metric)"
