@@ -26,6 +26,16 @@ int read_real(const char *text, double *out)
     return 1;
 }
 
+const char *write_real(double value, char out[REAL_BYTES])
+{
+    double back = 0;
+    for (int digits = 9; digits <= 17; digits++) {
+        snprintf(out, REAL_BYTES, "%.*g", digits, value);
+        if (read_real(out, &back) && back == value) break;
+    }
+    return out;
+}
+
 /* Levenshtein distance of words below 64 bytes; longer words are far from everything. */
 static size_t word_distance(const char *a, const char *b)
 {
@@ -100,10 +110,9 @@ static int out_of_bounds(const argument *row, double value)
 
 static int bounds_error(const command_text *command, const argument *row, const char *value)
 {
-    if (row->highest >= 9e15)
-        return usage_error(command->name, "--%s %s: must be at least %.9g", row->name, value, row->lowest);
-    return usage_error(command->name, "--%s %s: must be from %.9g to %.9g", row->name, value, row->lowest,
-                       row->highest);
+    char lowest[REAL_BYTES], highest[REAL_BYTES];
+    return usage_error(command->name, "--%s %s: must be from %s to %s", row->name, value,
+                       write_real(row->lowest, lowest), write_real(row->highest, highest));
 }
 
 static int store_number(const command_text *command, const argument *row, const char *value)

@@ -37,7 +37,7 @@ typedef struct command_text {
     const char *purpose; /* one or two sentences */
 } command_text;
 
-enum { PARSED = -1 };
+enum { PARSED = -1, REAL_BYTES = 32 };
 
 /* Reads argv[0..argc) (behind the command's name) into the targets. Returns PARSED, or the exit code: 0 after --help, 1 when
  * memory ran out, 2 after an error, which has been told. */
@@ -47,4 +47,6 @@ const char *nearest_word(const char *word, const char *const *words);
 /* Whole text as a number of the C locale; 0 when it is not one or overflows. */
 int read_count(const char *text, int64_t *out);
 int read_real(const char *text, double *out);
+/* The value in the fewest digits from 9 on that read_real takes for the same; returns out. */
+const char *write_real(double value, char out[REAL_BYTES]);
 #endif

@@ -29,10 +29,9 @@ static const char *domain(const seqrec_option_info *option, char *out, size_t by
         out[at] = 0;
     } else if (!strcmp(option->kind, "boolean")) {
         snprintf(out, bytes, "true, false");
-    } else if (option->highest >= 9e15) {
-        snprintf(out, bytes, "from %.9g", option->lowest);
     } else {
-        snprintf(out, bytes, "%.9g to %.9g", option->lowest, option->highest);
+        char lowest[REAL_BYTES], highest[REAL_BYTES];
+        snprintf(out, bytes, "%s to %s", write_real(option->lowest, lowest), write_real(option->highest, highest));
     }
     return out;
 }
@@ -74,8 +73,8 @@ static void print_json_option(json_writer *json, const seqrec_option_info *optio
     emit_text(json, "kind", option->kind);
     emit_text(json, "default", option->initial);
     emit_text(json, "choices", option->choices);
-    emit_real(json, "lowest", option->choices ? NAN : option->lowest);
-    emit_real(json, "highest", option->choices ? NAN : option->highest);
+    emit_exact(json, "lowest", option->choices ? NAN : option->lowest);
+    emit_exact(json, "highest", option->choices ? NAN : option->highest);
     emit_text(json, "since", option->since);
     emit_text(json, "help", option->help);
     emit_end(json, '}');

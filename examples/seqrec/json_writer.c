@@ -1,5 +1,6 @@
 /* seqrec tool: JSON on one line; the tool never calls setlocale, so printf writes numbers of the C locale. */
 #include "json_writer.h"
+#include "arguments.h"
 #include "utf8.h"
 #include <inttypes.h>
 #include <math.h>
@@ -75,6 +76,13 @@ void emit_real(json_writer *json, const char *key, double value)
         fprintf(json->to, "%.9g", value);
     else
         fputs("null", json->to);
+}
+
+void emit_exact(json_writer *json, const char *key, double value)
+{
+    char number[REAL_BYTES];
+    begin_member(json, key);
+    fputs(isfinite(value) ? write_real(value, number) : "null", json->to);
 }
 
 void emit_count(json_writer *json, const char *key, int64_t value)

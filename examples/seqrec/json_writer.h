@@ -19,6 +19,8 @@ void emit_end(json_writer *json, char bracket);
 void emit_text(json_writer *json, const char *key, const char *value);
 /* NaN and infinities are null. */
 void emit_real(json_writer *json, const char *key, double value);
+/* With as many digits as it takes to read the same value back. */
+void emit_exact(json_writer *json, const char *key, double value);
 void emit_count(json_writer *json, const char *key, int64_t value);
 void emit_truth(json_writer *json, const char *key, int value);
 #endif

@@ -672,10 +672,17 @@ kill $writer 2> /dev/null
 # ---- the rest ----
 run options --json
 parses "options: JSON" "len(r['options']) > 20 and all(o['name'] and o['help'] for o in r['options']) and {'sasrec', 'sasrec-original', 'sasrec-softmax', 'sasrec-sampled-softmax'} <= set(r['presets'])"
+parses "options: bounds are exact" "{o['name']: o['highest'] for o in r['options']}['seed'] == 2 ** 53 and {o['name']: o['highest'] for o in r['options']}['clip_norm'] == 1e30"
 run options --markdown
 exits 0 "options as Markdown"
+grep -q '^| .seed. | integer: 0 to 9007199254740992 |' out && grep -q '^| .clip_norm. | real: 0 to 1e+30 |' out
+verdict $? "options as Markdown: both bounds"
 run options
 exits 0 "options as text"
+grep -q '^seed .*integer (0 to 9007199254740992)' out
+verdict $? "options as text: both bounds"
+run synth --out x.csv --seed 9999999999999999
+says "\-\-seed 9999999999999999: must be from 0 to 9e+15" "a number above its bound: both bounds told"
 run bench --data events.csv --preset sasrec --json --quiet
 exits 0 "bench"
 parses "bench: JSON" "r['presets']['sasrec']['tokens_per_second'] > 0 and 0 < r['presets']['sasrec']['score_ms_p50'] <= r['presets']['sasrec']['score_ms_p99']"
