@@ -67,11 +67,13 @@ static int check_files(const train_run *run)
     return check_outputs(text.name, outputs, inputs, &run->source.files);
 }
 
-static int check_arguments(const train_run *run)
+static int check_arguments(train_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->out) return usage_error(text.name, "--out MODEL is needed");
-    int outcome = check_data_source(text.name, &run->source);
+    int outcome = run->resume ? check_resumed_options(text.name, &run->options) : 0;
+    if (outcome) return outcome;
+    outcome = check_data_source(text.name, &run->source);
     return outcome == PARSED ? check_files(run) : outcome;
 }
 
@@ -273,8 +275,7 @@ static int print_result(const train_run *run)
 
 static int train(train_run *run)
 {
-    int outcome = run->resume ? check_resumed_options(text.name, &run->options)
-                              : build_config(text.name, &run->options, &run->config);
+    int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
