@@ -170,7 +170,7 @@ typedef struct seqrec_batch {
     const int64_t *items;         /**< [offsets[B]] item ids */
     const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL; models with option `time` or `calendar` need them, non-decreasing in a sequence */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
-    const float *weights;         /**< [offsets[B]] 0 .. 1e15, or NULL: of each event as a target of training */
+    const float *weights;         /**< [offsets[B]] 0 .. 1e15, or NULL: of each event as a target of training; of weight 0 it is none */
     const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
     const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
     const int64_t *request_times; /**< [B] seconds, not before the newest event, or NULL: that of the newest event the model knows; read by models with time
@@ -864,9 +864,10 @@ SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
  * with objective = cloze to its last max_length events, of which mask_probability are masked (one masking a call). Unknown ids
  * are E_NOT_FOUND unless option unknown_items is skip. A model with users needs batch->users (E_ARGUMENT); an unknown user is
  * E_NOT_FOUND unless option unknown_users is default. batch->weights (or with event_weights = values batch->values) weigh the
- * events as targets: the loss is the weighted mean; a weight that is negative, not finite or above 1e15, and weights of all
- * targets that add up to less than FLT_MIN, are E_ARGUMENT. With option accumulate = n the batch waits (its loss is NaN,
- * stats->waiting says how many do) until n are there, and the n-th call makes one step of them all; events whose items were
+ * events as targets: the loss is the weighted mean (with several targets over positions, each of which weighs what the heaviest of
+ * its targets does; within it they count in proportion to their weights); a weight that is negative, not finite or above 1e15, and
+ * weights of all targets that add up to less than FLT_MIN, are E_ARGUMENT. With option accumulate = n the batch waits (its loss is
+ * NaN, stats->waiting says how many do) until n are there, and the n-th call makes one step of them all; events whose items were
  * removed meanwhile, and sequences whose users were forgotten, are passed over. E_NUMERIC leaves weights and optimiser
  * untouched. After the first steps it allocates nothing. Rule C. */
 SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,

@@ -2,15 +2,16 @@
 #include "loss/logistic.h"
 #include "loss/losses.h"
 
-/* sum_p -log s(x+_p)^beta - sum_j log(1 - s(x-_j)) */
+/* sum_p -share_p log s(x+_p)^beta - sum_j log(1 - s(x-_j)) */
 static double cross_entropy(const sq_loss_rule *rule, double beta, float weight, size_t m, float *targets, size_t n,
                             float *negatives)
 {
     double loss = rule->kernels->logistic(n, weight, negatives);
     for (size_t p = 0; p < m; p++) {
-        int there = targets[p] > -INFINITY;
-        loss += there ? beta * sq_softplus(-targets[p]) : 0;
-        targets[p] = there ? -(weight * (float)beta) * sq_logistic(-targets[p]) : 0;
+        const int there = targets[p] > -INFINITY;
+        const float share = rule->share ? rule->share[p] : 1;
+        loss += there ? (double)share * beta * sq_softplus(-targets[p]) : 0;
+        targets[p] = there ? -(weight * share * (float)beta) * sq_logistic(-targets[p]) : 0;
     }
     return loss;
 }

@@ -12,12 +12,14 @@ typedef struct sq_loss_rule {
     float penalty;    /* bpr_max: weight of the squared scores */
     int32_t joint;    /* softmax losses with several targets: 1 = one logarithm of their sum, 0 = a sum of logarithms */
     int32_t corrects; /* sq_logq_* : what sq_sampled.log_expected is subtracted from */
+    const float *share; /* several targets: [m] what each counts for in this position, the heaviest 1: its part of a sum of losses, or
+                           a factor of its exponential where they are summed (joint); NULL: 1 each */
 } sq_loss_rule;
 
 enum { SQ_LOGQ_NONE, SQ_LOGQ_CLASSIC, SQ_LOGQ_CORRECTED };
 
 /* Loss of one position from the scores of m targets and n negatives; scores become weight * dL / dscore. A score of -Inf is a
- * candidate that is left out: it adds nothing, and its gradient is 0 (targets[0] is always there). negatives has room up to
+ * candidate that is left out: it adds nothing, and its gradient is 0 (one of the targets is always there). negatives has room up to
  * round16(n), which is scratch. Returns the loss without the weight. */
 typedef double (*sq_score_loss)(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives);
 
@@ -48,6 +50,7 @@ typedef struct sq_sampled {
     sq_score_loss loss;
     size_t n, m, k, width;    /* tokens, targets, negatives of a token's own */
     const float *weight;      /* [n] share of each token in the loss of the batch */
+    const float *share;       /* NULL, or [n][m]: sq_loss_rule.share of each token */
     const float *u;           /* [n][width] */
     const float *const *rows; /* [n][m + k] */
     float *coefficient;       /* [n][m + k] */
@@ -111,6 +114,7 @@ typedef struct sq_softmax {
     float *scratch;            /* sq_softmax_scratch floats */
     size_t targets;            /* of a token; 0: one. Without label smoothing */
     int32_t joint;             /* several: as sq_loss_rule has it, with all items that are no target of the token as negatives */
+    const float *share;        /* NULL, or [n][targets]: sq_loss_rule.share of each token */
 } sq_softmax;
 size_t sq_softmax_scratch(size_t items, size_t width, size_t targets);
 /* Sum of weight * loss. */

@@ -72,6 +72,7 @@ static void gradient_of(const sq_sampled *o, size_t t, float *g)
 double sq_sampled_loss(const sq_sampled *o)
 {
     float *targets = o->scratch, *negatives = targets + sq_round16(o->m), *best = negatives + sq_round16(o->k);
+    sq_loss_rule rule = *o->rule;
     double sum = 0;
     for (size_t t = 0; t < o->n; t++) {
         float *g = o->coefficient + t * (o->m + o->k);
@@ -80,7 +81,8 @@ double sq_sampled_loss(const sq_sampled *o)
         if (o->log_expected && o->rule->corrects == SQ_LOGQ_CLASSIC) correct(o, t, 0, o->m, targets);
         if (o->log_expected) correct(o, t, o->m, o->k, negatives);
         if (o->hardest) keep_hardest(o->k, o->hardest, negatives, best);
-        sum += (double)o->weight[t] * o->loss(o->rule, o->weight[t], o->m, targets, o->k, negatives);
+        rule.share = o->share ? o->share + t * o->m : NULL;
+        sum += (double)o->weight[t] * o->loss(&rule, o->weight[t], o->m, targets, o->k, negatives);
         memcpy(g, targets, o->m * sizeof *g);
         memcpy(g + o->m, negatives, o->k * sizeof *g);
         gradient_of(o, t, g);

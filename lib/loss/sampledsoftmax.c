@@ -30,7 +30,7 @@ static double several(const sq_loss_rule *rule, float weight, size_t m, float *t
 {
     float top = fmaxf(rule->kernels->max(n, negatives), -FLT_MAX), share; /* all may be left out */
     float others = rule->kernels->exp_shift(n, top, negatives);
-    double loss = sq_several_targets(rule->joint, weight, m, targets, top, others, &share);
+    double loss = sq_several_targets(rule->joint, weight, m, rule->share, targets, top, others, &share);
     rule->kernels->scale((n + 15) / 16 * 16, share, negatives, negatives);
     return loss;
 }

@@ -17,25 +17,26 @@ static double beside_others(float x, float top, float others, float *miss, float
     return log((double)(e + others)) - (double)above;
 }
 
-static double separate(float weight, size_t m, float *targets, float top, float others, float *share)
+static double separate(float weight, size_t m, const float *counts, float *targets, float top, float others, float *share)
 {
     float miss, part;
     double loss = 0;
     *share = 0;
     for (size_t p = 0; p < m; p++) {
-        float x = targets[p];
+        const float x = targets[p], count = counts ? counts[p] : 1;
         targets[p] = 0;
         if (!(x > -INFINITY)) continue;
-        loss += beside_others(x, top, others, &miss, &part);
-        targets[p] = -weight * miss;
-        *share += weight * part;
+        loss += (double)count * beside_others(x, top, others, &miss, &part);
+        targets[p] = -weight * count * miss;
+        *share += weight * count * part;
     }
     return loss;
 }
 
-static double joint(float weight, size_t m, float *targets, float top, float others, float *share)
+static double joint(float weight, size_t m, const float *counts, float *targets, float top, float others, float *share)
 {
     float best = -INFINITY, sum = 0, miss, part;
+    for (size_t p = 0; p < m && counts; p++) targets[p] += logf(counts[p]);
     for (size_t p = 0; p < m; p++) best = targets[p] > best ? targets[p] : best;
     for (size_t p = 0; p < m; p++) sum += targets[p] = expf(targets[p] - best);
     double loss = beside_others(best + logf(sum), top, others, &miss, &part);
@@ -44,7 +45,8 @@ static double joint(float weight, size_t m, float *targets, float top, float oth
     return loss;
 }
 
-double sq_several_targets(int32_t joined, float weight, size_t m, float *targets, float top, float others, float *share)
+double sq_several_targets(int32_t joined, float weight, size_t m, const float *counts, float *targets, float top, float others,
+                          float *share)
 {
-    return joined ? joint(weight, m, targets, top, others, share) : separate(weight, m, targets, top, others, share);
+    return (joined ? joint : separate)(weight, m, counts, targets, top, others, share);
 }

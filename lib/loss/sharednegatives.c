@@ -28,7 +28,9 @@ static double token_loss(const sq_sampled *o, const sq_shared *s, size_t t)
     for (size_t j = 0; j < s->live && s->log_expected; j++) logits[j] -= s->log_expected[j];
     for (size_t j = 0; j < s->live; j++) logits[j] = s->masked[t * s->k + j] ? -INFINITY : logits[j];
     target_scores(o, t, g);
-    double loss = o->loss(o->rule, o->weight[t], o->m, g, s->live, logits);
+    sq_loss_rule rule = *o->rule;
+    rule.share = o->share ? o->share + t * o->m : NULL;
+    double loss = o->loss(&rule, o->weight[t], o->m, g, s->live, logits);
     if (o->bias) o->dbias[t] = sum_of(o->m, g) + sum_of(s->live, logits);
     for (size_t p = 0; p < o->m && o->inverse_norm; p++) g[p] *= o->inverse_norm[t * o->m + p];
     for (size_t j = s->live; j < s->k; j++) logits[j] = 0;

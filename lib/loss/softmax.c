@@ -43,7 +43,7 @@ void sq_softmax_panel(const sq_kernels *k, const float *rows, size_t width, size
 typedef struct tile {
     const sq_softmax *o;
     size_t n, block, kept, targets; /* tokens; the shape's; targets of a token */
-    const float *u, *weight;
+    const float *u, *weight, *counts; /* counts: NULL, or what the targets of each token count for */
     const int32_t *target;
     float *du, *logits, *scaled, *top, *sum, *mean, *passing; /* passing: a token's logits of a block that is kept */
     float *share, *own; /* what a token's exponentials and the rows of its targets count for in the gradients: [n], [n][targets] */
@@ -169,8 +169,9 @@ static double one_target(const tile *t, size_t r)
 static double several_targets(const tile *t, size_t r)
 {
     float *own = t->own + r * t->targets;
+    const float *counts = t->counts ? t->counts + r * t->targets : NULL;
     for (size_t p = 0; p < t->targets; p++) own[p] = score_of(t, r, p);
-    return sq_several_targets(t->o->joint, t->weight[r], t->targets, own, t->top[r], t->sum[r], &t->share[r]);
+    return sq_several_targets(t->o->joint, t->weight[r], t->targets, counts, own, t->top[r], t->sum[r], &t->share[r]);
 }
 
 static double losses_of(const tile *t, size_t r) { return t->targets == 1 ? one_target(t, r) : several_targets(t, r); }
@@ -199,6 +200,7 @@ double sq_softmax_loss(const sq_softmax *o)
     for (size_t first = 0; first < o->n; first += s.tokens) {
         tile t = tile_at(o, s, first);
         t.weight = o->weight + first;
+        t.counts = o->share ? o->share + first * t.targets : NULL;
         t.du = o->du + first * o->width;
         if (first == 0 && o->smoothing > 0) mean_row(o, t.mean);
         normaliser(&t);

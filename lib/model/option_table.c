@@ -134,9 +134,12 @@ const sq_option sq_option_table[] = {
     REAL(T, calibration, "0.75", 0, 1, "Calibration t of loss = gbce; 0 is plain bce."),
     REAL(T, label_smoothing, "0", 0, 0.999, "Share of the target's probability spread over all candidates of a softmax loss."),
     REAL(T, score_penalty, "1", 0, 1e6, "Weight of the squared negative scores in loss = bpr_max."),
-    INTEGER(T, targets, "1", 1, 64, "The next so many events of a sequence are targets of a position together."),
+    INTEGER(T, targets, "1", 1, 64,
+            "The next so many events of a sequence are targets of a position together, which weighs what the heaviest of them does; those of "
+            "weight 0 are none."),
     CHOICE(T, target_form, "joint", "joint|separate",
-           "Several targets of a softmax loss: one logarithm of their summed probability, or a sum of logarithms."),
+           "Several targets of a softmax loss: one logarithm of their summed probability, or a sum of logarithms. Lighter ones count for "
+           "less of the sum, in proportion to their weights."),
     CHOICE(T, event_weights, "none", "none|values",
            "Weight of a target in the loss: 1, or the value of its event; a batch of the host may bring weights instead."),
     CHOICE(T, known_items, "none", "none|predicted|surprising",

@@ -10,6 +10,7 @@ void sq_plan_clear(sq_plan *p)
     p->tokens = p->sequences = p->target_count = p->most_targets = p->seen_count = p->micro_count = 0;
     p->longest = p->most_tokens = 0;
     p->user = -1;
+    p->together = 1;
 }
 
 #define GROW(array, used, count)                                                                                       \
@@ -216,6 +217,25 @@ static double weight_sum(const sq_plan *p)
 
 int sq_plan_weighs_nothing(const sq_plan *p) { return weight_sum(p) < FLT_MIN; }
 
+/* Largest of what targets i .. i + together - 1 weigh, as far as they are before `end`. */
+static float heaviest(const sq_plan *p, int64_t i, int64_t end)
+{
+    float most = 0;
+    for (int64_t at = i; at < end && at < i + p->together; at++) most = p->own[at] > most ? p->own[at] : most;
+    return most;
+}
+
+/* Weights of targets become those of positions with several. */
+static int32_t weigh_positions(sq_plan *p, const sq_memory *memory, seqrec_error *error)
+{
+    if (p->together <= 1) return SEQREC_OK;
+    SQ_TRY(GROW(own, 0, p->most_targets));
+    for (int64_t i = 0; i < p->target_count; i++) p->own[i] = p->weights[i];
+    for (int64_t s = 0; s < p->sequences; s++)
+        for (int64_t i = p->target_starts[s]; i < p->target_starts[s + 1]; i++) p->weights[i] = heaviest(p, i, p->target_starts[s + 1]);
+    return SEQREC_OK;
+}
+
 /* Makes the weights add up to 1. */
 static int32_t share_out(sq_plan *p, seqrec_error *error)
 {
@@ -224,11 +244,13 @@ static int32_t share_out(sq_plan *p, seqrec_error *error)
              (long long)p->target_count);
     float one = 1.0f / (float)sum;
     for (int64_t i = 0; i < p->target_count; i++) p->weights[i] *= one;
+    for (int64_t i = 0; i < p->target_count && p->together > 1; i++) p->own[i] *= one;
     return SEQREC_OK;
 }
 
 int32_t sq_plan_finish(sq_plan *p, const sq_memory *memory, int64_t micro_tokens, seqrec_error *error)
 {
+    SQ_TRY(weigh_positions(p, memory, error));
     SQ_TRY(share_out(p, error));
     SQ_TRY(GROW(micro, 0, p->sequences));
     p->most_tokens = (int32_t)micro_tokens;
@@ -261,6 +283,7 @@ void sq_plan_free(sq_plan *p, const sq_memory *memory)
     sq_free(memory, p->target_starts);
     sq_free(memory, p->targets);
     sq_free(memory, p->weights);
+    sq_free(memory, p->own);
     sq_free(memory, p->target_tokens);
     sq_free(memory, p->seen);
     sq_free(memory, p->users);

@@ -24,7 +24,10 @@ typedef struct sq_plan {
                               own; undefined for sequences without times */
     int64_t *target_starts; /* [sequences + 1] first target of each sequence */
     int32_t *targets;       /* [target_count] slots */
-    float *weights;         /* [target_count] share of each in the loss; after sq_plan_finish they add up to 1 */
+    float *weights;         /* [target_count] before sq_plan_finish what each weighs as a target; then the share of its position in the loss:
+                               that of the heaviest target of the position, such that they add up to 1 */
+    int64_t together;       /* targets of a position: its own and the next ones of the sequence; 1 after sq_plan_clear */
+    float *own;             /* [target_count] with several together, after sq_plan_finish: what each weighs as a target, on the scale of weights */
     int64_t *target_tokens; /* [target_count] the token that predicts each, rising */
     int32_t *seen;         /* slots of whole histories */
     int32_t user;          /* of the sequences added from here on: a slot of the user table, or -1 */
@@ -32,7 +35,7 @@ typedef struct sq_plan {
     sq_micro *micro;       /* [micro_count] */
     int64_t slot_starts[SQ_GRADIENT_SLOTS + 1]; /* micro-batches of each gradient slot */
     size_t times_capacity, asks_capacity, starts_capacity, seen_starts_capacity, seen_ends_capacity, inputs_capacity, target_starts_capacity, targets_capacity,
-        target_tokens_capacity, weights_capacity, seen_capacity, users_capacity, micro_capacity;
+        target_tokens_capacity, weights_capacity, own_capacity, seen_capacity, users_capacity, micro_capacity;
 } sq_plan;
 
 void sq_plan_clear(sq_plan *plan);
@@ -74,6 +77,16 @@ typedef struct sq_cloze {
 /* Adds the last max_length events before those behind; the masked ones become targets of their own places. Fewer than two: not added. */
 int32_t sq_plan_add_cloze(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
                           double decay, const sq_cloze *cloze, seqrec_error *error);
+/* What the target `ahead` events behind that of position i counts for in it, the heaviest 1. Where none weighs anything all count alike. */
+static inline float sq_plan_share(const sq_plan *plan, int64_t i, int64_t ahead)
+{
+    return plan->together > 1 && plan->weights[i] > 0 ? plan->own[i + ahead] / plan->weights[i] : 1;
+}
+/* That target, or -1: the sequence, whose targets end before `end`, does not have it, or it counts for nothing. */
+static inline int32_t sq_plan_target(const sq_plan *plan, int64_t i, int64_t ahead, int64_t end)
+{
+    return i + ahead < end && sq_plan_share(plan, i, ahead) > 0 ? plan->targets[i + ahead] : -1;
+}
 /* Whether the weights of all targets together are 0, or too small to divide by: such a plan cannot be finished. */
 int sq_plan_weighs_nothing(const sq_plan *plan);
 /* Deals the sequences into micro-batches of about micro_tokens tokens. E_ARGUMENT when there are targets and all weigh nothing. */

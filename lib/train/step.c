@@ -267,6 +267,7 @@ int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *whole, seqrec
     const sq_options *o = &t->options;
     const sq_memory *memory = &t->context->memory;
     const sq_plan_sequence kept = cut(t, whole), *sequence = &kept;
+    t->plan.together = o->targets;
     if (o->objective == SQ_OBJECTIVE_NEXT && o->length_alpha < 2) {
         sq_stochastic_length length = {.alpha = o->length_alpha, .newest = o->length_choice == SQ_LENGTH_NEWEST};
         length.key = sq_random_key((uint64_t)o->seed, SQ_STREAM_LENGTH, (uint64_t)t->step);

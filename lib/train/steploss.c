@@ -26,6 +26,7 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->inverse_norm = SQ_TAKE(arena, float, cosine ? n * c : 0);
     out->expected = SQ_TAKE(arena, float, logq ? n * c : 0);
     out->target = SQ_TAKE(arena, int32_t, n * (size_t)t->options.targets);
+    out->share = SQ_TAKE(arena, float, t->options.targets > 1 ? n * (size_t)t->options.targets : 0);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
     out->masked = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? n * shared_width(t) : 0);
     out->history = SQ_TAKE(arena, uint8_t, sq_trainer_shares(t) ? shared_width(t) : 0);
@@ -80,11 +81,25 @@ int32_t sq_step_temperature_held(const sq_trainer *t, const float *grads)
 static void place_targets(const sq_trainer *t, const sq_micro *m, int32_t *out)
 {
     const sq_plan *p = &t->plan;
-    int64_t targets = t->options.targets;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++)
         for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++)
-            for (int64_t at = 0; at < targets; at++)
-                *out++ = i + at < p->target_starts[q + 1] ? t->items.compact[p->targets[i + at]] : -1;
+            for (int64_t at = 0; at < t->options.targets; at++) {
+                int32_t slot = sq_plan_target(p, i, at, p->target_starts[q + 1]);
+                *out++ = slot < 0 ? -1 : t->items.compact[slot];
+            }
+}
+
+/* What they count for; NULL: there is one. */
+static const float *shares_of(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
+{
+    const sq_plan *p = &t->plan;
+    float *out = s->share;
+    if (t->options.targets == 1) return NULL;
+    for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++)
+        for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++)
+            for (int64_t at = 0; at < t->options.targets; at++)
+                *out++ = i + at < p->target_starts[q + 1] ? sq_plan_share(p, i, at) : 0;
+    return s->share;
 }
 
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
@@ -103,6 +118,7 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     o.drows = t->dtable + (size_t)slot * t->table_rows * dp;
     o.scratch = s->loss;
     o.targets = (size_t)t->options.targets;
+    o.share = shares_of(t, m, s);
     o.joint = t->options.target_form == SQ_TARGETS_JOINT;
     return sq_softmax_loss(&o);
 }
@@ -205,6 +221,7 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     o.k = t->candidates - o.m;
     o.width = (size_t)t->model->layout.vp;
     o.weight = t->plan.weights + m->first_target;
+    o.share = shares_of(t, m, s);
     o.u = u;
     o.rows = s->rows;
     o.coefficient = t->coefficient + (size_t)m->first_target * t->candidates;

@@ -67,10 +67,10 @@ static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
     }
 }
 
-/* Targets of token i of a sequence that ends before `end`: the next events, -1 behind the last. */
+/* Targets of token i of a sequence that ends before `end`: the next events; -1 behind the last, and for one that counts for nothing. */
 static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *out)
 {
-    for (int64_t p = 0; p < t->options.targets; p++) out[p] = i + p < end ? t->plan.targets[i + p] : -1;
+    for (int64_t p = 0; p < t->options.targets; p++) out[p] = sq_plan_target(&t->plan, i, p, end);
 }
 
 /* Which of `slots` [n] hold a target or something seen. Returns how many. */

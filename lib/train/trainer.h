@@ -212,6 +212,7 @@ typedef struct sq_step_scratch {
     float *inverse_norm; /* cosine: [targets][candidates] */
     float *expected;     /* logq: [targets][candidates] */
     int32_t *target;     /* softmax: [targets] compact */
+    float *share;        /* several targets: [targets][several] what each counts for in its position, the heaviest 1 */
     float *loss;         /* scratch of the loss */
     uint8_t *masked, *history; /* shared negatives: of each target, of its sequence */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */

@@ -198,6 +198,58 @@ START_TEST(the_loss_is_the_weighted_mean)
 }
 END_TEST
 
+/* Of a batch of one user: items 1, 2, 3, `last` under these weights. */
+static double loss_of_four(const char *const *options, int64_t last, const float weights[4])
+{
+    const int64_t offsets[] = {0, 4}, items[] = {1, 2, 3, last};
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = items, .weights = weights};
+    train_world w = open_with_items(options);
+    const double loss = step(&w, &batch).loss;
+    world_close(&w);
+    return loss;
+}
+
+/* Which item it is of makes no difference; what it weighs does. */
+START_TEST(an_event_of_weight_0_is_no_target_of_any_position)
+{
+    static const char *const losses[] = {"bce", "gbce", "softmax", "sampled_softmax"}, *const counts[] = {"1", "2", "3"};
+    const char *const options[] = {"loss",  losses[_i % 4], "target_form", _i / 8 ? "separate" : "joint", "negative_sharing",
+                                   _i / 4 % 2 ? "batch" : "position", "seen", "keep", "negatives", "7", "targets", counts[_i % 3],
+                                   "dropout", "0", NULL};
+    const float without[] = {1, 1, 1, 0}, with[] = {1, 1, 1, .5f};
+    const double other = loss_of_four(options, 9, without), same = loss_of_four(options, 4, without);
+    ck_assert_msg(other == same, "%.9g and %.9g", other, same);
+    ck_assert(loss_of_four(options, 9, with) != loss_of_four(options, 4, with));
+}
+END_TEST
+
+/* All scores are 0, so that N items that are no target of a position count N, and k negatives k. Positions 1 to 3 have the targets {2, 3},
+ * {3, 4} and {4}, and weigh what the heavier of them weighs. */
+START_TEST(each_of_several_targets_weighs_by_itself)
+{
+    static const float cases[][3] = {{1, 1, 1}, {1, 0, 1}, {0, 1, 0}, {.5f, .25f, 2}, {0, 0, 3}, {2e-30f, 1e-30f, 4e-30f}};
+    static const char *const losses[] = {"bce", "softmax", "softmax", "sampled_softmax", "sampled_softmax"};
+    const float zeros[5 * WORLD_WIDTH] = {0}, *own = cases[_i / 5], weights[] = {7, own[0], own[1], own[2]};
+    const int64_t ids[] = {1, 2, 3, 4, 5}, offsets[] = {0, 4};
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = ids, .weights = weights};
+    const int joint = _i % 5 % 2, full = _i % 5 == 1 || _i % 5 == 2;
+    train_world w = world_open((world_options){"loss", losses[_i % 5], "targets", "2", "target_form", joint ? "joint" : "separate", "seen",
+                                               "exclude_target", "negatives", "4", NULL}, 0);
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, 5, zeros, &api.error));
+    double sum = 0, all = 0;
+    for (int i = 0; i < 3; i++) {
+        const double a = (double)own[i], b = i < 2 ? (double)own[i + 1] : 0, heaviest = fmax(a, b);
+        const double others = full ? 5 - (a > 0) - (b > 0) : 4, counted = heaviest > 0 ? (a + b) / heaviest : 1;
+        all += heaviest;
+        if (_i % 5 == 0) sum += (a + b + 4 * heaviest) * log(2);
+        else sum += joint ? heaviest * log((counted + others) / counted) : (a + b) * log(1 + others);
+    }
+    const double loss = step(&w, &batch).loss;
+    ck_assert_msg(fabs(loss - sum / all) < 1e-5, "%g, not %g", loss, sum / all);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(weights_that_are_none_are_refused_and_nothing_changes)
 {
     static const float wrong[] = {NAN, INFINITY, -1};
@@ -437,6 +489,8 @@ int main(void)
     tcase_add_test(tests, a_fixed_list_draws_from_itself_alone);
     tcase_add_loop_test(tests, equal_weights_change_nothing_and_others_do, 0, 4);
     tcase_add_test(tests, the_loss_is_the_weighted_mean);
+    tcase_add_loop_test(tests, an_event_of_weight_0_is_no_target_of_any_position, 0, 16);
+    tcase_add_loop_test(tests, each_of_several_targets_weighs_by_itself, 0, 30);
     tcase_add_test(tests, weights_that_are_none_are_refused_and_nothing_changes);
     tcase_add_loop_test(tests, waiting_batches_make_the_step_of_one_large_batch, 0, 2);
     tcase_add_test(tests, a_batch_that_is_refused_leaves_those_that_wait);

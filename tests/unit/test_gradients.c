@@ -497,6 +497,14 @@ typedef struct sampled {
 
 static const float quarters[TOKENS] = {0.25f, 0.25f, 0.25f, 0.25f, 0.5f, 0.25f, 0.25f, 0.125f, 0.25f, 0.25f, 0.25f, 0, 0.25f};
 
+/* What several targets count for. */
+static const float *shares_of(size_t targets)
+{
+    static float three[TOKENS * MOST_TARGETS];
+    for (size_t i = 0; i < TOKENS * targets; i++) three[i] = i % targets == 0 ? 1 : i % 2 ? 0.3f : 0.75f;
+    return targets > 1 ? three : NULL;
+}
+
 static int32_t row_of(size_t t, size_t j)
 {
     return (int32_t)((t * 7 + j * 3) % VOCABULARY);
@@ -533,6 +541,7 @@ static sq_sampled sampled_of(problem *p, const sq_loss_rule *rule, size_t k, con
             rows[t * candidates + j] = left_out(t, j) ? NULL : p->in[1].x + row_of(t, j) * LD;
     sq_sampled o = {.rule = rule, .loss = kind->loss, .n = TOKENS, .m = kind->targets, .k = k, .width = LD};
     o.weight = quarters;
+    o.share = shares_of(kind->targets);
     o.u = p->in[0].x;
     o.rows = rows;
     o.coefficient = p->extra[0];
@@ -546,7 +555,7 @@ static sq_sampled sampled_of(problem *p, const sq_loss_rule *rule, size_t k, con
 static sq_loss_rule rule_of(const problem *p)
 {
     const sampled *kind = p->row;
-    return (sq_loss_rule){p->k, 0.4, kind->smoothing, 0.7f, kind->joint, kind->corrects};
+    return (sq_loss_rule){p->k, 0.4, kind->smoothing, 0.7f, kind->joint, kind->corrects, NULL};
 }
 
 static double value_sampled(problem *p)
@@ -645,6 +654,7 @@ static double value_softmax(problem *p)
     o.scratch = p->extra[3];
     o.targets = *((const size_t *)p->row + 2);
     o.joint = *((const size_t *)p->row + 3) > 0;
+    o.share = shares_of(o.targets);
     return sq_softmax_loss(&o);
 }
 

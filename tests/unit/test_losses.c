@@ -456,6 +456,7 @@ typedef struct full {
     int32_t target[MOST_TOKENS * SEVERAL];
     size_t targets; /* of a token */
     int joint;
+    const float *share; /* NULL, or of each target of each token */
 } full;
 
 static full full_open(size_t tokens, size_t items, float size)
@@ -477,7 +478,7 @@ static double full_run(const sq_kernels *kernels, full *f)
     float weights[MOST_TOKENS];
     for (size_t t = 0; t < f->tokens; t++) weights[t] = 0.5f;
     sq_softmax o = {kernels,   f->tokens, LD,        D,     f->items, f->smoothing, weights,    f->u,
-                    f->target, f->rows,   f->panels, f->du, f->drows, f->scratch,   f->targets, f->joint};
+                    f->target, f->rows,   f->panels, f->du, f->drows, f->scratch,   f->targets, f->joint, f->share};
     return sq_softmax_loss(&o);
 }
 
@@ -538,8 +539,8 @@ START_TEST(full_softmax_follows_its_formula)
 }
 END_TEST
 
-/* Of one token: N = sum of the exponentials of what is no target. g: dL / dscore. */
-static double several_formula(const full *f, const int32_t *targets, const double *scores, double *g)
+/* Of one token, whose targets count for a: N = sum of the exponentials of what is no target. g: dL / dscore. */
+static double several_formula(const full *f, const int32_t *targets, const double *a, const double *scores, double *g)
 {
     double top = -INFINITY, others = 0, all = 0, loss = 0, share = 0, e[SEVERAL];
     for (size_t j = 0; j < f->items; j++) top = fmax(top, scores[j]);
@@ -549,16 +550,16 @@ static double several_formula(const full *f, const int32_t *targets, const doubl
             if (targets[p] == (int32_t)j) g[j] = 0;
         others += g[j];
     }
-    for (size_t p = 0; p < SEVERAL; p++) all += e[p] = targets[p] < 0 ? 0 : exp(scores[targets[p]] - top);
+    for (size_t p = 0; p < SEVERAL; p++) all += e[p] = targets[p] < 0 ? 0 : (f->joint ? a[p] : 1) * exp(scores[targets[p]] - top);
     for (size_t p = 0; p < SEVERAL && !f->joint; p++) {
         if (targets[p] < 0) continue;
-        loss += log(e[p] + others) - log(e[p]);
-        share += 1 / (e[p] + others);
+        loss += a[p] * (log(e[p] + others) - log(e[p]));
+        share += a[p] / (e[p] + others);
     }
     if (f->joint) loss = log(all + others) - log(all), share = 1 / (all + others);
     for (size_t j = 0; j < f->items; j++) g[j] *= share;
     for (size_t p = 0; p < SEVERAL; p++)
-        if (targets[p] >= 0) g[targets[p]] += f->joint ? e[p] / (all + others) - e[p] / all : e[p] / (e[p] + others) - 1;
+        if (targets[p] >= 0) g[targets[p]] += f->joint ? e[p] / (all + others) - e[p] / all : a[p] * (e[p] / (e[p] + others) - 1);
     return loss;
 }
 
@@ -569,7 +570,9 @@ static void check_several(const sq_kernels *kernels, full *f, double tolerance)
     for (size_t t = 0; t < f->tokens; t++) {
         double du[D] = {0};
         for (size_t j = 0; j < f->items; j++) scores[j] = inner(f->u + t * LD, f->rows + j * LD);
-        want += 0.5 * several_formula(f, f->target + t * SEVERAL, scores, g);
+        double a[SEVERAL];
+        for (size_t p = 0; p < SEVERAL; p++) a[p] = f->share ? (double)f->share[t * SEVERAL + p] : 1;
+        want += 0.5 * several_formula(f, f->target + t * SEVERAL, a, scores, g);
         for (size_t j = 0; j < f->items; j++)
             for (size_t i = 0; i < D; i++) {
                 du[i] += 0.5 * g[j] * (double)f->rows[j * LD + i];
@@ -585,11 +588,13 @@ static void check_several(const sq_kernels *kernels, full *f, double tolerance)
     free(drows);
 }
 
-/* Other targets, the same one twice, fewer than there is room for, and all items targets; at small and at large scores. */
+/* Other targets, the same one twice, fewer than there is room for, and all items targets; at small and at large scores; that count alike,
+ * and that do not. */
 START_TEST(full_softmax_of_several_targets_follows_its_formula)
 {
     static const size_t items[] = {3, 70, 4801, 21900};
-    const sq_kernels *kernels = variant_of(_i, 16);
+    const sq_kernels *kernels = variant_of(_i, 32);
+    float share[MOST_TOKENS * SEVERAL];
     if (!kernels) return;
     full f = full_open(items[_i % 4] > 20000 ? 3 : items[_i % 4] > 4000 ? 11 : 40, items[_i % 4], _i % 16 < 8 ? 1 : 4);
     f.targets = SEVERAL;
@@ -597,6 +602,8 @@ START_TEST(full_softmax_of_several_targets_follows_its_formula)
     for (size_t i = 0; i < f.tokens * SEVERAL; i++) f.target[i] = (int32_t)(i * 7919 % f.items);
     for (size_t t = 0; t < f.tokens; t += 4) f.target[t * SEVERAL + 2] = -1;
     for (size_t t = 1; t < f.tokens; t += 5) f.target[t * SEVERAL + 1] = f.target[t * SEVERAL];
+    for (size_t i = 0; i < f.tokens * SEVERAL; i++) share[i] = i % SEVERAL == i / SEVERAL % 2 ? 1 : 0.5f + 0.5f * wave(5, i);
+    if (_i % 32 >= 16) f.share = share;
     check_several(kernels, &f, _i % 16 < 8 ? 4e-6 : 4e-5);
     full_close(&f);
 }
@@ -680,7 +687,7 @@ int main(void)
     tcase_add_loop_test(tests, extreme_scores_stay_finite_and_right, 0, 3 * KINDS);
     tcase_add_loop_test(tests, several_targets_stay_finite_and_right_beside_far_negatives, 0, 3 * 2);
     tcase_add_loop_test(tests, full_softmax_follows_its_formula, 0, 3 * SIZES);
-    tcase_add_loop_test(tests, full_softmax_of_several_targets_follows_its_formula, 0, 3 * 16);
+    tcase_add_loop_test(tests, full_softmax_of_several_targets_follows_its_formula, 0, 3 * 32);
     tcase_add_loop_test(tests, full_softmax_stays_finite_and_right_at_extreme_scores, 0, 3 * 6);
     tcase_add_test(tests, gradients_of_rows_are_added_to_what_is_there);
     tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);
