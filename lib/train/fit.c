@@ -7,6 +7,7 @@
 #include "model/match.h"
 #include "train/average.h"
 #include "train/checkpoint.h"
+#include "train/expectation.h"
 #include "train/known.h"
 #include <float.h>
 #include <math.h>
@@ -29,6 +30,7 @@ typedef struct job {
     int64_t count, window_count, samples; /* objective = cloze has a window more than once in an epoch */
     int32_t *sequence; /* [longest] slots of one user */
     float *weights;    /* [longest] of its events as targets */
+    double *expected;  /* [longest + 1] see sq_expect_targets */
     int64_t *times;    /* [longest] of its events */
     double *seconds;   /* of this call's epochs */
     size_t seconds_capacity;
@@ -74,25 +76,41 @@ static int64_t first_target(const sq_options *o, int64_t n)
     return (n > window ? n - window : 0) + before;
 }
 
-/* The first that a sampler counts: of all of them, or, where it draws from the batch, of those that can be targets. */
-static int64_t first_counted(const sq_options *o, int64_t n)
+/* How often each item can be expected to be a target, where a sampler draws from the batch. */
+static void count_targets(job *j, double *counts)
 {
-    return sq_sampler_kind_at(o->sampler)->from_batch ? first_target(o, n) : 0;
+    for (int64_t w = 0; w < j->window_count; w++) {
+        const int64_t n = slots_of(j, j->windows[w].user, j->windows[w].end, j->sequence);
+        double times = 0;
+        memset(j->expected, 0, ((size_t)n + 1) * sizeof *j->expected);
+        sq_expect_targets(&j->t->options, n, j->expected);
+        for (int64_t i = 0; i < n; i++) {
+            times += j->expected[i];
+            counts[j->sequence[i]] += times;
+        }
+    }
+}
+
+/* How often each item occurs. */
+static void count_events(job *j, double *counts)
+{
+    int64_t train, valid;
+    for (int64_t u = 0; u < j->data->users; u++) {
+        sq_division_user(&j->division, j->data, u, &train, &valid);
+        train = slots_of(j, u, train, j->sequence);
+        for (int64_t i = 0; i < train; i++) counts[j->sequence[i]]++;
+    }
 }
 
 /* The training counts of the items, for a sampler that has them. */
 static int32_t count_items(job *j, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
-    int64_t train, valid;
-    if (!sq_sampler_kind_at(j->t->options.sampler)->trained) return SEQREC_OK;
+    const sq_sampler_kind *sampler = sq_sampler_kind_at(j->t->options.sampler);
+    if (!sampler->trained) return SEQREC_OK;
     double *counts = sq_alloc_zero(memory, (size_t)sq_trainer_slots(j->t), sizeof *counts);
     SQ_CHECK(counts, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)j->t->items.live_count);
-    for (int64_t u = 0; u < j->data->users; u++) {
-        sq_division_user(&j->division, j->data, u, &train, &valid);
-        train = slots_of(j, u, train, j->sequence);
-        for (int64_t i = first_counted(&j->t->options, train); i < train; i++) counts[j->sequence[i]]++;
-    }
+    (sampler->from_batch ? count_targets : count_events)(j, counts);
     int32_t status = sq_trainer_set_popularity(j->t, counts, error);
     sq_free(memory, counts);
     return status;
@@ -129,7 +147,7 @@ static int32_t due(const job *j, int64_t epoch)
     return epoch % o->valid_every == 0 || epoch == o->epochs;
 }
 
-/* Users with a target, and room for the longest sequence; the training counts of the items. */
+/* Users with a target, and room for the longest sequence. */
 static int32_t list_users(job *j, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
@@ -144,14 +162,15 @@ static int32_t list_users(job *j, seqrec_error *error)
     j->sequence = sq_alloc(memory, (size_t)longest, sizeof *j->sequence);
     j->weights = sq_alloc(memory, (size_t)longest, sizeof *j->weights);
     j->times = sq_alloc(memory, (size_t)longest, sizeof *j->times);
-    SQ_CHECK(j->users && j->sequence && j->weights && j->times, error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
+    j->expected = sq_alloc(memory, (size_t)longest + 1, sizeof *j->expected);
+    SQ_CHECK(j->users && j->sequence && j->weights && j->times && j->expected, error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     SQ_CHECK(j->count > 0, error, SEQREC_E_ARGUMENT, "no user has two training events under this division");
     SQ_CHECK(validated > 0 || !due(j, j->t->options.epochs), error, SEQREC_E_ARGUMENT,
              "no user has a validation event under this division: valid_every = 0 trains without");
     SQ_CHECK(j->t->options.metric_kind != SQ_METRIC_DIVERSITY || j->t->options.metric_cutoff > 1 || !due(j, j->t->options.epochs),
              error, SEQREC_E_ARGUMENT, "metric_kind = diversity needs metric_cutoff of at least 2, not %lld: it is of the pairs of a list",
              (long long)j->t->options.metric_cutoff);
-    return count_items(j, error);
+    return SEQREC_OK;
 }
 
 /* Windows of a user with n events, `step` events apart: the latest, and with a step those before it, the first from the first event on. */
@@ -285,6 +304,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(map_items(j, error));
     SQ_TRY(list_users(j, error));
     SQ_TRY(list_samples(j, error));
+    SQ_TRY(count_items(j, error));
     SQ_TRY(set_schedule(j, error));
     if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
     SQ_TRY(follow(j, error));
@@ -304,6 +324,7 @@ static void drop(job *j)
     sq_free(memory, j->sequence);
     sq_free(memory, j->weights);
     sq_free(memory, j->times);
+    sq_free(memory, j->expected);
     sq_free(memory, j->seconds);
 }
 

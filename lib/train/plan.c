@@ -93,12 +93,19 @@ int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence 
 
 #define DRAWS ((uint64_t)1 << 20) /* counters of one sequence; the last is for the choice between all and some */
 
+int64_t sq_length_kept(double alpha, int64_t max_length, int64_t n, double *whole)
+{
+    const double pairs = pow((double)max_length, alpha);
+    const int64_t kept = (int64_t)sqrt(pairs);
+    *whole = n <= kept ? 1 : pairs / ((double)n * (double)n);
+    return n <= kept ? n : kept;
+}
+
 static int64_t inputs_kept(const sq_stochastic_length *l, uint64_t counter, int64_t n, int64_t max_length)
 {
-    double pairs = pow((double)max_length, l->alpha);
-    int64_t kept = (int64_t)sqrt(pairs);
-    if (n <= kept || sq_random_unit(l->key, counter + DRAWS - 1) < pairs / ((double)n * (double)n)) return n;
-    return kept;
+    double whole;
+    const int64_t kept = sq_length_kept(l->alpha, max_length, n, &whole);
+    return sq_random_unit(l->key, counter + DRAWS - 1) < whole ? n : kept;
 }
 
 int32_t sq_plan_add_some(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *s, int64_t max_length, double decay,
@@ -153,6 +160,12 @@ int32_t sq_plan_add_prefixes(sq_plan *p, const sq_memory *memory, const sq_plan_
 
 /* ---- Cloze ------------------------------------------------------------------------------------------------------------ */
 
+int64_t sq_cloze_masked(double probability, int64_t window)
+{
+    const int64_t masked = (int64_t)(probability * (double)window + 0.5);
+    return masked < 1 ? 1 : masked;
+}
+
 /* How many of the window are masked, and from which place on they are chosen. */
 static int64_t masked_of(const sq_cloze *c, uint64_t counter, int64_t window, int64_t most, int64_t *first)
 {
@@ -180,10 +193,9 @@ int32_t sq_plan_add_cloze(sq_plan *p, const sq_memory *memory, const sq_plan_seq
                           double decay, const sq_cloze *c, seqrec_error *error)
 {
     int64_t n = sequence->n - sequence->behind;
-    int64_t window = n < max_length ? n : max_length, most = (int64_t)(c->probability * (double)window + 0.5), first;
+    int64_t window = n < max_length ? n : max_length, most = sq_cloze_masked(c->probability, window), first;
     uint64_t counter = (uint64_t)p->sequences * DRAWS;
     if (n < 2) return SEQREC_OK;
-    if (most < 1) most = 1;
     SQ_TRY(reserve(p, memory, window, most, sequence->n, error));
     note_seen(p, sequence);
     put_events(p, p->tokens, sequence, n - window, window, 0);

@@ -64,6 +64,8 @@ typedef struct sq_stochastic_length {
     double alpha;
     int32_t newest; /* 1: the latest are kept; 0: every choice is equally likely */
 } sq_stochastic_length;
+/* How many of n inputs are kept where not all are, and with what probability all are: n and 1 of few. */
+int64_t sq_length_kept(double alpha, int64_t max_length, int64_t n, double *whole);
 /* As sq_plan_add, with inputs left out; those that are kept stay in order, and each keeps its target: the event behind it in the
  * whole sequence, kept as an input or not, with the weight of its age there. */
 int32_t sq_plan_add_some(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,
@@ -74,6 +76,7 @@ typedef struct sq_cloze {
     double probability; /* max(1, round(probability * window)) events are masked, every choice of them equally likely */
     double last_share;  /* probability that only the last one is */
 } sq_cloze;
+int64_t sq_cloze_masked(double probability, int64_t window);
 /* Adds the last max_length events before those behind; the masked ones become targets of their own places. Fewer than two: not added. */
 int32_t sq_plan_add_cloze(sq_plan *plan, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length,
                           double decay, const sq_cloze *cloze, seqrec_error *error);

@@ -1,6 +1,8 @@
 /* unit: what samplers draw and which negatives a step may have. */
 #include "base/rng.h"
 #include "run_suite.h"
+#include "train/expectation.h"
+#include "train/fit.h"
 #include "trainer_state.h"
 
 #define SLOTS 40
@@ -365,6 +367,115 @@ START_TEST(the_corrected_sum_estimates_the_full_one)
 }
 END_TEST
 
+/* ---- what is expected of a batch -------------------------------------------------------------------------------------- */
+
+enum { LONG_USERS = 12, SHORT_USERS = 20, LONGEST = 61, SHORTEST = 7 };
+
+typedef struct tally {
+    const sq_trainer *t;
+    double count[SQ_CHUNK_ROWS], all; /* by slot */
+} tally;
+
+static int32_t count_targets(void *context, const char *stage, int64_t done, int64_t total)
+{
+    tally *of = context;
+    (void)stage, (void)done, (void)total;
+    for (int64_t i = 0; i < of->t->plan.target_count; i++) of->count[of->t->plan.targets[i]]++;
+    of->all += (double)of->t->plan.target_count;
+    return 0;
+}
+
+/* Users with one walk through 61 items, and others with 7 events on 7 more. */
+static seqrec_dataset *walks(seqrec_context *context)
+{
+    enum { EVENTS = LONG_USERS * LONGEST + SHORT_USERS * SHORTEST };
+    static int64_t offsets[LONG_USERS + SHORT_USERS + 1], items[EVENTS];
+    seqrec_dataset *data = NULL;
+    int64_t n = 0;
+    for (int64_t u = 0; u < LONG_USERS + SHORT_USERS; u++) {
+        for (int64_t i = 0; i < (u < LONG_USERS ? LONGEST : SHORTEST); i++) items[n++] = u < LONG_USERS ? 100 + i : (i + u) % SHORTEST;
+        offsets[u + 1] = n;
+    }
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = LONG_USERS + SHORT_USERS, .offsets = offsets, .items = items};
+    EXPECT_OK(seqrec_dataset_create(context, &batch, &data, error));
+    return data;
+}
+
+static const char *const ways[] = {"seed=1",
+                                   "window_step=4",
+                                   "targets=3",
+                                   "random_end=0.1",
+                                   "random_end=1 window_step=7",
+                                   "length_alpha=1",
+                                   "length_alpha=1.2 length_choice=newest random_end=0.5",
+                                   "objective=prefix prefix_stride=3",
+                                   "objective=prefix prefix_stride=30 random_end=0.3",
+                                   "objective=cloze mask=bidirectional",
+                                   "objective=cloze mask=bidirectional mask_last_share=0.4 window_step=5 random_end=0.2"};
+enum { WAYS = sizeof ways / sizeof *ways, FIXED = 3 /* of these, without chance */ };
+
+static sq_options way_options(int way)
+{
+    sq_options o = small_options("sasrec");
+    small_set(&o, "loss=sampled_softmax sampler=in_batch logq=corrected negatives=4 dim=4 blocks=1 max_length=12 valid_every=0");
+    small_set(&o, "learning_rate=0 average_epochs=0 batch=16 seen=keep");
+    small_set(&o, ways[way]);
+    EXPECT_OK(sq_options_check(&o, error));
+    return o;
+}
+
+/* Within six deviations of a sum of independent events. */
+START_TEST(a_fit_expects_each_item_as_often_as_it_is_a_target)
+{
+    sq_options o = way_options(_i);
+    tally met = {0};
+    seqrec_fit how = {.struct_size = sizeof how, .split = "none", .progress = count_targets, .progress_context = &met};
+    o.epochs = _i < FIXED ? 2 : 60;
+    small_model s = small_open(&o, 0, 0);
+    small_train(&s, &o);
+    met.t = s.trainer;
+    seqrec_dataset *data = walks(s.context);
+    EXPECT_OK(sq_trainer_fit(s.trainer, data, &how, NULL, error));
+    ck_assert_int_eq(s.trainer->items.live_count, LONGEST + SHORTEST);
+    for (int64_t i = 0; i < s.trainer->items.live_count; i++) {
+        const int32_t slot = s.trainer->items.live[i];
+        const double expected = exp((double)s.trainer->log_expected[slot]) / (double)o.negatives * met.all, found = met.count[slot];
+        ck_assert_msg(fabs(found - expected) <= (_i < FIXED ? 1e-4 : 6 * sqrt(expected)), "%s: item %d, %g times, not %g", ways[_i], (int)i,
+                      found, expected);
+    }
+    sq_dataset_release(data);
+    small_close(&s);
+}
+END_TEST
+
+/* Of one sequence of so many events: each is a target in a number of the plans that is five deviations off at most. */
+START_TEST(events_are_targets_as_often_as_is_expected)
+{
+    enum { PLANS = 200, TOGETHER = 60, DRAWN = PLANS * TOGETHER, EVENTS = 40 };
+    static const int64_t lengths[] = {2, 3, 9, 13, EVENTS};
+    sq_options o = way_options(_i % WAYS);
+    const int64_t n = lengths[_i / WAYS];
+    int32_t slots[EVENTS];
+    double found[EVENTS] = {0}, steps[EVENTS + 1] = {0}, expected = 0;
+    small_model s = small_open(&o, 0, EVENTS);
+    small_train(&s, &o);
+    sq_plan *p = &s.trainer->plan;
+    for (int32_t i = 0; i < EVENTS; i++) slots[i] = i;
+    for (int plan = 0; plan < PLANS; plan++, s.trainer->step++) {
+        sq_plan_clear(p);
+        for (int i = 0; i < TOGETHER; i++) EXPECT_OK(sq_trainer_plan_add(s.trainer, &(sq_plan_sequence){.slots = slots, .n = n}, error));
+        for (int64_t i = 0; i < p->target_count; i++) found[p->targets[i]]++;
+    }
+    sq_expect_targets(&o, n, steps);
+    for (int64_t i = 0; i < n; i++) {
+        expected += steps[i];
+        if (!(fabs(found[i] - DRAWN * expected) <= 5 * sqrt(DRAWN * fmax(expected * (1 - expected), 0)) + 1e-6))
+            ck_abort_msg("%s: event %d of %d, %g times, not %g", ways[_i % WAYS], (int)i, (int)n, found[i], DRAWN * expected);
+    }
+    small_close(&s);
+}
+END_TEST
+
 START_TEST(each_step_draws_its_own_negatives)
 {
     sq_options o = small_options("sasrec");
@@ -404,6 +515,8 @@ int main(void)
     tcase_add_test(tests, keep_draws_targets_too_which_a_softmax_leaves_out);
     tcase_add_loop_test(tests, a_history_of_all_items_leaves_no_negative_and_a_step_goes_on, 0, 2);
     tcase_add_loop_test(tests, each_step_draws_its_own_negatives, 0, 2);
+    tcase_add_loop_test(tests, events_are_targets_as_often_as_is_expected, 0, 5 * WAYS);
+    tcase_add_loop_test(tests, a_fit_expects_each_item_as_often_as_it_is_a_target, 0, WAYS);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
