@@ -193,7 +193,8 @@ const sq_option sq_option_table[] = {
            "Learning rate after the warm-up: as it is, or to 0 by a cosine or a line."),
     INTEGER(T, warmup_steps, "0", 0, 1e12, "Steps of linear warm-up."),
     INTEGER(T, schedule_steps, "0", 0, 1e12,
-            "Step at which schedule = cosine and linear reach 0; 0 = the last step of `epochs` epochs, fixed when a fit begins. A fit may not go beyond it."),
+            "Step at which schedule = cosine and linear reach 0; 0 = the last step of `epochs` epochs, fixed when a fit begins. A fit may not go beyond it. "
+            "Batches that a fit passes over, since no target of them weighs anything, count as steps."),
     REAL(T, gate_l0, "0.01", 0, 1e6, "Weight of the expected number of open gates in the objective."),
     REAL(T, gate_jacobian, "0", 0, 1e6,
          "Weight of the blocks' squared Jacobian norms (sum over blocks, mean over events and width) in the objective, with "

@@ -5,6 +5,7 @@
 double sq_schedule_rate(const sq_schedule *s, int64_t step)
 {
     const double pi = 3.14159265358979323846;
+    step += s->passed;
     if (step <= s->warmup) return s->learning_rate * (double)step / (double)s->warmup;
     if (!s->cosine && !s->linear) return s->learning_rate;
     if (step >= s->steps) return 0;

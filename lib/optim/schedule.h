@@ -9,6 +9,7 @@ typedef struct sq_schedule {
     int32_t uncorrected; /* moments as they are, without bias correction */
     int32_t cosine, linear;
     int64_t warmup, steps; /* linear warm-up, then constant, or to 0 at `steps` by a cosine or a line */
+    int64_t passed; /* steps ahead of the counted ones that the rate is */
 } sq_schedule;
 
 /* Learning rate of step 1, 2, ... */

@@ -116,6 +116,7 @@ static int32_t add_counters(sq_tensor_writer *w, const sq_trainer *t, seqrec_err
     char hash[32];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)f->data_hash);
     SQ_TRY(add_integer(w, "train.step", t->step, error));
+    if (t->passed > 0) SQ_TRY(add_integer(w, "train.passed", t->passed, error));
     SQ_TRY(add_integer(w, "train.epoch", f->epoch, error));
     SQ_TRY(add_integer(w, "train.users", f->done, error));
     SQ_TRY(add_integer(w, "train.targets", f->targets, error));
@@ -175,6 +176,7 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     sq_progress_state *f = &t->fit;
     const char *split;
     SQ_TRY(read_count(file, "train.step", &t->step, error));
+    if (sq_tensor_file_text(file, "train.passed")) SQ_TRY(read_count(file, "train.passed", &t->passed, error));
     SQ_TRY(read_count(file, "train.epoch", &f->epoch, error));
     SQ_TRY(read_count(file, "train.users", &f->done, error));
     SQ_TRY(read_count(file, "train.targets", &f->targets, error));

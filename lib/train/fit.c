@@ -240,11 +240,11 @@ static int64_t steps_left(const job *j)
 }
 
 /* A schedule without an end of its own ends with the fit: from the first fit on that is part of the run. Steps beyond its end
- * would have rate 0, and are refused before the first. */
+ * would have rate 0, and are refused before the first. Which batches will be passed over is not known yet: it may be drawn. */
 static int32_t set_schedule(const job *j, seqrec_error *error)
 {
     sq_options *o = &j->t->options;
-    int64_t left = steps_left(j), last = j->t->step + left;
+    int64_t left = steps_left(j), last = j->t->step + j->t->passed + left;
     if (o->schedule == SQ_SCHEDULE_CONSTANT || left == 0) return SEQREC_OK;
     SQ_CHECK(o->schedule_steps == 0 || last <= o->schedule_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs end with step %lld, but the rate is 0 from step schedule_steps = %lld on: set schedule_steps to "
@@ -425,7 +425,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
         int64_t last = f->done + users_of_step(j) < j->samples ? f->done + users_of_step(j) : j->samples;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         SQ_TRY(plan_batch(j, f->done, last, error));
-        if (t->plan.tokens > 0) SQ_TRY(sq_trainer_run(t, &stats, error));
+        SQ_TRY(t->plan.tokens > 0 ? sq_trainer_run(t, &stats, error) : sq_trainer_pass(t, error));
         f->loss += stats.loss * (double)stats.targets;
         f->targets += stats.targets;
         j->partial += stats.targets;

@@ -14,7 +14,8 @@ sq_schedule sq_trainer_schedule(const sq_trainer *t)
     return (sq_schedule){.learning_rate = o->learning_rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon,
                          .weight_decay = o->weight_decay, .decoupled = o->optimizer == SQ_OPTIMIZER_ADAMW,
                          .uncorrected = !o->bias_correction, .cosine = o->schedule == SQ_SCHEDULE_COSINE,
-                         .linear = o->schedule == SQ_SCHEDULE_LINEAR, .warmup = o->warmup_steps, .steps = o->schedule_steps};
+                         .linear = o->schedule == SQ_SCHEDULE_LINEAR, .warmup = o->warmup_steps, .steps = o->schedule_steps,
+                         .passed = t->passed};
 }
 
 /* The constants that step had (no clipping: a replayed gradient is zero). */
@@ -93,6 +94,15 @@ int32_t sq_trainer_catch_up(sq_trainer *t, seqrec_error *error)
     if (!sq_trainer_exact(t)) return SEQREC_OK;
     SQ_TRY(catch_up(t, &t->items, error));
     return catch_up(t, &t->users, error);
+}
+
+/* Rows that wait are replayed under the rates of their own steps first: those of old steps are computed again, from what is passed now. */
+int32_t sq_trainer_pass(sq_trainer *t, seqrec_error *error)
+{
+    if (t->options.schedule == SQ_SCHEDULE_CONSTANT) return SEQREC_OK;
+    SQ_TRY(sq_trainer_catch_up(t, error));
+    t->passed++;
+    return SEQREC_OK;
 }
 
 /* ---- lengths, for cosines -------------------------------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct seqrec_trainer {
     const sq_kernels *kernels;
     sq_options options;
     int64_t step; /* committed */
+    int64_t passed; /* batches passed over, which the rate of a schedule with an end counts as steps; Adam and random numbers do not */
 
     float *weights, *transposed, *m, *v; /* parameter blocks */
     float *grads;                        /* [SQ_GRADIENT_SLOTS][layout.floats] */
@@ -102,6 +103,8 @@ int32_t sq_trainer_plan_add(sq_trainer *trainer, const sq_plan_sequence *sequenc
 int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
 /* Brings all rows up to the current step (item_updates = exact). */
 int32_t sq_trainer_catch_up(sq_trainer *trainer, seqrec_error *error);
+/* A batch without anything to learn: only the schedule goes on. */
+int32_t sq_trainer_pass(sq_trainer *trainer, seqrec_error *error);
 int32_t sq_trainer_publish(sq_trainer *trainer, seqrec_error *error);
 /* The trainer's weights and rows as they are, as a snapshot of its own; the caller releases it. */
 int32_t sq_trainer_snapshot(sq_trainer *trainer, sq_snapshot **out, seqrec_error *error);

@@ -169,6 +169,36 @@ START_TEST(more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train
 }
 END_TEST
 
+/* Of the windows that end seven events before their sequence the targets weigh nothing, and so some batches do. */
+START_TEST(a_schedule_ends_with_its_fit_though_batches_are_passed_over)
+{
+    static const char *const updates[] = {"exact", "lazy"}, *const schedules[] = {"linear", "cosine"};
+    const char *const options[] = {"max_length", "4", "window_step", "4", "position_decay", "1e-06", "batch", "1", "valid_every", "0",
+                                   "warmup_steps", "7", "item_updates", updates[_i % 2], "schedule", schedules[_i / 2], NULL};
+    char end[32];
+    double rate = -1;
+    seqrec_step_stats stats = {.struct_size = sizeof stats};
+    const seqrec_fit how = {.struct_size = sizeof how, .epoch = last_rate, .epoch_context = &rate};
+    host_batch b;
+    train_world w = world_open(options, 0);
+    ck_assert_int_eq(world_fit(&w, &how).epochs, 3);
+    ck_assert_double_eq(rate, 0);
+    world_checkpoint(&w, "fitted");
+    world_load(&w, "fitted");
+    seqrec_config *now = NULL;
+    EXPECT(SEQREC_OK, seqrec_model_config(w.model, &now, &api.error));
+    EXPECT(SEQREC_OK, seqrec_config_get(now, "schedule_steps", end, sizeof end, NULL, &api.error));
+    seqrec_config_release(now);
+    set(&w, "unknown_items", "skip");
+    EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, walk(&b), &stats, &api.error));
+    ck_assert_int_lt(stats.step, strtoll(end, NULL, 10) - 3); /* some were passed over in every epoch */
+    world_close(&w);
+    fit_whole(options);
+    fit_with_a_break(options, 40);
+    fit_with_a_break(options, 130);
+}
+END_TEST
+
 /* ---- Killed processes. ---- */
 
 enum { KILLED_EPOCHS = 30 };
@@ -397,6 +427,8 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
     REFUSED(SEQREC_E_FORMAT, "users.id", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_text(scratch_path("state"), wrong, "model.user_embedding", "none");
     REFUSED(SEQREC_E_FORMAT, "sse_user", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+    rewrite_text(scratch_path("state"), wrong, "train.passed", "-1");
+    REFUSED(SEQREC_E_FORMAT, "train.passed", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_text(scratch_path("state"), wrong, "train.loss", "nan");
     REFUSED(SEQREC_E_FORMAT, "train.loss", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     ck_assert(trainer == NULL && model == NULL);
@@ -447,6 +479,7 @@ static void add_resuming(Suite *suite)
     tcase_add_test(tests, a_fit_that_was_stopped_goes_on_without_a_file_too);
     tcase_add_loop_test(tests, items_that_come_between_fits_do_not_break_the_repetition, 0, 3);
     tcase_add_test(tests, another_batch_after_a_break_trains_each_user_once_an_epoch_all_the_same);
+    tcase_add_loop_test(tests, a_schedule_ends_with_its_fit_though_batches_are_passed_over, 0, 4);
     tcase_add_test(tests, more_epochs_than_a_cosine_has_steps_for_are_refused_before_they_train_at_rate_0);
     tcase_add_test(tests, a_killed_fit_loses_one_interval_at_most_and_never_a_file);
     suite_add_tcase(suite, tests);

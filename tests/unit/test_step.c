@@ -158,7 +158,8 @@ static void follow_densely(sq_trainer *t, trainer_state *dense, float *g)
     }
 }
 
-static void compare_with_dense(sq_options o, int steps, small_batch (*batch)(int step))
+/* With `pass` a batch is passed over behind each of the first steps. */
+static void compare_with_dense(sq_options o, int steps, small_batch (*batch)(int step), int pass)
 {
     small_model s = small_open(&o, 2, ITEMS);
     small_train(&s, &o);
@@ -168,6 +169,7 @@ static void compare_with_dense(sq_options o, int steps, small_batch (*batch)(int
         small_batch b = batch(i);
         small_step(s.trainer, &b);
         follow_densely(s.trainer, &dense, g);
+        if (i < pass) EXPECT_OK(sq_trainer_pass(s.trainer, error));
     }
     EXPECT_OK(sq_trainer_catch_up(s.trainer, error));
     trainer_state now = state_of(s.trainer);
@@ -207,7 +209,7 @@ START_TEST(exact_rows_equal_dense_adam_bit_for_bit)
     o.warmup_steps = 6;
     o.schedule = SQ_SCHEDULE_COSINE;
     o.schedule_steps = 50;
-    compare_with_dense(o, 40, random_batch);
+    compare_with_dense(o, 40, random_batch, 0);
 }
 END_TEST
 
@@ -216,10 +218,10 @@ START_TEST(a_row_without_gradient_for_a_thousand_steps_equals_dense_adam)
     sq_options o = step_options();
     o.item_updates = SQ_ROWS_EXACT;
     o.blocks = 1;
-    o.weight_decay = _i ? 0.001 : 0;
+    o.weight_decay = _i & 1 ? 0.001 : 0;
     o.schedule = SQ_SCHEDULE_COSINE;
     o.schedule_steps = 2000;
-    compare_with_dense(o, 1100, rare_batch);
+    compare_with_dense(o, 1100, rare_batch, _i & 2 ? 30 : 0);
 }
 END_TEST
 
@@ -807,7 +809,7 @@ int main(void)
     tcase_add_test(tests, events_behind_a_window_are_seen_and_no_more);
     tcase_add_loop_test(tests, every_kind_of_training_lowers_the_loss, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, exact_rows_equal_dense_adam_bit_for_bit, 0, 32);
-    tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 2);
+    tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 4);
     tcase_add_loop_test(tests, loss_and_row_gradients_of_a_step_follow_their_definition, 0, 3 * TRAINING_KINDS);
     tcase_add_loop_test(tests, lazy_rows_without_gradient_stay_as_they_are, 0, 8);
     tcase_add_loop_test(tests, a_step_that_is_not_finite_changes_nothing, 0, TRAINING_KINDS);
