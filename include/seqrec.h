@@ -1022,9 +1022,10 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, co
                                                      const seqrec_evaluation *evaluation, seqrec_report **out,
                                                      seqrec_error *error);
 /** Compares two models on `dataset`: the same users, negatives and candidates, and one resampling of the users for both
- * (`bootstrap` 0 = 10,000). Rows: "a" and "b"; "difference", a - b with its 95 % interval (0 of equal infinities, as
- * two nll can be); "p", two-sided, of the difference being 0; "wins", "losses" and "ties", the users for whom a is better than, worse than or as good as b by the metric (larger is
- * better, of nll smaller). Diversity is measured with a's item vectors for both. The division is the one asked for, else that
+ * (`bootstrap` 0 = 10,000). Rows: "a" and "b"; "difference", a - b with its 95 % interval (0 of equal infinities, as two nll can
+ * be); "p", two-sided, of the difference being 0; "wins", "losses" and "ties", the users for whom a is better than, worse than or
+ * as good as b by the metric (larger is better, of nll smaller). Diversity is measured with a's item vectors for both. The
+ * division is the one asked for, else that
  * of the models' notes. E_STATE, unless allow_trained: the models were trained on different data or under different divisions,
  * or one of them says what it was trained on and the other does not, or either was trained on events that are ranked.
  * E_ARGUMENT: baselines or breakdown. Rule R. */

@@ -380,16 +380,26 @@ static void sign(char *bytes, size_t count)
     memcpy(bytes + HEADER_SUM, &header, sizeof header);
 }
 
-/* Cut short anywhere, with a bit turned over anywhere, or longer than it was. */
-START_TEST(a_broken_file_is_refused)
+/* A small graph, and the bytes of its file. */
+static seqrec_ann *small_graph(char bytes[MOST_BYTES], size_t *count)
 {
-    static char bytes[MOST_BYTES];
     const seqrec_ann_options options = {.struct_size = sizeof options, .links = 4, .build_breadth = 20};
     scratch_create();
     open_model(0, FEW, tied);
     seqrec_ann *ann = built(&options);
     EXPECT(SEQREC_OK, seqrec_ann_save(ann, scratch_path("graph"), &api.error));
-    const size_t count = scratch_read("graph", bytes, MOST_BYTES);
+    *count = scratch_read("graph", bytes, MOST_BYTES);
+    return ann;
+}
+
+enum { ELEMENT = 4 + 4 * 8 + 4 * DIM + 8 }; /* bytes of one, lists of up to 8 */
+
+/* Cut short anywhere, with a bit turned over anywhere, or longer than it was. */
+START_TEST(a_broken_file_is_refused)
+{
+    static char bytes[MOST_BYTES];
+    size_t count;
+    seqrec_ann *ann = small_graph(bytes, &count);
     ck_assert_int_eq(load_bytes(bytes, count), SEQREC_OK);
     for (size_t n = 0; n < count; n += n < 2 * HEADER ? 1 : 997) ck_assert_int_eq(load_bytes(bytes, n), SEQREC_E_FORMAT);
     ck_assert_int_eq(load_bytes(bytes, count + 1), SEQREC_E_FORMAT);
@@ -412,18 +422,14 @@ START_TEST(a_file_of_ill_will_is_refused_or_harmless)
 {
     static char bytes[MOST_BYTES];
     static const uint32_t evil[] = {0xffffffff, 0x0000ffff, FEW, 0x7fffffff, 33, 1};
-    const seqrec_ann_options options = {.struct_size = sizeof options, .links = 4, .build_breadth = 20};
     int64_t refused = 0, tried = 0;
-    scratch_create();
-    open_model(0, FEW, tied);
-    seqrec_ann *ann = built(&options), *loaded = NULL;
-    EXPECT(SEQREC_OK, seqrec_ann_save(ann, scratch_path("graph"), &api.error));
-    const size_t count = scratch_read("graph", bytes, MOST_BYTES), element = 4 + 4 * 8 + 4 * DIM + 8;
+    size_t count;
+    seqrec_ann *ann = small_graph(bytes, &count), *loaded = NULL;
     const asked *a = ask(FEW);
     for (size_t at = 12; at + 4 <= count; at += 4) {
-        const size_t inside = at < HEADER ? 0 : (at - HEADER) % element;
-        if (at >= HEADER + 40 * element && at < HEADER + (FEW - 3) * element) continue; /* elements are alike */
-        if (at >= HEADER && at < HEADER + FEW * element && inside >= 36 && inside < 36 + 4 * DIM) continue; /* vectors may be any */
+        const size_t inside = at < HEADER ? 0 : (at - HEADER) % ELEMENT;
+        if (at >= HEADER + 40 * ELEMENT && at < HEADER + (FEW - 3) * ELEMENT) continue; /* elements are alike */
+        if (at >= HEADER && at < HEADER + FEW * ELEMENT && inside >= 36 && inside < 36 + 4 * DIM) continue; /* vectors may be any */
         for (size_t e = 0; e < sizeof evil / sizeof *evil; e += at < HEADER ? 1 : 5 - (at / 4 % 4)) {
             uint32_t was;
             memcpy(&was, bytes + at, 4);
@@ -453,10 +459,10 @@ START_TEST(a_file_of_ill_will_is_refused_or_harmless)
 END_TEST
 
 /* What the file says of the slot of its last element, and whether that one is removed, with the sums of what it says. */
-static int32_t load_with(char *bytes, size_t count, size_t element, uint64_t slot, int32_t removed)
+static int32_t load_with(char *bytes, size_t count, uint64_t slot, int32_t removed)
 {
-    char *last = bytes + HEADER + (FEW - 1) * element;
-    memcpy(last + element - sizeof slot, &slot, sizeof slot);
+    char *last = bytes + HEADER + (FEW - 1) * ELEMENT;
+    memcpy(last + ELEMENT - sizeof slot, &slot, sizeof slot);
     last[2] = (char)removed;
     sign(bytes, count);
     return load_bytes(bytes, count);
@@ -465,27 +471,23 @@ static int32_t load_with(char *bytes, size_t count, size_t element, uint64_t slo
 START_TEST(only_removed_elements_may_have_slots_behind_the_table)
 {
     static char bytes[MOST_BYTES];
-    const seqrec_ann_options options = {.struct_size = sizeof options, .links = 4, .build_breadth = 20};
-    scratch_create();
-    open_model(0, FEW, tied);
-    seqrec_ann *ann = built(&options);
-    EXPECT(SEQREC_OK, seqrec_ann_save(ann, scratch_path("graph"), &api.error));
-    const size_t count = scratch_read("graph", bytes, MOST_BYTES), element = 4 + 4 * 8 + 4 * DIM + 8;
+    size_t count;
     uint64_t own;
-    memcpy(&own, bytes + HEADER + FEW * element - sizeof own, sizeof own);
+    seqrec_ann *ann = small_graph(bytes, &count);
+    memcpy(&own, bytes + HEADER + FEW * ELEMENT - sizeof own, sizeof own);
     for (int32_t removed = 0; removed < 2; removed++) {
         const int32_t behind = removed ? SEQREC_OK : SEQREC_E_FORMAT;
-        ck_assert_int_eq(load_with(bytes, count, element, own, removed), SEQREC_OK);
-        ck_assert_int_eq(load_with(bytes, count, element, 5000, removed), behind);
-        ck_assert_int_eq(load_with(bytes, count, element, INT32_MAX, removed), behind);
-        ck_assert_int_eq(load_with(bytes, count, element, (uint64_t)INT32_MAX + 1, removed), SEQREC_E_FORMAT);
-        ck_assert_int_eq(load_with(bytes, count, element, UINT64_MAX, removed), SEQREC_E_FORMAT);
-        ck_assert_int_eq(load_with(bytes, count, element, 0, removed), SEQREC_E_FORMAT); /* the first one's */
+        ck_assert_int_eq(load_with(bytes, count, own, removed), SEQREC_OK);
+        ck_assert_int_eq(load_with(bytes, count, 5000, removed), behind);
+        ck_assert_int_eq(load_with(bytes, count, INT32_MAX, removed), behind);
+        ck_assert_int_eq(load_with(bytes, count, (uint64_t)INT32_MAX + 1, removed), SEQREC_E_FORMAT);
+        ck_assert_int_eq(load_with(bytes, count, UINT64_MAX, removed), SEQREC_E_FORMAT);
+        ck_assert_int_eq(load_with(bytes, count, 0, removed), SEQREC_E_FORMAT); /* the first one's */
     }
     for (size_t e = FEW - 2; e < FEW; e++) {
         const uint64_t slot = 5000;
-        memcpy(bytes + HEADER + (e + 1) * element - sizeof slot, &slot, sizeof slot);
-        bytes[HEADER + e * element + 2] = 1;
+        memcpy(bytes + HEADER + (e + 1) * ELEMENT - sizeof slot, &slot, sizeof slot);
+        bytes[HEADER + e * ELEMENT + 2] = 1;
     }
     sign(bytes, count);
     ck_assert_int_eq(load_bytes(bytes, count), SEQREC_E_FORMAT);
