@@ -217,6 +217,7 @@ typedef struct save_job {
     float *m, *v; /* flat parameters */
     moments items, users;
     kept kept[2];
+    int64_t *items_came, *users_came; /* of the live rows, for the running mean */
     double *counts; /* of the live items */
 } save_job;
 
@@ -307,6 +308,29 @@ static int32_t add_counts(save_job *j, seqrec_error *error)
     return sq_tensor_writer_add(j->writer, COUNTS, SQ_F64, 1, &t->items.live_count, j->counts, error);
 }
 
+#define ITEMS_CAME "train.average.items.came"
+#define USERS_CAME "train.average.users.came"
+
+/* When rows came into the running mean, if some came later than others. */
+static int32_t add_came(save_job *j, const char *name, const sq_trained *table, int64_t **came, seqrec_error *error)
+{
+    int64_t latest = 0;
+    *came = sq_alloc(&j->t->context->memory, (size_t)table->live_count, sizeof **came);
+    SQ_CHECK(*came, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
+    for (int64_t i = 0; i < table->live_count; i++) {
+        (*came)[i] = *sq_trained_came(table, table->live[i]);
+        if (latest < (*came)[i]) latest = (*came)[i];
+    }
+    return latest == 0 ? SEQREC_OK : sq_tensor_writer_add(j->writer, name, SQ_I64, 1, &table->live_count, *came, error);
+}
+
+static int32_t add_all_came(save_job *j, seqrec_error *error)
+{
+    if (!j->t->fit.average) return SEQREC_OK;
+    SQ_TRY(add_came(j, ITEMS_CAME, &j->t->items, &j->items_came, error));
+    return add_came(j, USERS_CAME, &j->t->users, &j->users_came, error);
+}
+
 static int32_t describe(save_job *j, seqrec_error *error)
 {
     sq_trainer *t = j->t;
@@ -339,7 +363,7 @@ static int32_t describe(save_job *j, seqrec_error *error)
         SQ_TRY(add_column(j, k->items, items, &k->item_rows, k->item_chunks, error));
         if (sq_trainer_personal(t)) SQ_TRY(add_column(j, k->users, users, &k->user_rows, k->user_chunks, error));
     }
-    return SEQREC_OK;
+    return add_all_came(j, error);
 }
 
 #define BEST "train.best.parameters", "train.best.items", "train.best.users"
@@ -356,7 +380,8 @@ int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
     sq_tensor_writer_free(j.writer);
     sq_model_source_free(j.source);
     sq_snapshot_release(t->model, j.now);
-    void *blocks[] = {j.m, j.v, j.counts, j.items.chunks_m, j.items.chunks_v, j.users.chunks_m, j.users.chunks_v};
+    void *blocks[] = {j.m, j.v, j.counts, j.items_came, j.users_came, j.items.chunks_m, j.items.chunks_v, j.users.chunks_m,
+                      j.users.chunks_v};
     for (int i = 0; i < 2; i++) {
         sq_free(memory, j.kept[i].flat);
         sq_free(memory, j.kept[i].item_chunks);
@@ -418,6 +443,22 @@ static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *
     return read_kept_rows(file, users, (*out)->users, &t->users, chunks, error);
 }
 
+static int32_t read_came(const sq_tensor_file *file, const char *name, int64_t averaged, const sq_trained *table, seqrec_error *error)
+{
+    const sq_tensor *tensor;
+    sq_tensor_cursor cursor;
+    if (!sq_tensor_file_find(file, name)) return SEQREC_OK;
+    SQ_TRY(sq_tensor_file_expect(file, name, SQ_I64, 1, &table->live_count, &tensor, error));
+    sq_tensor_start(&cursor, file, tensor);
+    for (int64_t i = 0; i < table->live_count; i++) {
+        int64_t *came = sq_trained_came(table, table->live[i]);
+        SQ_TRY(sq_tensor_next(&cursor, came, sizeof *came, error));
+        SQ_CHECK(*came >= 0 && *came <= averaged, error, SEQREC_E_FORMAT, "tensor '%s' holds the value %lld, which is not in 0 .. %lld",
+                 name, (long long)*came, (long long)averaged);
+    }
+    return SEQREC_OK;
+}
+
 static int32_t check_counts(const double *counts, int64_t n, seqrec_error *error)
 {
     for (int64_t i = 0; i < n; i++)
@@ -470,6 +511,8 @@ static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *
     if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
     if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);
     if (status == SEQREC_OK) status = read_kept(file, t, AVERAGE, chunks, &t->fit.average, error);
+    if (status == SEQREC_OK) status = read_came(file, ITEMS_CAME, t->fit.averaged, &t->items, error);
+    if (status == SEQREC_OK) status = read_came(file, USERS_CAME, t->fit.averaged, &t->users, error);
     if (status == SEQREC_OK) status = read_counts(file, t, error);
     if (status == SEQREC_OK) status = read_known(file, t, error);
     sq_free(&t->context->memory, chunks);

@@ -15,14 +15,20 @@ static void free_state(const sq_memory *memory, int32_t wiped, sq_row_state *s)
     sq_free(memory, s);
 }
 
-/* Fresh state, current at `step`. */
-static sq_row_state *create_state(const sq_memory *memory, int32_t stride, int64_t step)
+static void set_came(sq_row_state *s, int32_t r, sq_moment now)
+{
+    s->last[r] = now.step;
+    s->came[r] = now.averaged;
+}
+
+/* Fresh state of rows that came now. */
+static sq_row_state *create_state(const sq_memory *memory, int32_t stride, sq_moment now)
 {
     sq_row_state *s = sq_alloc_zero(memory, 1, sizeof *s);
     if (!s) return NULL;
     s->m = sq_alloc_zero(memory, SQ_CHUNK_ROWS * (size_t)stride, sizeof *s->m);
     s->v = sq_alloc_zero(memory, SQ_CHUNK_ROWS * (size_t)stride, sizeof *s->v);
-    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) s->last[r] = step;
+    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) set_came(s, r, now);
     if (s->m && s->v) return s;
     free_state(memory, 0, s);
     return NULL;
@@ -31,7 +37,7 @@ static sq_row_state *create_state(const sq_memory *memory, int32_t stride, int64
 /* ---- following the catalogue ---------------------------------------------------------------------------------------- */
 
 /* Rows and state of one chunk: the table's where nothing changed, a copy where rows did, fresh where it is new. */
-static int32_t draft_chunk(const sq_trained *t, int64_t step, int32_t c, sq_trained *d, seqrec_error *error)
+static int32_t draft_chunk(const sq_trained *t, sq_moment now, int32_t c, sq_trained *d, seqrec_error *error)
 {
     const sq_catalogue *next = d->catalogue;
     const sq_memory *memory = &next->context->memory;
@@ -42,7 +48,7 @@ static int32_t draft_chunk(const sq_trained *t, int64_t step, int32_t c, sq_trai
         d->rows[c] = sq_rows_retain(t->rows[c]);
     else
         d->rows[c] = sq_rows_create(memory, next->stride, t->rows[c]);
-    d->state[c] = fresh ? create_state(memory, next->stride, step) : t->state[c];
+    d->state[c] = fresh ? create_state(memory, next->stride, now) : t->state[c];
     SQ_CHECK(d->rows[c] && d->state[c], error, SEQREC_E_MEMORY, "no memory for the optimiser state of %d rows",
              SQ_CHUNK_ROWS);
     return SEQREC_OK;
@@ -61,7 +67,7 @@ static void list_live(sq_trained *d)
     d->live_count = n;
 }
 
-static int32_t make_draft(const sq_trained *t, int64_t step, sq_trained *d, seqrec_error *error)
+static int32_t make_draft(const sq_trained *t, sq_moment now, sq_trained *d, seqrec_error *error)
 {
     const sq_catalogue *next = d->catalogue;
     const sq_memory *memory = &next->context->memory;
@@ -71,16 +77,16 @@ static int32_t make_draft(const sq_trained *t, int64_t step, sq_trained *d, seqr
     d->compact = sq_alloc(memory, (size_t)next->chunks * SQ_CHUNK_ROWS, sizeof *d->compact);
     SQ_CHECK(d->rows && d->state && d->live && d->compact, error, SEQREC_E_MEMORY,
              "no memory to follow a table of %lld rows", (long long)next->count);
-    while (d->chunks < next->chunks) SQ_TRY(draft_chunk(t, step, d->chunks++, d, error));
+    while (d->chunks < next->chunks) SQ_TRY(draft_chunk(t, now, d->chunks++, d, error));
     list_live(d);
     return SEQREC_OK;
 }
 
-int32_t sq_trained_draft(const sq_trained *table, sq_catalogue *next, int64_t step, sq_trained *draft,
+int32_t sq_trained_draft(const sq_trained *table, sq_catalogue *next, sq_moment now, sq_trained *draft,
                          seqrec_error *error)
 {
     *draft = (sq_trained){.catalogue = sq_catalogue_retain(next)};
-    int32_t status = make_draft(table, step, draft, error);
+    int32_t status = make_draft(table, now, draft, error);
     if (status != SEQREC_OK) sq_trained_drop(table, draft);
     return status;
 }
@@ -107,7 +113,7 @@ void sq_trained_drop(const sq_trained *table, sq_trained *draft) { release(draft
 void sq_trained_free(sq_trained *table) { release(table, 0); }
 
 /* Writes the rows that others put, updated or removed over the trained ones, with fresh state. */
-static void adopt_rows(const sq_trained *t, sq_trained *d, int32_t c, int64_t step)
+static void adopt_rows(const sq_trained *t, sq_trained *d, int32_t c, sq_moment now)
 {
     const sq_catalogue *next = d->catalogue;
     size_t stride = (size_t)next->stride;
@@ -117,14 +123,14 @@ static void adopt_rows(const sq_trained *t, sq_trained *d, int32_t c, int64_t st
         memcpy(d->rows[c]->at + at, next->rows[c]->at + at, stride * sizeof(float));
         memset(d->state[c]->m + at, 0, stride * sizeof(float));
         memset(d->state[c]->v + at, 0, stride * sizeof(float));
-        d->state[c]->last[r] = step;
+        set_came(d->state[c], r, now);
     }
 }
 
-void sq_trained_take(sq_trained *table, sq_trained *draft, int64_t step)
+void sq_trained_take(sq_trained *table, sq_trained *draft, sq_moment now)
 {
     for (int32_t c = 0; c < table->chunks; c++)
-        if (table->catalogue->slots[c] != draft->catalogue->slots[c]) adopt_rows(table, draft, c, step);
+        if (table->catalogue->slots[c] != draft->catalogue->slots[c]) adopt_rows(table, draft, c, now);
     release(table, table->chunks);
     *table = *draft;
     *draft = (sq_trained){0};
@@ -183,4 +189,9 @@ void sq_trained_set_current(sq_trained *t, int64_t step)
 {
     for (int32_t c = 0; c < t->chunks; c++)
         for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++) t->state[c]->last[r] = step;
+}
+
+void sq_trained_set_came(sq_trained *t)
+{
+    for (int32_t c = 0; c < t->chunks; c++) memset(t->state[c]->came, 0, sizeof t->state[c]->came);
 }

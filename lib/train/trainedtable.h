@@ -8,6 +8,7 @@
 typedef struct sq_row_state {
     float *m, *v;                 /* [SQ_CHUNK_ROWS][stride] */
     int64_t last[SQ_CHUNK_ROWS];  /* step up to which the row is current */
+    int64_t came[SQ_CHUNK_ROWS];  /* epochs that were in the running mean when the row came */
     float inverse_norm[SQ_CHUNK_ROWS]; /* score = cosine: 1 / length of the output vector, or 0, of the rows of this step */
 } sq_row_state;
 
@@ -27,14 +28,23 @@ static inline float *sq_trained_row(const sq_trained *table, int32_t slot)
     return table->rows[slot / SQ_CHUNK_ROWS]->at +
            (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)table->catalogue->stride;
 }
+/* Epochs that were in the running mean when its row came. */
+static inline int64_t *sq_trained_came(const sq_trained *table, int32_t slot)
+{
+    return &table->state[slot / SQ_CHUNK_ROWS]->came[slot % SQ_CHUNK_ROWS];
+}
 static inline int64_t sq_trained_slots(const sq_trained *table) { return (int64_t)table->chunks * SQ_CHUNK_ROWS; }
 
 /* Following the model, in two halves so that several tables change together or not at all. The draft has the membership of
- * `next`: new and updated rows are those of `next` with fresh state, current at `step`; removed ones are zero; all others stay
+ * `next`: new and updated rows are those of `next` with fresh state, which came at `now`; removed ones are zero; all others stay
  * as trained. The table is not touched until the draft is taken, which cannot fail. */
-int32_t sq_trained_draft(const sq_trained *table, sq_catalogue *next, int64_t step, sq_trained *draft,
+typedef struct sq_moment {
+    int64_t step;     /* committed */
+    int64_t averaged; /* epochs in the running mean */
+} sq_moment;
+int32_t sq_trained_draft(const sq_trained *table, sq_catalogue *next, sq_moment now, sq_trained *draft,
                          seqrec_error *error);
-void sq_trained_take(sq_trained *table, sq_trained *draft, int64_t step);
+void sq_trained_take(sq_trained *table, sq_trained *draft, sq_moment now);
 void sq_trained_drop(const sq_trained *table, sq_trained *draft);
 void sq_trained_free(sq_trained *table);
 
@@ -64,4 +74,6 @@ static inline void sq_trained_update(sq_trained *table, const sq_kernels *kernel
 }
 /* Every row counts as current at `step`. */
 void sq_trained_set_current(sq_trained *table, int64_t step);
+/* The running mean begins: every row is in it from the first epoch on. */
+void sq_trained_set_came(sq_trained *table);
 #endif

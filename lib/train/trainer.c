@@ -88,10 +88,10 @@ static int32_t rebase(const sq_trainer *t, const sq_snapshot *kept, const sq_sna
     return sq_trained_merge(kept->catalogue, next->catalogue, &s->catalogue, error);
 }
 
-static int32_t make_draft(const sq_trainer *t, const sq_snapshot *next, draft *d, seqrec_error *error)
+static int32_t make_draft(const sq_trainer *t, const sq_snapshot *next, sq_moment now, draft *d, seqrec_error *error)
 {
-    SQ_TRY(sq_trained_draft(&t->items, next->catalogue, t->step, &d->items, error));
-    SQ_TRY(sq_trained_draft(&t->users, next->users, t->step, &d->users, error));
+    SQ_TRY(sq_trained_draft(&t->items, next->catalogue, now, &d->items, error));
+    SQ_TRY(sq_trained_draft(&t->users, next->users, now, &d->users, error));
     SQ_TRY(draft_popularity(t, &d->items, &d->popularity, error));
     SQ_TRY(draft_sampler(t, &d->items, d->popularity, &d->sampler, &d->log_expected, error));
     SQ_TRY(rebase(t, t->fit.best, next, &d->best, error));
@@ -106,11 +106,11 @@ static void take_sampler(sq_trainer *t, const sq_sampler *sampler, float *expect
     t->log_expected = expected;
 }
 
-static void take_draft(sq_trainer *t, draft *d)
+static void take_draft(sq_trainer *t, sq_moment now, draft *d)
 {
     const sq_memory *memory = &t->context->memory;
-    sq_trained_take(&t->items, &d->items, t->step);
-    sq_trained_take(&t->users, &d->users, t->step);
+    sq_trained_take(&t->items, &d->items, now);
+    sq_trained_take(&t->users, &d->users, now);
     sq_free(memory, t->popularity);
     t->popularity = d->popularity;
     take_sampler(t, &d->sampler, d->log_expected);
@@ -122,10 +122,11 @@ static void take_draft(sq_trainer *t, draft *d)
 
 static int32_t follow(sq_trainer *t, const sq_snapshot *next, seqrec_error *error)
 {
+    const sq_moment now = {t->step, t->fit.averaged};
     draft d = {0};
-    int32_t status = make_draft(t, next, &d, error);
+    int32_t status = make_draft(t, next, now, &d, error);
     if (status == SEQREC_OK)
-        take_draft(t, &d);
+        take_draft(t, now, &d);
     else
         drop_draft(t, &d);
     return status;

@@ -330,13 +330,15 @@ static void expect_refused(const train_world *w, size_t size, const char *what, 
     ck_assert_int_eq(atomic_load(&api.memory.blocks), blocks);
 }
 
-/* With users, a mean and probabilities of known items, so that there is everything a checkpoint can have. */
+/* With users, a mean, rows that came late into it and probabilities of known items, so that there is everything a checkpoint can have. */
 static train_world open_with_checkpoint(void)
 {
     train_world w =
         world_open((world_options){"loss", "bce", "user_embedding", "added", "average_epochs", "2", "sse_user", "0.2", "known_items",
                                    "predicted"}, 0);
     world_fit_steps(&w, 12);
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, (int64_t[]){500}, 1, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_put(w.model, (int64_t[]){900}, 1, NULL, &api.error));
     world_checkpoint(&w, "state");
     return w;
 }
@@ -396,6 +398,8 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
                                           "train.best.users",
                                           "train.average.users"};
     const int32_t slots[] = {5, 5};
+    static const char *const came[] = {"train.average.items.came", "train.average.users.came"};
+    static const int64_t epochs[] = {-1, 3, INT64_MAX, INT64_MIN}; /* two are in the mean */
     const float nan = NAN, negative = -1;
     seqrec_trainer *trainer = NULL;
     seqrec_model *model = NULL;
@@ -415,6 +419,11 @@ START_TEST(a_checkpoint_with_right_checksums_and_wrong_content_is_refused)
         const int32_t status = seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error);
         ck_assert_msg(status == SEQREC_E_FORMAT, "without %s: %s", tensors[i], seqrec_status_name(status));
     }
+    for (size_t i = 0; i < sizeof came / sizeof *came; i++)
+        for (size_t v = 0; v < sizeof epochs / sizeof *epochs; v++) {
+            rewrite_values(scratch_path("state"), wrong, came[i], 5, &epochs[v], sizeof epochs[v]);
+            REFUSED(SEQREC_E_FORMAT, came[i], seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
+        }
     rewrite_values(scratch_path("state"), wrong, "opt.v", 5, &negative, sizeof negative);
     REFUSED(SEQREC_E_FORMAT, "opt.v", seqrec_trainer_load(w.context, wrong, &trainer, &model, &api.error));
     rewrite_values(scratch_path("state"), wrong, "opt.items.v", 5, &negative, sizeof negative);

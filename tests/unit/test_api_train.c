@@ -737,6 +737,45 @@ START_TEST(adding_an_item_leaves_the_mean_of_the_others)
 }
 END_TEST
 
+static int32_t fit_one_epoch(const train_world *w)
+{
+    world_stopper stopper = {.stop_at = 1};
+    const seqrec_fit how = {.struct_size = sizeof how, .epoch = world_stop_epoch, .epoch_context = &stopper};
+    return world_fit(w, &how).cancelled;
+}
+
+START_TEST(the_mean_of_a_row_that_comes_late_begins_with_it)
+{
+    enum { LATE = 2, USUAL = 1 };
+    const int64_t late = LATE;
+    for (int saved = 0; saved < 2; saved++) {
+        float mean[3][WORLD_WIDTH], last[3][WORLD_WIDTH], both[WORLD_WIDTH];
+        train_world w = world_open((world_options){"average_epochs", "50", "epochs", "9", "valid_every", "0"}, 0);
+        for (int e = 0; e < 4; e++) ck_assert_int_eq(fit_one_epoch(&w), 1);
+        EXPECT(SEQREC_OK, seqrec_items_remove(w.model, &late, 1, &api.error));
+        EXPECT(SEQREC_OK, seqrec_items_put(w.model, &late, 1, NULL, &api.error));
+        for (int e = 0; e < 2; e++) {
+            fit_one_epoch(&w);
+            world_vector(&w, LATE, mean[e]);
+            if (saved) {
+                world_checkpoint(&w, "late");
+                world_load(&w, "late");
+            }
+            EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+            world_vector(&w, LATE, last[e]);
+            world_vector(&w, USUAL, last[2]);
+            EXPECT(SEQREC_OK, seqrec_trainer_publish_best(w.trainer, &api.error));
+            world_vector(&w, USUAL, mean[2]);
+            ck_assert_mem_ne(mean[2], last[2], sizeof last[2]);
+        }
+        ck_assert_mem_eq(mean[0], last[0], sizeof mean[0]);
+        for (int i = 0; i < WORLD_WIDTH; i++) both[i] = mean[0][i] + 0.5f * (last[1][i] - mean[0][i]);
+        ck_assert_mem_eq(mean[1], both, sizeof both);
+        world_close(&w);
+    }
+}
+END_TEST
+
 START_TEST(removed_items_of_the_dataset_are_added_again)
 {
     const int64_t id = 1;
@@ -1109,6 +1148,7 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, a_checkpoint_in_the_middle_of_a_fit_says_what_it_saw);
     tcase_add_test(tests, a_trainer_stays_with_its_data_and_split);
     tcase_add_test(tests, adding_an_item_leaves_the_mean_of_the_others);
+    tcase_add_test(tests, the_mean_of_a_row_that_comes_late_begins_with_it);
     tcase_add_test(tests, removed_items_of_the_dataset_are_added_again);
     tcase_add_test(tests, names_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
     tcase_add_loop_test(tests, items_may_come_and_go_during_a_fit, 0, RECIPES);
