@@ -210,50 +210,69 @@ static small_batch long_histories(void)
     return b;
 }
 
-/* Negatives of one sequence's tokens over many steps, by item; returns how many. */
-static int64_t count_negatives(sq_trainer *t, const small_batch *b, int64_t *count)
+/* What the sampler of the trainer's options draws of each item before the rule of seen items turns some away. bought: training counts. */
+static void proposal(const sq_trainer *t, const double *bought, double *q)
 {
-    int64_t drawn = 0;
-    for (int step = 0; step < 400; step++) {
-        small_step(t, b);
-        const sq_plan *p = &t->plan;
-        for (int64_t i = 0; i < p->target_count * (1 + NEGATIVES); i++) {
-            if (i % (1 + NEGATIVES) == 0) continue;
-            count[t->entries.slots[p->tokens + i]]++;
-            drawn++;
-        }
+    const int64_t kind = t->options.sampler;
+    const double share = kind == SQ_SAMPLER_IN_BATCH ? 1 : kind == SQ_SAMPLER_MIXED ? t->options.mixed_share : 0;
+    double sum = 0;
+    for (int i = 0; i < ITEMS; i++) {
+        int rank = 0;
+        for (int j = 0; j < ITEMS; j++) rank += bought[j] > bought[i] || (bought[j] == bought[i] && j < i);
+        q[i] = kind == SQ_SAMPLER_POPULARITY    ? pow(bought[i], t->options.sampler_alpha)
+               : kind == SQ_SAMPLER_LOG_UNIFORM ? log((rank + 2.0) / (rank + 1.0))
+                                                : (1 - share) / ITEMS;
     }
-    return drawn;
+    for (int64_t i = 0; i < t->plan.target_count; i++) q[t->plan.targets[i]] += share / (double)t->plan.target_count;
+    for (int i = 0; i < ITEMS; i++) sum += q[i];
+    for (int i = 0; i < ITEMS; i++) q[i] /= sum;
 }
 
-/* Counts to the power that the option says; of what the history has, nothing, and its share goes to the others. */
-START_TEST(a_trainer_draws_by_counts_to_a_power_and_shares_out_what_a_history_turns_away)
+/* Adds to expected [ITEMS] what one negative of a token of sequence 0 is to be, given what the sampler proposes: what the rule turns
+ * away is shared out. */
+static void add_expected(const sq_trainer *t, const double *q, int32_t target, double *expected)
 {
-    const double alpha[] = {0.5, 2, 0.5}, by = alpha[_i];
-    const int exclude = _i == 2;
-    int64_t count[ITEMS] = {0};
-    double bought[SQ_CHUNK_ROWS] = {0}, probability[ITEMS], sum = 0; /* bought: by slot */
+    const int64_t rule = t->options.seen;
+    double turned[ITEMS] = {0}, left = 1;
+    if (rule != SQ_SEEN_KEEP) turned[target] = 1;
+    for (int64_t i = t->plan.seen_starts[0]; rule == SQ_SEEN_EXCLUDE_HISTORY && i < t->plan.seen_ends[0]; i++) turned[t->plan.seen[i]] = 1;
+    for (int i = 0; i < ITEMS; i++) left -= turned[i] * q[i];
+    for (int i = 0; i < ITEMS; i++) expected[i] += (1 - turned[i]) * q[i] / left;
+}
+
+/* Every sampler that has probabilities, under every rule: of sequence 0 of four, over many steps of the same batch. */
+START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_items_turns_away)
+{
+    static const struct { int64_t sampler; double alpha; } ways[] = {{SQ_SAMPLER_UNIFORM, 1}, {SQ_SAMPLER_POPULARITY, 0.5},
+        {SQ_SAMPLER_POPULARITY, 2}, {SQ_SAMPLER_LOG_UNIFORM, 1}, {SQ_SAMPLER_IN_BATCH, 1}, {SQ_SAMPLER_MIXED, 1}};
+    static const int64_t rules[] = {SQ_SEEN_KEEP, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_EXCLUDE_HISTORY};
+    int64_t count[ITEMS] = {0}, negatives = 0;
+    double bought[SQ_CHUNK_ROWS] = {0}, q[ITEMS], expected[ITEMS] = {0}; /* bought: by slot */
     small_batch b;
-    small_draw(&b, 3, 1, 12, 12, ITEMS);
+    small_draw(&b, 3, 4, 12, 12, ITEMS);
     sq_options o = small_options("sasrec");
     o.dim = 8;
     o.max_length = 12;
     o.negatives = NEGATIVES;
-    o.sampler = SQ_SAMPLER_POPULARITY;
-    o.sampler_alpha = by;
-    o.seen = exclude ? SQ_SEEN_EXCLUDE_HISTORY : SQ_SEEN_KEEP;
+    o.sampler = ways[_i / 3].sampler;
+    o.sampler_alpha = ways[_i / 3].alpha;
+    o.mixed_share = 0.4;
+    o.seen = rules[_i % 3];
     small_model s = small_open(&o, 0, ITEMS);
     small_train(&s, &o);
     for (int i = 0; i < ITEMS; i++) bought[i] = 1 + i % 7 * 3;
     EXPECT_OK(sq_trainer_set_popularity(s.trainer, bought, error));
-    for (int i = 0; i < ITEMS; i++) {
-        probability[i] = pow(bought[i], by);
-        for (int64_t e = 0; exclude && e < b.offsets[1]; e++)
-            if (b.slots[e] == i) probability[i] = 0;
-        sum += probability[i];
+    for (int step = 0; step < 400; step++) {
+        small_step(s.trainer, &b);
+        const sq_plan *p = &s.trainer->plan;
+        if (step == 0) proposal(s.trainer, bought, q);
+        for (int64_t i = p->target_starts[0]; i < p->target_starts[1]; i++, negatives += NEGATIVES) {
+            add_expected(s.trainer, q, p->targets[i], expected);
+            for (int64_t j = 1; j <= NEGATIVES; j++) count[s.trainer->entries.slots[p->tokens + i * (1 + NEGATIVES) + j]]++;
+        }
     }
-    for (int i = 0; i < ITEMS; i++) probability[i] /= sum;
-    check_counts(count, probability, ITEMS, count_negatives(s.trainer, &b, count));
+    for (int i = 0; i < ITEMS; i++) expected[i] *= (double)NEGATIVES / (double)negatives;
+    check_counts(count, expected, ITEMS, negatives);
     small_close(&s);
 }
 END_TEST
@@ -335,6 +354,44 @@ START_TEST(a_hard_pool_uses_the_draws_that_score_highest)
         ck_assert_msg(left <= lowest, "token %d: %g is left out and %g used", (int)i, (double)left, (double)lowest);
     }
     free(rows);
+    small_close(&s);
+}
+END_TEST
+
+/* Of POOL draws the best is worse than r others with the probability that all draws are: ((ITEMS - r) / ITEMS)^POOL. */
+START_TEST(the_hardest_of_a_pool_has_the_rank_of_the_best_of_so_many_draws)
+{
+    enum { POOL = 5, RANKS = 31 /* the last stands for all behind */, STEPS_OF_IT = 40 };
+    int64_t count[RANKS] = {0}, tokens = 0;
+    double probability[RANKS];
+    sq_options o = small_options("sasrec");
+    o.dim = 8;
+    o.loss = SQ_LOSS_BCE;
+    o.negatives = 1;
+    o.hard_pool = POOL;
+    o.seen = SQ_SEEN_KEEP;
+    o.learning_rate = 0;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    small_batch b = long_histories();
+    for (int r = 0; r < RANKS; r++)
+        probability[r] = pow(1 - r / (double)ITEMS, POOL) - (r + 1 < RANKS ? pow(1 - (r + 1) / (double)ITEMS, POOL) : 0);
+    for (int step = 0; step < STEPS_OF_IT; step++) {
+        small_step(s.trainer, &b);
+        const sq_trainer *t = s.trainer;
+        const size_t stride = (size_t)t->items.catalogue->stride, dp = (size_t)s.model->layout.dp;
+        for (int64_t i = 0; i < t->plan.tokens; i++, tokens++) {
+            const int32_t *slots = t->entries.slots + t->plan.tokens + i * (1 + POOL) + 1;
+            const float *g = t->coefficient + i * (1 + POOL) + 1;
+            float score[ITEMS];
+            int used = 0, rank = 0;
+            for (size_t k = 0; k < ITEMS; k++) score[k] = t->kernels->dot(dp, t->u + (size_t)i * dp, t->items.rows[0]->at + k * stride);
+            while (used < POOL - 1 && g[used] == 0) used++;
+            for (int k = 0; k < ITEMS; k++) rank += score[k] > score[slots[used]];
+            count[rank < RANKS ? rank : RANKS - 1]++;
+        }
+    }
+    check_counts(count, probability, RANKS, tokens);
     small_close(&s);
 }
 END_TEST
@@ -505,7 +562,8 @@ int main(void)
     tcase_add_loop_test(tests, popularity_draws_follow_their_weights, 0, 5);
     tcase_add_test(tests, log_uniform_draws_follow_the_ranks_of_the_weights);
     tcase_add_loop_test(tests, draws_from_the_batch_and_mixed_ones_follow_their_probabilities, 0, 3);
-    tcase_add_loop_test(tests, a_trainer_draws_by_counts_to_a_power_and_shares_out_what_a_history_turns_away, 0, 3);
+    tcase_add_loop_test(tests, negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_items_turns_away, 0, 18);
+    tcase_add_test(tests, the_hardest_of_a_pool_has_the_rank_of_the_best_of_so_many_draws);
     tcase_add_test(tests, options_and_tables_name_losses_and_samplers_alike);
     tcase_add_loop_test(tests, a_hard_pool_uses_the_draws_that_score_highest, 0, 2);
     tcase_add_loop_test(tests, the_corrected_sum_estimates_the_full_one, 0, 5);
