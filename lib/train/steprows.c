@@ -1,10 +1,7 @@
-/* train: the item rows' share of a step: replay, gradient, update. */
+/* train: the item rows' share of a step: replay, norm, update. */
 #include "train/trainer.h"
 #include <math.h>
 #include <string.h>
-
-#define PIECE 64   /* contributions added at a time */
-#define EARLIER 24 /* entries between asking for one and reading it */
 
 /* ---- constants of a step ------------------------------------------------------------------------------------------ */
 
@@ -127,194 +124,41 @@ void sq_step_lengths(sq_trainer *t)
         sq_parallel(t->context->pool, t->entries.parts, lengths_of_part, t);
 }
 
-/* ---- gradient ----------------------------------------------------------------------------------------------------------- */
-
-/* Contributions waiting to be added to one sum. */
-typedef struct pending {
-    size_t n;
-    float factor[PIECE];
-    const float *row[PIECE];
-} pending;
-
-static void flush(const sq_trainer *t, pending *p, float *sum)
-{
-    if (p->n) t->kernels->gather_axpy(p->n, (size_t)t->model->layout.vp, p->factor, p->row, sum);
-    p->n = 0;
-}
-
-/* The row is asked for now and read when the piece is full. */
-static void push(const sq_trainer *t, pending *p, float factor, const float *row, float *sum)
-{
-    if (p->n == PIECE) flush(t, p, sum);
-    for (int32_t line = 0; line < 4; line++) __builtin_prefetch(row + 16 * line);
-    p->factor[p->n] = factor;
-    p->row[p->n++] = row;
-}
-
-/* sum over the gradient slots of row j of the shared table; of the buckets' items there is one row each. */
-static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
-{
-    size_t dp = (size_t)t->model->layout.vp;
-    if (sq_trainer_at_batch(t)) {
-        push(t, p, 1, t->buckets.drows + row * dp, sum);
-        return;
-    }
-    for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
-        if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1])
-            push(t, p, 1, t->dtable + (s * t->table_rows + row) * dp, sum);
-}
-
-static void cosine_project(const sq_trainer *t, const float *vector, int from_unit, float *g)
-{
-    size_t dp = (size_t)t->model->layout.vp;
-    float square = t->kernels->dot(dp, vector, vector);
-    if (square <= 0) {
-        memset(g, 0, dp * sizeof *g);
-        return;
-    }
-    t->kernels->axpy(dp, -t->kernels->dot(dp, g, vector) / square, vector, g);
-    if (from_unit) t->kernels->scale(dp, 1.0f / sqrtf(square), g, g);
-}
-
-/* Working vectors of one row. */
-typedef struct row_sums {
-    float input[4096 + 16], output[4096 + 16], table[4096 + 16];
-} row_sums;
-
-/* Which of the groups of 1 / `share` entry e is in, without a division of 64 bits: exact, since both are below 2^32. */
-static size_t group_of(size_t e, double share) { return (size_t)(int64_t)(((double)(int64_t)e + 0.5) * share); }
-
-/* Entries are those of the tokens, of the targets' own candidates, and behind this number of what is shared. */
-static size_t own_end(const sq_trainer *t) { return (size_t)t->plan.tokens + (size_t)t->plan.target_count * t->candidates; }
+/* ---- norm and update ------------------------------------------------------------------------------------------------ */
 
 void sq_step_rows(sq_trainer *t)
 {
-    sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, (size_t)t->plan.tokens, own_end(t));
+    const size_t tokens = (size_t)t->plan.tokens;
+    sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, tokens, tokens + (size_t)t->plan.target_count * t->candidates);
 }
 
-/* Gradient of the row's input vector and output vector; tied: both in `input`. Its entries are from .. end - 1. */
-static void row_gradient(const sq_trainer *t, int32_t slot, size_t from, size_t end, row_sums *g)
-{
-    size_t dp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens, own = own_end(t);
-    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
-    const double share = t->candidates > 0 ? 1 / (double)t->candidates : 0;
-    int cosine = t->options.score == SQ_SCORE_COSINE, tied = t->items.catalogue->tables == 1;
-    pending in = {0}, out = {0}, table = {0};
-    memset(g->input, 0, dp * sizeof(float));
-    memset(g->output, 0, dp * sizeof(float));
-    memset(g->table, 0, dp * sizeof(float));
-    for (size_t i = from; i < end; i++) {
-        const sq_row_entry *entry = sq_row_entry_at(&t->entries, i);
-        const size_t e = entry->number;
-        if (i + EARLIER < end) __builtin_prefetch(sq_row_entry_at(&t->entries, i + EARLIER));
-        if (e < tokens) {
-            push(t, &in, scale, t->dx + e * dp, g->input);
-        } else if (e < own) {
-            push(t, &out, entry->factor, t->u + group_of(e - tokens, share) * dp, g->output);
-        } else {
-            push_table(t, &table, e - own, g->table);
-        }
-    }
-    if (sq_trainer_is_full(t)) push_table(t, &table, (size_t)t->items.compact[slot], g->table);
-    flush(t, &in, g->input);
-    flush(t, &out, g->output);
-    flush(t, &table, g->table);
-    if (cosine) {
-        const float *vector = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
-        cosine_project(t, vector, 0, g->output);
-        cosine_project(t, vector, 1, g->table);
-    }
-    t->kernels->add(dp, g->table, g->output);
-    if (tied) t->kernels->add(dp, g->output, g->input);
-}
-
-/* ---- walking over the rows of a step ------------------------------------------------------------------------------------ */
-
-typedef void (*visit)(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm);
-
-/* Whether a row that was drawn into a pool of negatives was used. */
-static int takes_part(const sq_trainer *t, size_t from, size_t end)
-{
-    for (size_t i = from; i < end; i++) {
-        const sq_row_entry *entry = sq_row_entry_at(&t->entries, i);
-        if (entry->number < (size_t)t->plan.tokens || entry->factor != 0) return 1;
-    }
-    return 0;
-}
-
-/* Calls visit for each row of a part that has a gradient, in rising order; with softmax these are all live rows. */
-static void walk_part(sq_trainer *t, int32_t part, visit call, const void *arg, double *norm)
-{
-    const sq_row_entries *e = &t->entries;
-    size_t i = e->part_starts[part], end = e->part_starts[part + 1];
-    int64_t slot = (int64_t)part << e->shift, last = (int64_t)(part + 1) << e->shift;
-    int all = sq_trainer_is_full(t);
-    row_sums g;
-    if (last > sq_trainer_slots(t)) last = sq_trainer_slots(t);
-    int32_t pool = t->options.hard_pool > 0;
-    while (all ? slot < last : i < end) {
-        if (!all) slot = sq_row_slot(e, i);
-        size_t from = i;
-        while (i < end && sq_row_slot(e, i) == slot) i++;
-        if (all ? t->items.compact[slot] >= 0 : !pool || takes_part(t, from, i)) {
-            row_gradient(t, (int32_t)slot, from, i, &g);
-            call(t, (int32_t)slot, &g, arg, norm);
-        }
-        slot++;
-    }
-}
-
-static void add_norm(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
+static void add_norm(sq_trainer *t, int32_t slot, const float *input, const float *output, const void *arg)
 {
     size_t dp = (size_t)t->model->layout.vp;
-    (void)slot;
+    double *norm = &t->part_norm[slot >> t->entries.shift];
     (void)arg;
-    *norm += (double)t->kernels->dot(dp, g->input, g->input);
-    if (t->items.catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, g->output, g->output);
-}
-
-static void norm_part(void *arg, int32_t part, int32_t worker)
-{
-    sq_trainer *t = arg;
-    (void)worker;
-    t->part_norm[part] = 0;
-    walk_part(t, part, add_norm, NULL, &t->part_norm[part]);
+    *norm += (double)t->kernels->dot(dp, input, input);
+    if (t->items.catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, output, output);
 }
 
 double sq_step_row_norm(sq_trainer *t)
 {
     double sum = 0;
-    sq_parallel(t->context->pool, t->entries.parts, norm_part, t);
+    memset(t->part_norm, 0, sizeof t->part_norm);
+    sq_row_gradients(t, add_norm, NULL);
     for (int32_t p = 0; p < t->entries.parts; p++) sum += t->part_norm[p];
     return sum;
 }
 
-static void update(sq_trainer *t, int32_t slot, row_sums *g, const void *arg, double *norm)
+static void update(sq_trainer *t, int32_t slot, const float *input, const float *output, const void *arg)
 {
     const sq_adam *rule = arg;
     sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
     size_t dp = (size_t)t->model->layout.vp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
     float *row = sq_trainer_row(t, slot);
-    (void)norm;
-    t->kernels->adam(dp, rule, g->input, row, state->m + at, state->v + at);
-    if (t->items.catalogue->tables == 2) t->kernels->adam(dp, rule, g->output, row + dp, state->m + at + dp, state->v + at + dp);
+    t->kernels->adam(dp, rule, input, row, state->m + at, state->v + at);
+    if (t->items.catalogue->tables == 2) t->kernels->adam(dp, rule, output, row + dp, state->m + at + dp, state->v + at + dp);
     state->last[r] = t->step + 1;
 }
 
-typedef struct update_job {
-    sq_trainer *trainer;
-    const sq_adam *rule;
-} update_job;
-
-static void update_part(void *arg, int32_t part, int32_t worker)
-{
-    update_job *job = arg;
-    (void)worker;
-    walk_part(job->trainer, part, update, job->rule, NULL);
-}
-
-void sq_step_update_rows(sq_trainer *t, const sq_adam *rule)
-{
-    update_job job = {t, rule};
-    sq_parallel(t->context->pool, t->entries.parts, update_part, &job);
-}
+void sq_step_update_rows(sq_trainer *t, const sq_adam *rule) { sq_row_gradients(t, update, rule); }

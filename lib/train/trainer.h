@@ -148,6 +148,13 @@ static inline size_t sq_trainer_candidates(const sq_trainer *t)
     return sq_trainer_is_full(t) ? 0 : (size_t)(t->options.targets + sq_trainer_own_draws(t));
 }
 
+/* rowgradients.c: calls visit for each row that has a gradient in this step, with softmax for all live rows, in rising order within a part of
+ * the entries; parts run side by side. input, output [vp]: gradient of its vectors; of a tied table input has both. Memory of a worker
+ * first. */
+typedef void (*sq_row_visit)(sq_trainer *trainer, int32_t slot, const float *input, const float *output, const void *arg);
+void sq_row_gradients(sq_trainer *trainer, sq_row_visit visit, const void *arg);
+void sq_row_gradients_take(sq_arena *arena, const sq_trainer *trainer);
+
 /* steprows.c: the item rows' share of a step. */
 void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
 void sq_step_lengths(sq_trainer *trainer);                          /* score = cosine: inverse_norm of the rows of this step */

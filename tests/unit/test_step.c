@@ -335,20 +335,14 @@ static void oracle_step(oracle *o)
 }
 
 /* Beta1 = 0: the first moments after the first step are the gradients. */
-START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
+static void check_definition(sq_options options, int32_t items, const small_batch *b)
 {
-    sq_options options = step_options();
-    training_kind(_i % TRAINING_KINDS, &options);
-    options.seen = _i / TRAINING_KINDS;
     options.beta1 = 0;
     options.negatives = 19;
-    int32_t items = options.loss == SQ_LOSS_SOFTMAX ? 300 : 50;
     small_model s = small_open(&options, 2, items);
     small_train(&s, &options);
     trainer_state before = state_of(s.trainer);
-    small_batch b;
-    small_draw(&b, 41, 12, 1, 30, items);
-    double loss = small_step(s.trainer, &b), square = 0;
+    double loss = small_step(s.trainer, b), square = 0;
     oracle o = {.t = s.trainer, .rows = before.rows, .dp = (size_t)s.model->layout.dp};
     o.stride = (size_t)s.trainer->items.catalogue->stride;
     o.g = calloc(before.row_floats, sizeof *o.g);
@@ -363,6 +357,32 @@ START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
     free(o.g);
     state_free(&before);
     small_close(&s);
+}
+
+START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
+{
+    small_batch b;
+    sq_options options = step_options();
+    training_kind(_i % TRAINING_KINDS, &options);
+    options.seen = _i / TRAINING_KINDS;
+    const int32_t items = options.loss == SQ_LOSS_SOFTMAX ? 300 : 50;
+    small_draw(&b, 41, 12, 1, 30, items);
+    check_definition(options, items, &b);
+}
+END_TEST
+
+/* So many and such wide ones that rows are summed in groups, and their user vectors read in blocks (lib/train/rowgradients.c). */
+START_TEST(row_gradients_of_many_positions_follow_their_definition)
+{
+    static const int kinds[] = {0, 1, 32, 33 + 2 + 8}; /* BCE and sampled softmax, untied and tied, the last with cosines and lazy rows */
+    small_batch b;
+    sq_options options = step_options();
+    training_kind(kinds[_i], &options);
+    options.dim = 256;
+    options.blocks = 1;
+    options.max_length = 63;
+    small_draw(&b, 43, 64, 63, 64, 150);
+    check_definition(options, 150, &b);
 }
 END_TEST
 
@@ -811,6 +831,7 @@ int main(void)
     tcase_add_loop_test(tests, exact_rows_equal_dense_adam_bit_for_bit, 0, 32);
     tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 4);
     tcase_add_loop_test(tests, loss_and_row_gradients_of_a_step_follow_their_definition, 0, 3 * TRAINING_KINDS);
+    tcase_add_loop_test(tests, row_gradients_of_many_positions_follow_their_definition, 0, 4);
     tcase_add_loop_test(tests, lazy_rows_without_gradient_stay_as_they_are, 0, 8);
     tcase_add_loop_test(tests, a_step_that_is_not_finite_changes_nothing, 0, TRAINING_KINDS);
     tcase_add_test(tests, a_batch_without_targets_is_refused);
