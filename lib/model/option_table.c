@@ -281,8 +281,8 @@ static void rec_denoiser(sq_options *o)
 }
 
 /* Petrov and Macdonald 2023 on MovieLens-1M: separate output table, positives not excluded. Tables start from Xavier's rule and not from
- * N(0, 1), so that output vectors need not shrink for thousands of steps; input vectors are scaled instead. Batches have 32 sequences and
- * not 128, for as many steps in a quarter of the time. A plateau at the popularity list comes first, which lasts for ten epochs or
+ * N(0, 1), so that output vectors need not shrink for thousands of steps, and input vectors are scaled up from there. Batches have 32 sequences and
+ * not 128, for as many steps in a quarter of the epochs. A plateau at the popularity list comes first, which lasts for ten epochs or
  * more: training ends after 30 validations without a gain, published are 200 times 100 batches. */
 static void gsasrec(sq_options *o)
 {

@@ -1,9 +1,11 @@
 /* train: the running mean of the weights over epochs. */
 #include "train/average.h"
+#include <string.h>
 
-/* to += part * (from - to) */
+/* to += part * (from - to), which at 1 is from without rounding. */
 static void move(float *to, const float *from, size_t n, float part)
 {
+    if (part == 1) memcpy(to, from, n * sizeof *to);
     for (size_t i = 0; i < n; i++) to[i] += part * (from[i] - to[i]);
 }
 

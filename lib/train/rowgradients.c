@@ -227,7 +227,8 @@ void sq_row_gradients(sq_trainer *t, sq_row_visit visit, const void *arg)
     row_group g;
     sq_arena measure = {0};
     group_take(&measure, t, &g);
-    const int32_t together = (int32_t)g.most >> t->entries.shift, even = t->entries.parts / (4 * t->workers);
+    const int32_t inhabited = (int32_t)(t->items.live_count >> t->entries.shift), even = inhabited / (4 * t->workers);
+    const int32_t together = (int32_t)g.most >> t->entries.shift;
     gradients_job job = {t, visit, arg, together < even ? together : even};
     if (job.parts < 1) job.parts = 1;
     sq_parallel(t->context->pool, (t->entries.parts + job.parts - 1) / job.parts, visit_parts, &job);

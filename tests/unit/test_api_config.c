@@ -83,6 +83,7 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"sse-pt", "user_default_share", "0"},
         {"gsasrec", "beta2", "0.999"},
         {"gsasrec", "batch", "32"},
+        {"gsasrec", "scale_embeddings", "true"},
         {"gsasrec", "patience", "30"},
         {"sse-pt", "loss", "bce"},
         {"sasrec", "user_embedding", "none"},

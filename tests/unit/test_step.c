@@ -334,12 +334,12 @@ static void oracle_step(oracle *o)
         }
 }
 
-/* Beta1 = 0: the first moments after the first step are the gradients. */
-static void check_definition(sq_options options, int32_t items, const small_batch *b)
+/* Beta1 = 0: the first moments after the first step are the gradients. Returns what was learned, which the caller frees. */
+static trainer_state check_definition(sq_options options, int32_t threads, int32_t items, const small_batch *b)
 {
     options.beta1 = 0;
     options.negatives = 19;
-    small_model s = small_open(&options, 2, items);
+    small_model s = small_open(&options, threads, items);
     small_train(&s, &options);
     trainer_state before = state_of(s.trainer);
     double loss = small_step(s.trainer, b), square = 0;
@@ -356,7 +356,9 @@ static void check_definition(sq_options options, int32_t items, const small_batc
     }
     free(o.g);
     state_free(&before);
+    trainer_state learned = state_of(s.trainer);
     small_close(&s);
+    return learned;
 }
 
 START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
@@ -367,12 +369,13 @@ START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
     options.seen = _i / TRAINING_KINDS;
     const int32_t items = options.loss == SQ_LOSS_SOFTMAX ? 300 : 50;
     small_draw(&b, 41, 12, 1, 30, items);
-    check_definition(options, items, &b);
+    trainer_state learned = check_definition(options, 2, items, &b);
+    state_free(&learned);
 }
 END_TEST
 
 /* So many and such wide ones that rows are summed in groups, and their user vectors read in blocks (lib/train/rowgradients.c). */
-START_TEST(row_gradients_of_many_positions_follow_their_definition)
+START_TEST(row_gradients_of_many_positions_follow_their_definition_at_any_number_of_threads)
 {
     static const int kinds[] = {0, 1, 32, 33 + 2 + 8}; /* BCE and sampled softmax, untied and tied, the last with cosines and lazy rows */
     small_batch b;
@@ -382,7 +385,10 @@ START_TEST(row_gradients_of_many_positions_follow_their_definition)
     options.blocks = 1;
     options.max_length = 63;
     small_draw(&b, 43, 64, 63, 64, 150);
-    check_definition(options, 150, &b);
+    trainer_state one = check_definition(options, 0, 150, &b), three = check_definition(options, 3, 150, &b);
+    same_state(&one, &three);
+    state_free(&one);
+    state_free(&three);
 }
 END_TEST
 
@@ -831,7 +837,7 @@ int main(void)
     tcase_add_loop_test(tests, exact_rows_equal_dense_adam_bit_for_bit, 0, 32);
     tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 4);
     tcase_add_loop_test(tests, loss_and_row_gradients_of_a_step_follow_their_definition, 0, 3 * TRAINING_KINDS);
-    tcase_add_loop_test(tests, row_gradients_of_many_positions_follow_their_definition, 0, 4);
+    tcase_add_loop_test(tests, row_gradients_of_many_positions_follow_their_definition_at_any_number_of_threads, 0, 4);
     tcase_add_loop_test(tests, lazy_rows_without_gradient_stay_as_they_are, 0, 8);
     tcase_add_loop_test(tests, a_step_that_is_not_finite_changes_nothing, 0, TRAINING_KINDS);
     tcase_add_test(tests, a_batch_without_targets_is_refused);
