@@ -383,9 +383,9 @@ START_TEST(row_gradients_of_many_positions_follow_their_definition_at_any_number
     training_kind(kinds[_i], &options);
     options.dim = 256;
     options.blocks = 1;
-    options.max_length = 63;
-    small_draw(&b, 43, 64, 63, 64, 150);
-    trainer_state one = check_definition(options, 0, 150, &b), three = check_definition(options, 3, 150, &b);
+    options.max_length = 17;
+    small_draw(&b, 43, 64, 18, 18, 600);
+    trainer_state one = check_definition(options, 0, 600, &b), three = check_definition(options, 3, 600, &b);
     same_state(&one, &three);
     state_free(&one);
     state_free(&three);
