@@ -5,7 +5,10 @@
 /* to += part * (from - to), which at 1 is from without rounding. */
 static void move(float *to, const float *from, size_t n, float part)
 {
-    if (part == 1) memcpy(to, from, n * sizeof *to);
+    if (part == 1) {
+        memcpy(to, from, n * sizeof *to);
+        return;
+    }
     for (size_t i = 0; i < n; i++) to[i] += part * (from[i] - to[i]);
 }
 

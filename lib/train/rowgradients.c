@@ -51,11 +51,17 @@ typedef struct row_group {
     float *input, *output, *table; /* [dp] working vectors of one row */
 } row_group;
 
+static size_t group_rows(const sq_trainer *t)
+{
+    const size_t most = GROUP_FLOATS / (size_t)t->model->layout.vp;
+    return most < 1 ? 1 : most < GROUP_ROWS ? most : GROUP_ROWS;
+}
+
 static void group_take(sq_arena *arena, const sq_trainer *t, row_group *g)
 {
-    const size_t dp = (size_t)t->model->layout.vp, most = GROUP_FLOATS / dp;
+    const size_t dp = (size_t)t->model->layout.vp;
     g->count = 0;
-    g->most = most < 1 ? 1 : most < GROUP_ROWS ? most : GROUP_ROWS;
+    g->most = group_rows(t);
     g->rows = SQ_TAKE(arena, row_entries, g->most);
     g->own = SQ_TAKE(arena, float, g->most * dp);
     g->input = SQ_TAKE(arena, float, dp);
@@ -224,11 +230,8 @@ static void visit_parts(void *arg, int32_t task, int32_t worker)
 
 void sq_row_gradients(sq_trainer *t, sq_row_visit visit, const void *arg)
 {
-    row_group g;
-    sq_arena measure = {0};
-    group_take(&measure, t, &g);
     const int32_t inhabited = (int32_t)(t->items.live_count >> t->entries.shift), even = inhabited / (4 * t->workers);
-    const int32_t together = (int32_t)g.most >> t->entries.shift;
+    const int32_t together = (int32_t)group_rows(t) >> t->entries.shift;
     gradients_job job = {t, visit, arg, together < even ? together : even};
     if (job.parts < 1) job.parts = 1;
     sq_parallel(t->context->pool, (t->entries.parts + job.parts - 1) / job.parts, visit_parts, &job);

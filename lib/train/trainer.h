@@ -149,8 +149,8 @@ static inline size_t sq_trainer_candidates(const sq_trainer *t)
 }
 
 /* rowgradients.c: calls visit for each row that has a gradient in this step, with softmax for all live rows, in rising order within a part of
- * the entries; parts run side by side. input, output [vp]: gradient of its vectors; of a tied table input has both. Memory of a worker
- * first. */
+ * the entries; parts run side by side. input, output [vp]: gradient of its vectors; of a tied table input has both. The last takes a
+ * worker's memory for it. */
 typedef void (*sq_row_visit)(sq_trainer *trainer, int32_t slot, const float *input, const float *output, const void *arg);
 void sq_row_gradients(sq_trainer *trainer, sq_row_visit visit, const void *arg);
 void sq_row_gradients_take(sq_arena *arena, const sq_trainer *trainer);
