@@ -29,7 +29,7 @@ test:
 
 #: make check        unit tests and checks of the sources (under a minute, no Python)
 check: all
-	@meson test -C $(BUILD) --no-rebuild --suite unit --suite api --suite thread --print-errorlogs
+	@meson test -C $(BUILD) --no-rebuild --suite unit --suite data --suite api --suite thread --print-errorlogs
 	@BUILD=$(BUILD) sh tests/check.sh all
 
 #: make bench        measure speed, beside PyTorch where there is one

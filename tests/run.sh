@@ -80,7 +80,7 @@ step_flavours() {
 }
 step_fuzz() {
     tree build-fuzz CC=clang CXX=clang++ -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined $sanitized &&
-        sh tests/fuzz/run_targets.sh build-fuzz "$FUZZ_SECONDS" $((2 * JOBS)) # each for so long by the clock
+        sh tests/fuzz/run_targets.sh build-fuzz "$FUZZ_SECONDS" $((4 * JOBS)) # all at once, each for so long by the clock
 }
 step_docs() { doxygen docs/Doxyfile; }
 

@@ -29,7 +29,7 @@ sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$3" 2>> err
     verdict $? "$2"
 }
 
-one="ONLY=sampled_softmax-k64-seed1 EPOCHS=80"
+one="ONLY=sampled_softmax-k64-seed1 EPOCHS=40"
 experiment sampling.sh whole.jsonl $one
 exits 0 "a unit in one call"
 experiment sampling.sh parts.jsonl $one LIMIT=1
@@ -43,7 +43,7 @@ exits 0 "the unit goes on in the next calls"
 cat whole.jsonl parts.jsonl > both.jsonl
 holds both.jsonl "its figures are those of a unit in one call" "all[0]['E4'] == all[1]['E4'] and all[0]['E1'] == all[1]['E1']"
 holds both.jsonl "and so is its curve" "[p[::2] for p in all[0]['curve']] == [p[::2] for p in all[1]['curve']]"
-holds parts.jsonl "its summary is that of the whole training" "all[0]['train']['epochs'] == 80 and \
+holds parts.jsonl "its summary is that of the whole training" "all[0]['train']['epochs'] == 40 and \
 all[0]['train']['seconds'] > 0.9 * all[0]['curve'][-1][1] and not all[0]['train']['interrupted']"
 [ -z "$(ls work)" ]
 verdict $? "nothing is left of units that are done"

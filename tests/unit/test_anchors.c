@@ -1,4 +1,4 @@
-/* unit: exact figures on public data sets, where the files are at hand: counting baselines, targets of an epoch. */
+/* data: exact figures on public data sets, where the files are at hand: counting baselines, targets of an epoch. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
