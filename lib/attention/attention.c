@@ -301,7 +301,7 @@ void sq_head_bwd(const sq_kernels *k, const sq_head *h, size_t from, const float
             probabilities(k, h, &b, scratch, scratch->kept);
             block = scratch->kept;
         }
-        for (size_t r = 0; r < b.rows; r++)
+        for (size_t r = 0; r < b.rows && !(h->pointwise > 0); r++)
             scratch->delta[r] = k->dot(h->padded, d_out + r * ld_out, out + (i + r) * ld_out);
         by_keys(k, h, &b, d_out, ld_out, scratch->vt, scratch->d);
         for (size_t r = 0; r < count; r++)

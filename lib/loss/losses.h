@@ -44,7 +44,7 @@ typedef struct sq_loss_kind {
 const sq_loss_kind *sq_loss_kind_at(int64_t index);
 
 /* Sampled losses over tokens. rows[t * (m + k)] are the m targets' vectors, the k behind them negatives; a NULL row is left
- * out. Writes coefficient [tokens][m + k] = dL / d<u, row>, du [tokens][width], and returns the sum of weight * loss. */
+ * out. Writes coefficient [tokens][m + k] = dL / d<u, row>, du [tokens][width], and returns sum + that of weight * loss. */
 typedef struct sq_sampled {
     const sq_loss_rule *rule;
     sq_score_loss loss;
@@ -60,6 +60,7 @@ typedef struct sq_sampled {
     float *dbias;              /* [n], with bias: its gradient */
     const float *log_expected; /* NULL, or [n][m + k]: log of how often the proposal draws the candidate (logQ) */
     size_t hardest;            /* 0, or: of the k only so many with the highest scores take part */
+    double sum;                /* what the loss is added to: of the tokens before */
     float *scratch;            /* sq_sampled_scratch floats */
 } sq_sampled;
 size_t sq_sampled_scratch(size_t m, size_t k);

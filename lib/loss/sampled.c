@@ -73,7 +73,7 @@ double sq_sampled_loss(const sq_sampled *o)
 {
     float *targets = o->scratch, *negatives = targets + sq_round16(o->m), *best = negatives + sq_round16(o->k);
     sq_loss_rule rule = *o->rule;
-    double sum = 0;
+    double sum = o->sum;
     for (size_t t = 0; t < o->n; t++) {
         float *g = o->coefficient + t * (o->m + o->k);
         scores_of(o, t, 0, o->m, targets);

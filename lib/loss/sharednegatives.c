@@ -40,7 +40,7 @@ static double token_loss(const sq_sampled *o, const sq_shared *s, size_t t)
 double sq_shared_negatives(const sq_sampled *o, const sq_shared *s)
 {
     const sq_kernels *k = o->rule->kernels;
-    double sum = 0;
+    double sum = o->sum;
     sq_gemm(k, o->n, s->k, o->width, o->u, o->width, 1, s->transposed, s->k, s->logits, s->k, 0);
     for (size_t t = 0; t < o->n; t++) sum += token_loss(o, s, t);
     sq_gemm(k, o->n, o->width, s->live, s->logits, s->k, 1, s->negatives, o->width, o->du, o->width, 0);

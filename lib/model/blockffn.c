@@ -38,11 +38,11 @@ void sq_block_ffn(const sq_block_pass *a, const float *x, size_t row, size_t row
     a->k->dropout(rows, a->dp, a->dp, &outer, (uint64_t)a->batch->first + row, y);
 }
 
-/* dhidden to the gradient of what the first layer gave; returns where that is. */
+/* dhidden to the gradient of what the first layer gave; returns where that is. Of SwiGLU it takes the place of what the layer gave. */
 static const float *activate_bwd(const sq_block_pass *a, float *dhidden)
 {
     sq_dropout inner = sq_block_mask(a->net->ffn, a->block, 1);
-    const float *before = a->s->before;
+    float *before = a->s->before;
     if (!before) {
         a->k->relu_bwd(a->n, a->fp, a->fp, &inner, a->s->hidden, dhidden);
         return dhidden;
@@ -52,16 +52,15 @@ static const float *activate_bwd(const sq_block_pass *a, float *dhidden)
         a->k->gelu_bwd(a->n, a->fp, a->fp, before, dhidden);
         return dhidden;
     }
-    float *d = a->work->dbefore;
-    a->k->swiglu_bwd(a->n, a->fp, 2 * a->fp, before, before + a->fp, dhidden, d, d + a->fp);
-    return d;
+    a->k->swiglu_bwd(a->n, a->fp, 2 * a->fp, before, before + a->fp, dhidden, before, before + a->fp);
+    return before;
 }
 
 void sq_block_ffn_bwd(const sq_block_pass *a, const float *x, const float *dy, float *dx, int accumulate, float *grads)
 {
     size_t width = inner_width(a), depth = is_gated(a) ? width : a->f;
     sq_dropout outer = sq_block_mask(a->net->ffn_output, a->block, 2);
-    float *g = a->work->t1, *dhidden = a->work->dhidden;
+    float *g = a->work->t1, *dhidden = a->s->before ? a->s->hidden : a->work->dhidden; /* ReLU asks hidden for its slope */
     memcpy(g, dy, a->n * a->dp * sizeof *g);
     a->k->dropout(a->n, a->dp, a->dp, &outer, (uint64_t)a->batch->first, g);
     sq_linear_bwd(a, a->s->hidden, a->fp, a->f, g, a->dp, a->dp, grads + a->offset->ffn_out, a->dp,

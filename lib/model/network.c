@@ -32,13 +32,16 @@ static size_t most_kept(const sq_layout *l, int32_t tokens, int32_t longest)
 /* Row of what stands between the heads and a block's output: in HSTU's layer as wide as the heads. */
 static size_t mixed_width(const sq_layout *l) { return (size_t)(l->pointwise > 0 && l->mp > l->dp ? l->mp : l->dp); }
 
-static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, sq_saved *s)
+/* HSTU's layer joins its heads and is done with them: where there are gradients of heads, all blocks have them in that place. */
+static int shares_heads(const sq_layout *l, int32_t training) { return training && l->pointwise > 0; }
+
+static void take_saved(sq_arena *arena, const sq_layout *l, const sq_options *o, size_t n, size_t kept, int32_t training, sq_saved *s)
 {
     size_t dp = (size_t)l->dp, hp = l->window ? 0 : (size_t)l->hp, fp = (size_t)l->fp, mp = (size_t)l->mp;
     size_t mixed = mixed_width(l);
     s->norm1 = SQ_TAKE(arena, float, n * dp);
     s->qkv = SQ_TAKE(arena, float, n * 3 * hp);
-    s->heads = SQ_TAKE(arena, float, n * hp * (size_t)l->channels);
+    s->heads = shares_heads(l, training) ? NULL : SQ_TAKE(arena, float, n * hp * (size_t)l->channels);
     s->middle = SQ_TAKE(arena, float, n * mixed);
     s->norm2 = SQ_TAKE(arena, float, n * mixed);
     s->hidden = SQ_TAKE(arena, float, n * fp);
@@ -102,7 +105,7 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     for (int32_t b = 0; b < l->blocks; b++) {
         sq_saved *s = arena->base ? &out->saved[b] : &measured;
         if (training || b == 0)
-            take_saved(arena, l, o, n, training ? most_kept(l, tokens, longest) : 0, s);
+            take_saved(arena, l, o, n, training ? most_kept(l, tokens, longest) : 0, training, s);
         else if (arena->base)
             *s = out->saved[0];
     }
@@ -121,13 +124,14 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
         out->t2 = SQ_TAKE(arena, float, n * mixed_width(l));
         out->dqkv = SQ_TAKE(arena, float, n * 3 * hp);
         out->dheads = SQ_TAKE(arena, float, n * hp * (size_t)l->channels);
-        out->dhidden = SQ_TAKE(arena, float, n * (size_t)l->fp);
-        out->dbefore = o->activation == SQ_ACTIVATION_SWIGLU ? SQ_TAKE(arena, float, n * 2 * (size_t)l->fp) : NULL;
+        for (int32_t b = 0; shares_heads(l, training) && arena->base && b < l->blocks; b++) out->saved[b].heads = out->dheads;
+        out->dhidden = o->activation == SQ_ACTIVATION_RELU ? SQ_TAKE(arena, float, n * (size_t)l->fp) : NULL;
         out->dz = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
         out->dbranch = l->residual_gate ? SQ_TAKE(arena, float, n * dp) : NULL;
     }
     if (training && o->gate_jacobian > 0) {
-        take_saved(arena, l, o, n, most_kept(l, tokens, longest), &out->near);
+        take_saved(arena, l, o, n, most_kept(l, tokens, longest), training, &out->near);
+        if (shares_heads(l, training)) out->near.heads = out->dheads;
         out->near_x = SQ_TAKE(arena, float, n * dp);
         out->near_y = SQ_TAKE(arena, float, n * dp);
         out->near_dx = SQ_TAKE(arena, float, n * dp);

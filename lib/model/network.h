@@ -77,7 +77,7 @@ typedef struct sq_workspace {
     float *mean, *rstd;
     sq_embedding_saved embedded; /* with embedding_norm */
     sq_readout readout;          /* training: of all tokens; else of one */
-    float *t1, *t2, *dqkv, *dheads, *dhidden, *dbefore, *dz, *dbranch; /* backward */
+    float *t1, *t2, *dqkv, *dheads, *dhidden, *dz, *dbranch; /* backward */
     sq_head_scratch head;
     sq_relations relations;   /* of the block at hand */
     double *tau;              /* time = intervals: [tokens]; with time_unit = seen the units */
@@ -104,7 +104,7 @@ void sq_network_fwd(const sq_network *network, const sq_micro_batch *batch, sq_w
  * gate_jacobian when the workspace was taken) they are those of what dout comes from, plus jacobian times
  * sum_b |f_b(x + e s) - f_b(x)|^2 / e^2: f_b a block under the masks and gates of this pass, x its input, s signs at random from
  * jacobian_key, e = 1/32. Its mean over the signs is the sum of the squared norms of the blocks' Jacobians, but for terms of
- * order e (Hutchinson 1990; Hoffman, Roberts, Yaida 2019). */
+ * order e (Hutchinson 1990; Hoffman, Roberts, Yaida 2019). A pass goes back once: some of what it kept gives its place to gradients. */
 void sq_network_bwd(const sq_network *network, const sq_micro_batch *batch, sq_workspace *work, float *dout,
                     float *grads);
 /* Inference on one sequence of `length` tokens already in x[0], which is overwritten, with times and asks as a micro-batch has them: only the last token's

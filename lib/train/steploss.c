@@ -5,6 +5,11 @@
 
 static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.negatives + 15) / 16 * 16; }
 
+/* Candidates' vectors are asked for and used a piece of the targets at a time, whose list of them stays in a second-level cache; with
+ * shared negatives, where targets have none of their own, at once. */
+enum { PIECE = 64 };
+static size_t piece_of(const sq_trainer *t, size_t tokens) { return tokens < PIECE || sq_trainer_shares(t) ? tokens : PIECE; }
+
 static size_t loss_floats(const sq_trainer *t, size_t tokens)
 {
     if (sq_trainer_at_batch(t)) return 0;
@@ -15,16 +20,16 @@ static size_t loss_floats(const sq_trainer *t, size_t tokens)
 
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
-    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, c = t->candidates;
+    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, listed = piece_of(t, n) * t->candidates;
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
     out->places = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);
-    out->rows = SQ_TAKE(arena, const float *, n * c);
-    out->inverse_norm = SQ_TAKE(arena, float, cosine ? n * c : 0);
-    out->expected = SQ_TAKE(arena, float, logq ? n * c : 0);
+    out->rows = SQ_TAKE(arena, const float *, listed);
+    out->inverse_norm = SQ_TAKE(arena, float, cosine ? listed : 0);
+    out->expected = SQ_TAKE(arena, float, logq ? listed : 0);
     out->target = SQ_TAKE(arena, int32_t, n * (size_t)t->options.targets);
     out->share = SQ_TAKE(arena, float, t->options.targets > 1 ? n * (size_t)t->options.targets : 0);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
@@ -123,30 +128,30 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     return sq_softmax_loss(&o);
 }
 
-/* Vectors of the candidates of a micro-batch, and what depends on them one by one. */
-static void candidate_rows(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+/* Vectors of the candidates of targets first .. first + n - 1 of the step, and what depends on them one by one. */
+static void candidate_rows(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
 {
-    size_t c = t->candidates, count = (size_t)m->targets * c;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * (int64_t)c;
+    const int32_t *slots = t->entries.slots + t->plan.tokens + first * (int64_t)t->candidates;
     size_t offset = sq_output_offset(t->items.catalogue);
     int cosine = t->options.score == SQ_SCORE_COSINE;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < n * t->candidates; i++) {
         s->rows[i] = slots[i] < 0 ? NULL : sq_trainer_row(t, slots[i]) + offset;
         if (cosine) s->inverse_norm[i] = slots[i] < 0 ? 0 : t->items.state[slots[i] / SQ_CHUNK_ROWS]->inverse_norm[slots[i] % SQ_CHUNK_ROWS];
     }
 }
 
-static void candidate_expected(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
+static void candidate_expected(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
 {
     int64_t c = (int64_t)t->candidates, targets = t->options.targets;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + m->first_target * c;
-    for (int64_t i = 0; i < m->targets; i++)
+    const int32_t *slots = t->entries.slots + t->plan.tokens + first * c;
+    if (t->options.logq == SQ_LOGQ_NONE) return;
+    for (int64_t i = 0; i < (int64_t)n; i++)
         for (int64_t j = 0; j < c; j++) {
             int target = j < targets;
             s->expected[i * c + j] = target && !t->log_expected
                                          ? 0
-                                         : sq_step_expected(t, slots[i * c + j], m->first_target + i, target ? 0 : j - targets);
-            if (!target && t->redraws) s->expected[i * c + j] += t->redrawn[m->first_target + i];
+                                         : sq_step_expected(t, slots[i * c + j], first + i, target ? 0 : j - targets);
+            if (!target && t->redraws) s->expected[i * c + j] += t->redrawn[first + i];
         }
 }
 
@@ -212,36 +217,44 @@ sq_loss_rule sq_step_rule(const sq_trainer *t)
     return rule;
 }
 
-static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
+/* Of n targets of a micro-batch, from `first` of it on; added to sum. */
+static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t first, size_t n, double sum, sq_step_scratch *s)
 {
+    const size_t width = (size_t)t->model->layout.vp, at = (size_t)m->first_target + first;
     sq_loss_rule rule = sq_step_rule(t);
-    candidate_rows(t, m, s);
-    sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = (size_t)m->targets};
+    sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = n, .width = width, .sum = sum};
+    candidate_rows(t, (int64_t)at, n, s);
+    candidate_expected(t, (int64_t)at, n, s);
     o.m = (size_t)t->options.targets;
     o.k = t->candidates - o.m;
-    o.width = (size_t)t->model->layout.vp;
-    o.weight = t->plan.weights + m->first_target;
-    o.share = shares_of(t, m, s);
-    o.u = u;
+    o.weight = t->plan.weights + at;
+    if (o.m > 1) o.share = s->share + first * o.m;
+    o.u = t->u + at * width;
     o.rows = s->rows;
-    o.coefficient = t->coefficient + (size_t)m->first_target * t->candidates;
-    o.du = s->du;
+    o.coefficient = t->coefficient + at * t->candidates;
+    o.du = s->du + first * width;
     o.scratch = s->loss;
     if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
     if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
-    o.bias = s->bias;
-    o.dbias = s->dbias;
-    if (t->options.logq != SQ_LOGQ_NONE) {
-        candidate_expected(t, m, s);
-        o.log_expected = s->expected;
-    }
+    if (s->bias) o.bias = s->bias + first, o.dbias = s->dbias + first;
+    if (t->options.logq != SQ_LOGQ_NONE) o.log_expected = s->expected;
     return sq_trainer_shares(t) ? shared_loss(t, m, slot, &o, s) : sq_sampled_loss(&o);
+}
+
+static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
+{
+    const size_t targets = (size_t)m->targets, piece = piece_of(t, targets);
+    double sum = 0;
+    (void)shares_of(t, m, s);
+    for (size_t first = 0; first < targets; first += piece)
+        sum = piece_loss(t, m, slot, first, targets - first < piece ? targets - first : piece, sum, s);
+    return sum;
 }
 
 double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
     float *u = vectors_of(t, m);
-    return sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, u, s);
+    return sq_trainer_is_full(t) ? softmax_loss(t, m, slot, u, s) : sampled_loss(t, m, slot, s);
 }
 
 /* ---- output vectors in one piece ------------------------------------------------------------------------------------ */

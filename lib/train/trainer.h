@@ -218,9 +218,9 @@ typedef struct sq_step_scratch {
     float *unit;         /* cosine: 1 / (norm * temperature) of each user vector */
     const float **items; /* [tokens] */
     int64_t *times, *asks; /* [tokens of the network] of a layout that is dated, with tokens of users */
-    const float **rows;  /* [targets][candidates] */
-    float *inverse_norm; /* cosine: [targets][candidates] */
-    float *expected;     /* logq: [targets][candidates] */
+    const float **rows;  /* [targets of a piece][candidates] */
+    float *inverse_norm; /* cosine: the same */
+    float *expected;     /* logq: the same */
     int32_t *target;     /* softmax: [targets] compact */
     float *share;        /* several targets: [targets][several] what each counts for in its position, the heaviest 1 */
     float *loss;         /* scratch of the loss */

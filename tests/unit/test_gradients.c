@@ -463,6 +463,7 @@ static void gradient_network(problem *p)
 {
     network *n = p->state;
     const sq_layout *l = &n->model.model->layout;
+    (void)pass_forward(n->pass); /* the value may have gone back already */
     cotangent(sq_micro_batch_states(&n->pass->batch), (size_t)l->dp, (size_t)l->d, n->pass->dx);
     pass_backward(n->pass);
     p->k->scale(p->in[0].n, n->pass->embedding.scale, n->pass->dx, p->in[0].g);
