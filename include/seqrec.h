@@ -1024,11 +1024,11 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, co
 /** Compares two models on `dataset`: the same users, negatives and candidates, and one resampling of the users for both
  * (`bootstrap` 0 = 10,000). Rows: "a" and "b"; "difference", a - b with its 95 % interval (0 of equal infinities, as two nll can
  * be); "p", two-sided, of the difference being 0; "wins", "losses" and "ties", the users for whom a is better than, worse than or
- * as good as b by the metric (larger is better, of nll smaller). Diversity is measured with a's item vectors for both. The
- * division is the one asked for, else that
- * of the models' notes. E_STATE, unless allow_trained: the models were trained on different data or under different divisions,
+ * as good as b by the metric (larger is better, of nll smaller); with `breakdown` the same of each group of users ("a/decile-1",
+ * "difference/cold", ...), whose users are drawn anew among themselves. Diversity is measured with a's item vectors for both. The
+ * division is the one asked for, else that of the models' notes. E_STATE, unless allow_trained: the models were trained on different data or under different divisions,
  * or one of them says what it was trained on and the other does not, or either was trained on events that are ranked.
- * E_ARGUMENT: baselines or breakdown. Rule R. */
+ * E_ARGUMENT: baselines. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_compare(seqrec_context *context, const seqrec_model *a,
                                                     const seqrec_model *b, const seqrec_dataset *dataset,
                                                     const seqrec_evaluation *evaluation, seqrec_report **out,

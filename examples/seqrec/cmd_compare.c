@@ -1,4 +1,5 @@
 /* seqrec tool: `compare`, two models on the same users and data. */
+#include "breakdown.h"
 #include "commands.h"
 #include "data_source.h"
 #include "evaluation.h"
@@ -48,12 +49,23 @@ static int check_arguments(compare_run *run)
     return outcome == PARSED ? check_evaluation(text.name, &run->what) : outcome;
 }
 
+static const char *const figures[] = {"a", "b", "difference"}, *const counts[] = {"p", "wins", "losses", "ties"};
+
+/* What there is of a row of counts. */
+static void emit_counts(json_writer *json, const seqrec_report *report, const char *row)
+{
+    const char *metric;
+    double low, high;
+    for (int32_t i = 1; (metric = seqrec_report_metric(report, row, i)); i++) {
+        const double value = report_figure(report, row, metric, &low, &high);
+        if (!isnan(value)) emit_real(json, metric, value);
+    }
+}
+
 static void print_json(const compare_run *run)
 {
-    static const char *const rows[] = {"a", "b", "difference"}, *const counts[] = {"p", "wins", "losses", "ties"};
     json_writer json = {.to = stdout};
     double low, high;
-    const char *metric;
     emit_object(&json, NULL);
     emit_evaluation(&json, &run->what, run->report, &run->source);
     emit_array(&json, "models");
@@ -61,16 +73,19 @@ static void print_json(const compare_run *run)
     emit_end(&json, ']');
     emit_count(&json, "users", (int64_t)report_figure(run->report, "a", "users", &low, &high));
     for (int r = 0; r < 3; r++) {
-        emit_object(&json, rows[r]);
-        emit_row(&json, run->report, rows[r]);
+        emit_object(&json, figures[r]);
+        emit_row(&json, run->report, figures[r]);
         emit_end(&json, '}');
     }
     for (int r = 0; r < 4; r++) {
         emit_object(&json, counts[r]);
-        for (int32_t i = 1; (metric = seqrec_report_metric(run->report, counts[r], i)); i++) {
-            const double value = report_figure(run->report, counts[r], metric, &low, &high);
-            if (!isnan(value)) emit_real(&json, metric, value);
-        }
+        emit_counts(&json, run->report, counts[r]);
+        emit_end(&json, '}');
+    }
+    if (run->what.breakdown) {
+        emit_object(&json, "breakdown");
+        for (int r = 0; r < 3; r++) emit_groups(&json, run->report, figures[r], emit_row);
+        for (int r = 0; r < 4; r++) emit_groups(&json, run->report, counts[r], emit_counts);
         emit_end(&json, '}');
     }
     emit_end(&json, '}');
@@ -107,6 +122,7 @@ static void print_text(const compare_run *run)
         print_count(run, "ties", metric);
         putchar('\n');
     }
+    if (run->what.breakdown) print_compared_groups(run->report, &run->what);
 }
 
 static int compare_models(compare_run *run)

@@ -1,4 +1,5 @@
 /* seqrec tool: `evaluate`, held-out events ranked by a model and by the baselines. */
+#include "breakdown.h"
 #include "commands.h"
 #include "data_source.h"
 #include "evaluation.h"
@@ -15,8 +16,8 @@ typedef struct evaluate_run {
     data_source source;
     evaluation_arguments what;
     const char *model_path;
-    int64_t threads, cold;
-    int baselines, breakdown, as_json;
+    int64_t threads;
+    int baselines, as_json;
     progress bar;
     seqrec_context *context;
     seqrec_dataset *dataset;
@@ -32,10 +33,6 @@ static int parse(evaluate_run *run, int argc, char **argv)
         {"model", ARGUMENT_TEXT, &run->model_path, "MODEL", "model file", 0, 0},
         NOISE_ARGUMENTS(run->source),
         EVALUATION_ARGUMENTS(run->what, "1000"),
-        {"breakdown", ARGUMENT_FLAG, &run->breakdown, NULL,
-         "by popularity of the target, length of the history, cold targets", 0, 0},
-        {"cold", ARGUMENT_COUNT, &run->cold, "M",
-         "--breakdown: targets with at most M training events are cold (default: 0)", 0, 9e15},
         {"no-baselines", ARGUMENT_OFF, &run->baselines, NULL, "leave popularity and Markov out", 0, 0},
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
@@ -58,8 +55,6 @@ static int rank_events(evaluate_run *run)
     seqrec_error error = {0};
     seqrec_evaluation what = evaluation_of(&run->what, &run->bar);
     what.baselines = run->baselines;
-    what.breakdown = run->breakdown;
-    what.cold_events = run->cold;
     int32_t status = seqrec_evaluate(run->context, run->model, run->dataset, &what, &run->report, &error);
     progress_clear();
     return status == SEQREC_OK ? 0 : fail_value(text.name, "evaluating", &error);
@@ -92,42 +87,6 @@ static int list_rows(const evaluate_run *run, const char *rows[3])
     return count;
 }
 
-static const struct {
-    const char *name, *title;
-    int count; /* 0: one group, without a number */
-} groupings[] = {{"decile", "by popularity of the target, the most popular first (training events)", 10},
-                 {"quintile", "by length of the history, the shortest first (events)", 5},
-                 {"cold", "cold targets (training events)", 0},
-                 {"warm", "other targets (training events)", 0}};
-
-enum { GROUPINGS = sizeof groupings / sizeof groupings[0], NAME = 40 };
-
-static void name_group(char out[NAME], const char *row, int grouping, int number)
-{
-    if (groupings[grouping].count)
-        snprintf(out, NAME, "%s/%s-%d", row, groupings[grouping].name, number);
-    else
-        snprintf(out, NAME, "%s/%s", row, groupings[grouping].name);
-}
-
-static void emit_groups(json_writer *json, const evaluate_run *run, const char *row)
-{
-    char name[NAME];
-    emit_object(json, row);
-    for (int g = 0; g < GROUPINGS; g++) {
-        const int count = groupings[g].count;
-        if (count) emit_array(json, groupings[g].name);
-        for (int i = 1; i <= (count ? count : 1); i++) {
-            name_group(name, row, g, i);
-            emit_object(json, count ? NULL : groupings[g].name);
-            emit_row(json, run->report, name);
-            emit_end(json, '}');
-        }
-        if (count) emit_end(json, ']');
-    }
-    emit_end(json, '}');
-}
-
 static void print_json(const evaluate_run *run)
 {
     const char *rows[3];
@@ -154,55 +113,12 @@ static void print_json(const evaluate_run *run)
         }
         emit_end(&json, '}');
     }
-    if (run->breakdown) {
+    if (run->what.breakdown) {
         emit_object(&json, "breakdown");
-        for (int i = 0; i < count; i++) emit_groups(&json, run, rows[i]);
+        for (int i = 0; i < count; i++) emit_groups(&json, run->report, rows[i], emit_row);
         emit_end(&json, '}');
     }
     emit_end(&json, '}');
-}
-
-/* "12 .. 345", or "-" for a group without users. */
-static void print_range(const evaluate_run *run, const char *row)
-{
-    double low, high;
-    char cell[64] = "-";
-    const double least = report_figure(run->report, row, "least", &low, &high);
-    const double most = report_figure(run->report, row, "most", &low, &high);
-    if (!isnan(least)) snprintf(cell, sizeof cell, "%.0f .. %.0f", least, most);
-    printf("  %-16s", cell);
-}
-
-/* The cut-off that stands for all of them in a breakdown: 10 where it is asked for, else the longest. */
-static int64_t main_cutoff(const evaluate_run *run)
-{
-    int64_t longest = 0;
-    for (int64_t i = 0; i < run->what.cutoff_count; i++) {
-        if (run->what.cutoffs[i] == 10) return 10;
-        if (run->what.cutoffs[i] > longest) longest = run->what.cutoffs[i];
-    }
-    return longest ? longest : 10;
-}
-
-static void print_groups(const evaluate_run *run, const char *row)
-{
-    char name[NAME], hit[NAME], gain[NAME], users[32];
-    double low, high;
-    snprintf(hit, sizeof hit, "hr@%lld", (long long)main_cutoff(run));
-    snprintf(gain, sizeof gain, "ndcg@%lld", (long long)main_cutoff(run));
-    for (int g = 0; g < GROUPINGS; g++) {
-        printf("\n%s%s: %s%s\n", bold(), row, groupings[g].title, plain());
-        printf("%-12s  %-10s  %-16s  %-24s  %-24s\n", "", "users", "from .. to", hit, gain);
-        for (int i = 1; i <= (groupings[g].count ? groupings[g].count : 1); i++) {
-            name_group(name, row, g, i);
-            printf("%-12s  %-10s", strchr(name, '/') + 1,
-                   grouped((int64_t)report_figure(run->report, name, "users", &low, &high), users));
-            print_range(run, name);
-            print_figure(run->report, name, hit, 1, 24);
-            print_figure(run->report, name, gain, 1, 24);
-            putchar('\n');
-        }
-    }
 }
 
 static void print_text(const evaluate_run *run)
@@ -223,7 +139,7 @@ static void print_text(const evaluate_run *run)
         for (int j = 0; j < count; j++) print_figure(run->report, rows[j], metric, 1, 24);
         putchar('\n');
     }
-    for (int j = 0; j < count && run->breakdown; j++) print_groups(run, rows[j]);
+    for (int j = 0; j < count && run->what.breakdown; j++) print_groups(run->report, &run->what, rows[j]);
 }
 
 /* The noise of a training under the same division. */

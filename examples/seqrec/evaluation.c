@@ -106,6 +106,8 @@ seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar)
     what.user_count = e->users.count;
     what.beyond = e->beyond;
     what.last_items = e->last;
+    what.breakdown = e->breakdown;
+    what.cold_events = e->cold;
     what.progress = progress_tick;
     what.progress_context = bar;
     return what;

@@ -9,8 +9,8 @@ enum { EVALUATION_CUTOFFS = 32 };
 /* Zero it before parsing; bootstrap is the command's to set. */
 typedef struct evaluation_arguments {
     const char *protocol, *split, *division, *cutoff_text, *users_path;
-    int64_t cutoffs[EVALUATION_CUTOFFS], cutoff_count, seed, bootstrap, last;
-    int beyond, allow_trained, hide_request_time, instant_sets;
+    int64_t cutoffs[EVALUATION_CUTOFFS], cutoff_count, seed, bootstrap, last, cold;
+    int beyond, breakdown, allow_trained, hide_request_time, instant_sets;
     id_list users; /* owned */
 } evaluation_arguments;
 
@@ -28,6 +28,10 @@ typedef struct evaluation_arguments {
         {"instant-sets", ARGUMENT_FLAG, &(e).instant_sets, NULL,                                                         \
          "held-out events at the target's instant are a set; the best ranked counts", 0, 0},                             \
         {"last", ARGUMENT_COUNT, &(e).last, "N", "--beyond: most last items in common (default: 3)", 1, 100},            \
+        {"breakdown", ARGUMENT_FLAG, &(e).breakdown, NULL,                                                               \
+         "by popularity of the target, length of the history, cold targets", 0, 0},                                      \
+        {"cold", ARGUMENT_COUNT, &(e).cold, "M",                                                                         \
+         "--breakdown: targets with at most M training events are cold (default: 0)", 0, 9e15},                          \
         {"bootstrap",                                                                                                    \
          ARGUMENT_COUNT,                                                                                                 \
          &(e).bootstrap,                                                                                                 \

@@ -41,38 +41,15 @@ static int32_t fill_intervals(sq_job *j, const double *values, int64_t columns, 
     return status;
 }
 
-/* Copies the columns of a group's users side by side to `part`; returns how many users. */
-static int64_t gather(const evaluation *e, int32_t grouping, int32_t group, int64_t columns, sq_figure *least_most)
-{
-    const uint8_t *of = e->groups.of[grouping];
-    const uint64_t *value = e->groups.value[grouping];
-    const int64_t n = e->job.cases.count;
-    int64_t members = 0;
-    for (int64_t u = 0; u < n; u++) {
-        const double own = (double)value[u];
-        if (of[u] != group) continue;
-        if (members == 0 || own < least_most[0].value) least_most[0].value = own;
-        if (members == 0 || own > least_most[1].value) least_most[1].value = own;
-        members++;
-    }
-    double *to = e->part;
-    for (int64_t c = 0; c < columns; c++) {
-        for (int64_t u = 0; u < n; u++) {
-            if (of[u] == group) *to++ = e->values[c * n + u];
-        }
-    }
-    return members;
-}
-
 static int32_t evaluate_group(evaluation *e, const char *row, int32_t grouping, int32_t group, seqrec_error *error)
 {
     const int64_t columns = 2 * e->job.cutoff_count + 1;
     char name[SQ_FIGURE_NAME];
     sq_groups_name(grouping, group, name);
     sq_figure *figures = sq_report_add(e->job.report, SQ_ROW_GROUP, "%s/%s", row, name);
-    const int64_t members = gather(e, grouping, group, columns, figures + 1 + columns);
-    figures[0].value = (double)members;
+    const int64_t members = sq_groups_members(&e->groups, grouping, group, &figures[0], figures + 1 + columns);
     if (members == 0) return SEQREC_OK;
+    sq_groups_gather(&e->groups, grouping, group, e->values, columns, e->part);
     for (int64_t c = 0; c < columns; c++) figures[1 + c].value = sq_mean(e->part + c * members, members);
     if (e->job.resamples == 0) return SEQREC_OK;
     return fill_intervals(&e->job, e->part, columns, members, figures + 1, error);

@@ -104,6 +104,27 @@ int32_t sq_groups_count(int32_t grouping)
     return counts[grouping];
 }
 
+int64_t sq_groups_members(const sq_groups *g, int32_t grouping, int32_t group, sq_figure *users, sq_figure *least_most)
+{
+    int64_t members = 0;
+    for (int64_t u = 0; u < g->cases; u++) {
+        const double own = (double)g->value[grouping][u];
+        if (g->of[grouping][u] != group) continue;
+        if (members == 0 || own < least_most[0].value) least_most[0].value = own;
+        if (members == 0 || own > least_most[1].value) least_most[1].value = own;
+        members++;
+    }
+    users->value = (double)members;
+    return members;
+}
+
+void sq_groups_gather(const sq_groups *g, int32_t grouping, int32_t group, const double *values, int64_t columns, double *part)
+{
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t u = 0; u < g->cases; u++)
+            if (g->of[grouping][u] == group) *part++ = values[c * g->cases + u];
+}
+
 void sq_groups_name(int32_t grouping, int32_t group, char out[SQ_FIGURE_NAME])
 {
     if (grouping == SQ_BY_COLD) {

@@ -346,6 +346,15 @@ cp out compared.json
 run compare --model m.st --model m2.st --data events.csv --beyond --json --quiet --threads 1
 cmp -s out compared.json
 verdict $? "compare: same figures at any thread count"
+run evaluate --model m.st --data events.csv --no-baselines --breakdown --cold 9 --json --quiet
+cp out groups.json
+run compare --model m.st --model m2.st --data events.csv --breakdown --cold 9 --bootstrap 200 --json --quiet
+exits 0 "compare by groups"
+parses "compare: groups of users as evaluate has them, and their difference" "[g['ndcg@10'] for g in r['breakdown']['a']['quintile']] == [g['ndcg@10'] for g in json.load(open('groups.json'))['breakdown']['model']['quintile']] and len(r['breakdown']['difference']['decile']) == 10 and sum(g['mrr'] for g in r['breakdown']['wins']['quintile']) == r['wins']['mrr'] and all(0 < g['mrr'] <= 1 for g in r['breakdown']['p']['quintile']) and r['breakdown']['b']['cold']['users'] + r['breakdown']['difference']['warm']['users'] == 300"
+run compare --model m.st --model m2.st --data events.csv --breakdown --cutoffs 5 --bootstrap 200
+exits 0 "compare by groups, as text"
+grep -q '^ndcg@5, by length of the history' out && [ "$(grep -c '^quintile-[1-5]  *[0-9]* .* \[-*[0-9.]*, -*[0-9.]*\]  *[01]\.[0-9]*' out)" -eq 5 ]
+verdict $? "compare: a line for each quintile"
 run compare --model m.st --model m.st --data events.csv --protocol E3 --users users.txt --bootstrap 100
 exits 0 "compare as text, sampled, chosen users"
 grep -q '^ndcg@10  *[0-9.]*  *[0-9.]*  *0.0000 \[0.0000, 0.0000\]  *1.0000  *0  *0  *40$' out

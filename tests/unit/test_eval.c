@@ -1628,6 +1628,64 @@ START_TEST(a_comparison_has_the_figures_of_both_and_of_their_difference)
 }
 END_TEST
 
+static void expect_same_figure(const seqrec_report *one, const char *row, const seqrec_report *other, const char *as, const char *metric)
+{
+    double own[3], same[3];
+    ck_assert_int_eq(seqrec_report_get(one, row, metric, &own[0], &own[1], &own[2], NULL), SEQREC_OK);
+    ck_assert_int_eq(seqrec_report_get(other, as, metric, &same[0], &same[1], &same[2], NULL), SEQREC_OK);
+    for (int32_t j = 0; j < 3; j++)
+        ck_assert_msg(own[j] == same[j] || (isnan(own[j]) && isnan(same[j])), "%s of %s: %g, of %s %g", metric, row, own[j], as, same[j]);
+}
+
+/* By decile and quintile the figures of either alone; with all targets cold the one group is all users, in every row. */
+START_TEST(a_comparison_by_groups_is_that_of_their_users)
+{
+    static const char *const rows[] = {"a", "b", "difference", "p", "wins", "losses", "ties"};
+    static gentle g[2];
+    const sq_scorer scorers[] = {make_gentle(&g[0], &small, 0), make_gentle(&g[1], &small, 1)};
+    seqrec_evaluation options = options_for(protocols[_i]);
+    options.bootstrap = 60;
+    options.breakdown = 1;
+    options.cold_events = INT32_MAX;
+    seqrec_report *report = compare_gently(&scorers[0], &scorers[1], protocols[_i], &options);
+    seqrec_report *alone[] = {evaluate_gently(&small, protocols[_i], &scorers[0], &options),
+                              evaluate_gently(&small, protocols[_i], &scorers[1], &options)};
+    const char *metric;
+    double wins = 0, users = 0;
+    for (int32_t i = 0; (metric = seqrec_report_metric(report, "a/decile-1", i)) != NULL; i++) {
+        for (int32_t group = 1; group <= 15; group++) {
+            char name[4][40];
+            const char *const of[] = {"a", "b", "model", "difference"};
+            for (size_t r = 0; r < 4; r++)
+                snprintf(name[r], sizeof name[r], "%s/%s-%d", of[r], group <= 10 ? "decile" : "quintile", group <= 10 ? group : group - 10);
+            for (size_t m = 0; m < 2; m++) expect_same_figure(report, name[m], alone[m], name[2], metric);
+            if (i == 0 || strcmp(metric, "least") == 0 || strcmp(metric, "most") == 0)
+                expect_same_figure(report, name[3], report, name[0], metric);
+            else if (figure_of(report, name[0], "users") > 0)
+                expect_figure(report, name[3], metric, figure_of(report, name[0], metric) - figure_of(report, name[1], metric), 0.0);
+        }
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            char name[40];
+            snprintf(name, sizeof name, "%s/cold", rows[r]);
+            if (strcmp(metric, "least") != 0 && strcmp(metric, "most") != 0) expect_same_figure(report, name, report, rows[r], metric);
+        }
+    }
+    for (int32_t group = 1; group <= 10; group++) {
+        char name[2][40];
+        snprintf(name[0], sizeof name[0], "wins/decile-%d", group);
+        snprintf(name[1], sizeof name[1], "a/decile-%d", group);
+        if (figure_of(report, name[1], "users") > 0) wins += figure_of(report, name[0], "mrr");
+        users += figure_of(report, name[1], "users");
+    }
+    ck_assert_double_eq(users, figure_of(report, "a", "users"));
+    ck_assert_double_eq(wins, figure_of(report, "wins", "mrr"));
+    ck_assert_double_eq(figure_of(report, "a/warm", "users"), 0.0);
+    ck_assert_double_nan(figure_of(report, "difference/warm", "mrr"));
+    for (size_t m = 0; m < 2; m++) seqrec_report_release(alone[m]);
+    seqrec_report_release(report);
+}
+END_TEST
+
 START_TEST(a_model_does_not_differ_from_itself)
 {
     static gentle g;
@@ -1680,8 +1738,9 @@ START_TEST(the_number_of_threads_does_not_change_a_bit)
     seqrec_evaluation options = options_for(protocols[_i]), pair;
     options.bootstrap = 130;
     options.beyond = protocols[_i][1] > '3';
+    options.breakdown = 1;
     pair = options;
-    options.baselines = options.breakdown = 1;
+    options.baselines = 1;
     seqrec_report *reports[3] = {NULL}, *pairs[3] = {NULL};
     for (size_t t = 0; t < 3; t++) {
         seqrec_context *pool = NULL;
@@ -1691,8 +1750,8 @@ START_TEST(the_number_of_threads_does_not_change_a_bit)
         sq_context_release(pool);
         ck_assert_int_eq(reports[t]->rows, 3 * 18);
         ck_assert_mem_eq(reports[t]->at, reports[0]->at, 54 * (size_t)reports[0]->stride * sizeof(sq_figure));
-        ck_assert_int_eq(pairs[t]->rows, 7);
-        ck_assert_mem_eq(pairs[t]->at, pairs[0]->at, 7 * (size_t)pairs[0]->stride * sizeof(sq_figure));
+        ck_assert_int_eq(pairs[t]->rows, 7 * 18);
+        ck_assert_mem_eq(pairs[t]->at, pairs[0]->at, 126 * (size_t)pairs[0]->stride * sizeof(sq_figure));
         ck_assert_str_eq(seqrec_report_protocol(reports[t]), seqrec_report_protocol(reports[0]));
     }
     for (size_t t = 0; t < 3; t++) seqrec_report_release(reports[t]);
@@ -1833,7 +1892,7 @@ START_TEST(a_failing_allocation_is_reported_and_leaks_nothing)
     options.users = small.user_ids;
     options.user_count = small.data.users;
     options.baselines = _i < 6; /* then come comparisons */
-    options.breakdown = _i == 3;
+    options.breakdown = _i == 3 || _i == 6;
     seqrec_context *counted = NULL;
     ck_assert_int_eq(sq_context_create(&host, NULL, 1, NULL, NULL, &counted, NULL), SEQREC_OK);
     const int64_t before = counter.blocks;
@@ -1908,6 +1967,7 @@ int main(void)
     tcase_add_loop_test(tests, only_the_chosen_users_are_ranked_and_the_rest_stays_as_it_is, 0, 6);
     tcase_add_test(tests, an_unknown_user_is_named);
     tcase_add_loop_test(tests, a_comparison_has_the_figures_of_both_and_of_their_difference, 0, 3);
+    tcase_add_loop_test(tests, a_comparison_by_groups_is_that_of_their_users, 0, 6);
     tcase_add_loop_test(tests, a_model_does_not_differ_from_itself, 0, 6);
     tcase_add_test(tests, a_clear_difference_has_a_small_p_whichever_comes_first);
     tcase_add_test(tests, wrong_options_are_refused_with_the_rule);

@@ -69,7 +69,6 @@ static void ask(int which, int32_t threads, seqrec_report **alone, seqrec_report
     how.baselines = 1;
     EXPECT(SEQREC_OK, seqrec_evaluate(w.context, one, w.data, &how, alone, &api.error));
     how = way(which);
-    how.breakdown = 0;
     EXPECT(SEQREC_OK, seqrec_compare(w.context, one, two, w.data, &how, pair, &api.error));
     seqrec_model_release(one);
     seqrec_model_release(two);
@@ -79,12 +78,12 @@ static void ask(int which, int32_t threads, seqrec_report **alone, seqrec_report
 START_TEST(several_threads_evaluate_and_compare_to_the_bits_of_one)
 {
     static const char *const rows[] = {"model", "popularity", "markov", "model/decile-2", "model/quintile-3", "markov/warm"};
-    static const char *const pairs[] = {"a", "b", "difference", "p", "wins", "losses", "ties"};
+    static const char *const pairs[] = {"a", "b", "difference", "p", "wins", "losses", "ties", "difference/decile-2", "p/quintile-3"};
     seqrec_report *alone[2] = {NULL}, *pair[2] = {NULL};
     fit_two();
     for (int k = 0; k < 2; k++) ask(_i, k ? MOST_THREADS : 1, &alone[k], &pair[k]);
     for (int r = 0; r < (ways[_i].breakdown ? 6 : 3); r++) expect_same_row(alone[0], alone[1], rows[r]);
-    for (int r = 0; r < 7; r++) expect_same_row(pair[0], pair[1], pairs[r]);
+    for (int r = 0; r < (ways[_i].breakdown ? 9 : 7); r++) expect_same_row(pair[0], pair[1], pairs[r]);
     ck_assert_str_eq(seqrec_report_protocol(alone[0]), seqrec_report_protocol(alone[1]));
     ck_assert_str_eq(seqrec_report_protocol(pair[0]), seqrec_report_protocol(pair[1]));
     const char *few = strstr(seqrec_report_protocol(alone[0]), "users had fewer than 100 eligible negatives");
