@@ -4,10 +4,10 @@
 #include "base/rng.h"
 
 /* The slot that holds id, or the free slot where it belongs. */
-static size_t slot_of(const int64_t *keys, const int32_t *values, size_t capacity, int64_t id)
+static size_t slot_of(const sq_idmap *map, int64_t id)
 {
-    size_t slot = (size_t)sq_mix64((uint64_t)id + 0x9e3779b97f4a7c15u) & (capacity - 1);
-    while (values[slot] >= 0 && keys[slot] != id) slot = (slot + 1) & (capacity - 1);
+    size_t slot = (size_t)sq_mix64((uint64_t)id ^ map->key) & (map->capacity - 1);
+    while (map->values[slot] >= 0 && map->keys[slot] != id) slot = (slot + 1) & (map->capacity - 1);
     return slot;
 }
 
@@ -31,24 +31,23 @@ int32_t sq_idmap_reserve(sq_idmap *map, const sq_memory *memory, size_t count, s
         return sq_fail(error, SEQREC_E_MEMORY, "cannot allocate an index of %zu ids", count);
     }
     memset(values, 0xff, capacity * sizeof *values);
+    const sq_idmap wider = {keys, values, capacity, map->count, memory->secret};
     for (size_t i = 0; i < map->capacity; i++) {
         if (map->values[i] < 0) continue;
-        size_t slot = slot_of(keys, values, capacity, map->keys[i]);
+        size_t slot = slot_of(&wider, map->keys[i]);
         keys[slot] = map->keys[i];
         values[slot] = map->values[i];
     }
     sq_free(memory, map->keys);
     sq_free(memory, map->values);
-    map->keys = keys;
-    map->values = values;
-    map->capacity = capacity;
+    *map = wider;
     return SEQREC_OK;
 }
 
 int32_t sq_idmap_find(const sq_idmap *map, int64_t id)
 {
     if (map->capacity == 0) return -1;
-    return map->values[slot_of(map->keys, map->values, map->capacity, id)];
+    return map->values[slot_of(map, id)];
 }
 
 int32_t sq_idmap_insert(sq_idmap *map, const sq_memory *memory, int64_t id, int32_t value, int32_t *found,
@@ -58,7 +57,7 @@ int32_t sq_idmap_insert(sq_idmap *map, const sq_memory *memory, int64_t id, int3
     if (*found >= 0) return SEQREC_OK;
     SQ_CHECK(value >= 0, error, SEQREC_E_ARGUMENT, "index %d of id %lld is negative", (int)value, (long long)id);
     SQ_TRY(sq_idmap_reserve(map, memory, map->count + 1, error));
-    const size_t slot = slot_of(map->keys, map->values, map->capacity, id);
+    const size_t slot = slot_of(map, id);
     map->keys[slot] = id;
     map->values[slot] = value;
     map->count++;
@@ -70,5 +69,5 @@ void sq_idmap_free(sq_idmap *map, const sq_memory *memory)
 {
     sq_free(memory, map->keys);
     sq_free(memory, map->values);
-    *map = (sq_idmap){NULL, NULL, 0, 0};
+    *map = (sq_idmap){0};
 }

@@ -8,6 +8,7 @@ typedef struct sq_idmap {
     int32_t *values; /* -1 = free */
     size_t capacity; /* power of two, or 0 */
     size_t count;
+    uint64_t key; /* the memory's secret */
 } sq_idmap;
 
 /* Makes room for `count` ids in all. Zero-initialise the struct before use. On failure the map stays as it is. */

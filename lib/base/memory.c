@@ -3,11 +3,14 @@
 #define _GNU_SOURCE
 #endif
 #include "base/memory.h"
+#include "base/rng.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #ifdef __linux__
 #include <sys/mman.h>
+#include <sys/random.h>
 #endif
 
 #define ALIGNMENT 64
@@ -35,6 +38,20 @@ static void default_release(void *context, void *block, size_t bytes, size_t ali
     free(block);
 }
 
+/* From the system where it has some at once, else from where the stack is and the time. */
+static uint64_t draw_secret(void)
+{
+    uint64_t secret = 0;
+    struct timespec now = {0};
+    const int kept = errno;
+#ifdef GRND_NONBLOCK
+    if (getrandom(&secret, sizeof secret, GRND_NONBLOCK) == (ssize_t)sizeof secret) return secret;
+#endif
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    errno = kept;
+    return sq_mix64((uint64_t)(uintptr_t)&secret ^ sq_mix64((uint64_t)now.tv_nsec + (uint64_t)now.tv_sec * 1000000007u));
+}
+
 int32_t sq_memory_init(sq_memory *memory, const seqrec_allocator *host, seqrec_error *error)
 {
     seqrec_allocator chosen = {sizeof chosen, NULL, default_allocate, default_release};
@@ -49,6 +66,7 @@ int32_t sq_memory_init(sq_memory *memory, const seqrec_allocator *host, seqrec_e
         chosen.release = host->release;
     }
     memory->host = chosen;
+    memory->secret = draw_secret();
     return SEQREC_OK;
 }
 

@@ -9,6 +9,7 @@
 
 typedef struct sq_memory {
     seqrec_allocator host;
+    uint64_t secret; /* key of hash tables: without it nobody can choose ids that all meet in one cell. It orders nothing that is told */
 } sq_memory;
 
 /* host NULL: the C library's allocator. E_ARGUMENT when the struct lacks a function. */

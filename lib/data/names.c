@@ -120,7 +120,7 @@ static int32_t make_room(sq_interner *interner, size_t bytes, seqrec_error *erro
 static int32_t put_text(sq_interner *interner, const char *text, size_t bytes, int32_t *index, seqrec_error *error)
 {
     SQ_TRY(make_room(interner, bytes, error));
-    uint32_t tag = (uint32_t)XXH3_64bits(text, bytes);
+    uint32_t tag = (uint32_t)XXH3_64bits_withSeed(text, bytes, interner->memory->secret);
     sq_text_slot *slot = find_slot(interner, tag, text, bytes);
     if (slot->index >= 0) {
         *index = slot->index;

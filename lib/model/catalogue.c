@@ -114,6 +114,6 @@ void sq_catalogue_release(sq_catalogue *catalogue)
 
 int32_t sq_catalogue_find(const sq_catalogue *catalogue, int64_t id)
 {
-    uint64_t hash = sq_hash_id(id);
+    uint64_t hash = sq_hash_id(&catalogue->context->memory, id);
     return sq_shard_find(catalogue->shards[sq_shard_index(hash, catalogue->shard_bits)], hash, id);
 }

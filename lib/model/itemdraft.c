@@ -23,7 +23,7 @@ static int32_t split_shard(const sq_memory *memory, const sq_shard *from, sq_cat
     int64_t id;
     int32_t slot, found;
     for (size_t cell = 0; sq_shard_next(from, &cell, &id, &slot);) {
-        sq_shard **to = &made->shards[sq_shard_index(sq_hash_id(id), made->shard_bits)];
+        sq_shard **to = &made->shards[sq_shard_index(sq_hash_id(memory, id), made->shard_bits)];
         if (!sq_shard_insert(memory, to, id, slot, &found)) return 0;
     }
     return 1;
@@ -218,7 +218,7 @@ static int32_t own_shard(const sq_memory *memory, sq_shard **at, int64_t growth)
 int32_t sq_draft_link(sq_draft *draft, int64_t id, int32_t slot, int32_t *found, seqrec_error *error)
 {
     const sq_memory *memory = memory_of(draft);
-    sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(id), draft->made->shard_bits)];
+    sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(memory_of(draft), id), draft->made->shard_bits)];
     if (!own_shard(memory, at, draft->shard_growth) || !sq_shard_insert(memory, at, id, slot, found)) {
         return no_memory(draft->made->kind->name, error);
     }
@@ -227,9 +227,9 @@ int32_t sq_draft_link(sq_draft *draft, int64_t id, int32_t slot, int32_t *found,
 
 int32_t sq_draft_unlink(sq_draft *draft, int64_t id, seqrec_error *error)
 {
-    sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(id), draft->made->shard_bits)];
+    sq_shard **at = &draft->made->shards[sq_shard_index(sq_hash_id(memory_of(draft), id), draft->made->shard_bits)];
     if (!own_shard(memory_of(draft), at, 0)) return no_memory(draft->made->kind->name, error);
-    sq_shard_erase(*at, id);
+    sq_shard_erase(memory_of(draft), *at, id);
     return SEQREC_OK;
 }
 

@@ -76,7 +76,7 @@ static int32_t next_free(const sq_catalogue *base, int32_t from)
 static void look_ahead(const sq_catalogue *made, const int64_t *ids, int64_t i, int64_t n)
 {
     if (i + AHEAD >= n) return;
-    uint64_t hash = sq_hash_id(ids[i + AHEAD]);
+    uint64_t hash = sq_hash_id(&made->context->memory, ids[i + AHEAD]);
     sq_shard_prefetch(made->shards[sq_shard_index(hash, made->shard_bits)], hash);
 }
 

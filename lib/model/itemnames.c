@@ -24,14 +24,14 @@ static int32_t no_memory(seqrec_error *error)
     return sq_fail(error, SEQREC_E_MEMORY, "no memory for the names of items");
 }
 
-static uint64_t hash_id(int64_t id)
+static uint64_t hash_id(const sq_item_names *names, int64_t id)
 {
-    return sq_mix64((uint64_t)id);
+    return sq_mix64((uint64_t)id ^ names->context->memory.secret);
 }
 
-static uint64_t hash_text(const char *text, size_t bytes)
+static uint64_t hash_text(const sq_item_names *names, const char *text, size_t bytes)
 {
-    uint64_t hash = sq_mix64((uint64_t)bytes + 0x9e3779b97f4a7c15u), word;
+    uint64_t hash = sq_mix64(((uint64_t)bytes + 0x9e3779b97f4a7c15u) ^ names->context->memory.secret), word;
     for (; bytes >= sizeof word; text += sizeof word, bytes -= sizeof word) {
         memcpy(&word, text, sizeof word);
         hash = sq_mix64((hash ^ word) + 0x9e3779b97f4a7c15u);
@@ -128,7 +128,7 @@ static int32_t enter(sq_item_names *made, int64_t id, const char *name)
 {
     const sq_memory *memory = memory_of(made);
     size_t bytes = strlen(name);
-    uint64_t by_id = hash_id(id), by_text = hash_text(name, bytes);
+    uint64_t by_id = hash_id(made, id), by_text = hash_text(made, name, bytes);
     sq_name_shard **ids = shard_at(made->by_id, by_id, made->shard_bits);
     sq_name_shard **texts = shard_at(made->by_text, by_text, made->shard_bits);
     if (!own(memory, ids) || !own(memory, texts)) return 0;
@@ -143,7 +143,7 @@ static int32_t leave(sq_item_names *made, int64_t id)
     const char *name = sq_item_names_get(made, id);
     if (!name) return 1;
     const sq_memory *memory = memory_of(made);
-    uint64_t by_id = hash_id(id), by_text = hash_text(name, strlen(name));
+    uint64_t by_id = hash_id(made, id), by_text = hash_text(made, name, strlen(name));
     sq_name_shard **ids = shard_at(made->by_id, by_id, made->shard_bits);
     sq_name_shard **texts = shard_at(made->by_text, by_text, made->shard_bits);
     if (!own(memory, ids) || !own(memory, texts)) return 0;
@@ -251,7 +251,7 @@ int32_t sq_item_names_without(const sq_item_names *base, const int64_t *ids, int
 
 const char *sq_item_names_get(const sq_item_names *names, int64_t id)
 {
-    uint64_t hash = hash_id(id);
+    uint64_t hash = hash_id(names, id);
     const sq_name_shard *shard = *shard_at(names->by_id, hash, names->shard_bits);
     const sq_name_cell *cell = sq_name_shard_find(shard, hash, id);
     return cell ? shard->text + cell->at : NULL;
@@ -259,7 +259,7 @@ const char *sq_item_names_get(const sq_item_names *names, int64_t id)
 
 int32_t sq_item_names_find(const sq_item_names *names, const char *name, int64_t *id)
 {
-    uint64_t hash = hash_text(name, strlen(name));
+    uint64_t hash = hash_text(names, name, strlen(name));
     const sq_name_shard *shard = *shard_at(names->by_text, hash, names->shard_bits);
     size_t at = (size_t)(uint32_t)hash & shard->mask;
     for (; shard->cells[at].at != SQ_NAME_FREE; at = (at + 1) & shard->mask) {

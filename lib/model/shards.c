@@ -60,7 +60,7 @@ sq_shard *sq_shard_copy(const sq_memory *memory, const sq_shard *like, int64_t e
     for (size_t i = 0; i < like->capacity; i++) {
         if (like->slots[i] < 0) continue;
         int64_t id = like->ids[i];
-        store(copy, cell_of(copy, sq_hash_id(id), id), id, like->slots[i]);
+        store(copy, cell_of(copy, sq_hash_id(memory, id), id), id, like->slots[i]);
     }
     return copy;
 }
@@ -104,7 +104,7 @@ static int32_t make_room(const sq_memory *memory, sq_shard **shard)
 
 int32_t sq_shard_insert(const sq_memory *memory, sq_shard **shard, int64_t id, int32_t slot, int32_t *found)
 {
-    uint64_t hash = sq_hash_id(id);
+    uint64_t hash = sq_hash_id(memory, id);
     size_t cell = cell_of(*shard, hash, id);
     *found = (*shard)->slots[cell];
     if (*found >= 0) return 1;
@@ -116,12 +116,12 @@ int32_t sq_shard_insert(const sq_memory *memory, sq_shard **shard, int64_t id, i
     return 1;
 }
 
-void sq_shard_erase(sq_shard *shard, int64_t id)
+void sq_shard_erase(const sq_memory *memory, sq_shard *shard, int64_t id)
 {
-    size_t hole = cell_of(shard, sq_hash_id(id), id);
+    size_t hole = cell_of(shard, sq_hash_id(memory, id), id);
     if (shard->slots[hole] < 0) return;
     for (size_t next = behind(shard, hole); shard->slots[next] >= 0; next = behind(shard, next)) {
-        size_t home = home_of(shard, sq_hash_id(shard->ids[next]));
+        size_t home = home_of(shard, sq_hash_id(memory, shard->ids[next]));
         /* An entry whose home lies behind the hole would no longer be found from there. */
         if (steps(shard, home, next) < steps(shard, hole, next)) continue;
         shard->ids[hole] = shard->ids[next];

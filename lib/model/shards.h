@@ -7,9 +7,9 @@
 typedef struct sq_shard sq_shard;
 
 /* The high bits choose the shard, the low bits the cell. */
-static inline uint64_t sq_hash_id(int64_t id)
+static inline uint64_t sq_hash_id(const sq_memory *memory, int64_t id)
 {
-    return sq_mix64((uint64_t)id);
+    return sq_mix64((uint64_t)id ^ memory->secret);
 }
 
 static inline size_t sq_shard_index(uint64_t hash, int32_t bits)
@@ -35,7 +35,7 @@ void sq_shard_prefetch(const sq_shard *shard, uint64_t hash);
  * Returns 0 when memory fails, and changes nothing then. */
 int32_t sq_shard_insert(const sq_memory *memory, sq_shard **shard, int64_t id, int32_t slot, int32_t *found);
 /* On a private shard only. An id that is not there is left out. */
-void sq_shard_erase(sq_shard *shard, int64_t id);
+void sq_shard_erase(const sq_memory *memory, sq_shard *shard, int64_t id);
 
 int32_t sq_shard_count(const sq_shard *shard);
 /* Walks the entries: start with *cell = 0; returns 0 past the last. */

@@ -452,7 +452,7 @@ static int32_t outcome_of(const char *bytes, size_t size, int32_t through_file)
     seqrec_model *made = NULL;
     sq_tensor_file *file = NULL;
     int64_t blocks = atomic_load(&api.memory.blocks);
-    const sq_memory memory = {api.allocator};
+    const sq_memory memory = {.host = api.allocator};
     int32_t status = sq_tensor_file_open_memory(&memory, bytes, size, &file, &api.error);
     if (status == SEQREC_OK) status = sq_model_file_read(api.context, file, &made, &api.error);
     sq_tensor_file_close(file);

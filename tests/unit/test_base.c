@@ -350,6 +350,36 @@ START_TEST(ids_of_any_value_are_found_again)
 }
 END_TEST
 
+static uint64_t unshift(uint64_t x, int32_t by) { return x ^ (x >> by) ^ (by * 2 < 64 ? x >> 2 * by : 0); }
+
+/* Which x sq_mix64 turns into y. */
+static uint64_t unmix(uint64_t y)
+{
+    uint64_t x = unshift(y, 31) * 0x319642b2d24d8ec3u;
+    return unshift(unshift(x, 27) * 0x96de1b173f119089u, 30);
+}
+
+/* Ids whose hashes agree in the low half, which is public knowledge but for the secret: all would meet in one cell. */
+START_TEST(ids_chosen_to_meet_in_one_cell_do_not)
+{
+    enum { CHOSEN = 20000 };
+    sq_idmap map = {0};
+    size_t run = 0, longest = 0;
+    for (int32_t i = 0; i < CHOSEN; i++) {
+        int32_t found;
+        const uint64_t id = unmix((uint64_t)i << 32);
+        ck_assert_uint_eq(sq_mix64(id), (uint64_t)i << 32);
+        ck_assert_int_eq(sq_idmap_insert(&map, &memory, (int64_t)id, i, &found, &error), SEQREC_OK);
+    }
+    for (size_t at = 0; at < map.capacity; at++) {
+        run = map.values[at] < 0 ? 0 : run + 1;
+        if (run > longest) longest = run;
+    }
+    ck_assert_msg(longest < CHOSEN / 20, "%zu ids in a row", longest);
+    sq_idmap_free(&map, &memory);
+}
+END_TEST
+
 START_TEST(the_first_index_of_an_id_stays)
 {
     sq_idmap map = {0};
@@ -589,6 +619,7 @@ int main(void)
     tcase_add_test(tests, a_measure_that_overflows_cannot_be_reserved);
     tcase_add_test(tests, an_arena_grows_and_a_failed_growth_leaves_it);
     tcase_add_test(tests, ids_of_any_value_are_found_again);
+    tcase_add_test(tests, ids_chosen_to_meet_in_one_cell_do_not);
     tcase_add_test(tests, the_first_index_of_an_id_stays);
     tcase_add_test(tests, many_regular_ids_are_found_and_their_neighbours_are_not);
     tcase_add_test(tests, a_reserved_map_does_not_allocate_again);

@@ -645,12 +645,12 @@ START_TEST(erasing_keeps_every_other_entry_of_a_crowded_shard)
     for (int32_t i = 0; i < 500; i++) ck_assert_int_eq(sq_shard_insert(memory, &shard, i, i, &found), 1);
     for (int32_t gone = 0; gone < 500; gone++) {
         int64_t id = gone * 7 % 500;
-        sq_shard_erase(shard, id);
-        sq_shard_erase(shard, id); /* what is not there is left out */
+        sq_shard_erase(memory, shard, id);
+        sq_shard_erase(memory, shard, id); /* what is not there is left out */
         ck_assert_int_eq(sq_shard_count(shard), 499 - gone);
         for (int32_t i = gone + 1; i < 500; i++) {
             int64_t other = i * 7 % 500;
-            ck_assert_int_eq(sq_shard_find(shard, sq_hash_id(other), other), other);
+            ck_assert_int_eq(sq_shard_find(shard, sq_hash_id(memory, other), other), other);
         }
     }
     sq_shard_release(memory, shard);
