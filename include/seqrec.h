@@ -373,7 +373,8 @@ SEQREC_API int32_t seqrec_vectors_read(const seqrec_vectors *vectors, int64_t fi
  * vector, and 2 where one is gone and none has come. E_ARGUMENT: vectors of different widths. Rule R. */
 SEQREC_API int32_t seqrec_vectors_compare(const seqrec_vectors *vectors, const seqrec_vectors *before, int64_t first, int64_t n,
                                           uint8_t *changes, seqrec_error *error);
-/** XXH3 of slot, id and vector of every item, to *out: equal for a model and the file it was saved to. Reads all vectors. Rule R. */
+/** XXH3 of slot, id and vector of every item, to *out: equal for a model and the file it was saved to, unless saving had to close gaps
+ * of its table: the last slot of n items was 4 n + 1,000,000 or more. Reads all vectors. Rule R. */
 SEQREC_API int32_t seqrec_vectors_checksum(const seqrec_vectors *vectors, uint64_t *out, seqrec_error *error);
 
 /** An index of vectors that were opened, as functions. Zero the struct and set struct_size. */
@@ -648,7 +649,7 @@ typedef struct seqrec_decode {
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
  * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.
  * E_ARGUMENT: the filter leaves fewer items than a path needs, or the mask leaves a drawn path, or all paths of a beam, none (a beam
- * drops paths that cannot go on). On failure nothing is written. Nothing is appended. Rule S. */
+ * drops paths that cannot go on). E_NUMERIC: a score is infinite, or all are. On failure nothing is written. Nothing is appended. Rule S. */
 SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
                                          int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
 /** Goes on with n sessions of one pool, of[n], each as seqrec_session_decode does by itself, with the same bits: items
@@ -656,7 +657,8 @@ SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_d
  * each; drawn paths have the same `seed` in every session. The paths of a session share its keys and values; sessions share nothing but
  * weights. decode->mask and decode->told are called on the calling thread, for some sessions at a time, step by step, session by
  * session; `told` ends its session alone. filter->skipped and strangers count over all sessions. All or nothing: what fails in a session
- * says its number first. E_ARGUMENT: one is NULL or of another pool; E_STATE: one is named twice. Rule S on each. */
+ * says its number first. E_ARGUMENT: one is NULL or of another pool; E_STATE: one is named twice. With n = 0 items and
+ * found may be NULL. Rule S on each. */
 SEQREC_API int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const *of, int64_t n, const seqrec_decode *decode,
                                           const seqrec_filter *filter, int64_t *items, double *log_probabilities, int64_t *found,
                                           seqrec_error *error);
@@ -684,7 +686,8 @@ enum {
  * SEQREC_AGGREGATE_*. items [k]: the best of all items in the paths, scores [k] or NULL, *found of them; equal
  * ones in the order in which they first come, path by path. An item that a path has several times counts once, where it comes first.
  * Weights are compared relative to the largest, so that paths too improbable for a double keep their order (their scores are 0 then).
- * width and steps: 0 .. 2^31 - 1 items in all. E_RANGE: a log probability that is NaN or above 0. allocator (NULL: the C library's) is
+ * width and steps: 0 .. 2^31 - 1 items in all. E_RANGE: a log probability that is NaN or above 0 (by
+ * more than 1e-3, which rounding may leave). allocator (NULL: the C library's) is
  * for this call alone. Rule R. */
 SEQREC_API int32_t seqrec_aggregate(const seqrec_allocator *allocator, const int64_t *paths, int64_t width, int64_t steps,
                                     const double *log_probabilities, int32_t how, int64_t k, int64_t *items, double *scores,

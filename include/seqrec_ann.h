@@ -73,7 +73,7 @@ SEQREC_API int32_t seqrec_ann_describe(const seqrec_ann *ann, seqrec_ann_info *o
  * Rule R. */
 SEQREC_API int32_t seqrec_ann_save(const seqrec_ann *ann, const char *path, seqrec_error *error);
 /** Reads such a file for a model whose items are those that the graph was built of (E_STATE otherwise: told by the sum): the model
- * itself, or one loaded from its file. Length, sums and every link are checked before anything is used (E_FORMAT names what is wrong);
+ * itself, or one loaded from its file, unless that closed gaps of the table (seqrec_vectors_checksum). Length, sums and every link are checked before anything is used (E_FORMAT names what is wrong);
  * E_NOT_FOUND: no such file. search_breadth: 0 as stored, or another. The caller releases *out. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_ann_load(const seqrec_model *model, const char *path, int64_t search_breadth,
                                                      seqrec_ann **out, seqrec_error *error);

@@ -26,8 +26,8 @@ static int32_t put(seqrec_model *model, int32_t of, const int64_t *ids, int64_t 
                    seqrec_error *error)
 {
     const sq_catalogue *base = table_of(model->current, of);
-    sq_item_start start =
-        of == SQ_OF_USERS ? sq_user_start_of(model, base->count + n) : sq_item_start_of(model, base->count + n);
+    const int64_t total = n < INT32_MAX ? base->count + n : n; /* put refuses more than there is room for */
+    sq_item_start start = of == SQ_OF_USERS ? sq_user_start_of(model, total) : sq_item_start_of(model, total);
     sq_catalogue *made = NULL;
     SQ_TRY(sq_catalogue_put(base, ids, n, vectors, sq_item_start_fill, &start, &made, error));
     return sq_model_publish(model, change_of(of, made, NULL), error);

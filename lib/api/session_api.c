@@ -251,8 +251,12 @@ int32_t seqrec_sessions_decode(seqrec_sessions *sessions, seqrec_session *const 
     seqrec_filter f = {0};
     seqrec_decode d = {0};
     SQ_TRY(check_sessions(sessions, of, n, error));
-    SQ_TRY(read_terms(decode, filter, items, found, &d, &f, error));
-    return n == 0 ? SEQREC_OK : sq_sessions_decode(of, n, &d, &f, items, log_probabilities, found, error);
+    int64_t none = 0;
+    SQ_TRY(read_terms(decode, filter, n == 0 ? &none : items, n == 0 ? &none : found, &d, &f, error));
+    if (n > 0) return sq_sessions_decode(of, n, &d, &f, items, log_probabilities, found, error);
+    if (f.skipped != NULL) *f.skipped = 0;
+    if (f.strangers != NULL) *f.strangers = 0;
+    return SEQREC_OK;
 }
 
 int32_t seqrec_session_follow(seqrec_session *session, const int64_t *items, int64_t n, int64_t interval,

@@ -1,6 +1,7 @@
 /* serve: paths behind a session, step by step: one pass through the network takes all paths a token further. */
 #include "serve/decode.h"
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include "serve/decoding.h"
 #include "serve/sessionwindow.h"
@@ -173,6 +174,19 @@ static int32_t take_desks(sq_decoding *c, seqrec_error *error)
     return joins(c, last) ? SEQREC_OK : sq_desk_take(c->view, SQ_DESK_WINDOWS, 1, &c->windows, error);
 }
 
+static int32_t fail_numbers(const sq_decoding *c, seqrec_error *error)
+{
+    return sq_fail(error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
+}
+
+/* An infinite score would leave the others no probability, and itself none that is a number. */
+static int32_t check_numbers(const sq_decoding *c, seqrec_error *error)
+{
+    for (int64_t i = 0; i < c->count; i++)
+        if (!(c->prospects[i].log_sum < INFINITY)) return fail_numbers(c, error);
+    return SEQREC_OK;
+}
+
 /* Why no path can go on. */
 static int32_t fail_step(const sq_decoding *c, seqrec_error *error)
 {
@@ -183,12 +197,13 @@ static int32_t fail_step(const sq_decoding *c, seqrec_error *error)
                  "the mask leaves path %" PRId64 " no item in step %" PRId64, i, c->step + 1);
     }
     SQ_CHECK(open > 0, error, SEQREC_E_ARGUMENT, "the mask leaves no path an item in step %" PRId64, c->step + 1);
-    return sq_fail(error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
+    return fail_numbers(c, error);
 }
 
 int32_t sq_decoding_find(sq_decoding *c, seqrec_error *error)
 {
     sq_decoding_look(c);
+    SQ_TRY(check_numbers(c, error));
     const int64_t made = sq_decoding_choose(c);
     if (made == 0) return fail_step(c, error);
     sq_path *old = c->now;

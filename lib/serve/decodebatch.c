@@ -151,6 +151,9 @@ static int32_t enter_all(batch *b, seqrec_error *error)
     seqrec_error own = {0};
     for (; b->entered < b->n; b->entered++) {
         const int32_t status = sq_session_enter(b->sessions[b->entered], &b->views[b->entered], &own);
+        for (int64_t i = 0; status == SEQREC_E_STATE && i < b->entered; i++)
+            SQ_CHECK(b->sessions[i] != b->sessions[b->entered], error, status, "session %" PRId64 " is session %" PRId64 " once more",
+                     b->entered, i);
         if (status != SEQREC_OK) return blame(b->entered, status, &own, error);
     }
     return SEQREC_OK;

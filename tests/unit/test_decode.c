@@ -1110,7 +1110,7 @@ START_TEST(one_session_that_fails_fails_all)
     how.told = NULL;
     seqrec_session *kept = sessions[8];
     sessions[8] = sessions[1];
-    FAILS(SEQREC_E_STATE, "session 8: another call is at work", pool, MANY_SESSIONS);
+    FAILS(SEQREC_E_STATE, "session 8 is session 1 once more", pool, MANY_SESSIONS);
     sessions[8] = NULL;
     FAILS(SEQREC_E_ARGUMENT, "session 8 is NULL", pool, MANY_SESSIONS);
     sessions[8] = kept;
@@ -1120,11 +1120,45 @@ START_TEST(one_session_that_fails_fails_all)
     good(seqrec_session_evict(sessions[7], &failure));
     FAILS(SEQREC_E_STATE, "session 7: the session was evicted", pool, MANY_SESSIONS);
     good(seqrec_sessions_decode(pool, sessions, 7, &how, &filter, out.items, out.logs, out.found, &failure));
-    good(seqrec_sessions_decode(pool, NULL, 0, &how, &filter, out.items, out.logs, out.found, &failure));
+    out.skipped = out.strangers = 7;
+    good(seqrec_sessions_decode(pool, NULL, 0, &how, &filter, NULL, NULL, NULL, &failure));
+    ck_assert(out.skipped == 0 && out.strangers == 0);
     ck_assert_int_eq(out.found[6], WIDE);
     for (int64_t n = 0; n < MANY_SESSIONS; n++) seqrec_session_release(sessions[n]);
     seqrec_sessions_release(pool);
     seqrec_sessions_release(other);
+    small_close(&s);
+}
+END_TEST
+
+/* A vector may be so long that its score is infinite: then nothing is probable, and no path comes of it. */
+START_TEST(infinite_scores_are_refused_whatever_the_method)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[4 * 2], found = -1;
+    const int64_t id = 70;
+    float user[WIDEST], vector[WIDEST];
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 6);
+    encode(session, user);
+    for (int64_t i = 0; i < dim_of(&s); i++) vector[i] = user[i] < 0 ? -3e38f : 3e38f;
+    good(seqrec_items_update(s.model, &id, 1, vector, &failure));
+    for (int32_t way = 0; way < 6; way++) {
+        seqrec_decode how = how_of(way == 0 ? SEQREC_DECODE_GREEDY : way == 1 ? SEQREC_DECODE_BEAM : SEQREC_DECODE_SAMPLE, way ? 4 : 0, 2);
+        if (way == 3 || way == 5) how.top_k = 5;
+        if (way > 3) how.top_p = 0.8;
+        memset(paths, 7, sizeof paths);
+        const int64_t before = paths[0];
+        ck_assert_int_eq(seqrec_session_decode(session, &how, NULL, paths, NULL, &found, &failure), SEQREC_E_NUMERIC);
+        ck_assert_msg(strstr(failure.message, "in step 1 the scores of items are not numbers") != NULL, "%s", failure.message);
+        ck_assert(found == -1 && paths[0] == before);
+        const seqrec_filter without = {.struct_size = sizeof without, .deny = &id, .deny_count = 1};
+        good(seqrec_session_decode(session, &how, &without, paths, NULL, &found, &failure));
+        found = -1;
+    }
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
     small_close(&s);
 }
 END_TEST
@@ -1152,6 +1186,7 @@ int main(void)
     tcase_add_test(tests, groups_run_out_of_items_by_themselves);
     tcase_add_loop_test(tests, many_sessions_give_the_bits_of_one_at_a_time, 0, 15);
     tcase_add_test(tests, one_session_that_fails_fails_all);
+    tcase_add_test(tests, infinite_scores_are_refused_whatever_the_method);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
     return run_suite(suite);
