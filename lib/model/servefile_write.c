@@ -94,6 +94,13 @@ static int32_t bring_scales(void *from, int64_t first, int64_t count, void *out,
     return SEQREC_OK;
 }
 
+/* What would be infinite is the longest there is. */
+static uint16_t finite_half(float x)
+{
+    const uint16_t half = sq_coarse_half(x);
+    return (half & 0x7f80) == 0x7f80 ? (uint16_t)(half - 1) : half;
+}
+
 /* Vectors of one item, row by row: halves, or whole numbers and their scale; `behind`: where the vector begins in a row. */
 static void bring_lossy(const sq_table_source *source, int64_t first, int64_t count, size_t behind, void *out, float *scales)
 {
@@ -101,7 +108,7 @@ static void bring_lossy(const sq_table_source *source, int64_t first, int64_t co
     for (int64_t i = 0; i < count; i++) {
         const float *x = row_at(source, first + i) + behind;
         if (source->rule.kind == SQ_TABLE_BF16)
-            for (size_t c = 0; c < dim; c++) ((uint16_t *)out)[(size_t)i * dim + c] = sq_coarse_half(x[c]);
+            for (size_t c = 0; c < dim; c++) ((uint16_t *)out)[(size_t)i * dim + c] = finite_half(x[c]);
         else if (scales)
             scales[i] = sq_coarse_wholes(x, dim, (int8_t *)source->copied);
         else
@@ -153,13 +160,27 @@ int32_t sq_serving_add(sq_tensor_writer *writer, sq_table_source *items, seqrec_
     return items->form == SQ_FORM_ROWS ? add_rows(writer, items, error) : add_lossy(writer, items, error);
 }
 
+/* Vectors that were in few bits before are named with what they were in, the latest last, while there is room. */
+static void say_few_bits(char lost[SQ_LOST_BYTES], const char *before, const char *table)
+{
+    static const char vectors[] = "float32 item vectors (";
+    const char *said = strstr(before, vectors), *end = said ? strchr(said, ')') : NULL;
+    const size_t bytes = end ? (size_t)(end - before) : 0, own = strlen(table);
+    if (!end)
+        snprintf(lost, SQ_LOST_BYTES, "optimiser state, %s%s)", vectors, table);
+    else if (bytes >= own && memcmp(end - own, table, own) != 0 && bytes + own + sizeof ", then )" <= SQ_LOST_BYTES)
+        snprintf(lost, SQ_LOST_BYTES, "%.*s, then %s)", (int)bytes, before, table);
+    else
+        snprintf(lost, SQ_LOST_BYTES, "%s", before);
+}
+
 /* What was lost before is not found again. */
 int32_t sq_serving_add_texts(sq_tensor_writer *writer, const seqrec_model *model, sq_file_form form, seqrec_error *error)
 {
     char lost[SQ_LOST_BYTES];
     if (form.form == SQ_FORM_PLAIN) return model->lost[0] ? sq_tensor_writer_text(writer, "serving.lost", model->lost, error) : SEQREC_OK;
     if (form.form == SQ_FORM_COPIES)
-        snprintf(lost, sizeof lost, "optimiser state, float32 item vectors (%s)", sq_table_names[form.table]);
+        say_few_bits(lost, model->lost, sq_table_names[form.table]);
     else
         snprintf(lost, sizeof lost, "%s", model->lost[0] ? model->lost : "optimiser state");
     SQ_TRY(sq_tensor_writer_text(writer, "serving.lost", lost, error));

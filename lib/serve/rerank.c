@@ -1,6 +1,7 @@
 /* serve: maximal marginal relevance: the next item is the one that adds most to those that stand in front of it. */
 #include "serve/rerank.h"
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 typedef struct ranking {
@@ -10,6 +11,7 @@ typedef struct ranking {
     int64_t n;
     const float **rows;   /* [n] item vectors */
     float *inverse_norms; /* [n] */
+    int32_t plain;        /* 1: some vector's square does not fit a float, and cosines are taken in double */
     float *products;      /* [n] with the item that was placed last, over the length of each */
     double *nearest;      /* [n] largest cosine with an item that was placed */
     uint8_t *placed;      /* [n] */
@@ -34,6 +36,9 @@ static int32_t find_rows(ranking *r, const int64_t *items, seqrec_error *error)
         r->nearest[i] = 0; /* of none */
     }
     sq_inverse_norms(&r->scoring, r->rows, (size_t)r->n, r->inverse_norms);
+    r->plain = 0;
+    for (int64_t i = 0; i < r->n; i++)
+        r->plain |= !(r->inverse_norms[i] > 0 && r->inverse_norms[i] < INFINITY) && r->scoring.kernels->max_abs(r->scoring.width, r->rows[i]) > 0;
     memset(r->placed, 0, (size_t)r->n);
     return SEQREC_OK;
 }
@@ -49,12 +54,30 @@ static int64_t best_of(const ranking *r)
     return best;
 }
 
+/* 0 of a vector without length. */
+static double plain_cosine(const float *a, const float *b, size_t width)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < width; i++) {
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return aa > 0 && bb > 0 ? ab / (sqrt(aa) * sqrt(bb)) : 0;
+}
+
+static double cosine_of(const ranking *r, int64_t i, int64_t one)
+{
+    if (r->plain) return plain_cosine(r->rows[i], r->rows[one], r->scoring.width);
+    return (double)r->products[i] * (double)r->inverse_norms[one];
+}
+
 static void place(ranking *r, int64_t one, int64_t place)
 {
     r->placed[one] = 1;
-    sq_score_rows(&r->scoring, r->rows[one], 1, r->rows, r->inverse_norms, (size_t)r->n, r->products, 0);
+    if (!r->plain) sq_score_rows(&r->scoring, r->rows[one], 1, r->rows, r->inverse_norms, (size_t)r->n, r->products, 0);
     for (int64_t i = 0; i < r->n; i++) {
-        const double cosine = (double)r->products[i] * (double)r->inverse_norms[one];
+        const double cosine = cosine_of(r, i, one);
         if (place == 0 || cosine > r->nearest[i]) r->nearest[i] = cosine;
     }
 }

@@ -112,6 +112,31 @@ START_TEST(what_is_alike_stands_apart)
 }
 END_TEST
 
+/* Squares of these lengths are beyond a float, or vanish in one; cosines are what they are. */
+START_TEST(very_long_and_very_short_vectors_are_as_alike_as_any)
+{
+    const float lengths[] = {3e19f, 1e38f, 1e-30f};
+    small_model s = open_model("position=none", NULL);
+    const int64_t items[] = {1, 2, 3, 1, 4}, ids[] = {1, 2, 3, 4};
+    const double relevance[] = {1, 0.9, 0.5, 1, 0.2}, expected[] = {0.5, 0.25, 0.1, 0, -0.05};
+    int64_t order[5];
+    double values[5];
+    for (int32_t shift = 0; shift < 4; shift++) {
+        float vectors[4 * 20] = {0};
+        vectors[0] = 2 * lengths[shift % 3];
+        vectors[20] = 0.5f * lengths[(shift + shift / 3) % 3]; /* in the last round another length than the first */
+        vectors[41] = 3;
+        good(seqrec_items_update(s.model, ids, 4, vectors, &failure));
+        good(seqrec_rerank_mmr(s.model, items, relevance, 5, 0.5, 9, order, values, &failure));
+        ck_assert_mem_eq(order, ((int64_t[]){0, 2, 4, 3, 1}), sizeof order);
+        for (int32_t i = 0; i < 5; i++) ck_assert_double_eq_tol(values[i], expected[i], 1e-7);
+        good(seqrec_rerank_mmr(s.model, items, relevance, 5, 1, 9, order, values, &failure));
+        ck_assert_mem_eq(order, ((int64_t[]){0, 3, 1, 2, 4}), sizeof order);
+    }
+    small_close(&s);
+}
+END_TEST
+
 #define REFUSED(code, hint, call)                                                                                      \
     do {                                                                                                               \
         ck_assert_int_eq(call, code);                                                                                  \
@@ -171,6 +196,7 @@ int main(void)
     tcase_add_loop_test(tests, the_order_is_that_of_a_plain_computation, 0, 5);
     tcase_add_test(tests, relevance_alone_keeps_the_order);
     tcase_add_test(tests, what_is_alike_stands_apart);
+    tcase_add_test(tests, very_long_and_very_short_vectors_are_as_alike_as_any);
     tcase_add_test(tests, bad_arguments_name_the_value_and_the_rule);
     tcase_add_test(tests, without_memory_nothing_is_written_or_left);
     Suite *suite = suite_create("rerank");

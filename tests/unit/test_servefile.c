@@ -1,4 +1,5 @@
 /* api: files for serving, loaded and mapped: what they give, what they lost, what is refused. */
+#include <float.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include "counting_allocator.h"
@@ -169,8 +170,31 @@ START_TEST(a_file_says_what_it_lost_and_is_not_trained)
     export_to("rows", SEQREC_TABLE_BF16, 1);
     text_in(scratch_path("rows"), "serving.lost", text, sizeof text);
     ck_assert_str_eq(text, "optimiser state, float32 item vectors (int8)");
+    for (int32_t again = 0; again < 40; again++) { /* what is said stays short */
+        take_model(again ? "worse" : "saved", 0);
+        export_to("worse", again % 2 ? SEQREC_TABLE_INT8 : SEQREC_TABLE_BF16, 0);
+        text_in(scratch_path("worse"), "serving.lost", text, sizeof text);
+        if (again == 0) ck_assert_str_eq(text, "optimiser state, float32 item vectors (int8, then bf16)");
+        ck_assert_ptr_nonnull(strstr(text, "(int8, then bf16"));
+    }
     take_model("saved", 0);
     REFUSED(SEQREC_E_STATE, "int8", seqrec_trainer_create(api.model, api.config, &trainer, &api.error));
+    api_close();
+}
+END_TEST
+
+/* A float of 16 bits that is nearest to them would be infinite, and such a file could not be read. */
+START_TEST(the_longest_vectors_are_exported_as_finite_ones)
+{
+    float vector[DIM + 1], kept[DIM + 1];
+    open_model(0, FEW, tied);
+    const int64_t id = id_of(77), width = seqrec_items_width(api.model);
+    for (int64_t i = 0; i < width; i++) vector[i] = i % 2 ? -FLT_MAX : 3.397e38f;
+    EXPECT(SEQREC_OK, seqrec_items_update(api.model, &id, 1, vector, &api.error));
+    export_to("long", SEQREC_TABLE_BF16, 0);
+    take_model("long", 0);
+    EXPECT(SEQREC_OK, seqrec_items_get(api.model, &id, 1, kept, &api.error));
+    for (int64_t i = 0; i < width; i++) ck_assert(kept[i] == (i % 2 ? -0x1.fep127f : 0x1.fep127f));
     api_close();
 }
 END_TEST
@@ -505,6 +529,7 @@ int main(void)
     tcase_add_test(tests, gaps_are_closed_under_a_new_generation);
     tcase_add_loop_test(tests, a_file_without_rows_keeps_what_its_bits_hold, 0, 2 * KINDS);
     tcase_add_test(tests, a_file_says_what_it_lost_and_is_not_trained);
+    tcase_add_test(tests, the_longest_vectors_are_exported_as_finite_ones);
     tcase_add_loop_test(tests, a_mapped_model_is_edited_beside_its_file, 0, 3);
     tcase_add_loop_test(tests, processes_that_map_a_file_share_its_pages, 0, 3);
     tcase_add_test(tests, a_file_that_was_cut_or_changed_is_refused);
