@@ -3,10 +3,12 @@
 #define SQ_METRICS_H
 #include <stdint.h>
 
-/* The target's place among the candidates: `better` score strictly higher, `equal` others score the same. Each metric is the
- * expectation over all orders of the tied, so the rank r (from 0) is uniform in better .. better + equal. */
+/* The target's place among the candidates: `better` score strictly higher, `equal` others score the same, and so do `beside` more
+ * targets of a set whose best ranked counts. Each metric is the expectation over all orders of the tied: with t = beside + 1 the
+ * best rank is r = better + o (from 0) with chance C(equal + t - 1 - o, t - 1) / C(equal + t, t), o = 0 .. equal; for one target
+ * that is uniform. */
 typedef struct sq_place {
-    int32_t better, equal;
+    int32_t better, equal, beside;
 } sq_place;
 
 /* [r < k] */

@@ -207,7 +207,7 @@ static int32_t repeated(const int32_t *targets, int64_t e)
     return 0;
 }
 
-/* Of the targets the best ranked; those that score the same are not beside it. */
+/* Of the targets the best ranked; those that score the same are beside it. */
 static sq_place best_place(const sq_pass *pass, const bench *b, const sq_case *one)
 {
     const int32_t *targets = sq_case_items(pass->cases, one) + one->history;
@@ -216,7 +216,8 @@ static sq_place best_place(const sq_pass *pass, const bench *b, const sq_case *o
         if (b->keys[targets[e]] > b->keys[best]) best = targets[e];
     sq_place place = sq_ranking_place(b->keys, pass->dataset->items, best);
     for (int64_t e = 0; e < one->targets; e++)
-        if (targets[e] != best && b->keys[targets[e]] == b->keys[best] && !repeated(targets, e)) place.equal--;
+        place.beside += targets[e] != best && b->keys[targets[e]] == b->keys[best] && !repeated(targets, e);
+    place.equal -= place.beside;
     return place;
 }
 
@@ -238,7 +239,7 @@ static sq_place place_in_sample(const run *r, bench *b, const sq_case *one, cons
     int32_t negatives[SQ_CANDIDATES];
     const int32_t key = sq_ranking_key(scores[sq_case_target(r->pass->cases, one)]);
     const int32_t count = sq_candidates_draw(r->pass->candidates, r->pass->cases, one, &b->draw, negatives);
-    sq_place place = {0, 0};
+    sq_place place = {0, 0, 0};
     if (count < SQ_CANDIDATES) (void)atomic_fetch_add_explicit(&r->pass->users_short, 1, memory_order_relaxed);
     for (int32_t j = 0; j < count; j++) {
         const int32_t other = sq_ranking_key(scores[negatives[j]]);

@@ -16,7 +16,7 @@ sq_place sq_ranking_place(const int32_t *keys, int64_t n, int64_t target)
 {
     const int32_t key = keys[target];
     int32_t better[LANES] = {0}, equal[LANES] = {0};
-    sq_place place = {0, -1};
+    sq_place place = {0, -1, 0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         for (int64_t j = 0; j < LANES; j++) better[j] += keys[i + j] > key;

@@ -143,7 +143,7 @@ static double figure_of(const seqrec_report *report, const char *row, const char
 
 START_TEST(a_target_without_ties_has_the_plain_metrics)
 {
-    const sq_place third = {2, 0};
+    const sq_place third = {2, 0, 0};
     ck_assert_double_eq(sq_metric_hit(third, 2), 0.0);
     ck_assert_double_eq(sq_metric_hit(third, 3), 1.0);
     ck_assert_double_eq(sq_metric_ndcg(third, 2), 0.0);
@@ -154,7 +154,7 @@ END_TEST
 
 START_TEST(tied_targets_get_the_mean_over_all_orders)
 {
-    const sq_place tied = {1, 3}; /* ranks 1, 2, 3, 4 equally likely */
+    const sq_place tied = {1, 3, 0}; /* ranks 1, 2, 3, 4 equally likely */
     ck_assert_double_eq(sq_metric_hit(tied, 1), 0.0);
     ck_assert_double_eq(sq_metric_hit(tied, 3), 0.5);
     ck_assert_double_eq(sq_metric_hit(tied, 5), 1.0);
@@ -166,7 +166,7 @@ END_TEST
 START_TEST(a_constant_ranker_gets_the_random_rankers_figures)
 {
     /* specs: 100 negatives give .0990 and .0450 at 10. */
-    const sq_place all = {0, 100};
+    const sq_place all = {0, 100, 0};
     ck_assert_double_eq_tol(sq_metric_hit(all, 10), 10.0 / 101.0, 1e-15);
     ck_assert_double_eq_tol(sq_metric_ndcg(all, 10), 0.0450, 5e-5);
 }
@@ -174,13 +174,78 @@ END_TEST
 
 START_TEST(reciprocal_rank_of_large_ties_is_the_sum_of_its_terms)
 {
-    static const sq_place places[] = {{0, 63},  {0, 64},  {0, 5000},    {1, 100},   {62, 70},
-                                      {63, 64}, {64, 65}, {1000, 3000}, {90000, 70}};
+    static const sq_place places[] = {{0, 63, 0},  {0, 64, 0},  {0, 5000, 0},    {1, 100, 0},   {62, 70, 0},
+                                      {63, 64, 0}, {64, 65, 0}, {1000, 3000, 0}, {90000, 70, 0}};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         double sum = 0.0;
         for (int32_t r = places[i].equal; r >= 0; r--) sum += 1.0 / ((double)places[i].better + r + 1.0);
         sum /= (double)places[i].equal + 1.0;
         ck_assert_double_eq_tol(sq_metric_reciprocal(places[i]) / sum, 1.0, 1e-10);
+    }
+}
+END_TEST
+
+/* Means over all orders of `others` and `targets` that tie behind `better`: each choice of the targets' places is as likely. */
+static void mean_of_orders(int32_t better, int32_t others, int32_t targets, int64_t k, double means[3])
+{
+    const int32_t tied = others + targets;
+    double orders = 0.0;
+    means[0] = means[1] = means[2] = 0.0;
+    for (uint32_t places = 1; places < 1u << tied; places++) {
+        int32_t first = 0, chosen = 0;
+        for (int32_t r = 0; r < tied; r++) chosen += (int32_t)(places >> r & 1);
+        if (chosen != targets) continue;
+        while (!(places >> first & 1)) first++;
+        const double rank = (double)better + first;
+        means[0] += rank < (double)k;
+        means[1] += rank < (double)k ? 1.0 / log2(rank + 2.0) : 0.0;
+        means[2] += 1.0 / (rank + 1.0);
+        orders += 1.0;
+    }
+    for (int32_t i = 0; i < 3; i++) means[i] /= orders;
+}
+
+START_TEST(the_best_of_several_tied_targets_has_the_mean_over_all_orders)
+{
+    for (int32_t better = 0; better < 40; better = better < 3 ? better + 1 : better * 3) {
+        for (int32_t others = 0; others < 8; others++) {
+            for (int32_t targets = 1; targets < 7; targets++) {
+                const sq_place place = {better, others, targets - 1};
+                for (int64_t k = 1; k < 50; k += k < 15 ? 1 : 17) {
+                    double means[3];
+                    mean_of_orders(better, others, targets, k, means);
+                    ck_assert_double_eq_tol(sq_metric_hit(place, k), means[0], 1e-14);
+                    ck_assert_double_eq_tol(sq_metric_ndcg(place, k), means[1], 1e-14);
+                    ck_assert_double_eq_tol(sq_metric_reciprocal(place), means[2], 1e-14);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_best_of_a_large_tie_has_the_sums_of_its_terms)
+{
+    static const sq_place places[] = {{0, 5000, 1},      {0, 5000, 4999},  {3, 1000000, 1},   {7, 1000000, 99999}, {1000, 3000, 1},
+                                      {90000, 70, 2},    {10, 100000, 9},  {10, 100000, 9999}, {0, 2000000, 3},     {0, 5, 2000000},
+                                      {500000, 500000, 1}, {2000, 500000, 250}};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const sq_place p = places[i];
+        const int64_t k = (int64_t)p.better + 1 + p.equal / 7;
+        long double left = 1.0L, hit = 0.0L, gain = 0.0L, reciprocal = 0.0L;
+        for (int64_t r = 0; r <= p.equal; r++) {
+            const long double behind = (long double)(p.equal + p.beside + 1 - r), chance = left * (p.beside + 1) / behind;
+            const long double rank = (long double)(p.better + r);
+            if (p.better + r < k) hit += chance;
+            if (p.better + r < k) gain += chance / log2l(rank + 2.0L);
+            reciprocal += chance / (rank + 1.0L);
+            left *= (long double)(p.equal - r) / behind;
+        }
+        ck_assert_double_eq_tol(sq_metric_hit(p, k) / (double)hit, 1.0, 1e-10);
+        ck_assert_double_eq_tol(sq_metric_ndcg(p, k) / (double)gain, 1.0, 1e-10);
+        ck_assert_double_eq_tol(sq_metric_reciprocal(p) / (double)reciprocal, 1.0, 1e-10);
+        ck_assert_double_le(sq_metric_hit(p, INT64_MAX), 1.0);
+        ck_assert_double_le(sq_metric_hit(p, (int64_t)p.better + p.equal), 1.0);
     }
 }
 END_TEST
@@ -883,6 +948,59 @@ END_TEST
 
 /* ---- the report and its intervals ---- */
 
+/* One user with `events` events: a training event, then the others at one instant. Two more have trained on item 4. */
+static void make_instant(world *w, const int32_t *sequence, int64_t events, int64_t items)
+{
+    w->offsets = calloc(4, sizeof(int64_t));
+    w->sequence = calloc((size_t)events + 2, sizeof(int32_t));
+    w->times = calloc((size_t)events + 2, sizeof(int64_t));
+    w->user_ids = calloc(3, sizeof(int64_t));
+    for (int64_t e = 0; e < events; e++) {
+        w->sequence[e] = sequence[e];
+        w->times[e] = e > 0 ? 66 : 0;
+    }
+    w->sequence[events] = w->sequence[events + 1] = 4;
+    for (int64_t u = 0; u < 3; u++) {
+        w->user_ids[u] = u;
+        w->offsets[u + 1] = events + u;
+    }
+    w->data = (seqrec_dataset){.users = 3, .items = items, .events = events + 2};
+    w->data.offsets = w->offsets;
+    w->data.sequence = w->sequence;
+    w->data.timestamps = w->times;
+    w->data.user_ids = w->user_ids;
+}
+
+START_TEST(the_best_of_a_set_of_targets_that_tie_counts_by_its_expectation)
+{
+    static const int32_t sequence[] = {0, 1, 2, 3, 2, 1}; /* targets 1, 2 and 3 tie with 5, 6 and 7 behind 4 */
+    static const int64_t cutoffs[] = {1, 2, 3, 4, 5};
+    const sq_division division = division_for("E9");
+    seqrec_evaluation options = options_for("E4");
+    seqrec_report *report = NULL;
+    seqrec_error error = {0};
+    world w;
+    make_instant(&w, sequence, 6, 8);
+    options.instant_sets = 1;
+    options.cutoffs = cutoffs;
+    options.cutoff_count = 5;
+    ck_assert_msg(sq_evaluate(context, &w.data, &division, &options, NULL, &report, &error) == SEQREC_OK, "%s", error.message);
+    ck_assert_double_eq(figure_of(report, "popularity", "users"), 1.0);
+    for (size_t c = 0; c < 5; c++) {
+        double means[3];
+        char metric[32];
+        mean_of_orders(1, 3, 3, cutoffs[c], means);
+        (void)snprintf(metric, sizeof metric, "hr@%d", (int)cutoffs[c]);
+        ck_assert_double_eq_tol(figure_of(report, "popularity", metric), means[0], 1e-14);
+        (void)snprintf(metric, sizeof metric, "ndcg@%d", (int)cutoffs[c]);
+        ck_assert_double_eq_tol(figure_of(report, "popularity", metric), means[1], 1e-14);
+        ck_assert_double_eq_tol(figure_of(report, "popularity", "mrr"), means[2], 1e-14);
+    }
+    seqrec_report_release(report);
+    free_world(&w);
+}
+END_TEST
+
 START_TEST(a_report_lists_its_figures_and_names_them_when_asked_for_another)
 {
     const seqrec_evaluation options = {.struct_size = sizeof options};
@@ -1364,7 +1482,7 @@ START_TEST(calibration_spreads_as_the_error_without_each_user_says)
         for (int64_t v = 0; v < FEW; v++) {
             if (v == u) continue;
             confidence[n] = sq_random_unit(81, (uint64_t)v);
-            places[n++] = (sq_place){(int32_t)sq_random_below(82, (uint64_t)v, 2), 0};
+            places[n++] = (sq_place){(int32_t)sq_random_below(82, (uint64_t)v, 2), 0, 0};
         }
         sq_calibration one = {0};
         ck_assert_int_eq(sq_calibrate(&context->memory, confidence, places, n, u < 0 ? &out : &one, NULL), SEQREC_OK);
@@ -1927,6 +2045,8 @@ int main(void)
     tcase_add_test(tests, tied_targets_get_the_mean_over_all_orders);
     tcase_add_test(tests, a_constant_ranker_gets_the_random_rankers_figures);
     tcase_add_test(tests, reciprocal_rank_of_large_ties_is_the_sum_of_its_terms);
+    tcase_add_test(tests, the_best_of_several_tied_targets_has_the_mean_over_all_orders);
+    tcase_add_test(tests, the_best_of_a_large_tie_has_the_sums_of_its_terms);
     tcase_add_test(tests, gini_is_zero_when_equal_and_one_minus_one_over_n_when_one_has_all);
     tcase_add_test(tests, sorting_orders_any_length);
     tcase_add_test(tests, keys_order_as_scores_with_nan_below_everything);
@@ -1955,6 +2075,7 @@ int main(void)
     tcase_add_test(tests, e1_draws_ten_thousand_users_when_there_are_more);
     tcase_add_test(tests, users_with_too_few_negatives_are_counted_in_the_report);
     tcase_add_test(tests, e9_leaves_out_users_without_an_event_before_the_cut_and_says_so);
+    tcase_add_test(tests, the_best_of_a_set_of_targets_that_tie_counts_by_its_expectation);
     tcase_add_test(tests, a_report_lists_its_figures_and_names_them_when_asked_for_another);
     tcase_add_loop_test(tests, metrics_beyond_ranking_are_what_a_plain_recomputation_gives, 0, 3);
     tcase_add_test(tests, targets_unknown_to_the_model_make_the_likelihood_infinite_and_nothing_else);
