@@ -199,24 +199,20 @@ static void filter(const sq_pass *pass, bench *b, const sq_case *one, const floa
         b->keys[items[one->history + e]] = sq_ranking_key(scores[items[one->history + e]]);
 }
 
-/* Whether an item of the set is there before. */
-static int32_t repeated(const int32_t *targets, int64_t e)
-{
-    for (int64_t i = 0; i < e; i++)
-        if (targets[i] == targets[e]) return 1;
-    return 0;
-}
-
-/* Of the targets the best ranked; those that score the same are beside it. */
-static sq_place best_place(const sq_pass *pass, const bench *b, const sq_case *one)
+/* Of the targets the best ranked; those that score the same are beside it, each item once: its key is gone when it has been counted. */
+static sq_place best_place(const sq_pass *pass, bench *b, const sq_case *one)
 {
     const int32_t *targets = sq_case_items(pass->cases, one) + one->history;
     int32_t best = targets[0];
     for (int64_t e = 1; e < one->targets; e++)
         if (b->keys[targets[e]] > b->keys[best]) best = targets[e];
     sq_place place = sq_ranking_place(b->keys, pass->dataset->items, best);
-    for (int64_t e = 0; e < one->targets; e++)
-        place.beside += targets[e] != best && b->keys[targets[e]] == b->keys[best] && !repeated(targets, e);
+    const int32_t key = b->keys[best];
+    b->keys[best] = SQ_KEY_EXCLUDED;
+    for (int64_t e = 0; e < one->targets; e++) {
+        place.beside += b->keys[targets[e]] == key;
+        if (b->keys[targets[e]] == key) b->keys[targets[e]] = SQ_KEY_EXCLUDED;
+    }
     place.equal -= place.beside;
     return place;
 }

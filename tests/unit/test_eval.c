@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/rng.h"
 #include "counting_allocator.h"
 #include "eval/baselines.h"
@@ -997,6 +998,39 @@ START_TEST(the_best_of_a_set_of_targets_that_tie_counts_by_its_expectation)
         ck_assert_double_eq_tol(figure_of(report, "popularity", "mrr"), means[2], 1e-14);
     }
     seqrec_report_release(report);
+    free_world(&w);
+}
+END_TEST
+
+static int32_t score_equally(void *arg, int32_t worker, const sq_histories *histories, float *scores, seqrec_error *error)
+{
+    const seqrec_dataset *data = arg;
+    (void)worker;
+    (void)error;
+    for (int64_t i = 0; i < histories->count * data->items; i++) scores[i] = 0.0f;
+    return SEQREC_OK;
+}
+
+START_TEST(a_large_set_of_targets_that_tie_takes_no_square_of_its_time)
+{
+    enum { EVENTS = 300001, ITEMS = 400000 };
+    const sq_division division = division_for("E9");
+    seqrec_evaluation options = options_for("E4");
+    seqrec_report *report = NULL;
+    seqrec_error error = {0};
+    world w;
+    int32_t *sequence = calloc(EVENTS, sizeof(int32_t));
+    for (int32_t e = 0; e < EVENTS; e++) sequence[e] = e < 200001 ? e : e - 50000; /* items 150001 .. 200000 twice */
+    make_instant(&w, sequence, EVENTS, ITEMS);
+    const sq_scorer scorer = {&w.data, score_equally, 1, NULL};
+    options.instant_sets = 1;
+    const clock_t from = clock();
+    ck_assert_msg(sq_evaluate(context, &w.data, &division, &options, &scorer, &report, &error) == SEQREC_OK, "%s", error.message);
+    const double seconds = (double)(clock() - from) / CLOCKS_PER_SEC;
+    ck_assert_msg(seconds < 5.0, "%g s", seconds);
+    ck_assert_double_eq_tol(figure_of(report, "model", "hr@1"), 250000.0 / (ITEMS - 1), 1e-12); /* item 0 is history */
+    seqrec_report_release(report);
+    free(sequence);
     free_world(&w);
 }
 END_TEST
@@ -2076,6 +2110,7 @@ int main(void)
     tcase_add_test(tests, users_with_too_few_negatives_are_counted_in_the_report);
     tcase_add_test(tests, e9_leaves_out_users_without_an_event_before_the_cut_and_says_so);
     tcase_add_test(tests, the_best_of_a_set_of_targets_that_tie_counts_by_its_expectation);
+    tcase_add_test(tests, a_large_set_of_targets_that_tie_takes_no_square_of_its_time);
     tcase_add_test(tests, a_report_lists_its_figures_and_names_them_when_asked_for_another);
     tcase_add_loop_test(tests, metrics_beyond_ranking_are_what_a_plain_recomputation_gives, 0, 3);
     tcase_add_test(tests, targets_unknown_to_the_model_make_the_likelihood_infinite_and_nothing_else);
