@@ -1029,9 +1029,11 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_evaluate(seqrec_context *context, co
  * be); "p", two-sided, of the difference being 0; "wins", "losses" and "ties", the users for whom a is better than, worse than or
  * as good as b by the metric (larger is better, of nll smaller); with `breakdown` the same of each group of users ("a/decile-1",
  * "difference/cold", ...), whose users are drawn anew among themselves. Diversity is measured with a's item vectors for both. The
- * division is the one asked for, else that of the models' notes. E_STATE, unless allow_trained: the models were trained on different data or under different divisions,
- * or one of them says what it was trained on and the other does not, or either was trained on events that are ranked.
- * E_ARGUMENT: baselines. Rule R. */
+ * division is the one asked for, else the one that a notes, else the one that b notes, else leave-one-out; a note that holds nothing
+ * out is passed over. Where the data is not that of a model's training, the report has a warning: one for both models where theirs
+ * is the same. E_STATE, unless allow_trained: the models were trained on different data or under different divisions, or one of them
+ * says what it was trained on and the other does not, or either was trained on events that are ranked. E_ARGUMENT: baselines.
+ * Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_compare(seqrec_context *context, const seqrec_model *a,
                                                     const seqrec_model *b, const seqrec_dataset *dataset,
                                                     const seqrec_evaluation *evaluation, seqrec_report **out,
@@ -1049,7 +1051,7 @@ SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *ro
 SEQREC_API const char *seqrec_report_metric(const seqrec_report *report, const char *row, int32_t index);
 /** The protocol in one sentence, e.g. "E4: full ranking, history filtered, ties by expectation". Never NULL. Rule R. */
 SEQREC_API const char *seqrec_report_protocol(const seqrec_report *report);
-/** Warning `index` (0, 1, ...), a sentence that belongs beside the figures, NULL past the last: that the model was trained on
+/** Warning `index` (0, 1, ...), a sentence that belongs beside the figures, NULL past the last: that a model was trained on
  * other data than this, so that events it saw in training may be among those ranked. Lives as long as the report. Rule R. */
 SEQREC_API const char *seqrec_report_warning(const seqrec_report *report, int32_t index);
 

@@ -24,6 +24,7 @@ typedef struct compare_run {
     seqrec_dataset *dataset;
     seqrec_model *models[2];
     seqrec_report *report;
+    evaluation_warnings warnings;
 } compare_run;
 
 static int parse(compare_run *run, int argc, char **argv)
@@ -71,6 +72,7 @@ static void print_json(const compare_run *run)
     emit_array(&json, "models");
     for (int i = 0; i < 2; i++) emit_text(&json, NULL, run->paths.at[i]);
     emit_end(&json, ']');
+    emit_warnings(&json, &run->warnings);
     emit_count(&json, "users", (int64_t)report_figure(run->report, "a", "users", &low, &high));
     for (int r = 0; r < 3; r++) {
         emit_object(&json, figures[r]);
@@ -146,6 +148,7 @@ static int compare(compare_run *run)
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = compare_models(run);
+    if (!outcome) tell_warnings(&run->warnings, run->report, run->models, 2, &run->source);
     if (!outcome && run->as_json)
         print_json(run);
     else if (!outcome)

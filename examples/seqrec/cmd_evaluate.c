@@ -23,7 +23,7 @@ typedef struct evaluate_run {
     seqrec_dataset *dataset;
     seqrec_model *model;
     seqrec_report *report;
-    char selection[256]; /* how the model's data was selected otherwise, or "" */
+    evaluation_warnings warnings;
 } evaluate_run;
 
 static int parse(evaluate_run *run, int argc, char **argv)
@@ -60,21 +60,6 @@ static int rank_events(evaluate_run *run)
     return status == SEQREC_OK ? 0 : fail_value(text.name, "evaluating", &error);
 }
 
-/* What belongs beside the figures: of the report, then of the selection, which only matters where the data is another. */
-static const char *warning(const evaluate_run *run, int32_t index)
-{
-    const char *told = seqrec_report_warning(run->report, index);
-    if (told || !index || !run->selection[0] || !seqrec_report_warning(run->report, index - 1)) return told;
-    return run->selection;
-}
-
-static void tell_warnings(evaluate_run *run)
-{
-    const char *told;
-    if (run->model) compare_selection(run->model, &run->source, run->selection, sizeof run->selection);
-    for (int32_t i = 0; (told = warning(run, i)); i++) remark("warning: %s", told);
-}
-
 /* The report's rows of all users; returns how many. */
 static int list_rows(const evaluate_run *run, const char *rows[3])
 {
@@ -92,14 +77,11 @@ static void print_json(const evaluate_run *run)
     const char *rows[3];
     const int count = list_rows(run, rows);
     json_writer json = {.to = stdout};
-    const char *told;
     double low, high;
     emit_object(&json, NULL);
     emit_evaluation(&json, &run->what, run->report, &run->source);
     emit_text(&json, "model", run->model_path);
-    emit_array(&json, "warnings");
-    for (int32_t i = 0; (told = warning(run, i)); i++) emit_text(&json, NULL, told);
-    emit_end(&json, ']');
+    emit_warnings(&json, &run->warnings);
     if (run->model)
         emit_row(&json, run->report, "model");
     else
@@ -161,7 +143,7 @@ static int evaluate(evaluate_run *run)
     if (!outcome) outcome = noise(run);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = rank_events(run);
-    if (!outcome) tell_warnings(run);
+    if (!outcome) tell_warnings(&run->warnings, run->report, &run->model, 1, &run->source);
     if (!outcome && run->as_json)
         print_json(run);
     else if (!outcome)

@@ -118,6 +118,31 @@ void free_evaluation(evaluation_arguments *e)
     free(e->users.ids);
 }
 
+static const char *warning_at(const evaluation_warnings *w, int32_t index)
+{
+    const char *told = seqrec_report_warning(w->report, index);
+    if (told || !index || !w->selection[0] || !seqrec_report_warning(w->report, index - 1)) return told;
+    return w->selection;
+}
+
+void tell_warnings(evaluation_warnings *out, const seqrec_report *report, seqrec_model *const *models, int count,
+                   const data_source *source)
+{
+    const char *told;
+    *out = (evaluation_warnings){.report = report};
+    for (int i = 0; i < count && !out->selection[0]; i++)
+        if (models[i]) compare_selection(models[i], source, out->selection, sizeof out->selection);
+    for (int32_t i = 0; (told = warning_at(out, i)); i++) remark("warning: %s", told);
+}
+
+void emit_warnings(json_writer *json, const evaluation_warnings *warnings)
+{
+    const char *told;
+    emit_array(json, "warnings");
+    for (int32_t i = 0; (told = warning_at(warnings, i)); i++) emit_text(json, NULL, told);
+    emit_end(json, ']');
+}
+
 double report_figure(const seqrec_report *report, const char *row, const char *metric, double *low, double *high)
 {
     double value = NAN;

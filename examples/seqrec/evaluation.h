@@ -52,6 +52,19 @@ int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const dat
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar);
 void free_evaluation(evaluation_arguments *e);
 
+/* What belongs beside the figures: of the report, then how the models' data was selected otherwise, which only matters where the
+ * data is another. */
+typedef struct evaluation_warnings {
+    const seqrec_report *report; /* borrowed */
+    char selection[256];
+} evaluation_warnings;
+
+/* Finds them, and tells each on stderr. A model that is NULL is none. */
+void tell_warnings(evaluation_warnings *out, const seqrec_report *report, seqrec_model *const *models, int count,
+                   const data_source *source);
+/* The member "warnings". */
+void emit_warnings(json_writer *json, const evaluation_warnings *warnings);
+
 /* NaN where there is none. */
 double report_figure(const seqrec_report *report, const char *row, const char *metric, double *low, double *high);
 /* What comes before the figures: protocol, description, split, data. */

@@ -28,13 +28,16 @@ static int32_t same_division(const sq_division *a, const sq_division *b)
     return a->kind != SQ_DIVISION_TIME || (a->valid_from == b->valid_from && a->test_from == b->test_from);
 }
 
-/* The division asked for, else the model's own (one that holds nothing out cannot be evaluated), else leave-one-out. */
-static int32_t choose_division(const char *asked, const char *noted, sq_division *out, seqrec_error *error)
+/* The division asked for, else the first that is noted (one that holds nothing out cannot be evaluated), else leave-one-out. */
+static int32_t choose_division(const char *asked, const char *const *noted, int32_t count, sq_division *out,
+                               seqrec_error *error)
 {
     if (asked != NULL) return sq_division_parse(asked, out, error);
-    if (noted == NULL || sq_division_parse(noted, out, NULL) != SEQREC_OK || out->kind == SQ_DIVISION_NONE)
-        return sq_division_parse(NULL, out, error);
-    return SEQREC_OK;
+    for (int32_t i = 0; i < count; i++) {
+        if (noted[i] == NULL || sq_division_parse(noted[i], out, NULL) != SEQREC_OK) continue;
+        if (out->kind != SQ_DIVISION_NONE) return SEQREC_OK;
+    }
+    return sq_division_parse(NULL, out, error);
 }
 
 /* On its own training data a model may be evaluated only under the division it was trained under, if that holds events out. */
@@ -54,14 +57,30 @@ static int32_t refuse_trained(const provenance *from, const sq_division *asked, 
     return SEQREC_OK;
 }
 
-/* A changed copy of the training data has another hash, and what is refused on the data itself goes unseen: so it is said. */
-static void warn_of_other_data(const provenance *from, seqrec_report *report)
+static int32_t is_of_other_data(const provenance *from)
 {
-    if (from->data == NULL || from->same_data) return;
+    return from->data != NULL && !from->same_data;
+}
+
+/* A changed copy of the training data has another hash, and what is refused on the data itself goes unseen: so it is said.
+ * who: the subject of the sentence. */
+static void warn_of_other_data(const char *who, const provenance *from, seqrec_report *report)
+{
+    if (!is_of_other_data(from)) return;
     sq_report_warn(report,
-                   "the model was trained on data %.16s and this is data %s: that none of the events ranked here were "
+                   "%s trained on data %.16s and this is data %s: that none of the events ranked here were "
                    "seen in training cannot be checked",
-                   from->data, from->hash);
+                   who, from->data, from->hash);
+}
+
+static void warn_of_both(const provenance *a, const provenance *b, seqrec_report *report)
+{
+    if (is_of_other_data(a) && is_of_other_data(b) && strcmp(a->data, b->data) == 0) {
+        warn_of_other_data("both models were", a, report);
+    } else {
+        warn_of_other_data("model a was", a, report);
+        warn_of_other_data("model b was", b, report);
+    }
 }
 
 static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
@@ -71,12 +90,12 @@ static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_s
     const provenance from = provenance_of(snapshot->notes, dataset);
     sq_division division;
     sq_scorer scorer;
-    SQ_TRY(choose_division(how->division, from.split, &division, error));
+    SQ_TRY(choose_division(how->division, &from.split, 1, &division, error));
     if (!how->allow_trained) SQ_TRY(refuse_trained(&from, &division, error));
     SQ_TRY(sq_model_scorer_create_on(context, model, snapshot, dataset, &scorer, error));
     const int32_t status = sq_evaluate(context, dataset, &division, how, &scorer, out, error);
     sq_model_scorer_free(&scorer);
-    if (status == SEQREC_OK) warn_of_other_data(&from, *out);
+    if (status == SEQREC_OK) warn_of_other_data("the model was", &from, *out);
     return status;
 }
 
@@ -146,12 +165,15 @@ static int32_t compare(seqrec_context *context, side *a, side *b, const seqrec_d
     a->from = provenance_of(a->snapshot->notes, dataset);
     b->from = provenance_of(b->snapshot->notes, dataset);
     if (!how->allow_trained) SQ_TRY(refuse_unlike(&a->from, &b->from, error));
-    SQ_TRY(choose_division(how->division, a->from.split, &division, error));
+    const char *const noted[] = {a->from.split, b->from.split};
+    SQ_TRY(choose_division(how->division, noted, 2, &division, error));
     if (!how->allow_trained) SQ_TRY(refuse_trained(&a->from, &division, error));
     if (!how->allow_trained) SQ_TRY(refuse_trained(&b->from, &division, error));
     SQ_TRY(sq_model_scorer_create_on(context, a->model, a->snapshot, dataset, &a->scorer, error));
     SQ_TRY(sq_model_scorer_create_on(context, b->model, b->snapshot, dataset, &b->scorer, error));
-    return sq_compare(context, dataset, &division, how, &a->scorer, &b->scorer, out, error);
+    const int32_t status = sq_compare(context, dataset, &division, how, &a->scorer, &b->scorer, out, error);
+    if (status == SEQREC_OK) warn_of_both(&a->from, &b->from, *out);
+    return status;
 }
 
 static void leave(side *one)

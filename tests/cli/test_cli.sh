@@ -364,6 +364,13 @@ exits 1 "compare refuses models that saw different events"
 says 'split "leave-one-out" and model b with "none"' "compare: both divisions told"
 run compare --model m.st --model all.st --data events.csv --allow-trained --bootstrap 0 --json
 exits 0 "compare --allow-trained"
+parses "compare: no warning on the models' own data" "r['warnings'] == []"
+run compare --model m.st --model m2.st --data changed.csv --bootstrap 0 --quiet --json
+exits 0 "compare on a changed copy of the training data"
+parses "compare on a changed copy: one warning is in the JSON" "len(r['warnings']) == 1 and 'both models were trained on data' in r['warnings'][0]"
+says "warning: both models were trained on data" "compare on a changed copy: it is told"
+run compare --model core.st --model core.st --data events.csv --bootstrap 0 --quiet --json
+parses "compare: another selection of events is told" "len(r['warnings']) == 2 and '--kcore 30,6 in training, not given here' in r['warnings'][1]"
 run compare --model m.st --model missing.st --data events.csv
 exits 1 "compare with a missing model"
 run train --data pairs.txt $small --epochs 1 --split time:1:2 --out t.st

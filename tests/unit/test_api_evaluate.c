@@ -491,6 +491,65 @@ START_TEST(models_that_saw_different_events_are_not_compared_unless_allowed)
 }
 END_TEST
 
+/* Compares on `data` and checks that the report has these warnings and no more; a NULL ends them. */
+static void check_warnings(const train_world *a, const train_world *b, const seqrec_dataset *data, const char *const *wanted)
+{
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .division = "leave-one-out", .allow_trained = 1};
+    seqrec_report *report = NULL;
+    int32_t told = 0;
+    EXPECT(SEQREC_OK, seqrec_compare(a->context, a->model, b->model, data, &how, &report, &api.error));
+    for (; wanted[told]; told++) {
+        const char *warning = seqrec_report_warning(report, told);
+        ck_assert_msg(warning && strstr(warning, wanted[told]), "%s is not in: %s", wanted[told], warning ? warning : "nothing");
+    }
+    ck_assert_msg(!seqrec_report_warning(report, told), "%s", seqrec_report_warning(report, told));
+    seqrec_report_release(report);
+}
+
+START_TEST(models_of_other_data_are_compared_with_a_warning)
+{
+    char hash[17], both[64];
+    train_world a = open_fitted("none"), b = open_fitted("none");
+    seqrec_dataset *changed = without_one_user(&a);
+    check_warnings(&a, &b, a.data, (const char *const[]){NULL});
+    EXPECT(SEQREC_OK, seqrec_model_note(a.model, "data_hash", hash, sizeof hash, NULL, &api.error));
+    snprintf(both, sizeof both, "both models were trained on data %s", hash);
+    check_warnings(&a, &b, changed, (const char *const[]){both, NULL});
+    EXPECT(SEQREC_OK, seqrec_model_set_note(b.model, "data_hash", "0123456789abcdef", &api.error));
+    check_warnings(&a, &b, a.data, (const char *const[]){"model b was trained on data 0123456789abcdef", NULL});
+    check_warnings(&a, &b, changed, (const char *const[]){"model a was trained on data", "model b was trained on data", NULL});
+    EXPECT(SEQREC_OK, seqrec_model_set_note(b.model, "data_hash", NULL, &api.error));
+    check_warnings(&a, &b, changed, (const char *const[]){"model a was trained on data", NULL});
+    seqrec_dataset_release(changed);
+    world_close(&b);
+    world_close(&a);
+}
+END_TEST
+
+START_TEST(where_one_model_notes_no_division_that_of_the_other_is_taken)
+{
+    const seqrec_evaluation how = {.struct_size = sizeof how, .bootstrap = -1, .allow_trained = 1};
+    const seqrec_fit fit = {.struct_size = sizeof fit, .split = BY_TIME};
+    train_world noted = world_open(NULL, 0), fresh = world_open(NULL, 0);
+    seqrec_dataset *data = in_step(&noted);
+    seqrec_report *report = NULL;
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(noted.trainer, data, &fit, NULL, &api.error));
+    for (int32_t first = 0; first < 2; first++) {
+        const seqrec_model *a = first ? noted.model : fresh.model, *b = first ? fresh.model : noted.model;
+        EXPECT(SEQREC_OK, seqrec_compare(noted.context, a, b, data, &how, &report, &api.error));
+        ck_assert_msg(strstr(seqrec_report_protocol(report), "division by time") != NULL, "%s", seqrec_report_protocol(report));
+        seqrec_report_release(report);
+        report = NULL;
+    }
+    EXPECT(SEQREC_OK, seqrec_compare(noted.context, fresh.model, fresh.model, data, &how, &report, &api.error));
+    ck_assert_ptr_nonnull(strstr(seqrec_report_protocol(report), "leave-one-out"));
+    seqrec_report_release(report);
+    seqrec_dataset_release(data);
+    world_close(&fresh);
+    world_close(&noted);
+}
+END_TEST
+
 /* ---- Names across files. ---- */
 
 enum { PEOPLE = 12, FRUITS = 10 };
@@ -795,6 +854,8 @@ static void add_evaluations(Suite *suite)
     tcase_add_test(tests, two_models_are_compared_on_the_same_users);
     tcase_add_test(tests, an_infinite_likelihood_is_compared_without_nan);
     tcase_add_test(tests, models_that_saw_different_events_are_not_compared_unless_allowed);
+    tcase_add_test(tests, models_of_other_data_are_compared_with_a_warning);
+    tcase_add_test(tests, where_one_model_notes_no_division_that_of_the_other_is_taken);
     tcase_add_test(tests, items_with_names_are_the_same_in_files_that_number_them_otherwise);
     tcase_add_test(tests, a_resumed_fit_finds_the_items_by_name);
     suite_add_tcase(suite, tests);
