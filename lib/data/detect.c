@@ -86,7 +86,9 @@ void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t byte
     memset(out, 0, sizeof *out);
     for (int c = 0; c < 4; c++) out->column[c].rest_numbers = 1;
     while (at < end && out->records < SQ_SURVEY_RECORDS) {
-        if (sq_split(dialect, at, end, last, &record) != SQ_SPLIT_DONE) return;
+        out->split = sq_split(dialect, at, end, last, &record);
+        if (out->split != SQ_SPLIT_DONE && out->records == 0) out->first_line = line;
+        if (out->split != SQ_SPLIT_DONE) return;
         at = record.next;
         line += record.lines;
         if (record.count == 0) continue;
@@ -99,6 +101,26 @@ void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t byte
         if (record.count < out->fewest) out->fewest = record.count;
         if (record.count > out->most) out->most = record.count;
     }
+}
+
+int32_t sq_split_check(int32_t split, int64_t line, seqrec_error *error)
+{
+    SQ_CHECK(split != SQ_SPLIT_OPEN, error, SEQREC_E_FORMAT, "line %lld: a quote is opened and never closed",
+             (long long)line);
+    SQ_CHECK(split != SQ_SPLIT_GARBAGE, error, SEQREC_E_FORMAT,
+             "line %lld: text between a closing quote and the separator", (long long)line);
+    return SEQREC_OK;
+}
+
+/* The sample holds a whole line, so a record that is short spans lines. */
+int32_t sq_survey_check(const sq_survey *survey, size_t bytes, seqrec_error *error)
+{
+    if (survey->records > 0) return SEQREC_OK;
+    SQ_TRY(sq_split_check(survey->split, survey->first_line, error));
+    SQ_CHECK(survey->split != SQ_SPLIT_SHORT, error, SEQREC_E_FORMAT,
+             "line %lld: a quote is opened, and its record does not end within %zu bytes",
+             (long long)survey->first_line, bytes);
+    return sq_fail(error, SEQREC_E_FORMAT, "the file holds no events");
 }
 
 int32_t sq_survey_header(const sq_survey *survey)
@@ -186,6 +208,17 @@ static int32_t first_line_has(const char *sample, size_t bytes, const char *text
     return 0;
 }
 
+/* What a text without separators is, unless `quoted`, the survey of one with them, found a first record with a wrong quote. */
+static int32_t detect_rest(const char *sample, size_t bytes, int32_t last, int32_t explicit_columns,
+                           const sq_survey *quoted, sq_layout *out, seqrec_error *error)
+{
+    sq_survey survey;
+    if (quoted->split != SQ_SPLIT_DONE) SQ_TRY(sq_survey_check(quoted, bytes, error));
+    choose(out, "pairs", "", 0);
+    sq_survey_sample(&out->dialect, sample, bytes, last, &survey);
+    return detect_blanks(&survey, explicit_columns, out, error);
+}
+
 int32_t sq_layout_detect(const char *sample, size_t bytes, int32_t last, int32_t explicit_columns, sq_layout *out,
                          seqrec_error *error)
 {
@@ -193,7 +226,7 @@ int32_t sq_layout_detect(const char *sample, size_t bytes, int32_t last, int32_t
         const char *format, *separator;
         int32_t quoted;
     } tries[] = {{"movielens", "::", 0}, {"tsv", "\t", 0}, {"csv", ",", 1}, {"csv", ";", 1}};
-    sq_survey survey;
+    sq_survey survey, quoted = {0};
     if (first_line_has(sample, bytes, ":token")) {
         choose(out, "inter", "\t", 0);
         return SEQREC_OK;
@@ -202,10 +235,9 @@ int32_t sq_layout_detect(const char *sample, size_t bytes, int32_t last, int32_t
         if (!first_line_has(sample, bytes, tries[t].separator)) continue;
         choose(out, tries[t].format, tries[t].separator, tries[t].quoted);
         sq_survey_sample(&out->dialect, sample, bytes, last, &survey);
+        if (survey.records == 0 && quoted.split == SQ_SPLIT_DONE) quoted = survey; /* another separator may do */
         if (survey.first.count < 2) continue;
         return t == 1 ? detect_tabbed(&survey, explicit_columns, out, error) : SEQREC_OK;
     }
-    choose(out, "pairs", "", 0);
-    sq_survey_sample(&out->dialect, sample, bytes, last, &survey);
-    return detect_blanks(&survey, explicit_columns, out, error);
+    return detect_rest(sample, bytes, last, explicit_columns, &quoted, out, error);
 }

@@ -229,7 +229,7 @@ int32_t sq_layout_resolve(const seqrec_reader *reader, const char *sample, size_
         return SEQREC_OK;
     }
     sq_survey_sample(&made.dialect, sample, bytes, last, &survey);
-    SQ_CHECK(survey.records > 0, error, SEQREC_E_FORMAT, "line 1: no record can be read; is a quote left open?");
+    SQ_TRY(sq_survey_check(&survey, bytes, error));
     made.columns = survey.first.count;
     decide_header(reader, &survey, &made);
     SQ_TRY(check_columns(reader, &survey, &made, error));

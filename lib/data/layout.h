@@ -23,7 +23,8 @@ int32_t sq_layout_resolve(const seqrec_reader *reader, const char *sample, size_
 typedef struct sq_survey {
     int64_t records;      /* not blank; at most SQ_SURVEY_RECORDS */
     int64_t fewest, most; /* fields of one */
-    int64_t first_line;   /* of the first, from 1 */
+    int64_t first_line;   /* of the first, from 1; without any, where `split` stopped */
+    int32_t split;        /* SQ_SPLIT_DONE, or why the survey ended before the sample did */
     sq_record first;
     struct {
         int32_t first_number; /* the first record's field is a number */
@@ -36,6 +37,10 @@ typedef struct sq_survey {
 
 /* A record that cannot be split ends the survey. */
 void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t bytes, int32_t last, sq_survey *out);
+/* E_FORMAT for SQ_SPLIT_OPEN and SQ_SPLIT_GARBAGE of the record at `line`. */
+int32_t sq_split_check(int32_t split, int64_t line, seqrec_error *error);
+/* E_FORMAT when the survey of a sample of `bytes`, which holds a line that is not blank, has no record. */
+int32_t sq_survey_check(const sq_survey *survey, size_t bytes, seqrec_error *error);
 /* 1 when the first record names columns: known words for user and item, or no number where all that follow have some. */
 int32_t sq_survey_header(const sq_survey *survey);
 /* Sets format, sequences and dialect from the text alone. explicit_columns: columns are given, which rules sequences out. */

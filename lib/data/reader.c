@@ -142,10 +142,7 @@ static int32_t take_records(parse *p, size_t *taken, seqrec_error *error)
     while (at < end) {
         int32_t split = sq_split(&p->layout.dialect, at, end, p->ended, &p->record);
         if (split == SQ_SPLIT_SHORT) break;
-        SQ_CHECK(split != SQ_SPLIT_OPEN, error, SEQREC_E_FORMAT, "line %lld: a quote is opened and never closed",
-                 (long long)p->line);
-        SQ_CHECK(split != SQ_SPLIT_GARBAGE, error, SEQREC_E_FORMAT,
-                 "line %lld: text between a closing quote and the separator", (long long)p->line);
+        SQ_TRY(sq_split_check(split, p->line, error));
         if (p->record.count > 0 && p->record.count != p->layout.columns) return wrong_columns(p, error);
         if (p->record.count > 0 && !p->header_left) SQ_TRY(take_event(p, error));
         if (p->record.count > 0) p->header_left = 0;

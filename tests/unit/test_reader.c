@@ -436,6 +436,29 @@ END_TEST
 
 /* ---- what is wrong, and where ---- */
 
+START_TEST(a_first_record_that_cannot_be_split_is_named_and_not_read_as_another_format)
+{
+    enum { LINES = 150000 };
+    static char text[LINES * 8 + 16];
+    size_t used = (size_t)snprintf(text, sizeof text, "\"12 a,7\n");
+    refuse("\"user,item\n1,2\n", NULL, SEQREC_E_FORMAT, "line 1: a quote is opened and never closed");
+    refuse("\"12 a,7\n13 b,8\n14 c,9\n", NULL, SEQREC_E_FORMAT, "line 1: a quote is opened and never closed");
+    refuse("\n12 a;\"7\n13 b;8\n", NULL, SEQREC_E_FORMAT, "line 2: a quote is opened and never closed");
+    refuse("\n\"12 a,7\n13 b,8\n", READER(.format = "csv"), SEQREC_E_FORMAT, "line 2: a quote is opened and never closed");
+    refuse("\"12\" a,7\n13 b,8\n", NULL, SEQREC_E_FORMAT, "line 1: text between a closing quote and the separator");
+    for (int i = 0; i < LINES; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%d b,8\n", i % 1000);
+    ck_assert_uint_gt(used, SQ_BLOCK_BYTES);
+    refuse_bytes(text, used, NULL, SEQREC_E_FORMAT, "line 1: a quote is opened, and its record does not end within 1048576 bytes");
+}
+END_TEST
+
+START_TEST(a_quote_that_is_text_between_semicolons_opens_nothing)
+{
+    expect("1;x, \"y\n1;z\n", NULL, "1: 1(x, \"y) 2(z)");
+    expect("1;x, \"y\" w\n1;z\n", NULL, "1: 1(x, \"y\" w) 2(z)");
+}
+END_TEST
+
 START_TEST(errors_name_the_line)
 {
     refuse("1 2\n1 3\n1\n", NULL, SEQREC_E_FORMAT, "line 3: 1 field where format \"pairs\" has 2");
@@ -726,6 +749,8 @@ int main(void)
     tcase_add_test(tests, integers_are_written_as_they_are_read);
     tcase_add_test(tests, values_are_read_and_filtered_by_the_minimum);
     tcase_add_test(tests, numbers_do_not_depend_on_the_locale);
+    tcase_add_test(tests, a_first_record_that_cannot_be_split_is_named_and_not_read_as_another_format);
+    tcase_add_test(tests, a_quote_that_is_text_between_semicolons_opens_nothing);
     tcase_add_test(tests, errors_name_the_line);
     tcase_add_test(tests, pairs_that_become_sequences_late_get_a_hint);
     tcase_add_test(tests, nul_bytes_in_ids_are_refused);
