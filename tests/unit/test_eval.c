@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "base/rng.h"
 #include "counting_allocator.h"
 #include "eval/baselines.h"
@@ -1013,22 +1012,19 @@ static int32_t score_equally(void *arg, int32_t worker, const sq_histories *hist
 
 START_TEST(a_large_set_of_targets_that_tie_takes_no_square_of_its_time)
 {
-    enum { EVENTS = 300001, ITEMS = 400000 };
+    enum { EVENTS = 600001, ITEMS = 800000 }; /* their square: minutes, which no test has */
     const sq_division division = division_for("E9");
     seqrec_evaluation options = options_for("E4");
     seqrec_report *report = NULL;
     seqrec_error error = {0};
     world w;
     int32_t *sequence = calloc(EVENTS, sizeof(int32_t));
-    for (int32_t e = 0; e < EVENTS; e++) sequence[e] = e < 200001 ? e : e - 50000; /* items 150001 .. 200000 twice */
+    for (int32_t e = 0; e < EVENTS; e++) sequence[e] = e < 400001 ? e : e - 100000; /* items 300001 .. 400000 twice */
     make_instant(&w, sequence, EVENTS, ITEMS);
     const sq_scorer scorer = {&w.data, score_equally, 1, NULL};
     options.instant_sets = 1;
-    const clock_t from = clock();
     ck_assert_msg(sq_evaluate(context, &w.data, &division, &options, &scorer, &report, &error) == SEQREC_OK, "%s", error.message);
-    const double seconds = (double)(clock() - from) / CLOCKS_PER_SEC;
-    ck_assert_msg(seconds < 5.0, "%g s", seconds);
-    ck_assert_double_eq_tol(figure_of(report, "model", "hr@1"), 250000.0 / (ITEMS - 1), 1e-12); /* item 0 is history */
+    ck_assert_double_eq_tol(figure_of(report, "model", "hr@1"), 500000.0 / (ITEMS - 1), 1e-12); /* item 0 is history */
     seqrec_report_release(report);
     free(sequence);
     free_world(&w);
