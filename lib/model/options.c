@@ -176,7 +176,7 @@ static int32_t check_loss(const sq_options *o, seqrec_error *error)
              "logq needs the probabilities of the negatives, which hard_pool = %lld does not leave known", (long long)o->hard_pool);
     SQ_CHECK(o->logq == SQ_LOGQ_NONE || o->sse_item == 0 || !(sampler->counts || sampler->from_batch), error, SEQREC_E_ARGUMENT,
              "logq needs targets that sampler = %s draws, and sse_item = %g puts any item in their place", sampler->name, o->sse_item);
-    SQ_CHECK(o->hard_pool == 0 || !loss->batch, error, SEQREC_E_ARGUMENT,
+    SQ_CHECK(o->hard_pool == 0 || (loss->scores && !loss->batch), error, SEQREC_E_ARGUMENT,
              "hard_pool = %lld chooses among drawn negatives, and loss = %s draws none", (long long)o->hard_pool, loss->name);
     SQ_CHECK(o->hard_pool == 0 || (o->hard_pool >= o->negatives && o->negative_sharing == SQ_SHARE_POSITION), error,
              SEQREC_E_ARGUMENT, "hard_pool = %lld must be 0, or at least negatives = %lld with negative_sharing = position",
@@ -266,6 +266,8 @@ static int32_t check_relative(const sq_options *o, seqrec_error *error)
 static int32_t check_time(const sq_options *o, seqrec_error *error)
 {
     const int keeps = o->position_place == SQ_PLACE_ATTENTION;
+    SQ_CHECK(o->time != SQ_TIME_INTERVALS || !sq_options_scheme(o)->rotates, error, SEQREC_E_ARGUMENT,
+             "time = intervals and relative = rotary: a turned query would meet an interval's key by where it stands in the window");
     SQ_CHECK(!keeps || o->position == SQ_POSITION_END || o->position == SQ_POSITION_START, error, SEQREC_E_ARGUMENT,
              "position_place = attention is a place for position = end or start");
     SQ_CHECK(!keeps || o->user_embedding != SQ_USER_PREFIX, error, SEQREC_E_ARGUMENT,
@@ -374,6 +376,8 @@ static int32_t check_mixer(const sq_options *o, seqrec_error *error)
              "time and position_place = attention are ways of attention, which mixer = spectral takes the place of");
     SQ_CHECK(o->gates == SQ_GATES_NONE, error, SEQREC_E_ARGUMENT,
              "gates are those of attention, which mixer = spectral takes the place of");
+    SQ_CHECK(o->attention_output, error, SEQREC_E_ARGUMENT,
+             "attention_output = false: mixer = spectral has no output layer of attention to leave out");
     SQ_CHECK(o->dropout_attention < 0, error, SEQREC_E_ARGUMENT,
              "dropout_attention = %g: mixer = spectral has no probabilities; dropout_residual is that of its output",
              o->dropout_attention);
@@ -412,6 +416,9 @@ int32_t sq_options_check(const sq_options *options, seqrec_error *error)
     SQ_CHECK(!cloze || options->sse_item == 0, error, SEQREC_E_ARGUMENT,
              "sse_item = %g replaces events and the targets that follow from them, which objective = cloze does not have",
              options->sse_item);
+    SQ_CHECK(cloze || (options->maskings == 1 && options->mask_last_share == 0), error, SEQREC_E_ARGUMENT,
+             "maskings = %lld and mask_last_share = %g are those of objective = cloze; otherwise nothing is masked",
+             (long long)options->maskings, options->mask_last_share);
     SQ_CHECK(!cloze || options->targets == 1, error, SEQREC_E_ARGUMENT,
              "targets = %lld: with objective = cloze a masked event is its own and only target", (long long)options->targets);
     SQ_CHECK(options->window_step <= options->max_length, error, SEQREC_E_ARGUMENT,

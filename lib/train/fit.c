@@ -239,12 +239,14 @@ static int64_t steps_left(const job *j)
     return (epochs - 1) * batches_of(j, j->samples) + (f->done < j->samples ? batches_of(j, j->samples - f->done) : 0);
 }
 
-/* A schedule without an end of its own ends with the fit: from the first fit on that is part of the run. Steps beyond its end
- * would have rate 0, and are refused before the first. Which batches will be passed over is not known yet: it may be drawn. */
-static int32_t set_schedule(const job *j, seqrec_error *error)
+/* Steps beyond the end of a schedule would have rate 0, and are refused before the first. A schedule without an end of its own ends with
+ * the fit, *ends_at then: from the first fit on that is part of the run. Which batches will be passed over is not known yet: it may be
+ * drawn. */
+static int32_t check_schedule(const job *j, int64_t *ends_at, seqrec_error *error)
 {
-    sq_options *o = &j->t->options;
+    const sq_options *o = &j->t->options;
     int64_t left = steps_left(j), last = j->t->step + j->t->passed + left;
+    *ends_at = o->schedule_steps;
     if (o->schedule == SQ_SCHEDULE_CONSTANT || left == 0) return SEQREC_OK;
     SQ_CHECK(o->schedule_steps == 0 || last <= o->schedule_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs end with step %lld, but the rate is 0 from step schedule_steps = %lld on: set schedule_steps to "
@@ -253,7 +255,7 @@ static int32_t set_schedule(const job *j, seqrec_error *error)
     SQ_CHECK(o->schedule_steps > 0 || last > o->warmup_steps, error, SEQREC_E_ARGUMENT,
              "%lld epochs are %lld steps: not more than warmup_steps = %lld", (long long)o->epochs, (long long)last,
              (long long)o->warmup_steps);
-    if (o->schedule_steps == 0) o->schedule_steps = last;
+    if (o->schedule_steps == 0) *ends_at = last;
     return SEQREC_OK;
 }
 
@@ -292,22 +294,34 @@ static int32_t add_users(job *j, seqrec_error *error)
     return sq_match_add_users(j->t->model, j->data, j->users, j->count, error);
 }
 
+static int32_t check_items(const job *j, seqrec_error *error)
+{
+    sq_snapshot *now = sq_snapshot_acquire(j->t->model);
+    const int32_t status = sq_match_check(now->catalogue, now->names, j->data, error);
+    sq_snapshot_release(j->t->model, now);
+    return status;
+}
+
+/* What refuses a fit stands before what changes something. */
 static int32_t prepare(job *j, seqrec_error *error)
 {
+    int64_t ends_at;
     const char *split = j->fit->split ? j->fit->split : "leave-one-out";
     SQ_TRY(sq_division_parse(j->fit->split, &j->division, error));
     SQ_TRY(sq_division_check(&j->division, j->data, error));
     SQ_TRY(check_same(j, split, error));
     SQ_TRY(check_values(j, error));
     SQ_TRY(sq_match_times(j->t->model, j->data, error));
-    SQ_TRY(sq_match_add(j->t->model, j->data, error));
-    SQ_TRY(map_items(j, error));
+    SQ_TRY(check_items(j, error));
     SQ_TRY(list_users(j, error));
     SQ_TRY(list_samples(j, error));
-    SQ_TRY(count_items(j, error));
-    SQ_TRY(set_schedule(j, error));
+    SQ_TRY(check_schedule(j, &ends_at, error));
     if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
+    SQ_TRY(sq_match_add(j->t->model, j->data, error));
+    SQ_TRY(map_items(j, error));
+    SQ_TRY(count_items(j, error));
     SQ_TRY(follow(j, error));
+    j->t->options.schedule_steps = ends_at;
     j->t->fit.data_hash = j->data->hash;
     snprintf(j->t->fit.split, sizeof j->t->fit.split, "%s", split);
     return SEQREC_OK;
@@ -581,13 +595,15 @@ int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Shell's sort: a fit may have very many epochs. */
 static double median(double *values, int64_t n)
 {
-    for (int64_t i = 1; i < n; i++)
-        for (int64_t k = i; k > 0 && values[k - 1] > values[k]; k--) {
-            double swap = values[k];
-            values[k] = values[k - 1];
-            values[k - 1] = swap;
+    for (int64_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (int64_t i = gap; i < n; i++) {
+            const double value = values[i];
+            int64_t k = i;
+            for (; k >= gap && values[k - gap] > value; k -= gap) values[k] = values[k - gap];
+            values[k] = value;
         }
     return n == 0 ? NAN : n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }

@@ -601,6 +601,31 @@ START_TEST(after_a_loss_that_is_not_finite_the_best_weights_are_those_before)
 }
 END_TEST
 
+static int32_t fit_call(train_world *w)
+{
+    const seqrec_fit how = {.struct_size = sizeof how, .checkpoint = scratch_path("run")};
+    return seqrec_trainer_fit(w->trainer, w->data, &how, NULL, &api.error);
+}
+
+/* Neither rows for what the model lacks, nor counts in place of the host's, nor an end of its schedule. */
+START_TEST(a_fit_that_is_refused_changes_nothing)
+{
+    static const char *const ends[][4] = {{"schedule_steps", "3", "9", "the rate is 0 from step schedule_steps = 3 on"},
+                                          {"warmup_steps", "400", "3", "not more than warmup_steps = 400"}};
+    train_world w = open_with_items((world_options){"sampler", "popularity", "loss", "sampled_softmax", "schedule", "linear",
+                                                    ends[_i][0], ends[_i][1], "epochs", ends[_i][2]});
+    const int64_t few = seqrec_items_count(w.model) - 5, all[] = {1, 2, 3, 4, 5};
+    EXPECT(SEQREC_OK, seqrec_items_remove(w.model, all, 5, &api.error));
+    count_one(&w);
+    world_checkpoint(&w, "before");
+    REFUSED(SEQREC_E_ARGUMENT, ends[_i][3], fit_call(&w));
+    ck_assert_int_eq(seqrec_items_count(w.model), few);
+    world_checkpoint(&w, "after");
+    ck_assert(world_same("before", "after"));
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(without_a_step_there_are_no_best_weights)
 {
     host_batch b;
@@ -1061,12 +1086,6 @@ START_TEST(publishing_and_setting_survive_failing_allocations)
 }
 END_TEST
 
-static int32_t fit_call(train_world *w)
-{
-    const seqrec_fit how = {.struct_size = sizeof how, .checkpoint = scratch_path("run")};
-    return seqrec_trainer_fit(w->trainer, w->data, &how, NULL, &api.error);
-}
-
 /* The dataset's items are in the model before the fit, so that a failed one shows nothing at all. */
 static train_world open_for_fit(const char *const *changes)
 {
@@ -1142,6 +1161,7 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, the_epoch_callback_ends_a_fit_in_good_order);
     tcase_add_loop_test(tests, a_fit_that_failed_leaves_its_best_weights_to_be_published, 0, 4);
     tcase_add_test(tests, after_a_loss_that_is_not_finite_the_best_weights_are_those_before);
+    tcase_add_loop_test(tests, a_fit_that_is_refused_changes_nothing, 0, 2);
     tcase_add_test(tests, without_a_step_there_are_no_best_weights);
     tcase_add_test(tests, a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint);
     tcase_add_test(tests, a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded);

@@ -539,6 +539,11 @@ START_TEST(what_makes_no_sense_is_refused_with_the_rule)
     small_refused("objective=prefix user_embedding=added", "users' vectors");
     small_refused("objective=prefix targets=2", "has one target");
     small_refused("objective=prefix sse_item=0.1", "has many times");
+    small_refused("relative=rotary time=intervals", "by where it stands in the window");
+    small_refused("mixer=spectral attention_output=false", "no output layer of attention");
+    small_refused("maskings=3", "are those of objective = cloze");
+    small_refused("objective=prefix mask_last_share=0.5", "are those of objective = cloze");
+    small_refused("loss=softmax hard_pool=50", "loss = softmax draws none");
     small_refused("relative=t5 relative_buckets=512", "must be above the 256 distances");
 }
 END_TEST
