@@ -454,6 +454,9 @@ SEQREC_API int64_t seqrec_users_width(const seqrec_model *model);
 /** Iterates over ids in slot order, as seqrec_items_next. Rule R. */
 SEQREC_API int32_t seqrec_users_next(const seqrec_model *model, int64_t *cursor, int64_t *ids, int64_t capacity,
                                      int64_t *n, seqrec_error *error);
+/** What a dataset of texts calls a user, as seqrec_items_name gives it; E_NOT_FOUND if the model was not told by name. Rule R. */
+SEQREC_API int32_t seqrec_users_name(const seqrec_model *model, int64_t id, char *out, size_t out_bytes, size_t *needed,
+                                     seqrec_error *error);
 /** The id of the user whom a dataset of texts calls `name`; E_NOT_FOUND. Rule R. */
 SEQREC_API int32_t seqrec_users_find(const seqrec_model *model, const char *name, int64_t *id, seqrec_error *error);
 

@@ -1,5 +1,6 @@
 /* seqrec tool: the options that say what is evaluated, shared by the commands that do, and how figures are written. */
 #include "evaluation.h"
+#include "data_users.h"
 #include "text_lines.h"
 #include <math.h>
 #include <stdio.h>
@@ -26,55 +27,26 @@ int check_evaluation(const char *command, evaluation_arguments *e)
     return PARSED;
 }
 
-/* A user as a line may call it: by name where the data has names, else by id. */
-typedef struct known_user {
-    const char *name;
-    int64_t id;
-} known_user;
-
-static int compare_users(const void *a, const void *b)
-{
-    const known_user *x = a, *y = b;
-    if (x->name && y->name) return strcmp(x->name, y->name);
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* All users in order; NULL when memory ran out. */
-static known_user *sort_users(const seqrec_dataset *dataset, int64_t *count)
-{
-    seqrec_dataset_stats facts = {.struct_size = sizeof facts};
-    if (seqrec_dataset_describe(dataset, &facts, NULL) != SEQREC_OK) return NULL;
-    known_user *users = malloc((size_t)(facts.users + 1) * sizeof *users);
-    for (int64_t i = 0; users && i < facts.users; i++) {
-        users[i].name = NULL;
-        if (seqrec_dataset_sequence(dataset, i, &users[i].id, NULL, NULL, NULL, NULL) == SEQREC_OK)
-            seqrec_dataset_user_name(dataset, users[i].id, &users[i].name, NULL);
-    }
-    if (users) qsort(users, (size_t)facts.users, sizeof *users, compare_users);
-    *count = facts.users;
-    return users;
-}
-
 /* --users on their way in. */
 typedef struct user_reading {
     evaluation_arguments *e;
-    known_user *known;
-    int64_t count;
+    data_users known;
     const char *data; /* whose users they are, for messages */
 } user_reading;
 
 static int take_user(void *context, char *line, int64_t number)
 {
     const user_reading *r = context;
-    const int named = r->count > 0 && r->known[0].name;
-    known_user wanted = {named ? line : NULL, 0};
-    const known_user *found = NULL;
+    int64_t id = 0;
+    char numbers[NAMESAKES_BYTES];
     if (!*line) return 0;
-    if (named || read_count(line, &wanted.id))
-        found = bsearch(&wanted, r->known, (size_t)r->count, sizeof *r->known, compare_users);
-    if (!found)
+    const int found = find_data_user(&r->known, line, &id);
+    if (found == USER_UNKNOWN)
         return fail("--users: %s: line %lld: '%s' is no user of %s", r->e->users_path, (long long)number, line, r->data);
-    return append_id(&r->e->users, found->id) ? 0 : EXIT_WORK;
+    if (found == USER_AMBIGUOUS)
+        return fail("--users: %s: line %lld: '%s' is the name of several users: give one of the numbers %s", r->e->users_path,
+                    (long long)number, line, namesakes(&r->known, line, numbers));
+    return append_id(&r->e->users, id) ? 0 : EXIT_WORK;
 }
 
 int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source)
@@ -82,10 +54,10 @@ int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const dat
     char data[256];
     user_reading r = {.e = e, .data = data_title(source, data, sizeof data)};
     if (!e->users_path) return 0;
-    r.known = sort_users(dataset, &r.count);
-    int outcome = r.known ? read_text_lines(e->users_path, take_user, &r) : fail("out of memory");
+    int outcome = open_data_users(&r.known, dataset, source->users_apart);
+    if (!outcome) outcome = read_text_lines(e->users_path, take_user, &r);
     if (!outcome && !e->users.count) outcome = fail("--users: %s: names no user", e->users_path);
-    free(r.known);
+    close_data_users(&r.known);
     return outcome;
 }
 

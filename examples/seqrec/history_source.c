@@ -1,7 +1,7 @@
 /* seqrec tool: one history, typed or of a user of a file. */
 #include "history_source.h"
+#include "data_users.h"
 #include <stdlib.h>
-#include <string.h>
 
 int check_history_source(const char *command, history_source *h)
 {
@@ -31,33 +31,43 @@ static int append_event(history_source *h, const seqrec_model *model, const seqr
     return append_id(&h->items, known) && (!time || append_id(&h->times, *time));
 }
 
-static int is_user(const seqrec_dataset *dataset, int64_t user, const char *wanted)
-{
-    const char *name = NULL;
-    int64_t number = 0;
-    if (seqrec_dataset_user_name(dataset, user, &name, NULL) == SEQREC_OK) return !strcmp(name, wanted);
-    return read_count(wanted, &number) && number == user;
-}
-
-/* Models with users know those of a file with texts by name, as they know items. */
+/* Which row of the model the user has, as an evaluation takes it: a user of texts the one of that name, others the one of that
+ * number. A row that has a name is of nobody who is kept apart. */
 static void recognise(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset, int64_t user)
 {
     const char *name = NULL;
     h->who = user;
-    h->knows_user = seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK ||
-                    seqrec_users_find(model, name, &h->who, NULL) == SEQREC_OK;
+    if (h->source.users_apart)
+        h->knows_user = seqrec_users_name(model, user, NULL, 0, NULL, NULL) == SEQREC_E_NOT_FOUND;
+    else
+        h->knows_user = seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK ||
+                        seqrec_users_find(model, name, &h->who, NULL) == SEQREC_OK;
+}
+
+static int find_user(const history_source *h, const seqrec_dataset *dataset, int64_t *user)
+{
+    data_users users = {0};
+    char data[256], numbers[NAMESAKES_BYTES];
+    int outcome = open_data_users(&users, dataset, h->source.users_apart);
+    const int found = outcome ? USER_FOUND : find_data_user(&users, h->user, user);
+    if (found == USER_UNKNOWN) outcome = fail("%s: has no user %s", data_title(&h->source, data, sizeof data), h->user);
+    if (found == USER_AMBIGUOUS)
+        outcome = fail("%s: '%s' is the name of several users: give one of the numbers %s",
+                       data_title(&h->source, data, sizeof data), h->user, namesakes(&users, h->user, numbers));
+    close_data_users(&users);
+    return outcome;
 }
 
 static int take_history(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset)
 {
-    int64_t user = 0, count = 0;
+    int64_t wanted = 0, user = 0, count = 0;
     const int64_t *items = NULL, *times = NULL;
-    char data[256];
-    for (int64_t at = 0;; at++) {
-        if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, NULL) != SEQREC_OK)
-            return fail("%s: has no user %s", data_title(&h->source, data, sizeof data), h->user);
-        if (is_user(dataset, user, h->user)) break;
-    }
+    seqrec_error error = {0};
+    const int outcome = find_user(h, dataset, &wanted);
+    if (outcome) return outcome;
+    for (int64_t at = 0; at == 0 || user != wanted; at++)
+        if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, &error) != SEQREC_OK)
+            return fail_library("reading", &error);
     recognise(h, model, dataset, user);
     for (int64_t i = 0; i < count; i++)
         if (!append_event(h, model, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;

@@ -47,6 +47,12 @@ int32_t seqrec_users_next(const seqrec_model *model, int64_t *cursor, int64_t *i
     return sq_keyed_next(model, SQ_OF_USERS, cursor, ids, capacity, n, error);
 }
 
+int32_t seqrec_users_name(const seqrec_model *model, int64_t id, char *out, size_t out_bytes, size_t *needed,
+                          seqrec_error *error)
+{
+    return sq_keyed_name(model, SQ_OF_USERS, id, out, out_bytes, needed, error);
+}
+
 int32_t seqrec_users_find(const seqrec_model *model, const char *name, int64_t *id, seqrec_error *error)
 {
     return sq_keyed_find(model, SQ_OF_USERS, name, id, error);

@@ -71,4 +71,74 @@ says "seqrec: e: line 4" "a file is named although its name occurs in the messag
 run recommend --model e --history 1
 says "seqrec: e: " "a model file is named although its name occurs in the message"
 
+# ---- users kept apart, by name ----
+# alice and bob are in both files, with histories of their own; carol is in the second.
+"$SEQREC" synth --out one.csv --users 40 --items 30 --seed 5 > out 2> err
+"$SEQREC" synth --out two.csv --users 40 --items 30 --seed 6 > out 2> err
+name_users() { # FILE: its users 1, 2, 3 are alice, bob and $1, the others u4, u5, ...
+    sed "1!{s/^1,/alice,/; s/^2,/bob,/; s/^3,/$2,/; s/^\\([0-9]\\)/u\\1/}" "$1"
+}
+name_users one.csv dave > a.csv
+name_users two.csv carol > b.csv
+users="--preset sse-pt --set dim=8 --set max_length=20 --set learning_rate=0.05 --quiet"
+run train --data a.csv --data b.csv --users-apart $users --epochs 2 --out apart.st
+exits 0 "train with users who are kept apart"
+order() { sed 1d "$1" | cut -d, -f1 | awk '!($0 in seen) { seen[$0] = 1; print }'; }
+{ order a.csv; order b.csv; } > numbers # line N has the name of user N
+first=$(grep -nx alice numbers | cut -d: -f1 | head -n 1)
+second=$(grep -nx alice numbers | cut -d: -f1 | tail -n 1)
+carol=$(grep -nx carol numbers | cut -d: -f1)
+both="--data a.csv --data b.csv --users-apart"
+of_line() { # USER FILE NAME: what --batch gives for the number, behind the history of the user of that name in the file
+    echo "$1 $(awk -F, -v who="$3" '$1 == who { printf "%s ", $2 }' "$2")" > line.txt
+    "$SEQREC" recommend --model apart.st --batch line.txt --json --quiet 2> err | sed 's/^{"user":"[^"]*",/{/' > wanted.json
+}
+for case in "$first a.csv alice" "$second b.csv alice" "$carol b.csv carol"; do
+    set -- $case
+    of_line "$1" "$2" "$3"
+    run recommend --model apart.st $both --user "$1" --json
+    [ -s out ] && cmp -s wanted.json out
+    verdict $? "users apart: user $1 has the history and the vector of that number"
+done
+run recommend --model apart.st $both --user carol --json
+[ -s out ] && cmp -s wanted.json out
+verdict $? "users apart: a name that one user has is that user, with the vector of the number"
+of_line stranger b.csv carol
+[ -s out ] && ! cmp -s wanted.json out
+verdict $? "users apart: the vector is not the default one"
+run recommend --model apart.st $both --user alice
+exits 1 "users apart: a name of two users"
+says "a.csv and 1 more: 'alice' is the name of several users: give one of the numbers $first, $second" "users apart: the numbers of a name are told"
+run decode --model apart.st $both --user alice --steps 2
+exits 1 "decode: a name of two users"
+run decode --model apart.st $both --user "$second" --steps 2
+exits 0 "decode: a user who is kept apart, by number"
+run recommend --model apart.st $both --user 9999
+exits 1 "users apart: a number of nobody"
+says "has no user 9999" "users apart: a number of nobody is told"
+
+run train --data b.csv $users --epochs 2 --out others.st
+"$SEQREC" recommend --model others.st --data b.csv --user carol --json > carol.json 2> err
+run recommend --model others.st $both --user carol --json
+[ -s out ] && ! cmp -s carol.json out
+verdict $? "users apart: a name that the model learnt from other data is another user"
+run recommend --model others.st $both --user "$first" --json # a row that has a name
+cp out number.json
+of_line stranger a.csv alice
+"$SEQREC" recommend --model others.st --batch line.txt --json --quiet 2> err | sed 's/^{"user":"[^"]*",/{/' > wanted.json
+cmp -s wanted.json number.json
+verdict $? "users apart: the number of a user whom the model knows by name is not that user"
+
+printf '%s\ncarol\n' "$second" > chosen.txt
+run evaluate --model apart.st $both --users chosen.txt --json --quiet --no-baselines --bootstrap 0
+exits 0 "evaluate --users: numbers, and a name that one user has"
+parses "evaluate --users: both are counted" "r['users'] == 2"
+printf 'carol\nalice\n' > chosen.txt
+run evaluate --model apart.st $both --users chosen.txt
+exits 1 "evaluate --users: a name of two users"
+says "chosen.txt: line 2: 'alice' is the name of several users: give one of the numbers $first, $second" "evaluate --users: line and numbers are told"
+printf 'carol\n9999\n' > chosen.txt
+run evaluate --model apart.st $both --users chosen.txt
+says "chosen.txt: line 2: '9999' is no user of a.csv" "evaluate --users: a number of nobody is told"
+
 finish

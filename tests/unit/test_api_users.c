@@ -85,6 +85,8 @@ START_TEST(wrong_calls_are_refused_with_the_rule)
     REFUSED(SEQREC_E_NOT_FOUND, "user 99", seqrec_users_locate(w.model, 99, &slot, &generation, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "cursor", seqrec_users_next(w.model, NULL, ids, 2, &n, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "capacity", seqrec_users_next(w.model, &cursor, ids, 0, &n, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "user 1 has no name", seqrec_users_name(w.model, 1, NULL, 0, NULL, &api.error));
+    REFUSED(SEQREC_E_NOT_FOUND, "no user 99", seqrec_users_name(w.model, 99, NULL, 0, NULL, &api.error));
     REFUSED(SEQREC_E_NOT_FOUND, "no user is called", seqrec_users_find(w.model, "anna", &n, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "model is NULL", seqrec_users_put(NULL, &one, 1, NULL, &api.error));
     ck_assert_int_eq(seqrec_users_count(NULL), -1);
@@ -467,6 +469,7 @@ START_TEST(users_of_a_text_file_are_found_by_name_and_forgotten_with_it)
     seqrec_dataset *data = NULL;
     const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
     int64_t anna, none;
+    char name[8];
     FILE *file = fopen(scratch_path("texts"), "w");
     fputs("anna 1\nanna 2\nanna 3\nbert 2\nbert 3\nbert 1\ncarl 3\n", file);
     fclose(file);
@@ -476,6 +479,8 @@ START_TEST(users_of_a_text_file_are_found_by_name_and_forgotten_with_it)
     seqrec_dataset_release(data);
     ck_assert_int_eq(seqrec_users_count(w.model), 2); /* carl has nothing to train on */
     EXPECT(SEQREC_OK, seqrec_users_find(w.model, "anna", &anna, &api.error));
+    EXPECT(SEQREC_OK, seqrec_users_name(w.model, anna, name, sizeof name, NULL, &api.error));
+    ck_assert_str_eq(name, "anna");
     world_save(&w, "named");
     EXPECT(SEQREC_OK, seqrec_users_forget(w.model, &anna, 1, &api.error));
     REFUSED(SEQREC_E_NOT_FOUND, "anna", seqrec_users_find(w.model, "anna", &none, &api.error));
