@@ -91,7 +91,7 @@ static int read_lists(recommend_run *run)
     int outcome = read_history(text.name, run->context, run->model, &run->history);
     if (!outcome) outcome = read_item_filter(text.name, run->model, &run->filter);
     if (!outcome && run->candidate_text)
-        outcome = read_ids(run->model, text.name, "candidates", run->candidate_text, &run->candidates);
+        outcome = read_known_ids(run->model, text.name, "candidates", run->candidate_text, &run->candidates);
     return outcome;
 }
 

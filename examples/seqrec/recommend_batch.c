@@ -13,7 +13,7 @@ typedef struct block {
     int64_t *offsets; /* [room + 1] */
     id_list items;    /* those that the model knows */
     int64_t *users;   /* [room]; read by models with users */
-    int64_t *skipped; /* [room] items that the model does not know */
+    int64_t *skipped; /* [room] items that the model does not know, those of the lists too */
     size_t *words;    /* [room] where the user's word begins in text */
     char *text;
     size_t text_used, text_room;
@@ -24,12 +24,14 @@ typedef struct block {
 
 typedef struct batch_run {
     const seqrec_model *model;
+    item_words words;
     const item_filter *filter;
     const batch_settings *how;
     line_source from;
     block b;
     int64_t k; /* at most as many as there are items */
     int64_t stranger; /* an id that is no user's */
+    int64_t listed;   /* items of --allow and --deny that the model does not know; they are of every line */
     int64_t written, skipped, empty;
 } batch_run;
 
@@ -97,11 +99,13 @@ static int keep_word(block *b, const char *word)
     return 0;
 }
 
-/* By name, then by number; whoever is neither is nobody. */
+/* By name, then by number unless the number is of a user who has a name, as of whom a file of texts numbered; whoever is neither
+ * is nobody. */
 static int64_t find_user(const batch_run *run, const char *word)
 {
     int64_t id = 0;
-    if (seqrec_users_find(run->model, word, &id, NULL) == SEQREC_OK || read_count(word, &id)) return id;
+    if (seqrec_users_find(run->model, word, &id, NULL) == SEQREC_OK) return id;
+    if (read_count(word, &id) && seqrec_users_name(run->model, id, NULL, 0, NULL, NULL) == SEQREC_E_NOT_FOUND) return id;
     return run->stranger;
 }
 
@@ -115,7 +119,7 @@ static int take_item(batch_run *run, const char *word)
     int64_t id = 0;
     int32_t slot, generation;
     if (!*word) return bad_line(run, "an empty item");
-    if (!read_item(run->model, word, &id))
+    if (!read_item(&run->words, word, &id))
         return fail("%s: line %lld: '%s' is neither the name of an item of the model nor a number", run->from.title,
                     (long long)run->from.number, word);
     if (seqrec_items_locate(run->model, id, &slot, &generation, NULL) == SEQREC_OK)
@@ -131,7 +135,7 @@ static int take_history(batch_run *run, char *rest)
     int outcome = *user ? keep_word(b, user) : bad_line(run, "an empty user");
     if (!outcome && !rest) outcome = bad_line(run, "a user without items");
     b->users[b->lines] = find_user(run, user);
-    b->skipped[b->lines] = 0;
+    b->skipped[b->lines] = run->listed;
     while (!outcome && rest) outcome = take_item(run, next_word(run->how->separator, &rest));
     if (!outcome) b->offsets[++b->lines] = b->items.count;
     return outcome;
@@ -171,18 +175,16 @@ static int fill_block(batch_run *run, int *more)
 static int rank_block(batch_run *run)
 {
     block *b = &run->b;
-    int64_t listed = 0; /* of --allow and --deny, unknown */
     seqrec_error error = {0};
     const seqrec_batch batch = {.struct_size = sizeof batch,
                                 .sequences = b->lines,
                                 .offsets = b->offsets,
                                 .items = b->items.ids,
                                 .users = seqrec_users_count(run->model) > 0 ? b->users : NULL};
-    const seqrec_filter filter = library_filter(run->filter, &listed);
+    const seqrec_filter filter = library_filter(run->filter, NULL);
     if (b->items.count == 0) return 0;
     if (seqrec_topk(run->model, &batch, run->k, &filter, b->best, b->scores, b->found, &error) != SEQREC_OK)
         return fail_library("ranking", &error);
-    for (int64_t i = 0; i < b->lines; i++) b->skipped[i] += listed;
     return 0;
 }
 
@@ -267,12 +269,21 @@ static int go_through(batch_run *run)
     return outcome ? outcome : interrupted();
 }
 
+static int64_t count_unknown(const seqrec_model *model, const id_list *list)
+{
+    int32_t slot, generation;
+    int64_t count = 0;
+    for (int64_t i = 0; i < list->count; i++) count += seqrec_items_locate(model, list->ids[i], &slot, &generation, NULL) != SEQREC_OK;
+    return count;
+}
+
 int recommend_lines(const seqrec_model *model, const item_filter *filter, const batch_settings *how)
 {
     int32_t slot, generation;
     const int64_t count = seqrec_items_count(model), k = how->k ? how->k : 10;
-    batch_run run = {.model = model, .filter = filter, .how = how, .k = k < count ? k : count > 0 ? count : 1};
+    batch_run run = {.model = model, .words.model = model, .filter = filter, .how = how, .k = k < count ? k : count > 0 ? count : 1};
     while (seqrec_users_locate(model, --run.stranger, &slot, &generation, NULL) == SEQREC_OK) continue;
+    run.listed = count_unknown(model, &filter->allow) + count_unknown(model, &filter->deny);
     int outcome = lines_open(&run.from, strcmp(how->path, "-") ? how->path : NULL, LINE_OF_EVENTS);
     if (!outcome) outcome = open_block(&run);
     if (!outcome) outcome = go_through(&run);

@@ -125,6 +125,16 @@ if [ -w /dev/full ]; then
     exits 1 "full standard output"
 fi
 
+printf '987654\n5\n' > deny.txt
+lines 'a 1 2\nb 987655\nc 3\n' --deny @deny.txt
+cp out whole.list
+parses "the unknown ids of a list are of every line" "r['skipped'] == 1"
+sed -n 2p out | grep -q '^{"user":"b","items":\[\],"skipped":2}$'
+verdict $? "the unknown ids of a list are of a line without any item of the model too"
+lines 'a 1 2\nb 987655\nc 3\n' --deny @deny.txt --block 1
+[ -s out ] && cmp -s out whole.list
+verdict $? "the unknown ids of a list are counted alike in blocks of any size"
+
 # ---- names and users ----
 sed '1!s/^\([0-9]*\),\([0-9]*\)/u\1,item \2/' events.csv > named.csv
 "$SEQREC" train --data named.csv --preset sse-pt $small --epochs 1 --out named.st > out 2> err
@@ -143,6 +153,37 @@ verdict $? "names, and a model with users: what single calls give"
 run recommend --model named.st --batch named.txt --separator '|' --k 1 --quiet
 tr '\t' / < out | grep -q "^somebody/item [0-9]*/-*[0-9.]*$"
 verdict $? "as text: items by name"
+
+# Numbers among the words of a file are names; the model numbers users and items from 1 as they come.
+sed '1!{s/^1,/bob,/; s/,1,/,lamp,/}' events.csv | grep -v -e '^3,' -e ',12,' > mixed.csv
+"$SEQREC" train --data mixed.csv --preset sse-pt $small --set learning_rate=0.05 --epochs 1 --out mixed.st > out 2> err
+printf '3 4 5 lamp\nsomebody 4 5 lamp\n' > lines.txt
+run recommend --model mixed.st --batch lines.txt --json --quiet
+sed 's/^{"user":"[^"]*",/{/' out | sort -u > alike
+[ "$(wc -l < out)" -eq 2 ] && [ "$(wc -l < alike)" -eq 1 ]
+verdict $? "a number that is no user's name is nobody, where users have names"
+printf 'bob 4 12 5 lamp\nbob 4 5 lamp\n' > lines.txt
+run recommend --model mixed.st --batch lines.txt --json --quiet
+sed 's/"skipped":1/"skipped":0/' out | sort -u > alike
+[ "$(wc -l < out)" -eq 2 ] && head -n 1 out | grep -q '"skipped":1}' && [ "$(wc -l < alike)" -eq 1 ]
+verdict $? "a number that is no item's name is unknown, where numbers are names"
+run recommend --model mixed.st --history 4,12,5,lamp --json
+cp out with.json
+run recommend --model mixed.st --history 4,5,lamp --json
+sed 's/"skipped":1/"skipped":0/' with.json | cmp -s - out && grep -q '"skipped":1}' with.json
+verdict $? "--history: a number that is no item's name is unknown, where numbers are names"
+run recommend --model mixed.st --history 4,5 --deny 12 --json
+parses "--deny: a number that is no item's name is unknown, where numbers are names" "r['skipped'] == 1"
+run recommend --model mixed.st --history 4,5 --candidates lamp,12
+exits 1 "--candidates: a number that is no item's name"
+says "\-\-candidates: '12' is no item of the model" "--candidates: an unknown item is told as it is written"
+run recommend --model named.st --history 1,2 --json
+cp out numbers.json
+"$SEQREC" export --model named.st --out vectors > out 2> err
+pair=$(awk -F'\t' '$1 == 1 || $1 == 2 { name[$1] = $2 } END { print name[1] "," name[2] }' vectors.ids.txt)
+run recommend --model named.st --history "$pair" --json
+[ -s out ] && cmp -s numbers.json out
+verdict $? "--history: ids are taken where no item has a number for its name"
 
 "$SEQREC" train --data events.csv --preset hstu-time $small --set negatives=8 --epochs 1 --out timed.st > out 2> err
 run recommend --model timed.st --batch histories.txt
