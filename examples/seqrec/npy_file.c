@@ -55,7 +55,8 @@ const char *npy_read_header(FILE *from, int64_t *rows, int64_t *columns)
     const char *order = behind_key(dictionary, "'fortran_order'");
     const char *shape = behind_key(dictionary, "'shape'");
     if (!kind || !order || !shape) return "lacks descr, fortran_order or shape in its header";
-    if (strncmp(kind + 1, NPY_FLOAT, 3) != 0) return "must hold values of type '" NPY_FLOAT "' (float32)";
+    if ((*kind != '\'' && *kind != '"') || strncmp(kind + 1, NPY_FLOAT, 3) != 0)
+        return "must hold values of type '" NPY_FLOAT "' (float32)";
     if (strncmp(order, "False", 5) != 0) return "must be in C order";
     if (sscanf(shape, "(%lld, %lld)", &row_count, &column_count) != 2 || row_count < 0 || column_count < 1)
         return "must hold a matrix of two dimensions";

@@ -100,6 +100,19 @@ says "wrong.txt:2: " "a preset of the file that is none: file and line told"
 run import --model m.st --vectors longer.npy --ids vectors.ids.txt --out x.st
 exits 1 "import: bytes behind the last row"
 says "longer.npy: goes on behind its last row" "import: bytes behind the last row are told"
+LC_ALL=C sed "1s/'descr': '/'descr': [/" vectors.npy > bare.npy
+run import --model m.st --vectors bare.npy --ids vectors.ids.txt --out x.st
+exits 1 "import: a type that is no text"
+says "bare.npy: must hold values of type" "import: a type that is no text is told"
+# The longest header that is read, with nothing behind the last key.
+{
+    printf '\223NUMPY\001\000\377\017'
+    printf "%-4087s'descr':" "{'fortran_order': False, 'shape': (1, 2),"
+    printf 12345678
+} > ends.npy
+run import --model m.st --vectors ends.npy --ids vectors.ids.txt --out x.st
+exits 1 "import: a header that ends behind a key"
+says "ends.npy: must hold values of type" "import: a header that ends behind a key is told"
 [ ! -e x.st ]
 verdict $? "import: nothing written after a failure"
 
