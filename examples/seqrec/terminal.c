@@ -112,9 +112,17 @@ void remark(const char *format, ...)
     va_end(values);
 }
 
+static void let_signals_end_process(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
+/* The next signal ends the process, whichever of the two it is. */
 static void on_signal(int number)
 {
-    signal_seen = number;
+    if (!signal_seen) signal_seen = number;
+    let_signals_end_process();
 }
 
 static int catching;
@@ -124,8 +132,10 @@ static void set_handlers(int flags)
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND | flags;
+    action.sa_flags = flags;
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -140,6 +150,7 @@ void catch_signals(void)
 void let_signals_end_waits(int on)
 {
     if (catching && !signal_seen) set_handlers(on ? 0 : SA_RESTART);
+    if (signal_seen) let_signals_end_process(); /* one came between */
 }
 
 int interrupted(void)

@@ -248,6 +248,22 @@ begin
 sleep 0.3
 interrupt INT
 exits 130 "Ctrl-C while nothing comes"
+# Nobody reads what the program writes, so that the first signal cannot end it.
+mkfifo full
+"$SEQREC" recommend --model m.st --batch many.txt --quiet > full 2> err &
+job=$!
+exec 4< full
+sleep 1
+kill -s INT $job
+sleep 0.3
+kill -s TERM $job
+(sleep 5; kill -s KILL $job 2> /dev/null) &
+late=$!
+rc=0
+wait $job || rc=$?
+exec 4<&-
+kill $late 2> /dev/null || true
+exits 143 "a second signal ends at once, also another one than the first"
 begin
 echo a 1 2 >&3
 wait_for_lines
