@@ -20,6 +20,8 @@ static const command_text text = {
 
 enum { RUNGS = 64, SHOWN = 10 };
 
+#define VALUES_NOTE "data_values" /* of a checkpoint whose trial may weigh events by their values */
+
 typedef struct tune_run {
     data_source source;
     train_options options;
@@ -31,7 +33,7 @@ typedef struct tune_run {
     search_space space;
     seqrec_context *context;
     seqrec_dataset *dataset;
-    char data_hash[20];
+    char data_hash[20], data_values[20]; /* data_values "": no trial learns by the values of the events */
     seqrec_config *config; /* what all trials have in common */
     tune_record record;
     char metric[32];
@@ -189,6 +191,7 @@ static json_t *describe_search(const tune_run *run)
     describe_text(search, "method", halves(run) ? "halving" : "random");
     describe_text(search, "split", run->split ? run->split : "leave-one-out");
     describe_text(search, "data_hash", run->data_hash);
+    if (run->data_values[0]) describe_text(search, "data_values", run->data_values);
     if (halves(run)) {
         describe_count(search, "trials", run->trials);
         describe_count(search, "eta", run->eta);
@@ -198,12 +201,23 @@ static json_t *describe_search(const tune_run *run)
     return search;
 }
 
+/* Whether a trial may weigh events by their values. */
+static int learns_by_values(const tune_run *run)
+{
+    char weights[32];
+    for (int64_t i = 0; i < run->space.count; i++)
+        if (!strcmp(run->space.at[i].name, "event_weights")) return 1;
+    option_text(run->config, "event_weights", weights, sizeof weights);
+    return strcmp(weights, "none") != 0;
+}
+
 static int open_record(tune_run *run)
 {
     seqrec_error error = {0};
     seqrec_dataset_stats data = {.struct_size = sizeof data};
     if (seqrec_dataset_describe(run->dataset, &data, &error) != SEQREC_OK) return fail_library("describing", &error);
     snprintf(run->data_hash, sizeof run->data_hash, "%016" PRIx64, data.hash);
+    if (learns_by_values(run)) snprintf(run->data_values, sizeof run->data_values, "%016" PRIx64, data.values_hash);
     json_t *search = describe_search(run);
     int outcome = record_open(&run->record, text.name, run->out, search);
     json_decref(search);
@@ -263,14 +277,15 @@ static void drop_trainer(trial_run *t)
 /* Whether the trainer that was loaded is this trial's, of this search, and not beyond the rung. */
 static int is_own(const trial_run *t)
 {
-    char hash[32] = "", loaded[256], drawn[256];
+    char hash[32] = "", values[32] = "", loaded[256], drawn[256];
     seqrec_config *config = NULL;
     seqrec_option_info option = {.struct_size = sizeof option};
     if (seqrec_model_note(t->model, "data_hash", hash, sizeof hash, NULL, NULL) != SEQREC_OK ||
         strcmp(hash, t->run->data_hash) != 0 || epochs_done(t) > t->budget ||
         seqrec_model_config(t->model, &config, NULL) != SEQREC_OK)
         return 0;
-    int same = 1;
+    (void)seqrec_model_note(t->model, VALUES_NOTE, values, sizeof values, NULL, NULL);
+    int same = !strcmp(values, t->run->data_values);
     for (int32_t i = 0; same && seqrec_option_describe(i, &option) == SEQREC_OK; i++) {
         option_text(config, option.name, loaded, sizeof loaded);
         option_text(t->config, option.name, drawn, sizeof drawn);
@@ -291,6 +306,8 @@ static int32_t start(trial_run *t, seqrec_error *error)
         drop_trainer(t);
     }
     int32_t status = seqrec_model_create(t->run->context, t->config, &t->model, error);
+    if (status == SEQREC_OK && t->run->data_values[0])
+        status = seqrec_model_set_note(t->model, VALUES_NOTE, t->run->data_values, error);
     return status == SEQREC_OK ? seqrec_trainer_create(t->model, t->config, &t->trainer, error) : status;
 }
 

@@ -50,3 +50,18 @@ uint64_t sq_dataset_hash(const seqrec_dataset *dataset)
     flush(&to);
     return XXH3_64bits_digest(&to.state);
 }
+
+uint64_t sq_dataset_values_hash(const seqrec_dataset *dataset)
+{
+    feed to;
+    if (dataset->values == NULL) return 0;
+    to.used = 0;
+    (void)XXH3_64bits_reset(&to.state);
+    for (int64_t e = 0; e < dataset->events; e++) {
+        uint32_t bits;
+        memcpy(&bits, &dataset->values[e], sizeof bits);
+        put_number(&to, bits);
+    }
+    flush(&to);
+    return XXH3_64bits_digest(&to.state);
+}

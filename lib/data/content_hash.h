@@ -5,4 +5,6 @@
 
 /* XXH3-64 over little-endian int64: users, items, user ids, item ids, offsets, the events' item ids, timestamps if any. */
 uint64_t sq_dataset_hash(const seqrec_dataset *dataset);
+/* Of the values alone; 0 where there are none. */
+uint64_t sq_dataset_values_hash(const seqrec_dataset *dataset);
 #endif

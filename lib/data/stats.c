@@ -1,6 +1,7 @@
 /* data: facts about a dataset. */
 #include "data/dataset.h"
 #include "base/sort.h"
+#include "data/content_hash.h"
 
 /* Quantile of sorted numbers, linear between neighbours. */
 static double quantile(const uint64_t *sorted, int64_t n, double share)
@@ -73,7 +74,8 @@ int32_t sq_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats 
                                  .has_values = dataset->values != NULL,
                                  .has_names =
                                      dataset->item_names.offsets != NULL || dataset->user_names.offsets != NULL,
-                                 .hash = dataset->hash};
+                                 .hash = dataset->hash,
+                                 .values_hash = sq_dataset_values_hash(dataset)};
     SQ_TRY(measure_lengths(dataset, &made, error));
     SQ_TRY(count_repeats(dataset, &made, error));
     made.ties = count_ties(dataset);

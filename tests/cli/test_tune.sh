@@ -210,4 +210,45 @@ run tune $halving --out foreign
 says "is of no use" "checkpoints of another search are not taken up"
 same_results halved foreign "checkpoints of another search change nothing"
 
+# ---- values of events ----
+awk -F, -v OFS=, 'NR == 1 { print $0, "rating", "weight"; next } { print $0, NR % 5 + 1, NR % 3 + 1 }' events.csv > rated.csv
+awk -F, -v OFS=, 'NR == 9 { $4 = 6 - $4 + 1 } { print }' rated.csv > edited.csv
+valued="$common --set dim=8 --choice dropout=0.1,0.5 --epochs 1 --trials 2 --set event_weights=values"
+run tune --data rated.csv --value rating $valued --out valued
+exits 0 "a search by the values of events"
+run tune --data rated.csv --value rating $valued --out valued
+exits 0 "the same search by the values of events goes on"
+run tune --data rated.csv --value weight $valued --out valued
+exits 2 "another column of values is another search"
+says "was begun with data_values = " "another column of values is another search: the difference is told"
+run tune --data edited.csv --value rating $valued --out valued
+exits 2 "an edited column of values is another search"
+plain="$common --set dim=8 --choice dropout=0.1,0.5 --epochs 1 --trials 2"
+run tune --data rated.csv --value rating $plain --out unvalued
+run tune --data edited.csv --value rating $plain --out unvalued
+exits 0 "values that nothing learns by are not of the search"
+axis="$common --set dim=8 --choice event_weights=none,values --epochs 1 --trials 2"
+run tune --data rated.csv --value rating $axis --out axis
+run tune --data rated.csv --value weight $axis --out axis
+exits 2 "another column of values is another search, where values are tried"
+run tune --data rated.csv --value rating $common --set dim=8 --choice dropout=0.1,0.5 --method halving --trials 3 --epochs 3 \
+    --set event_weights=values --out pieces
+[ "$rc" -eq 0 ] && ! grep -q 'is of no use' err
+verdict $? "a trial that learns by values goes on from its own checkpoint"
+slow="$common --set dim=8 --choice dropout=0.1,0.5 --method halving --trials 9 --epochs 9 --set batch=2 --set event_weights=values"
+"$SEQREC" tune --data rated.csv --value rating $slow --out lost > out 2> err &
+job=$!
+wait_for 3 lost/trials.jsonl
+kill -s INT $job
+wait $job || true
+ls lost/*.ckpt > out 2> err
+verdict $? "there are checkpoints of other values"
+rm lost/trials.jsonl
+"$SEQREC" tune --data rated.csv --value weight $slow --out lost > out 2> err &
+job=$!
+wait_for 2 lost/trials.jsonl
+kill -s INT $job
+wait $job || true
+says "trial-1.ckpt: is of no use" "checkpoints of other values are not taken up"
+
 finish

@@ -290,6 +290,27 @@ START_TEST(the_hash_tells_ids_order_and_times_apart_and_nothing_else)
 }
 END_TEST
 
+static uint64_t values_hash_of(const seqrec_batch *batch)
+{
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    make(batch);
+    ck_assert_int_eq(seqrec_dataset_describe(dataset, &stats, &error), SEQREC_OK);
+    return stats.values_hash;
+}
+
+START_TEST(the_hash_of_the_values_tells_them_and_their_order_apart)
+{
+    const int64_t *offsets = IDS(0, 2, 3);
+    const float values[] = {1, 2, 3}, others[] = {2, 1, 3}, edited[] = {1, 2, 3.5F};
+    const uint64_t hash = values_hash_of(BATCH(.sequences = 2, .offsets = offsets, .items = IDS(1, 2, 3), .values = values));
+    ck_assert_uint_ne(hash, 0);
+    ck_assert(hash == values_hash_of(BATCH(.sequences = 2, .offsets = offsets, .items = IDS(4, 5, 6), .values = values)));
+    ck_assert(hash != values_hash_of(BATCH(.sequences = 2, .offsets = offsets, .items = IDS(1, 2, 3), .values = others)));
+    ck_assert(hash != values_hash_of(BATCH(.sequences = 2, .offsets = offsets, .items = IDS(1, 2, 3), .values = edited)));
+    ck_assert_uint_eq(values_hash_of(BATCH(.sequences = 2, .offsets = offsets, .items = IDS(1, 2, 3))), 0);
+}
+END_TEST
+
 /* ---- division ---- */
 
 START_TEST(divisions_are_parsed_or_refused)
@@ -924,6 +945,7 @@ int main(void)
     tcase_add_test(tests, sequences_and_items_are_given_as_ids);
     tcase_add_test(tests, a_retained_dataset_outlives_the_first_release);
     tcase_add_test(tests, the_hash_tells_ids_order_and_times_apart_and_nothing_else);
+    tcase_add_test(tests, the_hash_of_the_values_tells_them_and_their_order_apart);
     tcase_add_test(tests, divisions_are_parsed_or_refused);
     tcase_add_test(tests, divisions_part_each_users_events);
     tcase_add_test(tests, the_k_core_is_iterated_and_keeps_names_times_and_values);
