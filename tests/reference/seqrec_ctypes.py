@@ -91,7 +91,7 @@ class DatasetStats(Sized):
     _fields_ = [("struct_size", c_size_t), ("users", c_int64), ("items", c_int64), ("events", c_int64),
                 ("shortest", c_int64), ("longest", c_int64), ("length_quantiles", c_double * 5), ("density", c_double),
                 ("repeats", c_int64), ("ties", c_int64), ("has_timestamps", c_int32), ("has_values", c_int32),
-                ("has_names", c_int32), ("reserved", c_int32), ("hash", c_uint64)]
+                ("has_names", c_int32), ("reserved", c_int32), ("hash", c_uint64), ("values_hash", c_uint64)]
 
 
 class Synth(Sized):
@@ -228,6 +228,7 @@ SIGNATURES = {
     "users_count": (c_int64, [H]),
     "users_width": (c_int64, [H]),
     "users_next": (c_int32, [H, I64P, I64P, c_int64, I64P, ERR]),
+    "users_name": (c_int32, [H, c_int64] + TEXT),
     "users_find": (c_int32, [H, c_char_p, I64P, ERR]),
     "sessions_create": (c_int32, [H, c_size_t, OUT, ERR]),
     "sessions_release": (None, [H]),
