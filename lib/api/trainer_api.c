@@ -108,25 +108,39 @@ static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64
     return sq_trainer_personal(t) ? sq_catalogue_find(t->users.catalogue, batch->users[b]) : -1;
 }
 
+/* Which row the user of sequence b has: slot and generation, -1 for none. */
+static int64_t row_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b)
+{
+    const int32_t slot = user_of(t, batch, b);
+    if (slot < 0) return -1;
+    return (int64_t)slot << 32 | t->users.catalogue->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
+}
+
+/* Whether the user had a row when the sequence came, and has it no more; rows NULL: it came just now. */
+static int was_forgotten(const seqrec_trainer *t, const seqrec_batch *batch, const int64_t *rows, int64_t b)
+{
+    return rows != NULL && rows[b] >= 0 && rows[b] != row_of(t, batch, b);
+}
+
 /* Sequences whose user was forgotten while they waited are passed over. */
-static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_error *error)
+static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const int64_t *rows, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     sq_plan_sequence sequence;
     sq_plan_clear(&t->plan);
     for (int64_t b = 0; b < batch->sequences; b++) {
         t->plan.user = user_of(t, batch, b);
-        if (t->plan.user < 0 && needs_user(t)) continue;
+        if ((t->plan.user < 0 && needs_user(t)) || was_forgotten(t, batch, rows, b)) continue;
         SQ_TRY(read_sequence(t, batch, weights, b, &sequence, error));
         SQ_TRY(sq_trainer_plan_add(t, &sequence, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
 }
 
-static int32_t run(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_step_stats *stats,
+static int32_t run(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const int64_t *rows, seqrec_step_stats *stats,
                    seqrec_error *error)
 {
-    SQ_TRY(plan(t, batch, weights, error));
+    SQ_TRY(plan(t, batch, weights, rows, error));
     return sq_trainer_run(t, stats, error);
 }
 
@@ -135,14 +149,16 @@ static int32_t accumulate(seqrec_trainer *t, const seqrec_batch *batch, const fl
                           seqrec_error *error)
 {
     sq_waiting *w = &t->waiting, before = *w;
-    SQ_TRY(sq_waiting_add(w, &t->context->memory, batch, weights, error));
+    int64_t *rows;
+    SQ_TRY(sq_waiting_add(w, &t->context->memory, batch, weights, &rows, error));
+    for (int64_t b = 0; b < batch->sequences; b++) rows[b] = row_of(t, batch, b);
     stats->step = t->step;
     stats->loss = NAN;
     stats->waiting = w->batches;
     if (w->batches < t->options.accumulate) return SEQREC_OK;
     seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items, .users = w->users};
     all.timestamps = w->times;
-    int32_t status = run(t, &all, w->weights, stats, error);
+    int32_t status = run(t, &all, w->weights, w->rows, stats, error);
     sq_waiting_rewind(w, status == SEQREC_OK ? &(sq_waiting){0} : &before);
     stats->waiting = 0;
     return status;
@@ -169,7 +185,7 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
     if (trainer->options.accumulate > 1 || trainer->waiting.batches > 0)
         SQ_TRY(accumulate(trainer, &b, weights, &s, error));
     else
-        SQ_TRY(run(trainer, &b, weights, &s, error));
+        SQ_TRY(run(trainer, &b, weights, NULL, &s, error));
     if (stats) sq_struct_write(stats, &s, sizeof s);
     return SEQREC_OK;
 }
