@@ -1,4 +1,4 @@
-/* tensor: what each instruction set's build of product.c, kernels.c and scan.c gives to dispatch.c. */
+/* tensor: what each instruction set's build of product.c, adam.c, kernels.c and scan.c gives to dispatch.c. */
 #ifndef SQ_ISA_H
 #define SQ_ISA_H
 #include "tensor/kernels.h"
@@ -10,7 +10,10 @@
     void sq_product_##isa(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B,          \
                           size_t ldb, float *C, size_t ldc, int accumulate);                                             \
     void sq_product_from_##isa(size_t M, size_t N, size_t K, const float *A, size_t rs, size_t cs, const float *B,     \
-                               size_t ldb, const float *start, float *C, size_t ldc);
+                               size_t ldb, const float *start, float *C, size_t ldc);                                  \
+    void sq_adam_step_##isa(size_t n, const sq_adam *rule, const float *g, float *w, float *m, float *v);              \
+    void sq_adam_idle_##isa(size_t n, size_t count, const sq_adam *rules, float *w, float *m, float *v);               \
+    void sq_fade_##isa(size_t n, int64_t count, float factor, float *x);
 
 SQ_DECLARE_ISA(base)
 SQ_DECLARE_ISA(v3)

@@ -748,29 +748,6 @@ static void rotate(size_t n, size_t half, size_t ld, size_t ldt, const float *co
         }
 }
 
-/* ---- Adam (Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter 2019) -------------------------------------- */
-
-SQ_INLINE float adam_one(const sq_adam *a, float g, float w, float *m, float *v)
-{
-    float x = w * a->decay;
-    g = g * a->clip + a->l2 * x;
-    float mean = a->beta1 * *m + (1.0f - a->beta1) * g;
-    float square = a->beta2 * *v + (1.0f - a->beta2) * (g * g);
-    *m = mean;
-    *v = square;
-    return x - a->rate * mean / (sqrtf(square) * a->root + a->epsilon);
-}
-
-static void adam(size_t n, const sq_adam *rule, const float *restrict g, float *restrict w, float *restrict m,
-                 float *restrict v)
-{
-    const sq_adam a = *rule;
-    if (g)
-        for (size_t i = 0; i < n; i++) w[i] = adam_one(&a, g[i], w[i], m + i, v + i);
-    else
-        for (size_t i = 0; i < n; i++) w[i] = adam_one(&a, 0.0f, w[i], m + i, v + i);
-}
-
 #define SQ_TEXT_(x) #x
 #define SQ_TEXT(x) SQ_TEXT_(x)
 
@@ -826,5 +803,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .scale_live = scale_live,
     .exp = exp_rows,
     .logistic = logistic,
-    .adam = adam,
+    .adam = SQ_NAME(sq_adam_step),
+    .adam_idle = SQ_NAME(sq_adam_idle),
+    .fade = SQ_NAME(sq_fade),
 };

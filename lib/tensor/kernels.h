@@ -157,6 +157,12 @@ typedef struct sq_kernels {
 
     /* One Adam step of n floats (any n). g NULL: zero gradient, with the same bits as n zeros (clip finite). */
     void (*adam)(size_t n, const sq_adam *rule, const float *g, float *w, float *m, float *v);
+
+    /* The bits of `count` calls of adam without gradient, under rules[0], rules[1], ..., none with decay or l2 (any n; w finite). */
+    void (*adam_idle)(size_t n, size_t count, const sq_adam *rules, float *w, float *m, float *v);
+
+    /* x = factor * x + 0, count times: what steps without gradient or decay make of a moment. 0 <= factor < 1, n a multiple of 16. */
+    void (*fade)(size_t n, int64_t count, float factor, float *x);
 } sq_kernels;
 
 /* The best table for this processor; variant i for tests (0 base, 1 v3, 2 v4), NULL when the processor lacks it. */

@@ -1,5 +1,6 @@
 /* train: the item rows' share of a step: replay, norm, update. */
 #include "train/trainer.h"
+#include "optim/idle.h"
 #include <math.h>
 #include <string.h>
 
@@ -32,21 +33,58 @@ typedef struct replay_job {
     const sq_row_entries *entries;
 } replay_job;
 
-/* Takes a row through the steps it missed, up to t->step, with a zero gradient. Without decay a row whose first moment is zero
- * everywhere and whose second is too stays as it is: the replay stops there. */
+enum { RUN = 64 }; /* steps that are replayed at once; fewer are not worth the question whether the row has settled */
+
+/* The constants of `count` <= RUN steps from `step` on: a piece of the ring, or `own`. */
+static const sq_adam *rules_from(const sq_trainer *t, int64_t step, int64_t count, sq_adam own[RUN])
+{
+    if (step > t->step - SQ_RULES && step % SQ_RULES + count <= SQ_RULES) return t->rules + step % SQ_RULES;
+    for (int64_t i = 0; i < count; i++) own[i] = sq_trainer_rule(t, step + i);
+    return own;
+}
+
+/* A row [n] of weights, and its moments, on its way through steps with a zero gradient. */
+typedef struct idle_row {
+    size_t n;
+    float *w, *m, *v;
+} idle_row;
+
+/* Under decay every step moves the weights. */
+static void replay_decay(const sq_trainer *t, int64_t last, const idle_row *row)
+{
+    for (int64_t step = last + 1; step <= t->step; step++) {
+        sq_adam rule = sq_trainer_rule(t, step);
+        t->kernels->adam(row->n, &rule, NULL, row->w, row->m, row->v);
+    }
+}
+
+/* Without it they move until they have settled; from there on the moments alone fade. */
+static void replay_moments(const sq_trainer *t, int64_t last, const idle_row *row)
+{
+    const sq_schedule schedule = sq_trainer_schedule(t);
+    sq_adam own[RUN];
+    while (last < t->step) {
+        int64_t missed = t->step - last, count = missed < RUN ? missed : RUN;
+        if ((missed >= RUN || t->kernels->max_abs(row->n, row->m) == 0) &&
+            sq_idle_settled(&schedule, last, row->n, row->w, row->m, row->v)) {
+            t->kernels->fade(row->n, missed, (float)schedule.beta1, row->m);
+            t->kernels->fade(row->n, missed, (float)schedule.beta2, row->v);
+            return;
+        }
+        t->kernels->adam_idle(row->n, (size_t)count, rules_from(t, last + 1, count, own), row->w, row->m, row->v);
+        last += count;
+    }
+}
+
+/* Takes a row through the steps it missed, up to t->step, with a zero gradient. */
 static void replay_row(const replay_job *job, int32_t slot)
 {
     const sq_trainer *t = job->t;
     sq_row_state *state = job->table->state[slot / SQ_CHUNK_ROWS];
-    int32_t r = slot % SQ_CHUNK_ROWS;
-    size_t stride = (size_t)job->table->catalogue->stride, at = (size_t)r * stride;
-    int decays = t->options.weight_decay > 0;
-    for (int64_t step = state->last[r] + 1; step <= t->step; step++) {
-        if (!decays && t->kernels->max_abs(stride, state->m + at) == 0 && t->kernels->max_abs(stride, state->v + at) == 0)
-            break;
-        sq_adam rule = sq_trainer_rule(t, step);
-        t->kernels->adam(stride, &rule, NULL, sq_trained_row(job->table, slot), state->m + at, state->v + at);
-    }
+    const int32_t r = slot % SQ_CHUNK_ROWS;
+    const size_t stride = (size_t)job->table->catalogue->stride, at = (size_t)r * stride;
+    const idle_row row = {stride, sq_trained_row(job->table, slot), state->m + at, state->v + at};
+    (t->options.weight_decay > 0 ? replay_decay : replay_moments)(t, state->last[r], &row);
     state->last[r] = t->step;
 }
 

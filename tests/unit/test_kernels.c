@@ -1,4 +1,4 @@
-/* unit: the vector kernels of every instruction set against plain C: simple passes, reductions, norms, exp, GELU, Adam. */
+/* unit: the vector kernels of every instruction set against plain C: simple passes, reductions, norms, exp, GELU. */
 #include "kernel_check.h"
 #include "run_suite.h"
 
@@ -793,122 +793,6 @@ START_TEST(gelu_and_its_slope_agree_with_the_normal_distribution)
 }
 END_TEST
 
-/* ---- Adam ------------------------------------------------------------------------------------------------------------- */
-
-static const sq_adam rules[] = {
-    {1e-3f, 3.2f, 0.9f, 0.999f, 1e-8f, 1, 0, 1},          {1e-3f, 1.0f, 0.9f, 0.98f, 1e-8f, 0.9999f, 0, 0.5f},
-    {2e-2f, 31.6f, 0.0f, 0.999f, 1e-4f, 1, 1e-3f, 1e-3f}, {0, 1, 0.9f, 0.999f, 1e-8f, 0.99f, 0, 1},
-    {1e-3f, 2, 0.9f, 0.999f, 1e-8f, 0.5f, 0.5f, 1}, /* both decays: L2 sees the decayed weight */
-};
-
-typedef struct adam_state {
-    matrix g, w, m, v;
-} adam_state;
-
-static adam_state adam_open(size_t n, uint64_t key)
-{
-    adam_state s = {matrix_of(1, n, n, key), matrix_of(1, n, n, key + 1), matrix_of(1, n, n, key + 2),
-                    matrix_of(1, n, n, key + 3)};
-    for (size_t i = 0; i < n; i++) {
-        s.v.at[i] = fabsf(s.v.at[i]);
-        if (i % 11 == 3) s.w.at[i] = -0.0f;
-        if (i % 13 == 4) s.m.at[i] = i % 2 ? -0.0f : 1e-40f;
-        if (i % 17 == 5) s.v.at[i] = 0;
-        if (i % 17 == 6) s.v.at[i] = 1e-42f;
-    }
-    return s;
-}
-
-static void adam_close(adam_state *s)
-{
-    matrix *all[] = {&s->w, &s->m, &s->v, &s->g};
-    for (size_t i = 0; i < 4; i++) {
-        matrix_note(all[i]);
-        matrix_close(all[i]);
-    }
-}
-
-/* In double: what the step should come to. */
-static double plain_adam(const sq_adam *a, double g, double w, double m, double v)
-{
-    w *= a->decay;
-    g = g * a->clip + a->l2 * w;
-    m = a->beta1 * m + (1 - a->beta1) * g;
-    v = a->beta2 * v + (1 - a->beta2) * g * g;
-    return w - a->rate * m / (sqrt(v) * a->root + a->epsilon);
-}
-
-static void adam_case(const sq_kernels *k, const sq_adam *rule, size_t n)
-{
-    adam_state s = adam_open(n, n), before = adam_open(n, n);
-    k->adam(n, rule, s.g.at, s.w.at, s.m.at, s.v.at);
-    for (size_t i = 0; i < n; i++) {
-        double expected = plain_adam(rule, s.g.at[i], before.w.at[i], before.m.at[i], before.v.at[i]);
-        double step = fabs(expected - before.w.at[i]) + 1e-3 * rule->rate;
-        MUST(fabs(s.w.at[i] - expected) < 1e-5 * step + 2e-7 * fabs(expected) + 1e-12, "n %zu at %zu: %g not %g", n, i,
-             (double)s.w.at[i], expected);
-        HOLDS(same_bits(s.g.at[i], before.g.at[i]));
-    }
-    adam_close(&s);
-    adam_close(&before);
-}
-
-static void adam_body(const sq_kernels *k)
-{
-    EACH(sq_adam, rule, rules)
-    for (size_t n = 0; n < 80; n += n < 40 ? 1 : 13) adam_case(k, rule, n);
-}
-
-START_TEST(adam_agrees_with_double)
-{
-    each_variant(adam_body);
-}
-END_TEST
-
-static void adam_zero_body(const sq_kernels *k)
-{
-    EACH(sq_adam, rule, rules)
-    for (size_t n = 0; n < 120; n += n < 40 ? 1 : 13) {
-        adam_state none = adam_open(n, 5), zeros = adam_open(n, 5);
-        for (size_t i = 0; i < n; i++) zeros.g.at[i] = 0;
-        k->adam(n, rule, NULL, none.w.at, none.m.at, none.v.at);
-        k->adam(n, rule, zeros.g.at, zeros.w.at, zeros.m.at, zeros.v.at);
-        HOLDS(n == 0 || memcmp(none.w.at, zeros.w.at, n * sizeof(float)) == 0);
-        HOLDS(n == 0 || memcmp(none.m.at, zeros.m.at, n * sizeof(float)) == 0);
-        HOLDS(n == 0 || memcmp(none.v.at, zeros.v.at, n * sizeof(float)) == 0);
-        adam_close(&none);
-        adam_close(&zeros);
-    }
-}
-
-START_TEST(adam_without_a_gradient_is_adam_with_zeros_bit_for_bit)
-{
-    each_variant(adam_zero_body);
-}
-END_TEST
-
-/* Row-wise state relies on it: an element's step does not depend on where a call cuts the array. */
-static void adam_cut_body(const sq_kernels *k)
-{
-    adam_state whole = adam_open(101, 6), cut = adam_open(101, 6);
-    k->adam(101, rules, whole.g.at, whole.w.at, whole.m.at, whole.v.at);
-    for (size_t i = 0, n = 1; i < 101; i += n, n += 2) {
-        size_t here = n < 101 - i ? n : 101 - i;
-        k->adam(here, rules, cut.g.at + i, cut.w.at + i, cut.m.at + i, cut.v.at + i);
-    }
-    HOLDS(memcmp(whole.w.at, cut.w.at, 101 * sizeof(float)) == 0);
-    HOLDS(memcmp(whole.m.at, cut.m.at, 101 * sizeof(float)) == 0);
-    HOLDS(memcmp(whole.v.at, cut.v.at, 101 * sizeof(float)) == 0);
-    adam_close(&whole);
-    adam_close(&cut);
-}
-
-START_TEST(adam_of_an_element_does_not_depend_on_where_the_array_is_cut)
-{
-    each_variant(adam_cut_body);
-}
-END_TEST
-
 /* ---- gates ------------------------------------------------------------------------------------------------------- */
 
 static void gates_case(const sq_kernels *k, size_t n, size_t width)
@@ -1080,9 +964,6 @@ int main(void)
     tcase_add_test(c, gates_multiply_and_their_slopes_add_what_was_kept);
     tcase_add_test(c, silu_and_gated_units_agree_with_double);
     tcase_add_test(c, pointwise_attention_is_zero_where_a_row_does_not_see);
-    tcase_add_test(c, adam_agrees_with_double);
-    tcase_add_test(c, adam_without_a_gradient_is_adam_with_zeros_bit_for_bit);
-    tcase_add_test(c, adam_of_an_element_does_not_depend_on_where_the_array_is_cut);
     suite_add_tcase(suite, c);
     return run_suite(suite);
 }
