@@ -5,7 +5,9 @@ boolean causal mask, kernel-1 convolutions, LayerNorm eps 1e-8, Adam(0.9, 0.98).
 backward, Adam): reading the data, drawing users and drawing negatives are outside. Each variant runs in a process of
 its own, so that its peak memory is its own, and prints one JSON object on one line.
 
-    bench_torch.py --data ml-1m.txt --threads 2 --steps 5 [--blas auto] [--variants bce-d50-p0.2,predict-d50]
+    bench_torch.py --data ml-1m.txt --threads 2 --steps 5 [--blas auto] [--device cuda] [--variants bce-d50-p0.2,predict-d50]
+
+With --device cuda the network and the batches are on the GPU before a step begins, and a step ends when the GPU has done it.
 
 Variants: bce | softmax-padded | softmax-unpadded | gbce-published | gbce-plain | hstu-published | hstu-plain | cloze | predict, then -d<width>, then
 -p<dropout> (not for predict). softmax-padded computes logits of every padded position over V + 1 rows and lets the
@@ -62,7 +64,7 @@ def run_child(arguments, variant, blas, steps, warmup, users=0):
     threads = 1 if variant.startswith(("predict", "serve-cold")) else arguments.threads
     command = [sys.executable, os.path.abspath(__file__), "--child", variant, "--data", arguments.data, "--threads",
                str(threads), "--steps", str(steps), "--warmup", str(warmup), "--batch", str(arguments.batch),
-               "--length", str(arguments.length), "--serve", arguments.serve, "--calls", str(arguments.calls), "--users", str(users)]
+               "--length", str(arguments.length), "--device", arguments.device, "--serve", arguments.serve, "--calls", str(arguments.calls), "--users", str(users)]
     done = subprocess.run(command, env=child_environment(threads, *blas), stdout=subprocess.PIPE,
                           text=True)
     if done.returncode != 0:
@@ -364,33 +366,43 @@ def loss_of(torch, kind, network, inputs, positives, negatives, items):
     return torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), positives.view(-1), ignore_index=0)
 
 
-def time_steps(torch, kind, network, batches, warmup, items):
+def waiting(torch, device):
+    """What to call before the clock is read."""
+    return torch.cuda.synchronize if device == "cuda" else lambda: None
+
+
+def time_steps(torch, kind, network, batches, warmup, items, device):
     """Seconds of each train step after `warmup` untimed ones, and the last loss."""
+    wait = waiting(torch, device)
     adam = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.9, 0.98))
     seconds = []
     for at, batch in enumerate(batches):
-        tensors = [torch.from_numpy(array) for array in batch]
+        tensors = [torch.tensor(array) for array in batch]
+        wait()
         start = time.perf_counter()
         adam.zero_grad()
         loss = loss_of(torch, kind, network, *tensors, items)
         loss.backward()
         adam.step()
+        wait()
         if at >= warmup:
             seconds.append(time.perf_counter() - start)
     return seconds, float(loss.detach())
 
 
-def time_predict(torch, network, history, items, length, calls=100):
+def time_predict(torch, network, history, items, length, device, calls=100):
     """Seconds of each call that scores every item for one user, after ten untimed calls."""
     network.eval()
+    wait = waiting(torch, device)
     window = torch.zeros(1, length, dtype=torch.long)
-    window[0, length - len(history[-length:]):] = torch.from_numpy(history[-length:].copy())
+    window[0, length - len(history[-length:]):] = torch.tensor(history[-length:])
     candidates, seconds = torch.arange(1, items + 1), []
     with torch.no_grad():
         for at in range(calls + 10):
             start = time.perf_counter()
             last = network(window)[:, -1, :]
             network.items(candidates).matmul(last.unsqueeze(-1)).squeeze(-1)
+            wait()
             if at >= 10:
                 seconds.append(time.perf_counter() - start)
     return seconds
@@ -431,6 +443,8 @@ def child(arguments):
         sys.exit("bench_torch: unknown variant '%s'" % arguments.child)
     kind, dim, dropout = match.group(1), int(match.group(2)), float(match.group(3) or 0)
     torch.set_num_threads(arguments.threads)
+    if arguments.device != "cpu":
+        torch.set_default_device(arguments.device)
     torch.manual_seed(1)
     histories, items = read_histories(arguments.data)
     build = build_hstu if kind.startswith("hstu") else build_gsasrec if kind.startswith("gbce") else build_bert4rec if kind == "cloze" else build_model
@@ -438,16 +452,19 @@ def child(arguments):
     result = {"variant": arguments.child, "threads": arguments.threads, "torch": torch.__version__}
     if kind == "predict":
         longest = max(histories, key=len)
-        seconds = time_predict(torch, network, longest, items, arguments.length)
+        seconds = time_predict(torch, network, longest, items, arguments.length, arguments.device)
         result.update(items=items, p50_seconds=float(np.percentile(seconds, 50)),
                       p99_seconds=float(np.percentile(seconds, 99)))
     else:
         batches = make_batches(histories, items, arguments.warmup + arguments.steps, arguments.batch, arguments.length)
-        seconds, loss = time_steps(torch, kind, network, batches, arguments.warmup, items)
+        seconds, loss = time_steps(torch, kind, network, batches, arguments.warmup, items, arguments.device)
         per_step, steps = float(np.median(seconds)), math.ceil(len(histories) / arguments.batch)
         result.update(steps=len(seconds), seconds_per_step=per_step, fastest_step=min(seconds), loss=loss,
                       steps_per_epoch=steps, seconds_per_epoch=per_step * steps)
-    result.update(peak_rss_bytes=peak_bytes(), blas=loaded_blas(), blis_arch_type=os.environ.get("BLIS_ARCH_TYPE"))
+    if arguments.device == "cpu":
+        result.update(peak_rss_bytes=peak_bytes(), blas=loaded_blas(), blis_arch_type=os.environ.get("BLIS_ARCH_TYPE"))
+    else:
+        result.update(device=torch.cuda.get_device_name(), peak_device_bytes=torch.cuda.max_memory_allocated())
     print(json.dumps(result))
 
 
@@ -455,6 +472,7 @@ def main():
     parser = argparse.ArgumentParser(description="times PyTorch on the work libseqrec is compared with")
     parser.add_argument("--data", default="", help="lines of 'user item' in time order; serve variants need none")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: not with serve variants")
     parser.add_argument("--steps", type=int, default=5, help="timed steps of each variant, passes of serve-batch")
     parser.add_argument("--warmup", type=int, default=1, help="untimed steps before them")
     parser.add_argument("--batch", type=int, default=128)
