@@ -93,7 +93,8 @@ private:
 
 const int temporary_tries = 10000; /* names left behind by killed processes of the same number are passed over */
 
-/* A file under a temporary name beside its place; gone unless it was put in place. */
+/* A file without a name in the folder of its place or, where the system has none such, under a temporary name; gone unless it was put
+ * in place. */
 struct Draft : File {
     const Place &place;
     std::string temporary;
@@ -105,15 +106,8 @@ struct Draft : File {
     }
     void create()
     {
-        const std::string stem = place.folder() + ".seqrec-" + std::to_string(::getpid()) + "-";
-        std::string name;
-        errno = EEXIST;
-        for (int i = 0; i < temporary_tries && at < 0 && (errno == EEXIST || errno == EINTR); i++) {
-            name = stem + std::to_string(i) + ".tmp";
-            at = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        }
-        if (at < 0) place.fail("cannot be created");
-        temporary.swap(name);
+        create_nameless();
+        if (at < 0) take_name();
         if (place.mode >= 0 && ::fchmod(at, static_cast<mode_t>(place.mode)) != 0) place.fail("its permissions cannot be kept");
     }
     void write(const void *bytes, size_t count)
@@ -129,15 +123,45 @@ struct Draft : File {
     }
     void put_in_place()
     {
-        const int closed = at;
         const std::string name = place.folder();
         if (::fsync(at) != 0) place.fail("cannot be written");
+        if (temporary.empty()) take_name();
+        const int closed = at;
         at = -1;
         if (::close(closed) != 0 || ::rename(temporary.c_str(), place.path.c_str()) != 0) place.fail("cannot be written");
         temporary.clear();
         File folder;
         folder.at = ::open(name.empty() ? "." : name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder.at >= 0) (void)::fsync(folder.at);
+    }
+
+private:
+    std::string link() const { return "/proc/self/fd/" + std::to_string(at); }
+    void create_nameless()
+    {
+#ifdef O_TMPFILE
+        const std::string name = place.folder();
+        at = ::open(name.empty() ? "." : name.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+        if (at < 0 || ::access(link().c_str(), F_OK) == 0) return;
+        ::close(at);
+        at = -1;
+#endif
+    }
+    /* The first free one: for the file without a name, or else for a new one. */
+    void take_name()
+    {
+        const std::string stem = place.folder() + ".seqrec-" + std::to_string(::getpid()) + "-";
+        int result = -1;
+        errno = EEXIST;
+        for (int i = 0; i < temporary_tries && result < 0 && (errno == EEXIST || errno == EINTR); i++) {
+            std::string name = stem + std::to_string(i) + ".tmp";
+            if (at >= 0)
+                result = ::linkat(AT_FDCWD, link().c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
+            else
+                result = at = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+            if (result >= 0) temporary.swap(name);
+        }
+        if (result < 0) place.fail("cannot be created");
     }
 };
 

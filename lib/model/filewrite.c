@@ -1,4 +1,4 @@
-/* model: atomic file writing through a temporary name, fsync and rename. */
+/* model: atomic file writing: a file without a name, or with a temporary one, then fsync and rename. */
 #include "model/filewrite.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #define TEMPORARY_TRIES 10000 /* names left behind by killed processes of the same number are passed over */
 #define TEMPORARY_ROOM 64     /* bytes of ".seqrec-PID-N.tmp" */
+#define LINK_ROOM 64
 #define SHOWN_PATH 100
 #define LARGEST_WRITE ((size_t)1 << 30) /* systems cap one call below 2 GiB */
 
@@ -101,26 +102,55 @@ static int32_t open_directory(sq_filewrite *file, seqrec_error *error)
     return status;
 }
 
+/* Where the system lists an open file. */
+static const char *link_of(int fd, char link[LINK_ROOM])
+{
+    (void)snprintf(link, LINK_ROOM, "/proc/self/fd/%d", fd);
+    return link;
+}
+
+/* A file in the folder that has no name yet, of which nothing is left when the process ends; -1 where the system has none such, or
+ * could not name it later. */
+static int open_nameless(const sq_filewrite *file)
+{
+#ifdef O_TMPFILE
+    char link[LINK_ROOM];
+    int fd = file->directory < 0 ? -1 : openat(file->directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (fd < 0 || access(link_of(fd, link), F_OK) == 0) return fd;
+    (void)close(fd);
+#else
+    (void)file;
+#endif
+    return -1;
+}
+
+/* Takes the first free temporary name: for the file without a name that is open, or else for a new one. Returns 0 or an errno. */
+static int take_name(sq_filewrite *file, char *name, size_t length)
+{
+    char link[LINK_ROOM];
+    int code = EEXIST;
+    for (int32_t i = 0; i < TEMPORARY_TRIES && (code == EEXIST || code == EINTR); i++) {
+        (void)snprintf(name + length, TEMPORARY_ROOM, ".seqrec-%lld-%d.tmp", (long long)getpid(), (int)i);
+        int result = file->fd >= 0 ? linkat(AT_FDCWD, link_of(file->fd, link), AT_FDCWD, name, AT_SYMLINK_FOLLOW)
+                                   : (file->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+        code = result < 0 ? errno : 0;
+    }
+    return code;
+}
+
 static int32_t create_temporary(sq_filewrite *file, seqrec_error *error)
 {
     size_t length = directory_length(file->path);
     char *name = sq_alloc(&file->memory, length + TEMPORARY_ROOM, 1);
     SQ_CHECK(name != NULL, error, SEQREC_E_MEMORY, "no memory for the name of a temporary file");
     memcpy(name, file->path, length);
-    int code = EEXIST;
-    for (int32_t i = 0; i < TEMPORARY_TRIES && code == EEXIST; i++) {
-        (void)snprintf(name + length, TEMPORARY_ROOM, ".seqrec-%lld-%d.tmp", (long long)getpid(), (int)i);
-        do file->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        while (file->fd < 0 && errno == EINTR);
-        code = file->fd < 0 ? errno : 0;
+    int code = take_name(file, name, length);
+    if (code == 0) {
+        file->temporary = name;
+        return SEQREC_OK;
     }
-    if (file->fd < 0) {
-        int32_t status = refuse("create a file beside", file->path, code, error);
-        sq_free(&file->memory, name);
-        return status;
-    }
-    file->temporary = name;
-    return SEQREC_OK;
+    sq_free(&file->memory, name);
+    return refuse("create a file beside", file->path, code, error);
 }
 
 static int32_t open_all(sq_filewrite *file, const char *path, seqrec_error *error)
@@ -128,7 +158,8 @@ static int32_t open_all(sq_filewrite *file, const char *path, seqrec_error *erro
     int64_t mode;
     SQ_TRY(resolve(file, path, &mode, error));
     SQ_TRY(open_directory(file, error));
-    SQ_TRY(create_temporary(file, error));
+    file->fd = open_nameless(file);
+    if (file->fd < 0) SQ_TRY(create_temporary(file, error));
     if (mode >= 0 && fchmod(file->fd, (mode_t)mode) != 0)
         return refuse("keep the permissions of", file->path, errno, error);
     return SEQREC_OK;
@@ -179,6 +210,7 @@ static int32_t sync_directory(const sq_filewrite *file, seqrec_error *error)
 int32_t sq_filewrite_commit(sq_filewrite *file, seqrec_error *error)
 {
     if (sync_retrying(file->fd) != 0) return refuse("sync", file->path, errno, error);
+    if (file->temporary == NULL) SQ_TRY(create_temporary(file, error));
     int closed = close(file->fd);
     file->fd = -1;
     if (closed != 0 && errno != EINTR) return refuse("close", file->path, errno, error);

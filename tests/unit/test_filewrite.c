@@ -1,12 +1,14 @@
 /* unit: atomic file writing: the old file or the new one, never less, and nothing left behind. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "counting_allocator.h"
 #include "model/filewrite.h"
@@ -129,6 +131,35 @@ START_TEST(a_new_file_has_the_permissions_of_any_new_file)
     struct stat status;
     ck_assert_int_eq(stat(scratch_path("fresh"), &status), 0);
     ck_assert_int_eq(status.st_mode & 0777, 0640);
+}
+END_TEST
+
+/* Where the system has files without names, as ext4, XFS, btrfs and tmpfs do. */
+START_TEST(a_process_killed_while_it_writes_leaves_nothing)
+{
+    int nameless = open(scratch, O_WRONLY | O_TMPFILE, 0600), pipes[2];
+    char byte;
+    if (nameless < 0) return;
+    close(nameless);
+    scratch_write("model", "old", 3);
+    ck_assert_int_eq(pipe(pipes), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        sq_filewrite file;
+        int good = sq_filewrite_open(&file, &memory, scratch_path("model"), &error) == SEQREC_OK &&
+                   sq_filewrite_put(&file, "half", 4, &error) == SEQREC_OK;
+        if (write(pipes[1], good ? "1" : "0", 1) == 1)
+            for (;;) pause();
+        _exit(1);
+    }
+    ck_assert_int_eq(read(pipes[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, '1');
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    assert_holds("model", "old");
+    ck_assert_int_eq(scratch_count(0), 1);
+    close(pipes[0]);
+    close(pipes[1]);
 }
 END_TEST
 
@@ -304,6 +335,7 @@ int main(void)
     tcase_add_test(tests, a_link_to_nowhere_is_refused);
     tcase_add_test(tests, permissions_of_the_old_file_are_kept);
     tcase_add_test(tests, a_new_file_has_the_permissions_of_any_new_file);
+    tcase_add_test(tests, a_process_killed_while_it_writes_leaves_nothing);
     tcase_add_test(tests, names_left_by_a_killed_process_are_passed_over);
     tcase_add_test(tests, two_writers_of_one_path_do_not_mix);
     tcase_add_test(tests, what_is_not_a_file_is_refused_and_stays);
