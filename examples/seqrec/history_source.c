@@ -1,6 +1,7 @@
 /* seqrec tool: one history, typed or of a user of a file. */
 #include "history_source.h"
 #include "data_users.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 int check_history_source(const char *command, history_source *h)
@@ -18,30 +19,35 @@ int check_history_source(const char *command, history_source *h)
     return check_data_source(command, &h->source);
 }
 
-/* Ids of a file with texts are the file's own; the model knows the items by name. */
-static int append_event(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset, int64_t id, const int64_t *time)
+/* Ids of a file with texts are the file's own; the model knows the items by name. A number is read as a typed one. */
+static int append_event(history_source *h, item_words *words, const seqrec_dataset *dataset, int64_t id, const int64_t *time)
 {
     const char *name = NULL;
+    char number[24];
     int64_t known = id;
-    if (seqrec_dataset_item_name(dataset, id, &name, NULL) == SEQREC_OK &&
-        seqrec_items_find(model, name, &known, NULL) != SEQREC_OK) {
+    snprintf(number, sizeof number, "%lld", (long long)id);
+    if (seqrec_dataset_item_name(dataset, id, &name, NULL) != SEQREC_OK) {
+        if (!read_item(words, number, &known)) known = id;
+    } else if (seqrec_items_find(words->model, name, &known, NULL) != SEQREC_OK) {
         h->skipped++;
         return 1;
     }
     return append_id(&h->items, known) && (!time || append_id(&h->times, *time));
 }
 
-/* Which row of the model the user has, as an evaluation takes it: a user of texts the one of that name, others the one of that
- * number. A row that has a name is of nobody who is kept apart. */
+/* Which row of the model the user has, as an evaluation takes it: the one whose name is the user's text or number, else of a number
+ * the one that has it for an id and has no name; of who is kept apart the latter alone. */
 static void recognise(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset, int64_t user)
 {
     const char *name = NULL;
+    char number[24];
+    int named = !h->source.users_apart;
     h->who = user;
-    if (h->source.users_apart)
+    snprintf(number, sizeof number, "%lld", (long long)user);
+    if (named && seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK) name = number;
+    h->knows_user = named && seqrec_users_find(model, name, &h->who, NULL) == SEQREC_OK;
+    if (!h->knows_user && (!named || name == number))
         h->knows_user = seqrec_users_name(model, user, NULL, 0, NULL, NULL) == SEQREC_E_NOT_FOUND;
-    else
-        h->knows_user = seqrec_dataset_user_name(dataset, user, &name, NULL) != SEQREC_OK ||
-                        seqrec_users_find(model, name, &h->who, NULL) == SEQREC_OK;
 }
 
 static int find_user(const history_source *h, const seqrec_dataset *dataset, int64_t *user)
@@ -69,8 +75,9 @@ static int take_history(history_source *h, const seqrec_model *model, const seqr
         if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, &error) != SEQREC_OK)
             return fail_library("reading", &error);
     recognise(h, model, dataset, user);
+    item_words words = {.model = model};
     for (int64_t i = 0; i < count; i++)
-        if (!append_event(h, model, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;
+        if (!append_event(h, &words, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;
     return 0;
 }
 

@@ -69,8 +69,23 @@ static int32_t check_items(const seqrec_trainer *t, const seqrec_batch *batch, s
     return SEQREC_OK;
 }
 
-/* Slots, weights and times of one sequence in the trainer's own memory; items the model does not have are passed over. */
-static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, int64_t b,
+/* Which row has an id: slot and generation, -1 for none. */
+static int64_t place_of(const sq_catalogue *catalogue, int64_t id)
+{
+    const int32_t slot = sq_catalogue_find(catalogue, id);
+    if (slot < 0) return -1;
+    return (int64_t)slot << 32 | catalogue->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
+}
+
+/* Whether an id had a row, `before`, when it came, and has it no more, though another may have the id by now. */
+static int is_gone(const sq_catalogue *catalogue, int64_t before, int64_t id)
+{
+    return before >= 0 && before != place_of(catalogue, id);
+}
+
+/* Slots, weights and times of one sequence in the trainer's own memory; items the model does not have are passed over, and with `waited`,
+ * where the batch waited, those that were removed meanwhile. */
+static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const sq_waiting *waited, int64_t b,
                              sq_plan_sequence *out, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
@@ -81,7 +96,7 @@ static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const
     *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, batch->timestamps ? t->sequence_times : NULL, 0, 0};
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
         int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
-        if (slot < 0) continue;
+        if (slot < 0 || (waited && is_gone(t->items.catalogue, waited->places[i], batch->items[i]))) continue;
         if (weights) t->sequence_weights[out->n] = weights[i];
         if (out->times) t->sequence_times[out->n] = batch->timestamps[i];
         t->sequence[out->n++] = slot;
@@ -108,39 +123,26 @@ static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64
     return sq_trainer_personal(t) ? sq_catalogue_find(t->users.catalogue, batch->users[b]) : -1;
 }
 
-/* Which row the user of sequence b has: slot and generation, -1 for none. */
-static int64_t row_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b)
-{
-    const int32_t slot = user_of(t, batch, b);
-    if (slot < 0) return -1;
-    return (int64_t)slot << 32 | t->users.catalogue->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
-}
-
-/* Whether the user had a row when the sequence came, and has it no more; rows NULL: it came just now. */
-static int was_forgotten(const seqrec_trainer *t, const seqrec_batch *batch, const int64_t *rows, int64_t b)
-{
-    return rows != NULL && rows[b] >= 0 && rows[b] != row_of(t, batch, b);
-}
-
-/* Sequences whose user was forgotten while they waited are passed over. */
-static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const int64_t *rows, seqrec_error *error)
+/* Sequences whose user was forgotten while they waited are passed over; waited NULL: they came just now. */
+static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const sq_waiting *waited, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     sq_plan_sequence sequence;
     sq_plan_clear(&t->plan);
     for (int64_t b = 0; b < batch->sequences; b++) {
         t->plan.user = user_of(t, batch, b);
-        if ((t->plan.user < 0 && needs_user(t)) || was_forgotten(t, batch, rows, b)) continue;
-        SQ_TRY(read_sequence(t, batch, weights, b, &sequence, error));
+        if (t->plan.user < 0 && needs_user(t)) continue;
+        if (waited && sq_trainer_personal(t) && is_gone(t->users.catalogue, waited->rows[b], batch->users[b])) continue;
+        SQ_TRY(read_sequence(t, batch, weights, waited, b, &sequence, error));
         SQ_TRY(sq_trainer_plan_add(t, &sequence, error));
     }
     return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
 }
 
-static int32_t run(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const int64_t *rows, seqrec_step_stats *stats,
+static int32_t run(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const sq_waiting *waited, seqrec_step_stats *stats,
                    seqrec_error *error)
 {
-    SQ_TRY(plan(t, batch, weights, rows, error));
+    SQ_TRY(plan(t, batch, weights, waited, error));
     return sq_trainer_run(t, stats, error);
 }
 
@@ -149,16 +151,17 @@ static int32_t accumulate(seqrec_trainer *t, const seqrec_batch *batch, const fl
                           seqrec_error *error)
 {
     sq_waiting *w = &t->waiting, before = *w;
-    int64_t *rows;
-    SQ_TRY(sq_waiting_add(w, &t->context->memory, batch, weights, &rows, error));
-    for (int64_t b = 0; b < batch->sequences; b++) rows[b] = row_of(t, batch, b);
+    SQ_TRY(sq_waiting_add(w, &t->context->memory, batch, weights, error));
+    for (int64_t b = 0; sq_trainer_personal(t) && b < batch->sequences; b++)
+        w->rows[before.sequences + b] = place_of(t->users.catalogue, batch->users[b]);
+    for (int64_t i = before.events; i < w->events; i++) w->places[i] = place_of(t->items.catalogue, w->items[i]);
     stats->step = t->step;
     stats->loss = NAN;
     stats->waiting = w->batches;
     if (w->batches < t->options.accumulate) return SEQREC_OK;
     seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items, .users = w->users};
     all.timestamps = w->times;
-    int32_t status = run(t, &all, w->weights, w->rows, stats, error);
+    int32_t status = run(t, &all, w->weights, w, stats, error);
     sq_waiting_rewind(w, status == SEQREC_OK ? &(sq_waiting){0} : &before);
     stats->waiting = 0;
     return status;
@@ -211,7 +214,8 @@ int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char
     SQ_CHECK(!option || option->scope != SQ_SCOPE_MODEL, error, SEQREC_E_ARGUMENT,
              "%s belongs to the model and cannot change in training", name);
     SQ_TRY(sq_trainer_set(trainer, name, value, error));
-    return sq_model_set_option(trainer->model, name, value, error); /* the model's file says what it was trained with */
+    sq_model_take_training(trainer->model, &trainer->options); /* the model's file says what it was trained with */
+    return SEQREC_OK;
 }
 
 int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts, int64_t n,

@@ -52,11 +52,13 @@ static uint8_t whole(float x, float levels)
     return (uint8_t)bits;
 }
 
+/* The quotient is rounded, and its multiples are to stay finite. */
 float sq_coarse_wholes(const float *x, size_t width, int8_t *to)
 {
-    const float most = largest(x, width), levels = levels_of(most);
+    const float most = largest(x, width), levels = levels_of(most), scale = most / LEVELS;
     for (size_t i = 0; i < width; i++) to[i] = (int8_t)whole(x[i], levels);
-    return levels > 0 ? most / LEVELS : 0;
+    if (levels == 0) return 0;
+    return scale * LEVELS <= FLT_MAX ? scale : nextafterf(scale, 0);
 }
 
 /* Row `row` of its block of 16 at `to`; returns its scale. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/rng.h"
 #include "base/text.h"
+#include "data/number.h"
 #include "model/nameshard.h"
 
 /* Mean entries of a shard above which the tables get twice as many. */
@@ -14,7 +15,7 @@ struct sq_item_names {
     seqrec_context *context; /* retained */
     _Atomic int32_t references;
     int32_t shard_bits;
-    int64_t count;
+    int64_t count, numbers; /* names, and of these numbers */
     sq_name_shard **by_id;   /* [1 << shard_bits], with texts */
     sq_name_shard **by_text; /* [1 << shard_bits], ids only */
 };
@@ -123,6 +124,12 @@ static int32_t own(const sq_memory *memory, sq_name_shard **at)
     return 1;
 }
 
+static int is_number(const char *name, size_t bytes)
+{
+    int64_t number;
+    return sq_scan_id(name, bytes, &number);
+}
+
 /* Enters a name that is new for an id that has none. */
 static int32_t enter(sq_item_names *made, int64_t id, const char *name)
 {
@@ -135,6 +142,7 @@ static int32_t enter(sq_item_names *made, int64_t id, const char *name)
     if (!sq_name_shard_add(memory, *ids, by_id, id, name, bytes)) return 0;
     if (!sq_name_shard_add(memory, *texts, by_text, id, NULL, 0)) return 0;
     made->count++;
+    made->numbers += is_number(name, bytes);
     return 1;
 }
 
@@ -143,10 +151,13 @@ static int32_t leave(sq_item_names *made, int64_t id)
     const char *name = sq_item_names_get(made, id);
     if (!name) return 1;
     const sq_memory *memory = memory_of(made);
-    uint64_t by_id = hash_id(made, id), by_text = hash_text(made, name, strlen(name));
+    const size_t bytes = strlen(name);
+    const int number = is_number(name, bytes);
+    uint64_t by_id = hash_id(made, id), by_text = hash_text(made, name, bytes);
     sq_name_shard **ids = shard_at(made->by_id, by_id, made->shard_bits);
     sq_name_shard **texts = shard_at(made->by_text, by_text, made->shard_bits);
     if (!own(memory, ids) || !own(memory, texts)) return 0;
+    made->numbers -= number;
     sq_name_shard_erase(*ids, by_id, id);
     sq_name_shard_erase(*texts, by_text, id);
     made->count--;
@@ -179,6 +190,7 @@ static int32_t begin(const sq_item_names *base, int64_t adding, sq_item_names **
     *out = made;
     if (bits != base->shard_bits) return SEQREC_OK;
     made->count = base->count;
+    made->numbers = base->numbers;
     for (size_t i = 0; i < (size_t)1 << bits; i++) {
         made->by_id[i] = sq_name_shard_retain(base->by_id[i]);
         made->by_text[i] = sq_name_shard_retain(base->by_text[i]);
@@ -275,6 +287,11 @@ int32_t sq_item_names_find(const sq_item_names *names, const char *name, int64_t
 int64_t sq_item_names_count(const sq_item_names *names)
 {
     return names->count;
+}
+
+int64_t sq_item_names_numbers(const sq_item_names *names)
+{
+    return names->numbers;
 }
 
 int32_t sq_item_names_next(const sq_item_names *names, sq_name_cursor *cursor, int64_t *id, const char **name)

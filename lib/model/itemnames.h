@@ -27,6 +27,8 @@ const char *sq_item_names_get(const sq_item_names *names, int64_t id);
 /* 1 and *id when an item has this name, else 0. */
 int32_t sq_item_names_find(const sq_item_names *names, const char *name, int64_t *id);
 int64_t sq_item_names_count(const sq_item_names *names);
+/* How many of them are whole numbers, as ids are written. */
+int64_t sq_item_names_numbers(const sq_item_names *names);
 /* Walks all entries: start with a zeroed cursor; returns 0 past the last. The order depends on the table's history: a file
  * that is to repeat byte for byte asks for the names of the catalogue's slots instead. */
 typedef struct sq_name_cursor {

@@ -1,6 +1,15 @@
 /* model: which item or user of a model one of a dataset is. */
 #include "model/match.h"
 #include "data/names.h"
+#include "data/number.h"
+
+/* 1 and *id when a row has the number `id` for its name. */
+static int32_t find_number(const sq_item_names *names, int64_t *id)
+{
+    char text[24];
+    text[sq_write_integer(text, *id)] = 0;
+    return sq_item_names_find(names, text, id);
+}
 
 static int32_t match(const sq_catalogue *catalogue, const sq_item_names *names, int64_t id, const char *name)
 {
@@ -8,10 +17,26 @@ static int32_t match(const sq_catalogue *catalogue, const sq_item_names *names, 
     return sq_catalogue_find(catalogue, id);
 }
 
+/* The name of the row with an id that is not the row's own number, as that of a row that a text was given to; or NULL. Titles may be
+ * given to items of any ids, so that of items it is one only where some names are numbers. */
+static const char *stranger(const sq_item_names *names, int64_t id, int titles)
+{
+    return titles && sq_item_names_numbers(names) == 0 ? NULL : sq_item_names_get(names, id);
+}
+
+/* What has a number in the data: by the name that is the number, else by id. */
+static int32_t match_number(const sq_catalogue *catalogue, const sq_item_names *names, int64_t id, int titles)
+{
+    if (sq_item_names_numbers(names) > 0 && find_number(names, &id)) return sq_catalogue_find(catalogue, id);
+    return stranger(names, id, titles) ? -1 : sq_catalogue_find(catalogue, id);
+}
+
 int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
                       int64_t index)
 {
-    return match(catalogue, names, dataset->item_ids[index], sq_names_at(&dataset->item_names, index));
+    const char *name = sq_names_at(&dataset->item_names, index);
+    if (!name) return match_number(catalogue, names, dataset->item_ids[index], 1);
+    return match(catalogue, names, dataset->item_ids[index], name);
 }
 
 /* What the dataset's users are told by; no names where two may have the same one. */
@@ -21,15 +46,16 @@ static const sq_names *telling_names(const seqrec_dataset *dataset)
     return dataset->users_apart ? &none : &dataset->user_names;
 }
 
-/* Numbers of texts that nobody named in the model would meet its users by chance; and so would numbers of users kept apart meet those
- * whom the model was told by name. */
+/* Numbers of texts that nobody named in the model would meet its users by chance; and so would numbers meet those whom the model was
+ * told by name, as all are who have one. The numbers of users kept apart are nobody's names. */
 int32_t sq_match_user(const sq_catalogue *users, const sq_item_names *names, const seqrec_dataset *dataset,
                       int64_t index)
 {
     const char *name = sq_names_at(telling_names(dataset), index);
     if (name && sq_item_names_count(names) == 0) return -1;
-    if (dataset->users_apart && sq_item_names_get(names, dataset->user_ids[index])) return -1;
-    return match(users, names, dataset->user_ids[index], name);
+    if (name) return match(users, names, dataset->user_ids[index], name);
+    if (!dataset->users_apart) return match_number(users, names, dataset->user_ids[index], 0);
+    return stranger(names, dataset->user_ids[index], 0) ? -1 : sq_catalogue_find(users, dataset->user_ids[index]);
 }
 
 int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
@@ -39,6 +65,13 @@ int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names
     SQ_CHECK(!textual || catalogue->count == 0 || sq_item_names_count(names) > 0, error, SEQREC_E_ARGUMENT,
              "the data's items are texts (\"%.40s\"), the model's have ids without names: they cannot be matched",
              sq_names_at(&dataset->item_names, 0));
+    return SEQREC_OK;
+}
+
+int32_t sq_match_times(const seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
+{
+    SQ_CHECK(!model->layout.dated || dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
+             "%s needs the times of the events: this dataset has no times", sq_layout_dated_by(&model->layout));
     return SEQREC_OK;
 }
 
@@ -96,84 +129,83 @@ static int32_t put(const sq_catalogue *catalogue, const sq_item_names *names, co
     return status;
 }
 
-static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
-                         additions *a, seqrec_error *error)
+/* What the data has by number is found by number alone, so no other number will do. */
+static int32_t check_number(const char *what, const char *held, int64_t id, seqrec_error *error)
 {
-    const sq_snapshot *now = model->current;
-    sq_change change = {0};
-    (void)which;
-    SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
-    for (int64_t i = 0; i < n; i++)
-        if (sq_match_item(now->catalogue, now->names, dataset, i) < 0)
-            SQ_TRY(list(now->catalogue, dataset->item_ids, n, &dataset->item_names, i, a, error));
-    if (a->count == 0) return SEQREC_OK;
-    SQ_TRY(put(now->catalogue, now->names, a, sq_item_start_of(model, now->catalogue->count + a->count),
-               &change.catalogue, &change.names, error));
-    return sq_model_publish(model, change, error);
-}
-
-/* A user kept apart is found by number alone, so no other number will do. */
-static int32_t check_number(const sq_item_names *names, const seqrec_dataset *dataset, int64_t user, seqrec_error *error)
-{
-    const char *held = dataset->users_apart ? sq_item_names_get(names, dataset->user_ids[user]) : NULL;
     SQ_CHECK(!held, error, SEQREC_E_ARGUMENT,
-             "user %lld of the data has the number of the model's user \"%.40s\": users kept apart are told by number",
-             (long long)dataset->user_ids[user], held);
+             "%s %lld of the data has the number of the model's %s \"%.40s\": the data tells them by number, the model by name", what,
+             (long long)id, what, held);
     return SEQREC_OK;
 }
 
-static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
-                         additions *a, seqrec_error *error)
+static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, additions *a, sq_change *change, seqrec_error *error)
 {
     const sq_snapshot *now = model->current;
-    sq_change change = {0};
-    for (int64_t i = 0; i < n; i++) {
-        if (sq_match_user(now->users, now->user_names, dataset, which[i]) >= 0) continue;
-        SQ_TRY(check_number(now->user_names, dataset, which[i], error));
-        SQ_TRY(list(now->users, dataset->user_ids, dataset->users, telling_names(dataset), which[i], a, error));
+    SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
+    for (int64_t i = 0; i < dataset->items; i++) {
+        if (sq_match_item(now->catalogue, now->names, dataset, i) >= 0) continue;
+        if (!sq_names_at(&dataset->item_names, i))
+            SQ_TRY(check_number("item", stranger(now->names, dataset->item_ids[i], 1), dataset->item_ids[i], error));
+        SQ_TRY(list(now->catalogue, dataset->item_ids, dataset->items, &dataset->item_names, i, a, error));
     }
     if (a->count == 0) return SEQREC_OK;
-    SQ_TRY(put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &change.users,
-               &change.user_names, error));
-    return sq_model_publish(model, change, error);
+    return put(now->catalogue, now->names, a, sq_item_start_of(model, now->catalogue->count + a->count), &change->catalogue, &change->names,
+               error);
 }
 
-/* Runs one of the two under the writers' lock with room for n additions. */
-static int32_t add(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *which, int64_t n,
-                   int32_t (*how)(seqrec_model *, const seqrec_dataset *, const int64_t *, int64_t, additions *,
-                                  seqrec_error *),
-                   seqrec_error *error)
+static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n, additions *a,
+                         sq_change *change, seqrec_error *error)
 {
-    const sq_memory *memory = &model->context->memory;
-    additions a = {.ids = sq_alloc(memory, (size_t)n, sizeof *a.ids),
-                   .names = sq_alloc(memory, (size_t)n, sizeof *a.names),
-                   .highest = -1};
-    int32_t status = SEQREC_OK;
-    sq_lock_take(&model->writing);
-    if (a.ids && a.names)
-        status = how(model, dataset, which, n, &a, error);
-    else
-        status = sq_fail(error, SEQREC_E_MEMORY, "no memory for %lld ids", (long long)n);
-    sq_lock_give(&model->writing);
-    sq_free(memory, a.ids);
-    sq_free(memory, a.names);
+    const sq_snapshot *now = model->current;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t u = users[i];
+        if (sq_match_user(now->users, now->user_names, dataset, u) >= 0) continue;
+        if (!sq_names_at(telling_names(dataset), u))
+            SQ_TRY(check_number("user", stranger(now->user_names, dataset->user_ids[u], 0), dataset->user_ids[u], error));
+        SQ_TRY(list(now->users, dataset->user_ids, dataset->users, telling_names(dataset), u, a, error));
+    }
+    if (a->count == 0) return SEQREC_OK;
+    return put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &change->users, &change->user_names,
+               error);
+}
+
+static int32_t add_both(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n, additions *items,
+                        additions *more, seqrec_error *error)
+{
+    sq_change change = {0};
+    SQ_TRY(add_items(model, dataset, items, &change, error));
+    int32_t status = add_users(model, dataset, users, n, more, &change, error);
+    if (status == SEQREC_OK && (change.catalogue || change.users)) return sq_model_publish(model, change, error);
+    sq_catalogue_release(change.catalogue);
+    sq_item_names_release(change.names);
     return status;
 }
 
-int32_t sq_match_times(const seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
+static int32_t additions_open(const sq_memory *memory, int64_t n, additions *a, seqrec_error *error)
 {
-    SQ_CHECK(!model->layout.dated || dataset->timestamps != NULL, error, SEQREC_E_ARGUMENT,
-             "%s needs the times of the events: this dataset has no times", sq_layout_dated_by(&model->layout));
+    *a = (additions){.ids = sq_alloc(memory, (size_t)n, sizeof *a->ids), .names = sq_alloc(memory, (size_t)n, sizeof *a->names), .highest = -1};
+    SQ_CHECK(a->ids && a->names, error, SEQREC_E_MEMORY, "no memory for %lld ids", (long long)n);
     return SEQREC_OK;
 }
 
-int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, seqrec_error *error)
+static void additions_close(const sq_memory *memory, additions *a)
 {
-    return add(model, dataset, NULL, dataset->items, add_items, error);
+    sq_free(memory, a->ids);
+    sq_free(memory, a->names);
 }
 
-int32_t sq_match_add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n,
-                           seqrec_error *error)
+int32_t sq_match_add(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n, seqrec_error *error)
 {
-    return add(model, dataset, users, n, add_users, error);
+    const sq_memory *memory = &model->context->memory;
+    additions items = {0}, more = {0};
+    int32_t status = additions_open(memory, dataset->items, &items, error);
+    if (status == SEQREC_OK) status = additions_open(memory, n, &more, error);
+    if (status == SEQREC_OK) {
+        sq_lock_take(&model->writing);
+        status = add_both(model, dataset, users, n, &items, &more, error);
+        sq_lock_give(&model->writing);
+    }
+    additions_close(memory, &items);
+    additions_close(memory, &more);
+    return status;
 }

@@ -309,14 +309,6 @@ void sq_model_take_training(seqrec_model *model, const sq_options *options)
     unlock_options(model);
 }
 
-int32_t sq_model_set_option(seqrec_model *model, const char *name, const char *value, seqrec_error *error)
-{
-    lock_options(model);
-    int32_t status = sq_options_set(&model->options, name, value, error);
-    unlock_options(model);
-    return status;
-}
-
 seqrec_model *sq_model_retain(seqrec_model *model)
 {
     atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);

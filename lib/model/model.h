@@ -73,9 +73,8 @@ int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, co
                           seqrec_model **out, seqrec_error *error);
 /* The stored options, while a trainer may be storing others; runtime options have their initial values. */
 void sq_model_options(const seqrec_model *model, sq_options *out);
-/* Stores the training options of others, and one option. Both take the model's locks. */
+/* Stores the training options of others: all, since they agree with each other only. Takes the model's locks. */
 void sq_model_take_training(seqrec_model *model, const sq_options *options);
-int32_t sq_model_set_option(seqrec_model *model, const char *name, const char *value, seqrec_error *error);
 seqrec_model *sq_model_retain(seqrec_model *model);
 void sq_model_release(seqrec_model *model);
 

@@ -511,7 +511,7 @@ static int32_t read_all(reading *r, seqrec_error *error)
 {
     SQ_TRY(read_texts(r, error));
     if (r->longest) SQ_TRY(sq_options_lengthen(&r->options, r->longest, error));
-    SQ_TRY(sq_layout_create(&r->context->memory, &r->options, &r->layout, error));
+    SQ_TRY(sq_layout_outline(&r->context->memory, &r->options, &r->layout, error)); /* the rest once all tensors are known to be there */
     choose_tables(r);
     SQ_TRY(check_mapped(r, error));
     SQ_TRY(check_tensors(r, error));

@@ -412,23 +412,29 @@ static int32_t rotary_angles(const sq_memory *memory, const sq_options *o, sq_la
     return l->cosines && l->sines;
 }
 
-int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
+static int32_t no_memory(const sq_memory *memory, sq_layout *layout, seqrec_error *error)
+{
+    sq_layout_free(memory, layout);
+    return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
+}
+
+int32_t sq_layout_outline(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
 {
     memset(out, 0, sizeof *out);
     widths(out, options);
     out->block = sq_alloc_zero(memory, (size_t)options->blocks + 1, sizeof *out->block);
     out->parameters = sq_alloc_zero(memory, (size_t)options->blocks * SQ_BLOCK_PARAMETERS + SQ_OTHER_PARAMETERS,
                                     sizeof *out->parameters);
-    if (!out->block || !out->parameters || !rotary_angles(memory, options, out)) {
-        sq_layout_free(memory, out);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
-    }
+    if (!out->block || !out->parameters) return no_memory(memory, out, error);
     build(out, options);
+    return SEQREC_OK;
+}
+
+int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error)
+{
+    SQ_TRY(sq_layout_outline(memory, options, out, error));
     out->is_matrix = sq_alloc_zero(memory, out->floats / 16 + 1, sizeof *out->is_matrix);
-    if (!out->is_matrix) {
-        sq_layout_free(memory, out);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for the parameter layout");
-    }
+    if (!out->is_matrix || !rotary_angles(memory, options, out)) return no_memory(memory, out, error);
     mark_matrices(out);
     return SEQREC_OK;
 }

@@ -83,6 +83,8 @@ static inline const char *sq_layout_dated_by(const sq_layout *l)
     return l->timed == SQ_TIME_BIAS ? "time = bias" : "time = intervals";
 }
 
+/* Widths, parameters and their places; without what is computed for each of them, as a file that is not yet trusted asks for no more. */
+int32_t sq_layout_outline(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
 void sq_layout_free(const sq_memory *memory, sq_layout *layout);
 

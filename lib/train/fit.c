@@ -286,20 +286,23 @@ static int32_t check_values(const job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
-/* Users who have something to train on get rows when the trainer is new to the data: who comes without is served better by the
- * default vector, and who was forgotten since the first fit stays forgotten. */
-static int32_t add_users(job *j, seqrec_error *error)
+/* Items get rows; and when the trainer is new to the data, users who have something to train on: who comes without is served better by
+ * the default vector, and who was forgotten since the first fit stays forgotten. */
+static int32_t add_rows(job *j, seqrec_error *error)
 {
-    if (j->t->fit.data_hash != 0) return SEQREC_OK;
-    return sq_match_add_users(j->t->model, j->data, j->users, j->count, error);
+    const int personal = sq_trainer_personal(j->t) && j->t->fit.data_hash == 0;
+    return sq_match_add(j->t->model, j->data, j->users, personal ? j->count : 0, error);
 }
 
+/* Whether the items can be matched, and negatives drawn from what there will be. */
 static int32_t check_items(const job *j, seqrec_error *error)
 {
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
-    const int32_t status = sq_match_check(now->catalogue, now->names, j->data, error);
+    int32_t status = sq_match_check(now->catalogue, now->names, j->data, error);
+    int64_t items = now->catalogue->count;
+    for (int64_t i = 0; i < j->data->items; i++) items += sq_match_item(now->catalogue, now->names, j->data, i) < 0;
     sq_snapshot_release(j->t->model, now);
-    return status;
+    return status == SEQREC_OK ? sq_trainer_check_sampler(j->t, items, 1, error) : status;
 }
 
 /* What refuses a fit stands before what changes something. */
@@ -316,8 +319,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(list_users(j, error));
     SQ_TRY(list_samples(j, error));
     SQ_TRY(check_schedule(j, &ends_at, error));
-    if (sq_trainer_personal(j->t)) SQ_TRY(add_users(j, error));
-    SQ_TRY(sq_match_add(j->t->model, j->data, error));
+    SQ_TRY(add_rows(j, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(count_items(j, error));
     SQ_TRY(follow(j, error));
@@ -585,13 +587,10 @@ static int32_t run_epochs(job *j, seqrec_error *error)
 
 int32_t sq_trainer_publish_best(sq_trainer *t, seqrec_error *error)
 {
-    seqrec_model *model = t->model;
     SQ_TRY(sq_trainer_sync(t, error));
     sq_snapshot *kept = t->fit.best ? t->fit.best : t->fit.average;
     SQ_TRY(kept ? sq_trainer_publish_snapshot(t, kept, error) : sq_trainer_publish(t, error));
-    sq_lock_take(&model->reading);
-    model->options.schedule_steps = t->options.schedule_steps;
-    sq_lock_give(&model->reading);
+    sq_model_take_training(t->model, &t->options);
     return SEQREC_OK;
 }
 

@@ -370,14 +370,14 @@ static int32_t has_weights(const sq_trainer *t)
 }
 
 /* Without counts every weight is zero, and a uniform sampler in its place would be a silent change of the recipe. */
-static int32_t check_sampler(const sq_trainer *t, seqrec_error *error)
+int32_t sq_trainer_check_sampler(const sq_trainer *t, int64_t items, int32_t counts_come, seqrec_error *error)
 {
     const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
     int needed = kind->counts || (kind->from_batch && t->options.logq != SQ_LOGQ_NONE);
     if (!sq_trainer_samples(t)) return SEQREC_OK;
-    SQ_CHECK(t->options.negatives <= t->items.live_count, error, SEQREC_E_RANGE, "negatives = %lld are more than the %lld items there are to draw from",
-             (long long)t->options.negatives, (long long)t->items.live_count);
-    SQ_CHECK(!needed || has_weights(t), error, SEQREC_E_STATE,
+    SQ_CHECK(t->options.negatives <= items, error, SEQREC_E_RANGE, "negatives = %lld are more than the %lld items there are to draw from",
+             (long long)t->options.negatives, (long long)items);
+    SQ_CHECK(!needed || (counts_come && kind->trained) || has_weights(t), error, SEQREC_E_STATE,
              "sampler = %s needs %s: %s call seqrec_trainer_set_popularity", kind->name,
              kind->trained ? "training counts" : "weights", kind->trained ? "fit to a dataset or" : "first");
     SQ_CHECK(!kind->host || t->host_negatives, error, SEQREC_E_STATE,
@@ -390,7 +390,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     double loss = 0, other = 0, norm = 0;
     int64_t targets = t->plan.target_count;
     SQ_CHECK(targets > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
-    SQ_TRY(check_sampler(t, error));
+    SQ_TRY(sq_trainer_check_sampler(t, t->items.live_count, 0, error));
     SQ_CHECK(t->options.schedule == SQ_SCHEDULE_CONSTANT || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
              "schedule = %s on the host's batches needs schedule_steps: only a fit knows how many there will be",
              t->options.schedule == SQ_SCHEDULE_COSINE ? "cosine" : "linear");

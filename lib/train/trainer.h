@@ -101,6 +101,8 @@ int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value,
 int32_t sq_trainer_plan_add(sq_trainer *trainer, const sq_plan_sequence *sequence, seqrec_error *error);
 /* One step on trainer->plan. */
 int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
+/* What sq_trainer_run asks of the sampler, where there will be `items` of them; counts_come: a fit will bring the training counts. */
+int32_t sq_trainer_check_sampler(const sq_trainer *trainer, int64_t items, int32_t counts_come, seqrec_error *error);
 /* Brings all rows up to the current step (item_updates = exact). */
 int32_t sq_trainer_catch_up(sq_trainer *trainer, seqrec_error *error);
 /* A batch without anything to learn: only the schedule goes on. */

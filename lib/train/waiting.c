@@ -6,13 +6,14 @@
     sq_grow(memory, (void **)&w->array, &w->array##_capacity, (size_t)(used), (size_t)(count), sizeof *w->array, error)
 
 int32_t sq_waiting_add(sq_waiting *w, const sq_memory *memory, const seqrec_batch *batch, const float *weights,
-                       int64_t **rows, seqrec_error *error)
+                       seqrec_error *error)
 {
     int64_t n = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
     SQ_TRY(GROW(offsets, w->sequences ? w->sequences + 1 : 0, w->sequences + batch->sequences + 1));
     SQ_TRY(GROW(users, w->sequences, w->sequences + batch->sequences));
     SQ_TRY(GROW(rows, w->sequences, w->sequences + batch->sequences));
     SQ_TRY(GROW(items, w->events, w->events + n));
+    SQ_TRY(GROW(places, w->events, w->events + n));
     SQ_TRY(GROW(weights, w->events, w->events + n));
     SQ_TRY(GROW(times, w->events, w->events + n));
     w->offsets[w->sequences] = w->events;
@@ -21,7 +22,6 @@ int32_t sq_waiting_add(sq_waiting *w, const sq_memory *memory, const seqrec_batc
     if (n > 0) memcpy(w->items + w->events, batch->items, (size_t)n * sizeof *w->items);
     for (int64_t i = 0; i < n; i++) w->weights[w->events + i] = weights ? weights[i] : 1;
     for (int64_t i = 0; i < n; i++) w->times[w->events + i] = batch->timestamps ? batch->timestamps[i] : 0;
-    *rows = w->rows + w->sequences;
     w->sequences += batch->sequences;
     w->events += n;
     w->batches++;
@@ -36,5 +36,6 @@ void sq_waiting_free(sq_waiting *w, const sq_memory *memory)
     sq_free(memory, w->times);
     sq_free(memory, w->users);
     sq_free(memory, w->rows);
+    sq_free(memory, w->places);
     *w = (sq_waiting){0};
 }

@@ -12,12 +12,14 @@ typedef struct sq_waiting {
     int64_t *times;   /* [events]; 0 where the batch had none */
     int64_t *users;   /* [sequences]; 0 where the batch had none */
     int64_t *rows;    /* [sequences] of the users when the batch came: slot << 32 | generation, or -1 */
-    size_t offsets_capacity, items_capacity, weights_capacity, times_capacity, users_capacity, rows_capacity;
+    int64_t *places;  /* [events] of the items, likewise */
+    size_t offsets_capacity, items_capacity, weights_capacity, times_capacity, users_capacity, rows_capacity, places_capacity;
 } sq_waiting;
 
-/* Adds a batch that has been checked; weights NULL: 1. Its rows are the caller's to fill, from *rows on. On failure nothing changes. */
+/* Adds a batch that has been checked; weights NULL: 1. Its rows and places are the caller's to fill, from behind those before. On failure
+ * nothing changes. */
 int32_t sq_waiting_add(sq_waiting *waiting, const sq_memory *memory, const seqrec_batch *batch, const float *weights,
-                       int64_t **rows, seqrec_error *error);
+                       seqrec_error *error);
 /* Takes the counts back to what they were; what is behind them is forgotten. */
 static inline void sq_waiting_rewind(sq_waiting *waiting, const sq_waiting *before)
 {

@@ -506,6 +506,18 @@ run recommend --model named.st --history item-1,item-2 --json
 parses "recommend by name" "len(r['items']) == 10 and all(i['name'].startswith('item-') for i in r['items']) and not {'item-1', 'item-2'} & {i['name'] for i in r['items']}"
 run recommend --model named.st --data named.csv --user "u$user" --json
 parses "recommend for a user by name" "len(r['items']) == 10 and r['skipped'] == 0"
+sed '1!s/^u//; s/item-//' named.csv > numbers.csv # no number is a name there
+run recommend --model named.st --data numbers.csv --user "$user" --json
+parses "numbers that nobody is named by are ids" "r['skipped'] == 0"
+sed '1!s/^\([^,]*\),item-\([0-9]\),/\1,\2,/' named.csv > mixed.csv
+run train --data mixed.csv $small --epochs 1 --out mixed.st --json
+sed -n '1p; /^[^,]*,[0-9],/p' mixed.csv | sed '1!s/^u//' > single.csv
+some=$(sed -n 2p single.csv | cut -d, -f1)
+typed=$(awk -F, -v u="$some" '$1 == u { printf "%s%s", n++ ? "," : "", $2 }' single.csv)
+run recommend --model mixed.st --history "$typed" --json
+cp out typed.json
+run recommend --model mixed.st --data single.csv --user "$some" --json
+parses "numbers of a file mean the items that they name, as typed ones" "[i['id'] for i in r['items']] == [i['id'] for i in json.load(open('typed.json'))['items']]"
 run decode --model named.st --history item-1,item-2 --steps 3 --json
 parses "decode by name" "all(i['name'].startswith('item-') for i in r['paths'][0]['items'])"
 run evaluate --model named.st --data named.csv --quiet

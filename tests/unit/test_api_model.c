@@ -618,6 +618,24 @@ START_TEST(metadata_of_others_is_left_alone)
 }
 END_TEST
 
+/* A header of a few bytes can speak of the largest of models: what it promises is looked for before anything is made of its size. */
+START_TEST(a_file_that_promises_more_than_it_holds_is_refused_before_memory_is_taken)
+{
+    char header[512] = "";
+    seqrec_model *model = NULL;
+    const int bytes = snprintf(header + 8, sizeof header - 8,
+                               "{\"__metadata__\":{\"format\":\"seqrec-model\",\"format_version\":\"1\",\"model.dim\":\"4096\","
+                               "\"model.blocks\":\"16\",\"model.ffn_dim\":\"16384\",\"model.heads\":\"1\"}}");
+    const size_t padded = ((size_t)bytes + 8 + 63) / 64 * 64 - 8;
+    memset(header + 8 + bytes, ' ', padded - (size_t)bytes);
+    for (int i = 0; i < 8; i++) header[i] = (char)(padded >> 8 * i & 255);
+    scratch_write("promise", header, padded + 8);
+    atomic_store(&api.memory.largest, 0);
+    REFUSED(SEQREC_E_FORMAT, "tensor 'items.id' is missing", seqrec_model_load(api.context, scratch_path("promise"), &model, &api.error));
+    ck_assert_int_lt(atomic_load(&api.memory.largest), 1 << 17);
+}
+END_TEST
+
 START_TEST(a_missing_option_has_its_initial_value)
 {
     save(api.model, "model");
@@ -780,6 +798,7 @@ int main(void)
     tcase_add_test(files, metadata_that_contradict_the_model_are_refused);
     tcase_add_test(files, a_training_option_of_another_version_is_kept);
     tcase_add_test(files, metadata_of_others_is_left_alone);
+    tcase_add_test(files, a_file_that_promises_more_than_it_holds_is_refused_before_memory_is_taken);
     tcase_add_test(files, a_missing_option_has_its_initial_value);
     tcase_add_test(files, tensors_with_wrong_values_are_refused);
     tcase_add_test(files, a_tensor_that_is_missing_or_too_many_is_refused);

@@ -626,6 +626,81 @@ START_TEST(a_fit_that_is_refused_changes_nothing)
 }
 END_TEST
 
+/* What only the sampler refuses; afterwards another fit goes its own way. */
+START_TEST(a_fit_that_its_sampler_refuses_changes_nothing)
+{
+    static const struct {
+        const char *sampler, *negatives, *rule;
+        int32_t status;
+    } cases[] = {{"uniform", "41", "negatives = 41 are more than the 40 items", SEQREC_E_RANGE},
+                 {"host", "3", "sampler = host needs a function", SEQREC_E_STATE},
+                 {"weights", "3", "sampler = weights needs weights", SEQREC_E_STATE}};
+    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    const world_options changes = {"user_embedding", "added", "loss", "sampled_softmax", "schedule", "linear",
+                                   "sampler", cases[_i].sampler, "negatives", cases[_i].negatives, "valid_every", "0"};
+    train_world w = world_open(changes, 0);
+    world_checkpoint(&w, "before");
+    REFUSED(cases[_i].status, cases[_i].rule, seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    world_checkpoint(&w, "after");
+    ck_assert(world_same("before", "after"));
+    ck_assert_int_eq(seqrec_items_count(w.model), 0);
+    EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "sampler", "uniform", &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "negatives", "3", &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "epochs", "5", &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, w.data, &how, NULL, &api.error));
+    world_close(&w);
+}
+END_TEST
+
+/* Two trainers of one model: what it says it was trained with is of one of them, never a mixture that no trainer takes. */
+START_TEST(a_model_of_two_trainers_says_what_one_of_them_was_told)
+{
+    train_world w = world_open((world_options){"loss", "softmax", "schedule", "cosine"}, 0);
+    seqrec_trainer *other = NULL;
+    seqrec_config *config = NULL;
+    seqrec_model *back = NULL;
+    EXPECT(SEQREC_OK, seqrec_config_create(&api.allocator, &config, &api.error));
+    world_set(&w, (world_options){"loss", "bce", "schedule", "constant", "warmup_steps", "1000", NULL});
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &other, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "label_smoothing", "0.1", &api.error));
+    if (_i) world_fit(&w, NULL);
+    world_save(&w, "both");
+    EXPECT(SEQREC_OK, seqrec_model_load(w.context, scratch_path("both"), &back, &api.error));
+    seqrec_config_release(config);
+    EXPECT(SEQREC_OK, seqrec_model_config(back, &config, &api.error));
+    seqrec_trainer_release(other);
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, config, &other, &api.error));
+    seqrec_trainer_release(other);
+    seqrec_config_release(config);
+    seqrec_model_release(back);
+    world_close(&w);
+}
+END_TEST
+
+/* As if the event had not been there, also where another item has its number by now. */
+START_TEST(an_event_whose_item_is_removed_while_it_waits_is_passed_over)
+{
+    const int64_t offsets[] = {0, 4}, with[] = {1, 7, 2, 3}, without[] = {1, 2, 3}, gone = 7;
+    const float vector[WORLD_WIDTH] = {.5f, .5f, .5f, .5f, .5f, .5f, .5f, .5f};
+    seqrec_step_stats all[2];
+    for (int32_t removed = 0; removed < 2; removed++) {
+        train_world w = open_with_items((world_options){"accumulate", "2", "item_updates", "lazy"});
+        const seqrec_batch first = {.struct_size = sizeof first, .sequences = 1, .offsets = removed ? offsets : (int64_t[]){0, 3},
+                                    .items = removed ? with : without};
+        const seqrec_batch second = {.struct_size = sizeof second, .sequences = 1, .offsets = (int64_t[]){0, 3}, .items = without};
+        all[removed].struct_size = sizeof *all;
+        EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, &first, NULL, &api.error));
+        EXPECT(SEQREC_OK, seqrec_items_remove(w.model, &gone, 1, &api.error));
+        if (_i) EXPECT(SEQREC_OK, seqrec_items_put(w.model, &gone, 1, vector, &api.error));
+        EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, &second, &all[removed], &api.error));
+        world_close(&w);
+    }
+    ck_assert_int_eq(all[1].targets, 4);
+    ck_assert_int_eq(all[0].targets, 4);
+    ck_assert_double_eq(all[0].loss, all[1].loss);
+}
+END_TEST
+
 START_TEST(without_a_step_there_are_no_best_weights)
 {
     host_batch b;
@@ -1162,6 +1237,9 @@ static void add_fits(Suite *suite)
     tcase_add_loop_test(tests, a_fit_that_failed_leaves_its_best_weights_to_be_published, 0, 4);
     tcase_add_test(tests, after_a_loss_that_is_not_finite_the_best_weights_are_those_before);
     tcase_add_loop_test(tests, a_fit_that_is_refused_changes_nothing, 0, 2);
+    tcase_add_loop_test(tests, a_fit_that_its_sampler_refuses_changes_nothing, 0, 3);
+    tcase_add_loop_test(tests, a_model_of_two_trainers_says_what_one_of_them_was_told, 0, 2);
+    tcase_add_loop_test(tests, an_event_whose_item_is_removed_while_it_waits_is_passed_over, 0, 2);
     tcase_add_test(tests, without_a_step_there_are_no_best_weights);
     tcase_add_test(tests, a_fit_notes_what_it_trained_on_in_the_model_and_in_every_checkpoint);
     tcase_add_test(tests, a_model_full_of_the_hosts_notes_is_fitted_saved_and_loaded);

@@ -535,6 +535,38 @@ START_TEST(users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use)
 }
 END_TEST
 
+/* Items and users of texts, of which some are numbers, and data of numbers: a number is somebody's name or nobody. */
+START_TEST(numbers_mean_whom_they_name_and_never_who_has_them_inside)
+{
+    train_world w = world_open((world_options){"user_embedding", "added", "negatives", "1", "valid_every", "0"}, 0);
+    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    seqrec_dataset *texts = read_names(&w, "p a\np 1\np 2\nq 2\nq a\n3 1\n3 a\n"), *numbers = NULL;
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, texts, &how, NULL, &api.error));
+    seqrec_dataset_release(texts);
+    const int64_t items = seqrec_items_count(w.model), users = seqrec_users_count(w.model);
+    ck_assert_int_eq(items, 3);
+    ck_assert_int_eq(users, 3);
+    seqrec_trainer_release(w.trainer);
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
+    numbers = read_names(&w, "3 1\n3 2\n3 1\n"); /* all are names */
+    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, numbers, &how, NULL, &api.error));
+    seqrec_dataset_release(numbers);
+    ck_assert_int_eq(seqrec_items_count(w.model), items);
+    ck_assert_int_eq(seqrec_users_count(w.model), users);
+    static const char *const strangers[][2] = {{"1 1\n1 2\n1 1\n", "user 1 of the data has the number of the model's user \"p\""},
+                                               {"3 1\n3 3\n3 1\n", "item 3 of the data has the number of the model's item \"2\""}};
+    for (int i = 0; i < 2; i++) {
+        seqrec_trainer_release(w.trainer);
+        EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
+        numbers = read_names(&w, strangers[i][0]);
+        REFUSED(SEQREC_E_ARGUMENT, strangers[i][1], seqrec_trainer_fit(w.trainer, numbers, &how, NULL, &api.error));
+        seqrec_dataset_release(numbers);
+    }
+    ck_assert_int_eq(seqrec_items_count(w.model), items);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- users kept apart ------------------------------------------------------------------------------------------------ */
 
 /* Two files with the same users and histories: users 1 and 3 are alice, 2 and 4 bob, who gives the lists more than one item. */
@@ -634,6 +666,7 @@ int main(void)
     tcase_add_loop_test(tests, the_sequence_of_a_user_who_is_forgotten_while_it_waits_is_passed_over, 0, 3 * MODES);
     tcase_add_test(tests, the_watch_sees_what_is_given_back);
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
+    tcase_add_test(tests, numbers_mean_whom_they_name_and_never_who_has_them_inside);
     tcase_add_test(tests, users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
     tcase_add_loop_test(tests, users_kept_apart_have_rows_of_their_own_under_one_name, 0, MODES);
     tcase_add_test(tests, users_kept_apart_are_not_those_whom_the_model_knows_by_name);

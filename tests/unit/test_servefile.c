@@ -199,6 +199,22 @@ START_TEST(the_longest_vectors_are_exported_as_finite_ones)
 }
 END_TEST
 
+/* The scale of the whole numbers is a rounded quotient: 127 times it is not to be infinite. */
+START_TEST(the_longest_vectors_are_exported_as_finite_whole_numbers)
+{
+    float vector[DIM + 1], kept[DIM + 1];
+    open_model(0, FEW, tied);
+    const int64_t id = id_of(77), width = seqrec_items_width(api.model);
+    for (int64_t i = 0; i < width; i++) vector[i] = i % 2 ? -FLT_MAX : FLT_MAX;
+    EXPECT(SEQREC_OK, seqrec_items_update(api.model, &id, 1, vector, &api.error));
+    export_to("long", SEQREC_TABLE_INT8, 0);
+    take_model("long", 0);
+    EXPECT(SEQREC_OK, seqrec_items_get(api.model, &id, 1, kept, &api.error));
+    for (int64_t i = 0; i < width; i++) ck_assert(fabsf(kept[i]) <= FLT_MAX && fabsf(kept[i]) > 0.999f * FLT_MAX && (kept[i] < 0) == (i % 2));
+    api_close();
+}
+END_TEST
+
 /* Edits stay in memory: the file, and another model on it, are as they were. Nor does the model need the file's name. */
 START_TEST(a_mapped_model_is_edited_beside_its_file)
 {
@@ -530,6 +546,7 @@ int main(void)
     tcase_add_loop_test(tests, a_file_without_rows_keeps_what_its_bits_hold, 0, 2 * KINDS);
     tcase_add_test(tests, a_file_says_what_it_lost_and_is_not_trained);
     tcase_add_test(tests, the_longest_vectors_are_exported_as_finite_ones);
+    tcase_add_test(tests, the_longest_vectors_are_exported_as_finite_whole_numbers);
     tcase_add_loop_test(tests, a_mapped_model_is_edited_beside_its_file, 0, 3);
     tcase_add_loop_test(tests, processes_that_map_a_file_share_its_pages, 0, 3);
     tcase_add_test(tests, a_file_that_was_cut_or_changed_is_refused);
