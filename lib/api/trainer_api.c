@@ -93,7 +93,7 @@ static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const
     SQ_TRY(sq_grow(memory, (void **)&t->sequence, &t->sequence_capacity, 0, n, sizeof *t->sequence, error));
     SQ_TRY(sq_grow(memory, (void **)&t->sequence_weights, &t->sequence_weights_capacity, 0, n, sizeof(float), error));
     SQ_TRY(sq_grow(memory, (void **)&t->sequence_times, &t->sequence_times_capacity, 0, n, sizeof(int64_t), error));
-    *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, batch->timestamps ? t->sequence_times : NULL, 0, 0};
+    *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, batch->timestamps ? t->sequence_times : NULL, 0, 0, 0};
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
         int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
         if (slot < 0 || (waited && is_gone(t->items.catalogue, waited->places[i], batch->items[i]))) continue;

@@ -238,7 +238,7 @@ static void norm_fwd(size_t n, size_t d, size_t ld, float epsilon, const float *
                 vec c = blend(inside(i + (size_t)(p * LANES), d), load(x + i + p * LANES) - m, (vec){0});
                 q.part[p] = fused(c, c, q.part[p]);
             }
-        float k = 1.0f / sqrtf(sum_lanes(&q) * inverse + epsilon);
+        float square = sum_lanes(&q), k = square == 0 ? 0 : 1.0f / sqrtf(square * inverse + epsilon);
         OVER(i, width) store(y + i, fused((load(x + i) - m) * k, load(gain + i), load(bias + i)));
         mean[r] = m;
         rstd[r] = k;

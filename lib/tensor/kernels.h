@@ -71,7 +71,8 @@ typedef struct sq_kernels {
     void (*column_dots)(size_t n, size_t width, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *y);
 
     /* y = (x - mean) / sqrt(var + eps) * gain + bias over the first d columns; mean, rstd: [n], kept for bwd. y may be x. Where
-     * var overflows (|x| from about 1e19) rstd is 0 and y the bias. */
+     * var overflows (|x| from about 1e19) rstd is 0 and y the bias; where it is 0, as in a row that dropout emptied, likewise: its
+     * slope of 1 / sqrt(eps), in each norm on the way back, would drown all other gradients, and such a row has nothing to say. */
     void (*norm_fwd)(size_t n, size_t d, size_t ld, float epsilon, const float *x, const float *gain,
                      const float *bias, float *y, float *mean, float *rstd);
     /* dx (= or +=), dgain += , dbias += ; x as given to fwd. dx may be dy when not accumulating. */

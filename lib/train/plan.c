@@ -68,7 +68,7 @@ static void enter(sq_plan *p, int64_t tokens, int64_t targets, int64_t most)
 static float weight_of(const sq_plan_sequence *s, int64_t at, double decay)
 {
     double own = s->weights ? (double)s->weights[at] : 1;
-    return (float)(decay == 1 ? own : own * pow(decay, (double)(s->n - 1 - at)));
+    return (float)(decay == 1 ? own : own * pow(decay, (double)(s->n - s->cut - 1 - at)));
 }
 
 int32_t sq_plan_add(sq_plan *p, const sq_memory *memory, const sq_plan_sequence *sequence, int64_t max_length, double decay,

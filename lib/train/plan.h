@@ -46,6 +46,7 @@ typedef struct sq_plan_sequence {
     const int64_t *times; /* [n], or NULL: the sequence has none */
     int64_t n;
     int64_t behind; /* events at the end that are neither inputs nor targets, only seen */
+    int64_t cut;    /* of these, those behind a drawn end: the sequence is as if it had ended there, and ages count from it */
 } sq_plan_sequence;
 /* Adds a sequence; the last max_length + 1 events before those behind become inputs and targets. The target of age a (0 = newest)
  * gets its weight times decay^a. Fewer than two such events: not added. */

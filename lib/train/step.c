@@ -250,6 +250,7 @@ static sq_plan_sequence cut(const sq_trainer *t, const sq_plan_sequence *s)
     int64_t n = s->n - s->behind;
     if (n < 3 || sq_random_unit(key, counter) >= t->options.random_end) return c;
     c.behind = s->n - 2 - (int64_t)sq_random_below(key, counter + 1, (uint64_t)n - 1);
+    c.cut = c.behind - s->behind;
     return c;
 }
 
@@ -335,7 +336,7 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
     if (sq_step_temperature_held(t, summed(t))) summed(t)[t->model->layout.log_scale] = 0;
     sq_derive_bwd(t->kernels, &t->model->layout, t->weights, t->transposed, summed(t));
     SQ_CHECK(t->kernels->max_abs(t->model->layout.floats, summed(t)) < LARGEST, error, SEQREC_E_NUMERIC,
-             "step %lld: a gradient is not finite; weights are unchanged", (long long)t->step + 1);
+             "step %lld: a gradient is not finite, or above %g; weights are unchanged", (long long)t->step + 1, (double)LARGEST);
     if (t->options.clip_norm > 0) {
         float *g = summed(t);
         for (int32_t p = 0; p < PIECES; p++) {

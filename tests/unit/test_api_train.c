@@ -626,6 +626,17 @@ START_TEST(a_fit_that_is_refused_changes_nothing)
 }
 END_TEST
 
+/* An input row that dropout empties is zero through all blocks while their biases are: each norm would multiply its gradient by 10^4. */
+START_TEST(rows_that_dropout_empties_do_not_end_a_training)
+{
+    static const char *const widths[][2] = {{"dim", "8"}, {"dim", "2"}};
+    train_world w = world_open((world_options){"wiring", "post_norm", "norm_epsilon", "1e-8", "blocks", "2", "heads", "1", "dropout", "0.9",
+                                               "clip_norm", "5", widths[_i][0], widths[_i][1]}, 0);
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    world_close(&w);
+}
+END_TEST
+
 /* What only the sampler refuses; afterwards another fit goes its own way. */
 START_TEST(a_fit_that_its_sampler_refuses_changes_nothing)
 {
@@ -1238,6 +1249,7 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, after_a_loss_that_is_not_finite_the_best_weights_are_those_before);
     tcase_add_loop_test(tests, a_fit_that_is_refused_changes_nothing, 0, 2);
     tcase_add_loop_test(tests, a_fit_that_its_sampler_refuses_changes_nothing, 0, 3);
+    tcase_add_loop_test(tests, rows_that_dropout_empties_do_not_end_a_training, 0, 2);
     tcase_add_loop_test(tests, a_model_of_two_trainers_says_what_one_of_them_was_told, 0, 2);
     tcase_add_loop_test(tests, an_event_whose_item_is_removed_while_it_waits_is_passed_over, 0, 2);
     tcase_add_test(tests, without_a_step_there_are_no_best_weights);

@@ -729,6 +729,32 @@ START_TEST(training_with_the_term_lowers_it)
 }
 END_TEST
 
+/* The expected number of open gates is in the objective once: its gradient does not hang on whether there is a Jacobian term. */
+START_TEST(the_jacobian_term_adds_no_sparsity_term_of_its_own)
+{
+    float slope[2];
+    sq_options o = gated(SQ_GATES_CONTENT, SQ_GATES_BY_HARD_CONCRETE);
+    o.gate_jacobian = 1; /* working memory for it */
+    small_model s = small_open(&o, 0, ITEMS);
+    small_weights(&s);
+    small_batch b;
+    small_draw(&b, 5, 4, 5, 12, ITEMS);
+    for (int with = 0; with < 2; with++) {
+        network_pass *p = pass_open(s.model, &b, 0, 0, 1);
+        p->net.gate_l0 = 1;
+        p->net.draws_gates = 1;
+        p->net.jacobian = with ? 1e-9f : 0;
+        pass_forward(p);
+        pass_backward(p);
+        slope[with] = p->grads[s.model->layout.block[0].gate_open];
+        pass_close(p);
+    }
+    ck_assert_double_gt(fabs((double)slope[0]), 1e-3);
+    ck_assert_double_eq_tol((double)slope[1], (double)slope[0], 1e-4 * fabs((double)slope[0]));
+    small_close(&s);
+}
+END_TEST
+
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(options_that_make_no_gates_are_refused_by_their_rule)
@@ -782,6 +808,7 @@ int main(void)
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, KINDS);
     tcase_add_test(tests, the_jacobian_term_has_the_mean_of_the_squared_norm);
     tcase_add_loop_test(tests, training_with_the_term_lowers_it, 0, KINDS);
+    tcase_add_test(tests, the_jacobian_term_adds_no_sparsity_term_of_its_own);
     tcase_add_test(tests, options_that_make_no_gates_are_refused_by_their_rule);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -444,6 +444,28 @@ START_TEST(every_target_of_a_short_sequence_is_as_often_the_newest_of_the_prefix
 }
 END_TEST
 
+/* Ages count from the end that was drawn, as if the sequence had ended there. */
+START_TEST(a_random_end_is_of_age_zero)
+{
+    sq_options o = small_options("sasrec");
+    o.random_end = 1;
+    o.position_decay = 0.5;
+    small_model s = small_open(&o, 0, 90);
+    small_train(&s, &o);
+    sq_plan *p = &s.trainer->plan;
+    sq_plan_clear(p);
+    for (int i = 0; i < 50; i++) EXPECT_OK(sq_trainer_plan_add(s.trainer, &(sq_plan_sequence){.slots = events, .n = 8}, error));
+    for (int64_t i = 0; i < 50; i++)
+        for (int64_t at = p->target_starts[i + 1], age = 0; at > p->target_starts[i]; at--, age++)
+            ck_assert(p->weights[at - 1] == ldexpf(1, (int)-age));
+    sq_plan_clear(p); /* a window of a longer history is as old as it is */
+    o.random_end = s.trainer->options.random_end = 0;
+    EXPECT_OK(sq_trainer_plan_add(s.trainer, &(sq_plan_sequence){.slots = events, .n = 8, .behind = 3}, error));
+    ck_assert(p->weights[p->target_starts[1] - 1] == 0.125f);
+    small_close(&s);
+}
+END_TEST
+
 /* Every end comes as often as every other, what is cut off stays seen, and a share is left whole. */
 START_TEST(a_random_end_is_uniform_over_the_events)
 {
@@ -565,6 +587,7 @@ int main(void)
     tcase_add_test(tests, reversed_positions_of_deeper_or_pre_normed_networks_are_an_own_scheme);
     tcase_add_test(tests, prefixes_are_sequences_with_one_target_that_share_what_was_seen);
     tcase_add_test(tests, every_target_of_a_short_sequence_is_as_often_the_newest_of_the_prefixes);
+    tcase_add_test(tests, a_random_end_is_of_age_zero);
     tcase_add_test(tests, a_random_end_is_uniform_over_the_events);
     tcase_add_loop_test(tests, every_scheme_trains_to_the_same_bits_on_any_number_of_threads, 0, SCHEMES);
     tcase_add_loop_test(tests, sixteen_blocks_train, 0, 3);
