@@ -212,6 +212,7 @@ START_TEST(what_an_option_cannot_be_is_refused_and_leaves_it)
         {SEQREC_E_FORMAT, "dropout", "inf", "number"},
         {SEQREC_E_FORMAT, "dropout", "0.1f", "number"},
         {SEQREC_E_RANGE, "dropout", "1e999", "0.99"},
+        {SEQREC_E_RANGE, "beta2", "0.999999", "0.99999"},
         {SEQREC_E_FORMAT, "tied_output", "yes", "true"},
         {SEQREC_E_FORMAT, "tied_output", "TRUE", "true"},
         {SEQREC_E_FORMAT, "tied_output", "", "true"},
