@@ -754,7 +754,7 @@ typedef struct seqrec_dataset_stats {
     int64_t repeats;            /**< events whose (user, item) occurred before */
     int64_t ties;               /**< events at the same instant as the user's event before */
     int32_t has_timestamps, has_values, has_names, reserved;
-    uint64_t hash; /**< XXH3 of ids and order; what a model file records */
+    uint64_t hash; /**< XXH3 of ids, order and, where ids are texts, these; what a model file records */
     uint64_t values_hash; /**< XXH3 of the values of the events in their order; 0 where has_values is 0 */
 } seqrec_dataset_stats;
 

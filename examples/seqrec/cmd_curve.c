@@ -2,6 +2,9 @@
 #include "commands.h"
 #include "output_check.h"
 #include "train_journal.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 static const command_text text = {
     "curve", "--log FILE --out FILE",
@@ -22,8 +25,8 @@ int run_curve(int argc, char **argv)
     const named_output outputs[] = {{"out", out, OUTPUT_WHOLE, NULL}, {0}};
     outcome = check_outputs(text.name, outputs, inputs, NULL);
     if (outcome != PARSED) return outcome;
-    outcome = journal_read(&journal, log);
-    if (!outcome && !journal.count) outcome = fail("%s: has no epochs", log);
+    outcome = access(log, R_OK) ? fail("%s: %s", log, strerror(errno)) : journal_read(&journal, log);
+    if (!outcome && !journal.count) outcome = fail("%s: has no line of an epoch, as train --log writes them", log);
     if (!outcome) outcome = journal_curve(&journal, out, title ? title : log);
     if (!outcome) printf("%s: %lld epochs\n", out, (long long)journal.count);
     journal_close(&journal);

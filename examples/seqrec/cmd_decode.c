@@ -3,11 +3,12 @@
 #include "history_source.h"
 #include "item_filter.h"
 #include "json_writer.h"
+#include "ranked_items.h"
 #include "serving_file.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 4100, MOST = 4096, PATHS = 10 };
+enum { MOST = 4096, PATHS = 10 };
 
 static const command_text text = {
     "decode", "--model MODEL (--history A,B,... | --data FILE --user U) --steps N [OPTIONS]",
@@ -121,7 +122,9 @@ static void print_item(const decode_run *run, int64_t item)
 {
     char name[NAME_BYTES];
     const int named = seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK;
-    printf(" %lld%s%s%s", (long long)item, named ? " (" : "", named ? name : "", named ? ")" : "");
+    printf(" %lld%s", (long long)item, named ? " (" : "");
+    print_name(named ? name : "");
+    if (named) putchar(')');
 }
 
 /* A line for each item that is settled. Paths and places are counted from 1; path 0: all paths of a beam. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const command_text text = {
     "import", "--model MODEL --vectors X.npy --ids X.ids.txt --out MODEL2 [OPTIONS]",
@@ -44,6 +45,9 @@ static int read_vectors(import_run *run)
     if (!outcome && run->count > (int64_t)(SIZE_MAX / 8) / run->width)
         outcome = fail("%s: has too many rows", run->vectors_path);
     size_t values = outcome ? 0 : (size_t)(run->count * run->width);
+    struct stat about;
+    if (!outcome && !fstat(fileno(from), &about) && S_ISREG(about.st_mode) && (size_t)about.st_size / sizeof *run->vectors < values)
+        outcome = fail("%s: ends before its last row", run->vectors_path);
     run->vectors = outcome ? NULL : malloc(values * sizeof *run->vectors + 1);
     if (!outcome && !run->vectors) outcome = fail("out of memory");
     if (!outcome && fread(run->vectors, sizeof *run->vectors, values, from) != values)
@@ -126,7 +130,7 @@ static int name_items(import_run *run)
             names[count++] = run->rows[i].name;
         }
     if (!outcome && count && seqrec_items_set_names(run->model, ids, names, count, &error) != SEQREC_OK)
-        outcome = fail_library("naming", &error);
+        outcome = fail_file(run->ids_path, "naming", &error);
     free(names);
     free(ids);
     return outcome;
@@ -137,10 +141,10 @@ static int change_model(import_run *run)
     seqrec_error error = {0};
     sort_rows(run);
     if (run->updated && seqrec_items_update(run->model, run->ids, run->updated, run->sorted, &error) != SEQREC_OK)
-        return fail_library("updating", &error);
+        return fail_file(run->vectors_path, "updating", &error);
     if (run->added && seqrec_items_put(run->model, run->ids + run->updated, run->added,
                                        run->sorted + run->updated * run->width, &error) != SEQREC_OK)
-        return fail_library("adding", &error);
+        return fail_file(run->vectors_path, "adding", &error);
     if (name_items(run)) return EXIT_WORK;
     if (seqrec_model_save(run->model, run->out, &error) != SEQREC_OK) return fail_file(run->out, "saving", &error);
     return 0;

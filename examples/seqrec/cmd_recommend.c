@@ -210,8 +210,9 @@ static void print_text(const recommend_run *run)
     printf("%s%5s  %12s  %10s  %s%s\n", bold(), "rank", "item", "score", "name", plain());
     for (int64_t i = 0; i < run->found; i++) {
         item_name(run->model, run->items[i], name);
-        printf("%5lld  %12lld  %10.4f%s%s\n", (long long)i + 1, (long long)run->items[i], (double)run->scores[i],
-               name[0] ? "  " : "", name);
+        printf("%5lld  %12lld  %10.4f%s", (long long)i + 1, (long long)run->items[i], (double)run->scores[i], name[0] ? "  " : "");
+        print_name(name);
+        putchar('\n');
     }
 }
 

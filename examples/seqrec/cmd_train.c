@@ -162,7 +162,8 @@ static int save(train_run *run)
     if (seqrec_model_save(run->model, run->out, &error) != SEQREC_OK) return fail_file(run->out, "saving", &error);
     seqrec_model_note(run->model, "preset", preset, sizeof preset, NULL, NULL);
     snprintf(title, sizeof title, "%s on %s", preset, data_title(&run->source, data, sizeof data));
-    return run->curve ? journal_curve(&run->journal, run->curve, title) : 0;
+    if (run->curve && !run->journal.count) remark("%s: not written: there are no epochs to draw", run->curve);
+    return run->curve && run->journal.count ? journal_curve(&run->journal, run->curve, title) : 0;
 }
 
 /* Refused before the first step, or broken off later. */
@@ -254,6 +255,10 @@ static void print_text(const train_run *run, const char *preset)
     const int64_t blocks = open_gates(run, open);
     for (int64_t b = 0; b < blocks; b++)
         printf("%s%.1f %%%s", b ? ", " : "open gates by block: ", 100 * open[b], b + 1 == blocks ? "\n" : "");
+    if (isnan(run->stats.seconds_per_epoch)) {
+        printf("no epoch was left to train\n");
+        return;
+    }
     printf("%.3f s per epoch, %s targets/s, peak memory %s MB\n", run->stats.seconds_per_epoch,
            grouped((int64_t)(isfinite(run->stats.tokens_per_second) ? run->stats.tokens_per_second : 0), number),
            grouped(peak_resident_bytes() / 1000000, (char[32]){0}));
@@ -286,11 +291,14 @@ static int train(train_run *run)
     int32_t status = SEQREC_OK;
     outcome = fit(run, &status);
     if (status != SEQREC_OK && in_the_middle(run, status)) rescue(run);
+    const int untrained = run->stats.cancelled && run->stats.epochs == 0; /* a model that may be there is worth more */
     if (!outcome) outcome = carry_names(run);
-    if (!outcome) outcome = save(run);
-    if (!outcome) outcome = print_result(run);
+    if (!outcome && !untrained) outcome = save(run);
+    if (!outcome && (!untrained || run->as_json)) outcome = print_result(run);
     int log_outcome = journal_end_log(&run->journal);
-    if (!outcome && run->stats.cancelled && interrupted())
+    if (!outcome && untrained)
+        remark("interrupted before the first epoch was over; %s is not written", run->out);
+    else if (!outcome && run->stats.cancelled && interrupted())
         remark("interrupted after epoch %lld; the model is saved", (long long)run->stats.epochs);
     if (!outcome && run->stats.cancelled) outcome = interrupted();
     return outcome ? outcome : log_outcome;
@@ -303,6 +311,7 @@ int run_train(int argc, char **argv)
     if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) {
         catch_signals();
+        outlive_pipes();
         outcome = train(&run);
     }
     journal_close(&run.journal);

@@ -570,6 +570,7 @@ int run_tune(int argc, char **argv)
     if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) {
         catch_signals();
+        outlive_pipes();
         outcome = tune(&run);
     }
     record_close(&run.record);

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "terminal.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ static int hold_standard_files(void)
 int main(int argc, char **argv)
 {
     if (!hold_standard_files()) return fail("a standard file is closed and /dev/null cannot be opened in its place");
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk, which is told */
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;

@@ -1,5 +1,11 @@
 /* seqrec tool: a list of recommended items as JSON. */
 #include "ranked_items.h"
+#include <stdio.h>
+
+void print_name(const char *name)
+{
+    for (; *name; name++) putchar((unsigned char)*name < 0x20 || *name == 0x7F ? ' ' : *name);
+}
 
 const char *item_name(const seqrec_model *model, int64_t item, char name[NAME_BYTES])
 {

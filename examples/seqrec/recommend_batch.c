@@ -199,21 +199,15 @@ static void print_json(const batch_run *run, int64_t i, int64_t found)
     emit_end(&json, '}');
 }
 
-/* A name as a column: control characters in it would begin other columns or lines. */
-static void print_column(const char *name)
-{
-    for (; *name; name++) putchar((unsigned char)*name < 0x20 || *name == 0x7F ? ' ' : *name);
-}
-
 static void print_text(const batch_run *run, int64_t i, int64_t found)
 {
     const block *b = &run->b;
     char name[NAME_BYTES];
-    print_column(b->text + b->words[i]);
+    print_name(b->text + b->words[i]);
     for (int64_t j = i * run->k; j < i * run->k + found; j++) {
         putchar('\t');
         if (item_name(run->model, b->best[j], name)[0])
-            print_column(name);
+            print_name(name);
         else
             printf("%lld", (long long)b->best[j]);
         printf("\t%.4f", (double)b->scores[j]);

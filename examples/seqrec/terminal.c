@@ -112,13 +112,16 @@ void remark(const char *format, ...)
     va_end(values);
 }
 
+static int hangs_up; /* SIGHUP was not ignored, as nohup has it */
+
 static void let_signals_end_process(void)
 {
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    if (hangs_up) signal(SIGHUP, SIG_DFL);
 }
 
-/* The next signal ends the process, whichever of the two it is. */
+/* The next signal ends the process, whichever of them it is. */
 static void on_signal(int number)
 {
     if (!signal_seen) signal_seen = number;
@@ -136,12 +139,18 @@ static void set_handlers(int flags)
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
+    sigaddset(&action.sa_mask, SIGHUP);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (hangs_up) sigaction(SIGHUP, &action, NULL);
 }
+
+void outlive_pipes(void) { signal(SIGPIPE, SIG_IGN); }
 
 void catch_signals(void)
 {
+    struct sigaction before;
+    hangs_up = !sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN;
     catching = 1;
     set_handlers(SA_RESTART);
 }

@@ -28,8 +28,10 @@ int fail_file_value(const char *command, const char *path, const char *doing, co
 /* A remark on stderr, below or above the progress bar. */
 void remark(const char *format, ...) LIKE_PRINTF(1, 2);
 
-/* SIGINT and SIGTERM raise a flag; a second one ends the process at once. */
+/* SIGINT, SIGTERM and SIGHUP raise a flag; a second one ends the process at once. */
 void catch_signals(void);
+/* Nobody who stops to read ends the process: writing to them fails. */
+void outlive_pipes(void);
 /* 1: a signal that is caught also ends a system call that waits, which fails with EINTR then; 0: such calls go on, as writing
  * should. */
 void let_signals_end_waits(int on);

@@ -4,6 +4,7 @@
 #include "json_writer.h"
 #include "svg_curve.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +37,16 @@ static void give_up_log(train_journal *journal, int code)
     journal->log = NULL;
 }
 
+/* Lines of two that write one file stand behind each other, whole. */
+static FILE *fopen_fresh(const char *path)
+{
+    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    return file < 0 ? NULL : fdopen(file, "a");
+}
+
 static void open_log(train_journal *journal)
 {
-    journal->log = journal->log_resumed ? append_json_lines(journal->log_path) : fopen(journal->log_path, "w");
+    journal->log = journal->log_resumed ? append_json_lines(journal->log_path) : fopen_fresh(journal->log_path);
     if (journal->log) return;
     if (!journal->log_resumed) fail("%s: cannot be written: %s", journal->log_path, strerror(errno));
     journal->log_failed = 1;
@@ -126,7 +134,7 @@ static int take_line(void *context, const json_t *line, int64_t number)
     stats.learning_rate = member_real(line, "learning_rate");
     stats.metric = member_real(line, "metric");
     stats.improved = json_is_true(json_object_get(line, "improved"));
-    if (stats.epoch < 1) return 0;
+    if (stats.epoch < 1 || isnan(stats.loss)) return 0;
     if (metric) snprintf(journal->metric, sizeof journal->metric, "%s", metric);
     keep(journal, &stats);
     note_best(journal, &stats);

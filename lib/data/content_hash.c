@@ -35,6 +35,15 @@ static void put_numbers(feed *to, const int64_t *numbers, int64_t count)
     for (int64_t i = 0; i < count; i++) put_number(to, numbers[i]);
 }
 
+/* Texts whose numbers are those of their order, so that the numbers alone say nothing of them. */
+static void put_names(feed *to, const sq_names *names)
+{
+    if (names->offsets == NULL || names->count == 0) return;
+    put_numbers(to, names->offsets, names->count + 1);
+    flush(to);
+    (void)XXH3_64bits_update(&to->state, names->bytes, (size_t)names->offsets[names->count]);
+}
+
 uint64_t sq_dataset_hash(const seqrec_dataset *dataset)
 {
     feed to;
@@ -47,6 +56,8 @@ uint64_t sq_dataset_hash(const seqrec_dataset *dataset)
     put_numbers(&to, dataset->offsets, dataset->users + 1);
     for (int64_t e = 0; e < dataset->events; e++) put_number(&to, dataset->item_ids[dataset->sequence[e]]);
     if (dataset->timestamps != NULL) put_numbers(&to, dataset->timestamps, dataset->events);
+    put_names(&to, &dataset->user_names);
+    put_names(&to, &dataset->item_names);
     flush(&to);
     return XXH3_64bits_digest(&to.state);
 }

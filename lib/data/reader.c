@@ -83,7 +83,13 @@ static int32_t intern(parse *p, sq_interner *interner, const sq_field *raw, cons
              (long long)p->line, what, SQ_NAME_BYTES, shown(field.bytes), field.text);
     SQ_CHECK(memchr(field.text, 0, field.bytes) == NULL, error, SEQREC_E_FORMAT, "line %lld: the %s holds a NUL byte",
              (long long)p->line, what);
-    return sq_intern_text(interner, field.text, field.bytes, index, error);
+    const int64_t before = interner->names.count;
+    SQ_TRY(sq_intern_text(interner, field.text, field.bytes, index, error));
+    if (interner->names.count == before) return SEQREC_OK; /* looked at when it came first */
+    size_t good = sq_utf8_prefix(sq_names_at(&interner->names, *index));
+    SQ_CHECK(good == field.bytes, error, SEQREC_E_FORMAT, "line %lld: the %s is not UTF-8 at its byte %zu: %.*s", (long long)p->line, what, good + 1,
+             shown(field.bytes), field.text);
+    return SEQREC_OK;
 }
 
 static int32_t read_value(parse *p, double *out, seqrec_error *error)

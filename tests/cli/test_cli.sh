@@ -506,6 +506,12 @@ run recommend --model named.st --history item-1,item-2 --json
 parses "recommend by name" "len(r['items']) == 10 and all(i['name'].startswith('item-') for i in r['items']) and not {'item-1', 'item-2'} & {i['name'] for i in r['items']}"
 run recommend --model named.st --data named.csv --user "u$user" --json
 parses "recommend for a user by name" "len(r['items']) == 10 and r['skipped'] == 0"
+printf 'u1\ta\033[31m\rb\nu1\tc\nu1\td\nu2\tc\nu2\td\n' > control.tsv
+run train --data control.tsv --format tsv $small --set negatives=1 --epochs 1 --valid-every 0 --split none --out control.st
+run recommend --model control.st --history c --keep-seen --k 3
+exits 0 "recommend with control characters in names"
+! LC_ALL=C grep -q "$(printf '\033\|\r')" out
+verdict $? "recommend: control characters of names are blanks"
 sed '1!s/^u//; s/item-//' named.csv > numbers.csv # no number is a name there
 run recommend --model named.st --data numbers.csv --user "$user" --json
 parses "numbers that nobody is named by are ids" "r['skipped'] == 0"
@@ -669,6 +675,37 @@ cmp -s late.st straight.st
 verdict $? "resume after Ctrl-C: same model file as without"
 interrupt TERM $more --epochs 100000 --out term.st
 exits 143 "SIGTERM while training"
+interrupt HUP $more --epochs 100000 --out hup.st
+exits 129 "SIGHUP while training"
+run recommend --model hup.st --history 1,2 --json
+exits 0 "SIGHUP: the model is saved"
+cp term.st kept.st
+"$SEQREC" train --data more.csv --set dim=256 --set blocks=8 --set batch=16 --threads 1 --quiet --epochs 9 --out kept.st > out 2> err &
+job=$!
+sleep 1
+kill -s INT $job
+rc=0
+wait $job || rc=$?
+exits 130 "Ctrl-C in the first epoch"
+says "before the first epoch was over; kept.st is not written" "Ctrl-C in the first epoch: told"
+cmp -s kept.st term.st
+verdict $? "Ctrl-C in the first epoch: the model that was there stays"
+mkfifo log.pipe
+head -n 1 log.pipe > first.log &
+reader=$!
+run train $more --epochs 4 --out piped.st --log log.pipe
+wait $reader
+exits 1 "train: whoever reads the log ends"
+says "log.pipe: cannot be written" "train: whoever reads the log ends: told"
+run recommend --model piped.st --history 1,2 --json
+exits 0 "train: whoever reads the log ends: the model is saved"
+cp m.st small.st
+rc=0
+(ulimit -f 1; exec "$SEQREC" train $more --epochs 1 --out small.st) > out 2> err || rc=$?
+exits 1 "train: a file may not grow"
+says "small.st.*larger than allowed" "train: a file may not grow: told"
+cmp -s m.st small.st
+verdict $? "train: a file may not grow: the one that was there stays"
 
 # ---- Ctrl-C while a pipe is waited for ----
 waits() { # CODE NAME ARGUMENTS: the program, which waits for the pipe, ends at a signal

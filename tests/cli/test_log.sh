@@ -62,9 +62,13 @@ grep -q 'a &lt; b' curve.svg
 verdict $? "curve: --title"
 run curve --log missing.jsonl --out curve.svg
 exits 1 "curve of a missing log"
+says "missing.jsonl: No such file or directory" "curve of a missing log: told"
+printf '{"epoch":1,"loss":"x"}\n{"epoch":2}\n' > lossless.jsonl
+run curve --log lossless.jsonl --out curve.svg
+exits 1 "curve of epochs without a loss"
 run curve --log events.csv --out curve.svg
 exits 1 "curve of a file that is no log"
-says "has no epochs" "curve of a file that is no log: told"
+says "has no line of an epoch" "curve of a file that is no log: told"
 run curve --out curve.svg
 exits 2 "curve without --log"
 cat whole.jsonl | "$SEQREC" curve --log /dev/stdin --out piped.svg --title whole.jsonl > out 2> err

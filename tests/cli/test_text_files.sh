@@ -100,6 +100,14 @@ says "wrong.txt:2: " "a preset of the file that is none: file and line told"
 run import --model m.st --vectors longer.npy --ids vectors.ids.txt --out x.st
 exits 1 "import: bytes behind the last row"
 says "longer.npy: goes on behind its last row" "import: bytes behind the last row are told"
+LC_ALL=C sed "1s/'shape': ([0-9]*, /'shape': (99999999999999, /" vectors.npy > endless.npy
+run import --model m.st --vectors endless.npy --ids vectors.ids.txt --out x.st
+exits 1 "import: rows that the file does not have"
+says "endless.npy: ends before its last row" "import: rows that the file does not have are told"
+sed 2s/.*/"$(sed -n 1p vectors.ids.txt)"/ vectors.ids.txt > double.ids.txt
+run import --model m.st --vectors vectors.npy --ids double.ids.txt --out x.st
+exits 1 "import: an id that comes twice"
+says "vectors.npy: .*twice" "import: an id that comes twice: told with the file"
 LC_ALL=C sed "1s/'descr': '/'descr': [/" vectors.npy > bare.npy
 run import --model m.st --vectors bare.npy --ids vectors.ids.txt --out x.st
 exits 1 "import: a type that is no text"

@@ -249,9 +249,30 @@ START_TEST(many_texts_keep_their_indices)
 }
 END_TEST
 
-START_TEST(bytes_that_are_not_utf_8_stay_in_names)
+/* No model could name them: that is told where they stand. */
+START_TEST(names_that_are_not_utf_8_are_refused_with_their_line)
 {
-    expect("caf\xe9 \xff\n", READER(.format = "pairs"), "1(caf\xe9): 1(\xff)");
+    static const char latin[] = "caf\xc3\xa9 1\n1 2\ncaf\xe9 3\n", item[] = "1 1\n2 a\xff\n";
+    refuse_bytes(latin, sizeof latin - 1, READER(.format = "pairs"), SEQREC_E_FORMAT, "line 3: the user is not UTF-8 at its byte 4");
+    refuse_bytes(item, sizeof item - 1, READER(.format = "pairs"), SEQREC_E_FORMAT, "line 2: the item is not UTF-8 at its byte 2");
+}
+END_TEST
+
+static uint64_t hash_of(const char *text)
+{
+    ck_assert_int_eq(read_bytes(text, strlen(text), READER(.format = "pairs"), SQ_BLOCK_BYTES), SEQREC_OK);
+    return dataset->hash;
+}
+
+/* Texts are numbered by their order: without them, renamed data would be the same data. */
+START_TEST(the_hash_tells_texts_apart)
+{
+    const uint64_t hash = hash_of("anna a\nanna b\nbert a\n");
+    ck_assert(hash == hash_of("anna a\nanna b\nbert a\n"));
+    ck_assert(hash != hash_of("anna a\nanna c\nbert a\n"));
+    ck_assert(hash != hash_of("anna a\nanna b\ncarl a\n"));
+    ck_assert(hash != hash_of("0 1\n0 2\n1 1\n"));
+    ck_assert(hash_of("anna ab\nanna c\n") != hash_of("anna a\nanna bc\n"));
 }
 END_TEST
 
@@ -737,7 +758,8 @@ int main(void)
     tcase_add_test(tests, one_text_makes_all_ids_of_its_kind_texts);
     tcase_add_test(tests, numbers_that_would_not_come_back_as_written_are_texts);
     tcase_add_test(tests, many_texts_keep_their_indices);
-    tcase_add_test(tests, bytes_that_are_not_utf_8_stay_in_names);
+    tcase_add_test(tests, names_that_are_not_utf_8_are_refused_with_their_line);
+    tcase_add_test(tests, the_hash_tells_texts_apart);
     tcase_add_test(tests, ids_of_4096_bytes_fit_and_longer_ones_do_not);
     tcase_add_test(tests, line_ends_and_blank_lines_do_not_matter);
     tcase_add_test(tests, texts_without_events_are_refused);
