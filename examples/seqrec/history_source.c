@@ -19,20 +19,23 @@ int check_history_source(const char *command, history_source *h)
     return check_data_source(command, &h->source);
 }
 
-/* Ids of a file with texts are the file's own; the model knows the items by name. A number is read as a typed one. */
-static int append_event(history_source *h, item_words *words, const seqrec_dataset *dataset, int64_t id, const int64_t *time)
+/* Items are those that an evaluation takes them for; what the model does not have is skipped. */
+static int append_events(history_source *h, const seqrec_model *model, const seqrec_dataset *dataset, const int64_t *items, const int64_t *times,
+                         int64_t count)
 {
-    const char *name = NULL;
-    char number[24];
-    int64_t known = id;
-    snprintf(number, sizeof number, "%lld", (long long)id);
-    if (seqrec_dataset_item_name(dataset, id, &name, NULL) != SEQREC_OK) {
-        if (!read_item(words, number, &known)) known = id;
-    } else if (seqrec_items_find(words->model, name, &known, NULL) != SEQREC_OK) {
-        h->skipped++;
-        return 1;
+    seqrec_error error = {0};
+    int64_t *ids = malloc((size_t)count * sizeof *ids + 1);
+    uint8_t *known = malloc((size_t)count + 1);
+    int outcome = ids && known ? 0 : fail("out of memory");
+    if (!outcome && seqrec_dataset_match_items(dataset, model, items, count, ids, known, &error) != SEQREC_OK)
+        outcome = fail_library("matching", &error);
+    for (int64_t i = 0; !outcome && i < count; i++) {
+        h->skipped += !known[i];
+        if (known[i] && (!append_id(&h->items, ids[i]) || (times && !append_id(&h->times, times[i])))) outcome = EXIT_WORK;
     }
-    return append_id(&h->items, known) && (!time || append_id(&h->times, *time));
+    free(ids);
+    free(known);
+    return outcome;
 }
 
 /* Which row of the model the user has, as an evaluation takes it: the one whose name is the user's text or number, else of a number
@@ -75,10 +78,7 @@ static int take_history(history_source *h, const seqrec_model *model, const seqr
         if (seqrec_dataset_sequence(dataset, at, &user, &items, &times, &count, &error) != SEQREC_OK)
             return fail_library("reading", &error);
     recognise(h, model, dataset, user);
-    item_words words = {.model = model};
-    for (int64_t i = 0; i < count; i++)
-        if (!append_event(h, &words, dataset, items[i], times ? &times[i] : NULL)) return EXIT_WORK;
-    return 0;
+    return append_events(h, model, dataset, items, times, count);
 }
 
 static int read_typed_history(const char *command, const seqrec_model *model, history_source *h)

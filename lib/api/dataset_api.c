@@ -1,9 +1,11 @@
 /* api: datasets: made of arrays, files and the synthetic generator; facts and lookups. */
 #include <math.h>
+#include "api/checks.h"
 #include "api/structs.h"
 #include "data/names.h"
 #include "data/reader.h"
 #include "data/synth.h"
+#include "model/match.h"
 
 static int32_t check_events(const seqrec_batch *batch, int64_t events, seqrec_error *error)
 {
@@ -168,6 +170,34 @@ int32_t seqrec_dataset_item_name(const seqrec_dataset *dataset, int64_t id, cons
     SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
     SQ_CHECK(name != NULL, error, SEQREC_E_ARGUMENT, "name is NULL");
     return give_name(sq_dataset_item_name(dataset, id), "item", id, name, error);
+}
+
+static int32_t match_items(const seqrec_dataset *dataset, const sq_snapshot *now, const int64_t *ids, int64_t n, int64_t *out, uint8_t *known,
+                           seqrec_error *error)
+{
+    const sq_item_match match = sq_match_items(now->catalogue, now->names, dataset);
+    SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
+    for (int64_t i = 0; i < n; i++)
+        SQ_CHECK(sq_idmap_find(&dataset->item_index, ids[i]) >= 0, error, SEQREC_E_NOT_FOUND, "ids[%lld]: the dataset has no item %lld",
+                 (long long)i, (long long)ids[i]);
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t slot = sq_match_item(&match, sq_idmap_find(&dataset->item_index, ids[i]));
+        known[i] = slot >= 0;
+        if (slot >= 0) out[i] = now->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+    }
+    return SEQREC_OK;
+}
+
+int32_t seqrec_dataset_match_items(const seqrec_dataset *dataset, const seqrec_model *model, const int64_t *ids, int64_t n, int64_t *out,
+                                   uint8_t *known, seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL && model != NULL, error, SEQREC_E_ARGUMENT, "%s is NULL", dataset == NULL ? "dataset" : "model");
+    SQ_TRY(sq_ids_check(ids, n, error));
+    SQ_CHECK(n == 0 || (out != NULL && known != NULL), error, SEQREC_E_ARGUMENT, "%s is NULL", out == NULL ? "out" : "known");
+    sq_snapshot *now = sq_snapshot_acquire(model);
+    const int32_t status = match_items(dataset, now, ids, n, out, known, error);
+    sq_snapshot_release(model, now);
+    return status;
 }
 
 int32_t seqrec_dataset_user_name(const seqrec_dataset *dataset, int64_t id, const char **name, seqrec_error *error)

@@ -91,9 +91,10 @@ static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
 
 static void map_items(model_scorer *s)
 {
+    const sq_item_match match = sq_match_items(s->scoring.catalogue, s->snapshot->names, s->dataset);
     for (size_t i = 0; i < s->scoring.width; i++) s->zero[i] = 0;
     for (int64_t i = 0; i < s->dataset->items; i++) {
-        const int32_t slot = sq_match_item(s->scoring.catalogue, s->snapshot->names, s->dataset, i);
+        const int32_t slot = sq_match_item(&match, i);
         s->slot_of[i] = slot;
         s->rows[i] = slot < 0 ? s->zero : sq_scoring_row(&s->scoring, slot);
         if (slot < 0) s->unknown[s->unknown_count++] = i;

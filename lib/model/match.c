@@ -17,26 +17,38 @@ static int32_t match(const sq_catalogue *catalogue, const sq_item_names *names, 
     return sq_catalogue_find(catalogue, id);
 }
 
-/* The name of the row with an id that is not the row's own number, as that of a row that a text was given to; or NULL. Titles may be
- * given to items of any ids, so that of items it is one only where some names are numbers. */
-static const char *stranger(const sq_item_names *names, int64_t id, int titles)
-{
-    return titles && sq_item_names_numbers(names) == 0 ? NULL : sq_item_names_get(names, id);
-}
-
-/* What has a number in the data: by the name that is the number, else by id. */
-static int32_t match_number(const sq_catalogue *catalogue, const sq_item_names *names, int64_t id, int titles)
+/* What has a number in the data and is told by names: the row whose name is the number, else one that has it for an id and has no name. */
+static int32_t match_number(const sq_catalogue *catalogue, const sq_item_names *names, int64_t id)
 {
     if (sq_item_names_numbers(names) > 0 && find_number(names, &id)) return sq_catalogue_find(catalogue, id);
-    return stranger(names, id, titles) ? -1 : sq_catalogue_find(catalogue, id);
+    return sq_item_names_get(names, id) ? -1 : sq_catalogue_find(catalogue, id);
 }
 
-int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
-                      int64_t index)
+/* Titles are given to items of any ids, and some title may be a number ("1984"); texts that were read have ids by their order. Of which
+ * kind the names are is told by what more of the data's numbers are, names or ids, and when as many, by what most names are. */
+static int32_t numbers_are_names(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset)
 {
-    const char *name = sq_names_at(&dataset->item_names, index);
-    if (!name) return match_number(catalogue, names, dataset->item_ids[index], 1);
-    return match(catalogue, names, dataset->item_ids[index], name);
+    const int64_t numbers = sq_item_names_numbers(names);
+    int64_t more = 0;
+    for (int64_t i = 0; numbers > 0 && i < dataset->items; i++) {
+        int64_t id = dataset->item_ids[i];
+        more -= sq_catalogue_find(catalogue, id) >= 0;
+        more += find_number(names, &id);
+    }
+    return numbers > 0 && (more > 0 || (more == 0 && numbers * 2 >= sq_item_names_count(names)));
+}
+
+sq_item_match sq_match_items(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset)
+{
+    const int textual = dataset->items > 0 && sq_names_at(&dataset->item_names, 0) != NULL;
+    return (sq_item_match){catalogue, names, dataset, !textual && numbers_are_names(catalogue, names, dataset)};
+}
+
+int32_t sq_match_item(const sq_item_match *m, int64_t index)
+{
+    const int64_t id = m->dataset->item_ids[index];
+    if (m->numbers_are_names) return match_number(m->catalogue, m->names, id);
+    return match(m->catalogue, m->names, id, sq_names_at(&m->dataset->item_names, index));
 }
 
 /* What the dataset's users are told by; no names where two may have the same one. */
@@ -54,8 +66,8 @@ int32_t sq_match_user(const sq_catalogue *users, const sq_item_names *names, con
     const char *name = sq_names_at(telling_names(dataset), index);
     if (name && sq_item_names_count(names) == 0) return -1;
     if (name) return match(users, names, dataset->user_ids[index], name);
-    if (!dataset->users_apart) return match_number(users, names, dataset->user_ids[index], 0);
-    return stranger(names, dataset->user_ids[index], 0) ? -1 : sq_catalogue_find(users, dataset->user_ids[index]);
+    if (!dataset->users_apart) return match_number(users, names, dataset->user_ids[index]);
+    return sq_item_names_get(names, dataset->user_ids[index]) ? -1 : sq_catalogue_find(users, dataset->user_ids[index]);
 }
 
 int32_t sq_match_check(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
@@ -141,11 +153,12 @@ static int32_t check_number(const char *what, const char *held, int64_t id, seqr
 static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, additions *a, sq_change *change, seqrec_error *error)
 {
     const sq_snapshot *now = model->current;
+    const sq_item_match match = sq_match_items(now->catalogue, now->names, dataset);
     SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
     for (int64_t i = 0; i < dataset->items; i++) {
-        if (sq_match_item(now->catalogue, now->names, dataset, i) >= 0) continue;
-        if (!sq_names_at(&dataset->item_names, i))
-            SQ_TRY(check_number("item", stranger(now->names, dataset->item_ids[i], 1), dataset->item_ids[i], error));
+        if (sq_match_item(&match, i) >= 0) continue;
+        if (match.numbers_are_names)
+            SQ_TRY(check_number("item", sq_item_names_get(now->names, dataset->item_ids[i]), dataset->item_ids[i], error));
         SQ_TRY(list(now->catalogue, dataset->item_ids, dataset->items, &dataset->item_names, i, a, error));
     }
     if (a->count == 0) return SEQREC_OK;
@@ -161,7 +174,7 @@ static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, con
         const int64_t u = users[i];
         if (sq_match_user(now->users, now->user_names, dataset, u) >= 0) continue;
         if (!sq_names_at(telling_names(dataset), u))
-            SQ_TRY(check_number("user", stranger(now->user_names, dataset->user_ids[u], 0), dataset->user_ids[u], error));
+            SQ_TRY(check_number("user", sq_item_names_get(now->user_names, dataset->user_ids[u]), dataset->user_ids[u], error));
         SQ_TRY(list(now->users, dataset->user_ids, dataset->users, telling_names(dataset), u, a, error));
     }
     if (a->count == 0) return SEQREC_OK;

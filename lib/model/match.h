@@ -4,11 +4,17 @@
 #include "data/dataset.h"
 #include "model/model.h"
 
+/* The items of a dataset beside those of a model. */
+typedef struct sq_item_match {
+    const sq_catalogue *catalogue;
+    const sq_item_names *names;
+    const seqrec_dataset *dataset;
+    int32_t numbers_are_names; /* 1: the data's items are numbers, and these are names of the model's items: an item with a name is meant by it alone */
+} sq_item_match;
+sq_item_match sq_match_items(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset);
 /* Slot of item `index` of the dataset, or -1: by name when the dataset and the model have names (ids of texts are numbers by
- * first appearance and differ from file to file), else by id. A number that is the name of some item means that one; and where some
- * item has a number for its name, an item with a name is meant by name alone. */
-int32_t sq_match_item(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset,
-                      int64_t index);
+ * first appearance and differ from file to file), else by id. */
+int32_t sq_match_item(const sq_item_match *match, int64_t index);
 /* Slot of user `index` of the dataset, or -1: by name when the dataset has names, else by the name that is the number, or by
  * id; users kept apart are matched by id whatever their names. Whoever is matched by id is matched with a row that has no name. */
 int32_t sq_match_user(const sq_catalogue *users, const sq_item_names *names, const seqrec_dataset *dataset,

@@ -49,8 +49,8 @@ static int32_t map_items(job *j, seqrec_error *error)
     if (!j->slot_of) j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
-    for (int64_t i = 0; i < j->data->items; i++)
-        j->slot_of[i] = sq_match_item(j->t->items.catalogue, now->names, j->data, i);
+    const sq_item_match match = sq_match_items(j->t->items.catalogue, now->names, j->data);
+    for (int64_t i = 0; i < j->data->items; i++) j->slot_of[i] = sq_match_item(&match, i);
     sq_snapshot_release(j->t->model, now);
     j->mapped = j->t->items.catalogue->version;
     return SEQREC_OK;
@@ -299,8 +299,9 @@ static int32_t check_items(const job *j, seqrec_error *error)
 {
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
     int32_t status = sq_match_check(now->catalogue, now->names, j->data, error);
+    const sq_item_match match = sq_match_items(now->catalogue, now->names, j->data);
     int64_t items = now->catalogue->count;
-    for (int64_t i = 0; i < j->data->items; i++) items += sq_match_item(now->catalogue, now->names, j->data, i) < 0;
+    for (int64_t i = 0; i < j->data->items; i++) items += sq_match_item(&match, i) < 0;
     sq_snapshot_release(j->t->model, now);
     return status == SEQREC_OK ? sq_trainer_check_sampler(j->t, items, 1, error) : status;
 }

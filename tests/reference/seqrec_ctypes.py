@@ -263,6 +263,7 @@ SIGNATURES = {
     "dataset_sequence": (c_int32, [H, c_int64, I64P, POINTER(I64P), POINTER(I64P), I64P, ERR]),
     "dataset_items": (c_int32, [H, I64P, c_int64, I64P, ERR]),
     "dataset_item_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
+    "dataset_match_items": (c_int32, [H, H, I64P, c_int64, I64P, U8P, ERR]),
     "dataset_user_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
     "dataset_synthesize": (c_int32, [H, POINTER(Synth), OUT, POINTER(Ceiling), ERR]),
     "model_gates": (c_int32, [H, POINTER(c_double), c_int64, I64P, ERR]),

@@ -535,34 +535,64 @@ START_TEST(users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use)
 }
 END_TEST
 
+/* A trainer that is new to the data. */
+static int32_t fit_anew(train_world *w, const char *lines)
+{
+    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
+    seqrec_dataset *data = read_names(w, lines);
+    seqrec_trainer_release(w->trainer);
+    EXPECT(SEQREC_OK, seqrec_trainer_create(w->model, w->config, &w->trainer, &api.error));
+    const int32_t status = seqrec_trainer_fit(w->trainer, data, &how, NULL, &api.error);
+    seqrec_dataset_release(data);
+    return status;
+}
+
 /* Items and users of texts, of which some are numbers, and data of numbers: a number is somebody's name or nobody. */
 START_TEST(numbers_mean_whom_they_name_and_never_who_has_them_inside)
 {
     train_world w = world_open((world_options){"user_embedding", "added", "negatives", "1", "valid_every", "0"}, 0);
-    const seqrec_fit how = {.struct_size = sizeof how, .split = "none"};
-    seqrec_dataset *texts = read_names(&w, "p a\np 1\np 2\nq 2\nq a\n3 1\n3 a\n"), *numbers = NULL;
-    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, texts, &how, NULL, &api.error));
-    seqrec_dataset_release(texts);
-    const int64_t items = seqrec_items_count(w.model), users = seqrec_users_count(w.model);
-    ck_assert_int_eq(items, 3);
-    ck_assert_int_eq(users, 3);
-    seqrec_trainer_release(w.trainer);
-    EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
-    numbers = read_names(&w, "3 1\n3 2\n3 1\n"); /* all are names */
-    EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, numbers, &how, NULL, &api.error));
-    seqrec_dataset_release(numbers);
-    ck_assert_int_eq(seqrec_items_count(w.model), items);
-    ck_assert_int_eq(seqrec_users_count(w.model), users);
-    static const char *const strangers[][2] = {{"1 1\n1 2\n1 1\n", "user 1 of the data has the number of the model's user \"p\""},
-                                               {"3 1\n3 3\n3 1\n", "item 3 of the data has the number of the model's item \"2\""}};
-    for (int i = 0; i < 2; i++) {
-        seqrec_trainer_release(w.trainer);
-        EXPECT(SEQREC_OK, seqrec_trainer_create(w.model, w.config, &w.trainer, &api.error));
-        numbers = read_names(&w, strangers[i][0]);
-        REFUSED(SEQREC_E_ARGUMENT, strangers[i][1], seqrec_trainer_fit(w.trainer, numbers, &how, NULL, &api.error));
-        seqrec_dataset_release(numbers);
-    }
-    ck_assert_int_eq(seqrec_items_count(w.model), items);
+    EXPECT(SEQREC_OK, fit_anew(&w, "p a\np 10\np 20\nq 20\nq a\n7 10\n7 a\n"));
+    EXPECT(SEQREC_OK, fit_anew(&w, "7 10\n7 20\n7 10\n")); /* all are names */
+    ck_assert_int_eq(seqrec_items_count(w.model), 3);
+    ck_assert_int_eq(seqrec_users_count(w.model), 3);
+    REFUSED(SEQREC_E_ARGUMENT, "user 1 of the data has the number of the model's user \"p\"", fit_anew(&w, "1 10\n1 20\n1 10\n"));
+    REFUSED(SEQREC_E_ARGUMENT, "item 3 of the data has the number of the model's item \"20\"", fit_anew(&w, "7 10\n7 20\n7 3\n"));
+    ck_assert_int_eq(seqrec_items_count(w.model), 3);
+    seqrec_dataset *data = read_names(&w, "7 10\n7 20\n7 3\n7 30\n");
+    const int64_t ids[] = {10, 20, 3, 30};
+    int64_t out[4] = {-1, -1, -1, -1}, ten, twenty;
+    uint8_t known[4];
+    EXPECT(SEQREC_OK, seqrec_items_find(w.model, "10", &ten, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_find(w.model, "20", &twenty, &api.error));
+    EXPECT(SEQREC_OK, seqrec_dataset_match_items(data, w.model, ids, 4, out, known, &api.error));
+    ck_assert(known[0] && known[1] && !known[2] && !known[3]);
+    ck_assert(out[0] == ten && out[1] == twenty && out[2] == -1 && out[3] == -1);
+    REFUSED(SEQREC_E_NOT_FOUND, "ids[1]: the dataset has no item 11",
+            seqrec_dataset_match_items(data, w.model, (int64_t[]){10, 11}, 2, out, known, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "known is NULL", seqrec_dataset_match_items(data, w.model, ids, 4, out, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "model is NULL", seqrec_dataset_match_items(data, NULL, ids, 4, out, known, &api.error));
+    EXPECT(SEQREC_OK, seqrec_dataset_match_items(data, w.model, NULL, 0, NULL, NULL, &api.error));
+    seqrec_dataset_release(data);
+    world_close(&w);
+}
+END_TEST
+
+/* Titles of items that have ids of their own: one may be a number, and even another's. */
+START_TEST(numbers_are_ids_where_few_names_are_numbers)
+{
+    const int64_t ids[] = {1, 2, 3, 4}, asked[] = {3, 1, 4};
+    const char *const titles[] = {"Metropolis", "Vertigo", "4", "Alien"};
+    int64_t out[3];
+    uint8_t known[3];
+    train_world w = world_open((world_options){"user_embedding", "none", "negatives", "1", "valid_every", "0"}, 0);
+    EXPECT(SEQREC_OK, fit_anew(&w, "1 1\n1 2\n1 3\n1 4\n"));
+    EXPECT(SEQREC_OK, seqrec_items_set_names(w.model, ids, titles, 4, &api.error));
+    EXPECT(SEQREC_OK, fit_anew(&w, "2 4\n2 3\n2 1\n"));
+    seqrec_dataset *data = read_names(&w, "2 4\n2 3\n2 1\n");
+    EXPECT(SEQREC_OK, seqrec_dataset_match_items(data, w.model, asked, 3, out, known, &api.error));
+    for (int i = 0; i < 3; i++) ck_assert(known[i] && out[i] == asked[i]);
+    ck_assert_int_eq(seqrec_items_count(w.model), 4);
+    seqrec_dataset_release(data);
     world_close(&w);
 }
 END_TEST
@@ -666,6 +696,7 @@ int main(void)
     tcase_add_loop_test(tests, the_sequence_of_a_user_who_is_forgotten_while_it_waits_is_passed_over, 0, 3 * MODES);
     tcase_add_test(tests, the_watch_sees_what_is_given_back);
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
+    tcase_add_test(tests, numbers_are_ids_where_few_names_are_numbers);
     tcase_add_test(tests, numbers_mean_whom_they_name_and_never_who_has_them_inside);
     tcase_add_test(tests, users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
     tcase_add_loop_test(tests, users_kept_apart_have_rows_of_their_own_under_one_name, 0, MODES);
