@@ -683,7 +683,7 @@ if [ $((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status 2> /dev/null ||
     exits 0 "SIGHUP: the model is saved"
 fi
 cp term.st kept.st
-"$SEQREC" train --data more.csv --set dim=256 --set blocks=8 --set batch=16 --threads 1 --quiet --epochs 9 --out kept.st > out 2> err &
+"$SEQREC" train --data more.csv --set dim=256 --set blocks=16 --set batch=16 --threads 1 --quiet --epochs 9 --out kept.st > out 2> err &
 job=$!
 sleep 1
 kill -s INT $job
