@@ -814,7 +814,7 @@ SEQREC_API int32_t seqrec_dataset_item_name(const seqrec_dataset *dataset, int64
 SEQREC_API int32_t seqrec_dataset_user_name(const seqrec_dataset *dataset, int64_t id, const char **name,
                                             seqrec_error *error);
 /** Which items of the model the dataset's items ids[n] are, as a fit and an evaluation tell them: texts by name, numbers by id, unless more of
- * the dataset's numbers are names of the model's items than ids. known[i] is 1 and out[i] the id in the model, or known[i] 0 and out[i]
+ * the dataset's numbers are names of the model's items than ids of such as have a name. known[i] is 1 and out[i] the id in the model, or known[i] 0 and out[i]
  * what it was. E_NOT_FOUND for an id that is not the dataset's; E_ARGUMENT for texts where no item of the model has a name. Rule R. */
 SEQREC_API int32_t seqrec_dataset_match_items(const seqrec_dataset *dataset, const seqrec_model *model, const int64_t *ids, int64_t n,
                                               int64_t *out, uint8_t *known, seqrec_error *error);

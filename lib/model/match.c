@@ -25,14 +25,15 @@ static int32_t match_number(const sq_catalogue *catalogue, const sq_item_names *
 }
 
 /* Titles are given to items of any ids, and some title may be a number ("1984"); texts that were read have ids by their order. Of which
- * kind the names are is told by what more of the data's numbers are, names or ids, and when as many, by what most names are. */
-static int32_t numbers_are_names(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset)
+ * kind the names are is told by what more of the data's numbers are, names or ids of items with a name, and when as many, by what most
+ * names are. An item without a name is met by id either way. */
+static int32_t numbers_are_names(const sq_item_names *names, const seqrec_dataset *dataset)
 {
     const int64_t numbers = sq_item_names_numbers(names);
     int64_t more = 0;
     for (int64_t i = 0; numbers > 0 && i < dataset->items; i++) {
         int64_t id = dataset->item_ids[i];
-        more -= sq_catalogue_find(catalogue, id) >= 0;
+        more -= sq_item_names_get(names, id) != NULL;
         more += find_number(names, &id);
     }
     return numbers > 0 && (more > 0 || (more == 0 && numbers * 2 >= sq_item_names_count(names)));
@@ -41,7 +42,7 @@ static int32_t numbers_are_names(const sq_catalogue *catalogue, const sq_item_na
 sq_item_match sq_match_items(const sq_catalogue *catalogue, const sq_item_names *names, const seqrec_dataset *dataset)
 {
     const int textual = dataset->items > 0 && sq_names_at(&dataset->item_names, 0) != NULL;
-    return (sq_item_match){catalogue, names, dataset, !textual && numbers_are_names(catalogue, names, dataset)};
+    return (sq_item_match){catalogue, names, dataset, !textual && numbers_are_names(names, dataset)};
 }
 
 int32_t sq_match_item(const sq_item_match *m, int64_t index)

@@ -577,6 +577,30 @@ START_TEST(numbers_mean_whom_they_name_and_never_who_has_them_inside)
 }
 END_TEST
 
+/* Items that came by number, and have no name, tell nothing of what the names of others are: data that brings many goes on meaning the same. */
+START_TEST(numbers_that_name_items_still_do_after_many_that_name_none)
+{
+    const int64_t ids[] = {10, 20, 30, 60};
+    int64_t out[4], ten, twenty;
+    uint8_t known[4];
+    train_world w = world_open((world_options){"user_embedding", "none", "negatives", "1", "valid_every", "0"}, 0);
+    EXPECT(SEQREC_OK, fit_anew(&w, "p 10\np 20\nq 20\nq a\n"));
+    static const char numbers[] = "7 10\n7 20\n7 30\n7 40\n7 50\n7 60\n";
+    for (int i = 0; i < 2; i++) {
+        EXPECT(SEQREC_OK, fit_anew(&w, numbers));
+        ck_assert_int_eq(seqrec_items_count(w.model), 7);
+        seqrec_dataset *data = read_names(&w, numbers);
+        EXPECT(SEQREC_OK, seqrec_items_find(w.model, "10", &ten, &api.error));
+        EXPECT(SEQREC_OK, seqrec_items_find(w.model, "20", &twenty, &api.error));
+        EXPECT(SEQREC_OK, seqrec_dataset_match_items(data, w.model, ids, 4, out, known, &api.error));
+        for (int k = 0; k < 4; k++) ck_assert(known[k]);
+        ck_assert(out[0] == ten && out[1] == twenty && out[2] == 30 && out[3] == 60);
+        seqrec_dataset_release(data);
+    }
+    world_close(&w);
+}
+END_TEST
+
 /* Titles of items that have ids of their own: one may be a number, and even another's. */
 START_TEST(numbers_are_ids_where_few_names_are_numbers)
 {
@@ -696,6 +720,7 @@ int main(void)
     tcase_add_loop_test(tests, the_sequence_of_a_user_who_is_forgotten_while_it_waits_is_passed_over, 0, 3 * MODES);
     tcase_add_test(tests, the_watch_sees_what_is_given_back);
     tcase_add_test(tests, users_of_a_text_file_are_found_by_name_and_forgotten_with_it);
+    tcase_add_test(tests, numbers_that_name_items_still_do_after_many_that_name_none);
     tcase_add_test(tests, numbers_are_ids_where_few_names_are_numbers);
     tcase_add_test(tests, numbers_mean_whom_they_name_and_never_who_has_them_inside);
     tcase_add_test(tests, users_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
