@@ -129,7 +129,7 @@ static int noise(evaluate_run *run)
 {
     char split[64] = "";
     if (!run->what.division && run->model) (void)seqrec_model_note(run->model, "split", split, sizeof split, NULL, NULL);
-    return add_noise(&run->source, run->what.division ? run->what.division : *split ? split : NULL, &run->dataset);
+    return add_noise(text.name, &run->source, run->what.division ? run->what.division : *split ? split : NULL, &run->dataset);
 }
 
 static int evaluate(evaluate_run *run)

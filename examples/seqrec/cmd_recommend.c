@@ -238,6 +238,9 @@ static int recommend_batch(recommend_run *run)
                                 .block = run->block ? run->block : LINES,
                                 .as_json = run->as_json,
                                 .bar = &run->history.bar};
+    char option[DATED_BY_BYTES];
+    if (*dated_by(run->model, option))
+        return usage_error(text.name, "--batch: its lines have no times, and a model with %s reads them: ask with --history and --times", option);
     const int outcome = read_item_filter(text.name, run->model, &run->filter);
     if (outcome) return outcome;
     catch_signals();

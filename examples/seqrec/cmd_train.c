@@ -67,10 +67,23 @@ static int check_files(const train_run *run)
     return check_outputs(text.name, outputs, inputs, &run->source.files);
 }
 
+/* What asks for a validation that the split leaves no events for. */
+static int check_validation(const train_run *run)
+{
+    const train_options *o = &run->options;
+    int64_t every = 0;
+    if (!run->split || strcmp(run->split, "none") != 0) return 0;
+    if (o->metric) return usage_error(text.name, "--metric %s: --split none holds no events out to validate on", o->metric);
+    if (o->valid_every && read_count(o->valid_every, &every) && every > 0)
+        return usage_error(text.name, "--valid-every %s: --split none holds no events out to validate on", o->valid_every);
+    return 0;
+}
+
 static int check_arguments(train_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->out) return usage_error(text.name, "--out MODEL is needed");
+    if (check_validation(run)) return EXIT_USAGE;
     int outcome = run->resume ? check_resumed_options(text.name, &run->options) : 0;
     if (outcome) return outcome;
     outcome = check_data_source(text.name, &run->source);
@@ -284,7 +297,7 @@ static int train(train_run *run)
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
-    if (!outcome) outcome = add_noise(&run->source, run->split, &run->dataset);
+    if (!outcome) outcome = add_noise(text.name, &run->source, run->split, &run->dataset);
     if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
     if (!outcome) outcome = note_selection(run->model, &run->source);
     if (outcome) return outcome;

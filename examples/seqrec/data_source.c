@@ -150,14 +150,14 @@ int read_data(const char *command, seqrec_context *context, const data_source *s
     return outcome;
 }
 
-int add_noise(const data_source *source, const char *split, seqrec_dataset **dataset)
+int add_noise(const char *command, const data_source *source, const char *split, seqrec_dataset **dataset)
 {
     seqrec_error error = {0};
     seqrec_dataset *noisy = NULL;
     if (!(source->noise > 0)) return 0;
     if (seqrec_dataset_corrupt(*dataset, source->noise, split, (uint64_t)source->noise_seed, &noisy, &error) !=
         SEQREC_OK)
-        return fail_library("adding noise", &error);
+        return fail_value(command, "adding noise", &error);
     seqrec_dataset_release(*dataset);
     *dataset = noisy;
     return 0;

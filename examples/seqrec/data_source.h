@@ -60,7 +60,7 @@ const char *data_separator(const data_source *source);
 int read_data(const char *command, seqrec_context *context, const data_source *source, progress *bar,
               seqrec_dataset **out);
 /* Replaces the dataset by one with the noise that was asked for in its training part under `split`. */
-int add_noise(const data_source *source, const char *split, seqrec_dataset **dataset);
+int add_noise(const char *command, const data_source *source, const char *split, seqrec_dataset **dataset);
 /* Notes in the model how the events were selected: "kcore" and "min_value", absent where all were taken. Returns 0 or the exit
  * code. */
 int note_selection(seqrec_model *model, const data_source *source);

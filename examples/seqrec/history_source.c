@@ -1,8 +1,10 @@
 /* seqrec tool: one history, typed or of a user of a file. */
 #include "history_source.h"
 #include "data_users.h"
+#include "train_options.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int check_history_source(const char *command, history_source *h)
 {
@@ -91,14 +93,51 @@ static int read_typed_history(const char *command, const seqrec_model *model, hi
     return outcome;
 }
 
-int read_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *h)
+static int read_data_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *h)
 {
     seqrec_dataset *dataset = NULL;
-    if (h->history_text) return read_typed_history(command, model, h);
     int outcome = read_data(command, context, &h->source, &h->bar, &dataset);
     if (!outcome) outcome = take_history(h, model, dataset);
     seqrec_dataset_release(dataset);
     return outcome;
+}
+
+const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES])
+{
+    char time[32] = "none", calendar[8] = "false";
+    seqrec_config *config = NULL;
+    seqrec_error error = {0};
+    out[0] = 0;
+    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return out;
+    option_text(config, "time", time, sizeof time);
+    option_text(config, "calendar", calendar, sizeof calendar);
+    seqrec_config_release(config);
+    if (strcmp(time, "none") != 0)
+        snprintf(out, DATED_BY_BYTES, "time = %s", time);
+    else if (!strcmp(calendar, "true"))
+        snprintf(out, DATED_BY_BYTES, "calendar");
+    return out;
+}
+
+/* The times that the model reads are there; of others that were given it is told that they count for nothing. */
+static int check_times(const char *command, const seqrec_model *model, const history_source *h)
+{
+    char option[DATED_BY_BYTES], data[256];
+    if (!*dated_by(model, option)) {
+        if (h->times_text) remark("--times: not used: the model reads no times");
+        if (h->request_text) remark("--request-time: not used: the model reads no times");
+        return 0;
+    }
+    if (h->times.count || !h->items.count) return 0;
+    if (h->history_text)
+        return usage_error(command, "--times T,... is needed: a model with %s reads when the events of --history were", option);
+    return fail("%s: the events have no times, and a model with %s reads them", data_title(&h->source, data, sizeof data), option);
+}
+
+int read_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *h)
+{
+    const int outcome = h->history_text ? read_typed_history(command, model, h) : read_data_history(command, context, model, h);
+    return outcome ? outcome : check_times(command, model, h);
 }
 
 int check_history(const seqrec_model *model, const history_source *h)

@@ -93,7 +93,7 @@ static int is_of_value(const seqrec_error *error)
 
 int fail_value(const char *command, const char *doing, const seqrec_error *error)
 {
-    return is_of_value(error) ? usage_error(command, "%s", error->message) : fail_library(doing, error);
+    return is_of_value(error) || error->status == SEQREC_E_FORMAT ? usage_error(command, "%s", error->message) : fail_library(doing, error);
 }
 
 int fail_file_value(const char *command, const char *path, const char *doing, const seqrec_error *error)

@@ -34,8 +34,11 @@ int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *erro
         made.kind = SQ_DIVISION_LAST;
         SQ_CHECK(parse_last(text + 5, &made), error, SEQREC_E_FORMAT,
                  "split \"%.80s\": a split of the last events is written last:EVENTS:LEAST", text);
-        SQ_CHECK(made.last >= 1 && made.least > made.last && made.least - made.last >= 2, error, SEQREC_E_ARGUMENT,
-                 "split \"%.80s\": at least one event is held out, of users with at least two more", text);
+        SQ_CHECK(made.last >= 1, error, SEQREC_E_ARGUMENT, "split \"%.80s\": EVENTS = %lld is below 1: nothing would be held out", text,
+                 (long long)made.last);
+        SQ_CHECK(made.least > made.last && made.least - made.last >= 2, error, SEQREC_E_ARGUMENT,
+                 "split \"%.80s\": LEAST = %lld must be at least two more than EVENTS = %lld: who has fewer is trained on whole", text,
+                 (long long)made.least, (long long)made.last);
     } else if (text != NULL && strcmp(text, "leave-one-out") != 0) {
         return sq_fail(error, SEQREC_E_UNSUPPORTED,
                        "split \"%.80s\" is none of leave-one-out, none, time:SECONDS:SECONDS, last:EVENTS:LEAST", text);

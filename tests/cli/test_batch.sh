@@ -187,8 +187,27 @@ verdict $? "--history: ids are taken where no item has a number for its name"
 
 "$SEQREC" train --data events.csv --preset hstu-time $small --set negatives=8 --epochs 1 --out timed.st > out 2> err
 run recommend --model timed.st --batch histories.txt
-exits 1 "a model with time"
-says timestamps "a model with time needs seconds, and the lines have none"
+exits 2 "a model with time"
+says "its lines have no times, and a model with time = bias reads them" "a model with time needs seconds, and the lines have none"
+run recommend --model timed.st --history 1,2
+exits 2 "--history without --times, a model with time"
+says "\-\-times T,... is needed: a model with time = bias" "--history without --times: the option is named"
+run decode --model timed.st --history 1,2 --steps 2
+exits 2 "decode: --history without --times, a model with time"
+cut -d, -f1,2 events.csv > untimed.csv
+user=$(sed -n 2p events.csv | cut -d, -f1)
+run recommend --model timed.st --data untimed.csv --user "$user"
+exits 1 "events without times, a model with time"
+says "untimed.csv: the events have no times, and a model with time = bias reads them" "events without times: the file is named"
+run recommend --model timed.st --history 1,2 --times 5,6 --request-time 9
+exits 0 "--history with --times"
+[ ! -s err ]
+verdict $? "--history with --times: nothing is remarked"
+run recommend --model named.st --history 1,2 --times 5,6 --request-time 9 --json
+cmp -s numbers.json out
+verdict $? "--times for a model that reads none"
+says "\-\-times: not used" "--times for a model that reads none is told"
+says "\-\-request-time: not used" "--request-time for a model that reads none is told"
 
 # ---- memory ----
 cat > peak.py <<'P'

@@ -374,8 +374,24 @@ parses "compare: another selection of events is told" "len(r['warnings']) == 2 a
 run compare --model m.st --model missing.st --data events.csv
 exits 1 "compare with a missing model"
 run train --data pairs.txt $small --epochs 1 --split time:1:2 --out t.st
-[ "$rc" -ne 0 ]
-verdict $? "time split without timestamps is refused"
+exits 2 "time split without timestamps is refused"
+for split in time:5 last:3 lats:1:3; do
+    run train --data events.csv $small --epochs 1 --split $split --out t.st
+    exits 2 "--split $split is no split"
+    says "split \"$split\"" "--split $split: its text is told"
+    run train --data events.csv $small --epochs 1 --noise 0.1 --split $split --out t.st
+    exits 2 "--split $split beside --noise is no split"
+done
+run train --data events.csv $small --epochs 1 --split last:3:4 --out t.st
+exits 2 "--split last:3:4 leaves a user one event"
+says "LEAST = 4 must be at least two more than EVENTS = 3" "--split last:3:4: value and rule are told"
+run train --data events.csv $small --epochs 1 --split last:0:4 --out t.st
+says "EVENTS = 0 is below 1" "--split last:0:4: value and rule are told"
+run train --data events.csv $small --epochs 1 --split none --metric hr@10 --out t.st
+exits 2 "--metric without events to validate on"
+run train --data events.csv $small --epochs 1 --split none --valid-every 2 --out t.st
+exits 2 "--valid-every without events to validate on"
+says "\-\-valid-every 2: --split none holds no events out" "--valid-every without events to validate on: the rule is told"
 
 # ---- recommendations ----
 run recommend --model m.st --history 1,2,3 --k 10 --json
