@@ -191,7 +191,8 @@ static int32_t match_items(const seqrec_dataset *dataset, const sq_snapshot *now
 int32_t seqrec_dataset_match_items(const seqrec_dataset *dataset, const seqrec_model *model, const int64_t *ids, int64_t n, int64_t *out,
                                    uint8_t *known, seqrec_error *error)
 {
-    SQ_CHECK(dataset != NULL && model != NULL, error, SEQREC_E_ARGUMENT, "%s is NULL", dataset == NULL ? "dataset" : "model");
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_TRY(sq_model_usable(model, error));
     SQ_TRY(sq_ids_check(ids, n, error));
     SQ_CHECK(n == 0 || (out != NULL && known != NULL), error, SEQREC_E_ARGUMENT, "%s is NULL", out == NULL ? "out" : "known");
     sq_snapshot *now = sq_snapshot_acquire(model);

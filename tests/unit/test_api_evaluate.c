@@ -755,7 +755,10 @@ static int calls_of_a_child(void)
     const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = items};
     seqrec_report *report = NULL;
     seqrec_dataset *made = NULL;
+    int64_t known_as;
+    uint8_t known;
     const int32_t statuses[] = {
+        seqrec_dataset_match_items(parents.data, parents.model, items, 1, &known_as, &known, NULL),
         seqrec_evaluate(parents.context, parents.model, parents.data, NULL, &report, NULL),
         seqrec_evaluate(parents.context, NULL, parents.data, NULL, &report, NULL),
         seqrec_compare(parents.context, parents.model, parents.model, parents.data, NULL, &report, NULL),
