@@ -9,6 +9,11 @@
  *   - Handles are opaque. Every *_release accepts NULL.
  *   - Thread rule, stated per function: R = any number of threads at once, also beside one W call on the same handle;
  *     W = one thread at a time per handle; C = one thread at a time, alone on that handle.
+ *   - What comes through an `**out` is the caller's to release, with the function of its kind; on failure *out is as it was.
+ *   - A struct that begins with `struct_size` may be of another release of this header. The host zeroes it and sets struct_size to
+ *     sizeof it: E_ARGUMENT when that is less than the struct had in its first release, E_UNSUPPORTED when bytes this library does
+ *     not know are not 0; of a longer struct that is filled in, what this library does not know stays as it was. In structs that
+ *     the library passes to callbacks it sets struct_size itself: a field behind that is not there.
  *   - Ids are the host's own int64 values; no value is reserved for padding or "none".
  *   - Shapes are row-major. B sequences, N events in all, V items, d = option `dim`, k list length.
  *   - Nothing is printed, no environment is read, no thread is created unless asked for; callbacks run on the calling thread
@@ -78,7 +83,7 @@ SEQREC_API const char *seqrec_build_info(void);
  * @{ */
 
 /** The host's allocator. `allocate` returns a block of `bytes` at `alignment` (a power of two), or NULL;
- * `release` gets the same bytes and alignment back. Called from any thread the context uses. */
+ * `release` gets the same bytes and alignment back. `bytes` is never 0. Called from any thread the context uses. */
 typedef struct seqrec_allocator {
     size_t struct_size;
     void *context;
@@ -87,7 +92,9 @@ typedef struct seqrec_allocator {
 } seqrec_allocator;
 
 /** The host's thread pool: `run` calls body(arg, task) once for each task in [0, tasks), at most `width` at a time,
- * and returns when all have returned. Bodies may run on any thread and never block on one another. */
+ * and returns when all have returned. Bodies may run on any thread and never block on one another. One context never calls `run`
+ * from inside a body, nor from two threads at once: a call that comes meanwhile runs its loops on its own thread. Contexts that
+ * share an executor know nothing of one another, and may. */
 typedef struct seqrec_executor {
     size_t struct_size;
     void *context;
@@ -109,7 +116,8 @@ typedef struct seqrec_context seqrec_context;
 /** Creates a context. `threads` 0 and 1 create no thread; n > 1 creates n - 1 workers (at most 256). With `executor`, its
  * threads are used instead and `threads` must be 0. All pointers but `out` may be NULL. The BLIS version is checked here
  * (SEQREC_E_DEPENDENCY) and its buffers are warmed up; memory inside BLIS does not go through `allocator`.
- * A context used in a forked child answers SEQREC_E_STATE. */
+ * In a forked child the context, and models, trainers and sessions on it, answer SEQREC_E_STATE; they may be released there, and
+ * datasets and reports read. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_context_create(const seqrec_allocator *allocator,
                                                            const seqrec_executor *executor, int32_t threads,
                                                            seqrec_log_fn log, void *log_context,
@@ -138,7 +146,7 @@ typedef struct seqrec_option_info {
     const char *help;       /**< one sentence */
 } seqrec_option_info;
 
-/** Creates a set of options; `allocator` may be NULL. The caller releases it. */
+/** Creates a set of options; `allocator` may be NULL. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_config_create(const seqrec_allocator *allocator, seqrec_config **out,
                                                           seqrec_error *error);
 /** Frees a set of options; models and trainers made with it keep their own copy. Rule C. */
@@ -184,7 +192,7 @@ typedef struct seqrec_batch {
 /** Weights and item table. Reads take a consistent snapshot; a writer publishes the next one. Reference counted. */
 typedef struct seqrec_model seqrec_model;
 
-/** Creates an untrained model without items from the model-scope options of `config` (seed: option `seed`). */
+/** Creates an untrained model without items from the model-scope options of `config` (seed: option `seed`). Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_create(seqrec_context *context, const seqrec_config *config,
                                                          seqrec_model **out, seqrec_error *error);
 /** Adds a reference and returns the same handle. Rule R. */
@@ -193,7 +201,7 @@ SEQREC_API seqrec_model *seqrec_model_retain(seqrec_model *model);
 SEQREC_API void seqrec_model_release(seqrec_model *model);
 /** Writes the model to `path` through a temporary name, fsync and rename: the old file stays until the new one is whole. R. */
 SEQREC_API int32_t seqrec_model_save(const seqrec_model *model, const char *path, seqrec_error *error);
-/** Loads a model file. Everything in it is checked first: E_FORMAT with byte or tensor name; nothing is half loaded. */
+/** Loads a model file. Everything in it is checked first: E_FORMAT with byte or tensor name; nothing is half loaded. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load(seqrec_context *context, const char *path, seqrec_model **out,
                                                        seqrec_error *error);
 /** A new config with the options stored in the model; the caller releases it. Rule R. */
@@ -232,7 +240,7 @@ SEQREC_API int32_t seqrec_items_locate(const seqrec_model *model, int64_t id, in
 SEQREC_API int64_t seqrec_items_count(const seqrec_model *model);
 /** Floats per item vector; -1 for a NULL model. Rule R. */
 SEQREC_API int64_t seqrec_items_width(const seqrec_model *model);
-/** Iterates over ids in slot order: start with *cursor = 0; fills ids[capacity], sets *n; the walk is over when *n is 0.
+/** Iterates over ids in slot order: start with *cursor = 0; fills ids[capacity] (capacity >= 1, else E_ARGUMENT), sets *n; the walk is over when *n is 0.
  * Items changed between calls may or may not be seen. Rule R. */
 SEQREC_API int32_t seqrec_items_next(const seqrec_model *model, int64_t *cursor, int64_t *ids, int64_t capacity,
                                      int64_t *n, seqrec_error *error);
@@ -326,14 +334,14 @@ enum { SEQREC_MAP_VERIFY = 1 /**< reads the whole file first and checks all sums
  * options, parameters, ids and names are checked as by seqrec_model_load. Not checked without SEQREC_MAP_VERIFY: the sums of vectors
  * and copies, and in no case whether vectors are finite; a wrong value can only make wrong scores. The file must not be changed in
  * place or cut short while a model maps it: the system then ends the process with a signal. Replace it by renaming another over it,
- * as all writers of this library do. */
+ * as all writers of this library do. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_map(seqrec_context *context, const char *path, int32_t flags, seqrec_model **out,
                                                       seqrec_error *error);
 /** As seqrec_model_load, for a model that shall read longer histories than it was trained on: max_length events instead of its own (E_RANGE:
  * fewer). It is a model of that max_length from then on. Nothing in it changes what a history within the old window gives: an HSTU normaliser and a
  * spectral window that stood for max_length keep their number, and distances beyond the trained ones are read as the farthest of these
  * (Shaw's terms, HSTU's bias, position = reversed; T5's last bucket has no end, ALiBi and rotary go on by their formula). E_UNSUPPORTED:
- * positions counted from the window's end or start and gates by position, which have parameters for each place. Whether it is any good there is for an evaluation to say. */
+ * positions counted from the window's end or start and gates by position, which have parameters for each place. Whether it is any good there is for an evaluation to say. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load_longer(seqrec_context *context, const char *path, int64_t max_length,
                                                               seqrec_model **out, seqrec_error *error);
 
@@ -522,7 +530,7 @@ typedef struct seqrec_session_info {
  * SIZE_MAX keeps all. Events are not part of it: each of a session costs 16 bytes until that is evicted or released, so that a host
  * whose sessions go on for ever saves and opens them anew from their newest events. What a process has resident can be a third more than
  * caches and events together, where caches come and go and leave holes in the heap. A cache has max_length (or attention_span) * heads * the width of a head * blocks * 8 bytes (more where heads are padded) when a
- * session is that long. */
+ * session is that long. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_sessions_create(seqrec_model *model, size_t cache_bytes, seqrec_sessions **out,
                                                             seqrec_error *error);
 /** Drops the caller's reference; sessions that are open keep the pool. R. */
@@ -759,11 +767,11 @@ typedef struct seqrec_dataset_stats {
 } seqrec_dataset_stats;
 
 /** Makes a dataset of a host's arrays: batch->users are the user ids (NULL: 0..B-1), events in order within a user. With
- * timestamps they are sorted by (time, input order); a user given twice is joined. Copies everything. */
+ * timestamps they are sorted by (time, input order); a user given twice is joined. Copies everything. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch,
                                                            seqrec_dataset **out, seqrec_error *error);
 /** Reads a text file; errors name line and rule. Ids that are all integers are kept as they are; otherwise all get ids in the
- * order of first appearance from 1 and their text is kept as name. Sorted by (user's first appearance, time, input order). */
+ * order of first appearance from 1 and their text is kept as name. Sorted by (user's first appearance, time, input order). Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_read(seqrec_context *context, const char *path,
                                                          const seqrec_reader *reader, seqrec_dataset **out,
                                                          seqrec_error *error);
@@ -800,11 +808,13 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_join(const seqrec_dataset *c
 /** Fills *out with facts about the dataset. Rule R. */
 SEQREC_API int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_stats *out,
                                            seqrec_error *error);
-/** Borrowed view of sequence `index` (in [0, users)): lives as long as the dataset. Pointers may be NULL. Rule R. */
+/** Borrowed view of sequence `index` (in [0, users), else E_RANGE): lives as long as the dataset. Pointers may be NULL. E_MEMORY: the
+ * ids of the events are made at the first call that asks for items. Rule R. */
 SEQREC_API int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_t index, int64_t *user,
                                            const int64_t **items, const int64_t **timestamps, int64_t *count,
                                            seqrec_error *error);
-/** Copies the ids of all items of the dataset (its catalogue, in the order of their ids) to ids[items]. Rule R. */
+/** Copies the ids of all items of the dataset (its catalogue, in the order of their ids) to ids[items]; *count (may be NULL) gets
+ * their number. ids may be NULL for capacity 0, which asks for the number alone; E_RANGE when capacity is smaller. Rule R. */
 SEQREC_API int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *ids, int64_t capacity, int64_t *count,
                                         seqrec_error *error);
 /** Name of an item or user when the file had texts, else E_NOT_FOUND; the pointer lives as long as the dataset. Rule R. */
@@ -820,7 +830,8 @@ SEQREC_API int32_t seqrec_dataset_match_items(const seqrec_dataset *dataset, con
                                               int64_t *out, uint8_t *known, seqrec_error *error);
 
 /** The synthetic generator: users with a hidden taste that drifts, items in taste clusters, first-order Markov transitions
- * inside a cluster, Zipf popularity. Zero means the default in brackets. */
+ * inside a cluster, Zipf popularity. Zero the struct and set struct_size; zero means the default in brackets, so that none at all is
+ * asked for by a number next to it, such as 1e-12. Outside its bounds a number is E_RANGE. */
 typedef struct seqrec_synth {
     size_t struct_size;
     int64_t users;        /**< [2,000] */
@@ -828,22 +839,22 @@ typedef struct seqrec_synth {
     int64_t clusters;     /**< [10] hidden tastes */
     int64_t shortest;     /**< [10] events per user, uniform in shortest..longest */
     int64_t longest;      /**< [50] */
-    double drift;         /**< [0.05] probability that a user's taste changes before an event */
-    double markov;        /**< [0.6] probability that the next item follows the item before it */
-    double zipf;          /**< [1.0] exponent of popularity inside a cluster */
+    double drift;         /**< [0.05] in [0, 1]: probability that a user's taste changes before an event */
+    double markov;        /**< [0.6] in [0, 1]: probability that the next item follows the item before it */
+    double zipf;          /**< [1.0] in [0, 10]: exponent of popularity inside a cluster */
     int64_t successors;   /**< [3] items that may follow an item */
     uint64_t seed;
 } seqrec_synth;
 
 /** Best possible next-item ranking given only the visible history (forward filtering over the hidden taste), over the last
- * event of every user, history filtered as in protocol E4. */
+ * event of every user, history filtered as in protocol E4. Set struct_size first. */
 typedef struct seqrec_ceiling {
     size_t struct_size;
     int64_t users;
     double hit10, ndcg10;
 } seqrec_ceiling;
 
-/** Generates a dataset, and its ceiling when `ceiling` is not NULL. */
+/** Generates a dataset (`synth` NULL: the default one), and its ceiling when `ceiling` is not NULL. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_synthesize(seqrec_context *context, const seqrec_synth *synth,
                                                                seqrec_dataset **out, seqrec_ceiling *ceiling,
                                                                seqrec_error *error);
@@ -867,7 +878,8 @@ typedef struct seqrec_step_stats {
     int64_t waiting; /**< batches that wait for the step (option accumulate); 0 after a step */
 } seqrec_step_stats;
 
-/** Creates a trainer for `model` with the training-scope options of `config` (model scope must agree: E_ARGUMENT). */
+/** Creates a trainer for `model`, which it retains, with the training-scope options of `config` (model scope must agree: E_ARGUMENT).
+ * The model's file says these options from then on. Rule W on the model. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_create(seqrec_model *model, const seqrec_config *config,
                                                            seqrec_trainer **out, seqrec_error *error);
 /** Frees the trainer, not its model: what it trained and did not publish is lost. Rule C. */
@@ -880,17 +892,19 @@ SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
  * its targets does; within it they count in proportion to their weights); a weight that is negative, not finite or above 1e15, and
  * weights of all targets that add up to less than FLT_MIN, are E_ARGUMENT. With option accumulate = n the batch waits (its loss is
  * NaN, stats->waiting says how many do) until n are there, and the n-th call makes one step of them all; events whose items were
- * removed meanwhile, and sequences whose users were forgotten, are passed over. E_NUMERIC leaves weights and optimiser
+ * removed meanwhile, and sequences whose users were forgotten, are passed over. A model that reads times needs
+ * batch->timestamps, in order (E_ARGUMENT); option known_items is for fits (E_UNSUPPORTED). E_NUMERIC leaves weights and optimiser
  * untouched. After the first steps it allocates nothing. Rule C. */
 SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
                                        seqrec_error *error);
-/** Makes the trained weights what readers of the model see. Rule W on the model. */
+/** Makes the trained weights what readers of the model see. Rule C, and W on the model. */
 SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error *error);
 /** Makes the best weights so far what readers of the model see: those of the best validation, without validation the running
  * mean (option average_epochs), else the weights as they are. A fit that ends well has done so; after one that failed in the
- * middle, this is how its best weights are kept. E_STATE: no step was taken yet. Rule W on the model. */
+ * middle, this is how its best weights are kept. E_STATE: no step was taken yet. Rule C, and W on the model. */
 SEQREC_API int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error);
-/** Changes a training-scope option between steps (e.g. learning_rate). Rule C. */
+/** Changes a training-scope option between steps (e.g. learning_rate), as seqrec_config_set; E_ARGUMENT: an option of the model, or one
+ * that does not go with the others. Rule C, and W on the model, whose file says it. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
 /** Weights of n items (0 .. 1e15; items not named have 0; counts NULL: 1 each, a fixed list): training counts for the samplers
@@ -976,7 +990,7 @@ SEQREC_API int32_t seqrec_trainer_fit(seqrec_trainer *trainer, const seqrec_data
  * (option accumulate) and functions of the host are not in it. Rule C. */
 SEQREC_API int32_t seqrec_trainer_save(seqrec_trainer *trainer, const char *path, seqrec_error *error);
 /** Restores a trainer and its model from such a file: training goes on bit for bit as if it had not stopped.
- * The caller releases both handles. */
+ * The caller releases both handles. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_trainer_load(seqrec_context *context, const char *path,
                                                          seqrec_trainer **out, seqrec_model **model,
                                                          seqrec_error *error);
