@@ -3,6 +3,7 @@
 
 BUILD = build
 PREFIX = /usr/local
+OPTIONS =
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 60
 JOBS != nproc
@@ -11,13 +12,14 @@ all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja:
-	@sh .ci/setup build
-	@meson setup $(BUILD) --prefix $(PREFIX)
+	@sh .ci/setup $(if $(findstring tests=false,$(OPTIONS)),library,build)
+	@meson setup $(BUILD) --prefix $(PREFIX) $(OPTIONS)
 
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make              install what is missing, build; the program is build/seqrec
+#: make              install what is missing, build; the program is build/seqrec. OPTIONS='-Dtests=false -Dexamples=false': of a new
+#:                   tree, the library and the program alone
 #: make quickstart   build, generate sample data, train, evaluate, recommend, draw the curve
 quickstart: all
 	@sh examples/quickstart.sh
@@ -29,6 +31,8 @@ test:
 
 #: make check        unit tests and checks of the sources (under a minute, no Python)
 check: all
+	@meson test -C $(BUILD) --no-rebuild --list 2>/dev/null | grep -q : || \
+	    { meson configure $(BUILD) -Dtests=true && ninja -C $(BUILD) -j $(JOBS); }
 	@meson test -C $(BUILD) --no-rebuild --suite unit --suite data --suite api --suite thread --print-errorlogs
 	@BUILD=$(BUILD) sh tests/check.sh all
 
@@ -112,8 +116,7 @@ abi-selftest:
 #: make docs         reference from the header, as HTML, without warnings
 docs:
 	@sh .ci/setup test
-	@mkdir -p $(BUILD)
-	@doxygen docs/Doxyfile
+	@BUILD=$(BUILD) sh tests/run.sh docs
 
 #: make options      write docs/OPTIONS.md anew from the option table
 options: all
@@ -124,9 +127,9 @@ options: all
 format:
 	@find include lib examples tests \( -name '*.[ch]' -o -name '*.[ch]pp' \) -exec clang-format -i {} +
 
-#: make install      install to PREFIX (/usr/local), honours DESTDIR
+#: make install      install to PREFIX (that of the tree: /usr/local), honours DESTDIR
 install: all
-	@grep -qxF 'prefix = $(PREFIX)' $(BUILD)/meson-private/cmd_line.txt || \
+	@[ '$(origin PREFIX)' = file ] || grep -qxF 'prefix = $(PREFIX)' $(BUILD)/meson-private/cmd_line.txt || \
 	    { meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD) -j $(JOBS); }
 	@meson install -C $(BUILD) --no-rebuild
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
@@ -138,6 +141,7 @@ uninstall:
 #: make clean        remove every build tree
 clean:
 	@rm -rf build build-*
+	@[ ! -f $(BUILD)/build.ninja ] || rm -rf $(BUILD)
 
 .PHONY: all help quickstart test check bench experiment-accuracy experiment-noise experiment-sampling experiment-time experiment-paired experiment-correction experiment-best experiment-autoregression asan tsan soak flavours fuzz abi abi-update abi-selftest docs options format install \
     uninstall clean

@@ -58,11 +58,11 @@ library_code() {
 
 # A file includes headers of its own folder, of folders to its left, and seqrec.h.
 check_layers() {
-    library_files | xargs grep -n '^ *# *include *"' /dev/null | awk -v order="$layers" '
+    library_files | xargs grep -nE "^ *# *include *(\"|<($(echo "$layers" | tr ' ' '|'))/)" /dev/null | awk -v order="$layers" '
         BEGIN { n = split(order, names, " "); for (i = 1; i <= n; i++) rank[names[i]] = i }
         {
             split($0, place, ":"); split(place[1], from, "/")
-            header = $0; sub(/^[^"]*"/, "", header); sub(/".*/, "", header)
+            header = $0; sub(/^[^"<]*["<]/, "", header); sub(/[">].*/, "", header)
             if (header == "seqrec.h") next
             if (split(header, to, "/") != 2 || !(to[1] in rank)) print place[1] ":" place[2] ": " header " is not layer/file.h"
             else if (!(from[2] in rank)) print place[1] ": no layer is called " from[2]
@@ -76,10 +76,12 @@ calls() {
 }
 
 check_banned() {
-    calls '_?exit|_Exit|quick_exit|atexit|abort|raise|signal|sigaction|fork|system' | rule "ends or changes the host's process"
-    calls 'v?f?printf|dprintf|f?puts|f?putc|putchar|perror|psignal' | rule "prints"
+    calls '_?exit|_Exit|quick_exit|atexit|abort|assert|__builtin_trap|raise|kill|signal|sigaction|longjmp|fork|vfork|exec[lv]p?e?|system|popen' |
+        rule "ends or changes the host's process"
+    calls 'v?f?w?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|psignal|syslog' | rule "prints"
+    library_code | grep -E '[^A-Za-z0-9_](stdout|stderr|environ)[^A-Za-z0-9_]' | rule "the host's streams or environment"
     calls 's?rand|random|srandom|drand48|rand_r' | rule "random numbers that are not from the counter generator"
-    calls 'getenv|secure_getenv|setenv|putenv|setlocale' | rule "reads or writes the environment or the locale"
+    calls 'getenv|secure_getenv|setenv|unsetenv|putenv|clearenv|setlocale|fesetround' | rule "reads or writes the environment or the locale"
     grep -rnE '[^A-Za-z0-9_]umask *\(' lib | rule "sets the process's umask, also for the host's other threads"
     # text.c hands strtod digits and an exponent only, which every locale reads alike.
     calls 'strto[df]|strtold|atof|f?scanf|sscanf' 'lib/base/text\.c' | rule "reads numbers as the process's locale writes them"
@@ -90,7 +92,8 @@ check_banned() {
     library_code | grep -vE '^lib/tensor/' | grep -E '# *include *[<"]blis|[^A-Za-z0-9_]bli_[a-z]' | rule "BLIS outside lib/tensor"
     library_code | grep -vE '^lib/base/' | grep -E 'pthread_|# *include *<(pthread|threads)\.h>' | rule "threads outside lib/base"
     project_files | grep -E '(^|/)(meson\.build|Makefile)$|\.(c|h|cpp|sh)$' | grep -vx 'tests/check.sh' |
-        xargs grep -nE -- '-ffast-math|-Ofast|-funsafe-math|"fast-math"' /dev/null | grep -vE '^[^:]*:[0-9]+: *#' |
+        xargs grep -nE -- '-ffast-math|-Ofast|-funsafe-math|-fassociative-math|-freciprocal-math|-ffinite-math|"(no-)?(fast|unsafe|associative|finite)-math|"Ofast"|float_control|fp (contract|reassociate)' /dev/null |
+        grep -vE '(meson\.build|Makefile|\.sh):[0-9]+: *#' |
         rule "fast-math (it changes the floating-point state of the host)"
 }
 
@@ -119,6 +122,17 @@ differ() {
     diff "$1" "$2" | sed -n 's/^< /only in the first: /p; s/^> /only in the second: /p'
 }
 
+# What every object takes from outside the library, beside what tests/needed_symbols.txt lets it take; a compiler's own helpers are let be.
+check_needed() {
+    nm "$1" 2>/dev/null | awk '/\.o:$/ { object = $1; sub(/(\.c)?\.o:$/, "", object) } NF == 2 && $1 ~ /^[Uwv]$/ { print object, $2 }' |
+        grep -vE ' (sq_|seqrec_|_GLOBAL_OFFSET_TABLE_$|__cpu_|__popcount|__stack_chk_|__tls_get_addr|__(asan|ubsan|tsan|gcov|llvm)_)' > "$scratch/needed"
+    awk 'NR == FNR { if ($0 !~ /^#/) for (i = 2; i <= NF; i++) { count[$i]++; who[$i, count[$i]] = $1 } next }
+        {
+            for (good = i = 0; i++ < count[$2] && !good;) good = $1 ~ ("^(" who[$2, i] ")$")
+            if (!good) print $1 " needs " $2
+        }' tests/needed_symbols.txt "$scratch/needed"
+}
+
 # The same of libseqrec-ann, where it is built.
 check_ann_symbols() {
     awk '/^SEQREC_API/ { open = 1 } open && match($0, /seqrec_ann_[a-z]+\(/) { print "SEQREC_ANN_EXPERIMENTAL", substr($0, RSTART, RLENGTH - 1); open = 0 }' \
@@ -129,6 +143,9 @@ check_ann_symbols() {
     [ -f "$ann" ] || return 0
     library_symbols "$ann" > "$scratch/ann_exported"
     differ "$scratch/ann_map" "$scratch/ann_exported" | rule "abi/seqrec_ann.map and the exports of $ann differ"
+    nm -D --undefined-only "$ann" | awk '{ sub(/@.*/, "", $2); print $2 }' |
+        grep -xE '_?exit|_Exit|abort|__assert_fail|raise|getenv|secure_getenv|setlocale|s?rand|fork|system|v?f?printf|f?puts|f?putc|fwrite|perror|std(out|err)|_ZSt4c(out|err|log)' |
+        rule "libseqrec-ann prints, ends the process, or reads the environment"
     objdump -p "$BUILD/lib/libseqrec.so" | grep -E 'NEEDED.*(libstdc|seqrec-ann)' | rule "libseqrec depends on C++"
 }
 
@@ -148,9 +165,13 @@ check_symbols() {
     nm -D --defined-only "$shared" | grep -E '^[0-9a-f]+ [BbCDdGgSsVv] ' | rule "exported data that can be written"
     nm -g --defined-only "$static" 2>/dev/null | awk 'NF == 3 && $3 !~ /^(seqrec_|sq_)/ { print $3 }' |
         rule "globals of $static without seqrec_ or sq_"
+    nm -A --defined-only "$static" 2>/dev/null | awk '$NF ~ /^seqrec_/ && $(NF - 1) ~ /^[A-Z]$/ && $0 !~ /:api_[a-z_]+(\.c)?\.o:/' |
+        rule "public functions outside lib/api"
+    check_needed "$static" | rule "what tests/needed_symbols.txt does not let an object need"
     objdump -h "$static" | grep -E '\.(init_array|preinit_array|ctors|fini_array|dtors)' | rule "code that runs when the library is loaded or unloaded"
-    objdump -t "$static" | awk '/\.o: / { file = $1 } / O / && / \.(data|bss|tdata|tbss)[ \t]/ { print file, $NF }
-        $4 == "*COM*" { print file, $NF }' | rule "global state that can be written"
+    objdump -h "$static" | awk '/\.o: / { file = $1 }
+        $2 ~ /^\.(data|bss|tdata|tbss)/ && $2 !~ /^\.data\.rel\.ro/ && $3 !~ /^0+$/ { print file, $2 }' | rule "global state that can be written"
+    objdump -t "$static" | awk '/\.o: / { file = $1 } $4 == "*COM*" { print file, $NF }' | rule "global state that can be written"
 }
 
 # compiles COMPILER STANDARD FILE: FILE alone, as the compiler's language says.
@@ -180,7 +201,10 @@ check_header() {
         echo "#include \"${file#lib/}\"" > "$scratch/alone.c"
         compiles cc c11 "$scratch/alone.c"
     done | rule "a header of lib/ does not compile alone"
-    grep -nE '\b(enum [a-z_]+ [a-z*]|bool|long|time_t|FILE|unsigned|short)\b.*[(;]' include/seqrec.h include/seqrec_ann.h | grep -vE ':[ /]*\*|: */\*' |
+    for file in include/seqrec.h include/seqrec_ann.h; do
+        code_of $file | grep -vE ':[0-9]+: *#' |
+            grep -E '(^|[^A-Za-z0-9_])(bool|_Bool|int|long|short|unsigned|signed|wchar_t|time_t|off_t|ssize_t|FILE)([^A-Za-z0-9_]|$)|typedef +enum|enum +[a-z_]+ +[a-z*]|[a-z0-9_] *: *[0-9]+ *;'
+    done |
         rule "a type in a public header whose width or layout is not fixed"
 }
 
@@ -270,8 +294,14 @@ check_docs() {
         while IFS=: read -r page line target; do
             grep -qE "^${target#make }:" Makefile || echo "$page:$line: $target"
         done | rule "make targets that the pages name and that the Makefile lacks"
-    awk '/^\/\*\*/ { documented = 1 } /^SEQREC_API/ { if (!documented) print FILENAME ":" FNR ": " $0; documented = 0 }
-        /;$/ && !/^ *\/?\*/ { documented = 0 }' include/seqrec.h include/seqrec_ann.h | rule "functions of a public header without a comment of their own"
+    awk '/^\/\*\*/ { comment = ""; inside = 1 }
+        inside { comment = comment $0 }
+        /\*\// { inside = 0 }
+        /^SEQREC_API/ {
+            if (comment == "") print FILENAME ":" FNR ": has no comment of its own"
+            else if (comment !~ /(Rule|[.:]) +[RWCS]( on each)?(, and W on the model[^.]*)?\. *\*\// && comment !~ /Rule W on the model\. *\*\//) print FILENAME ":" FNR ": its comment does not end with its thread rule"
+        }
+        /;$/ && !inside { comment = "" }' include/seqrec.h include/seqrec_ann.h | rule "functions of a public header and their comments"
 }
 
 [ $# -gt 0 ] || set -- all

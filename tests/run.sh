@@ -24,6 +24,10 @@ tree() {
 suites() {
     folder=$1
     shift
+    if ! meson test -C "$folder" --no-rebuild --list "$@" 2> /dev/null | grep -q :; then
+        echo "$folder has no such tests: meson configure $folder -Dtests=true"
+        return 1
+    fi
     ${under:-} meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes "$JOBS" "$@"
 }
 
@@ -31,7 +35,7 @@ suites() {
 gcc_tree() { tree build-gcc CC=gcc CXX=g++ -Dc_std=c11 -Dwerror=true; }
 clang_tree() { tree build-clang CC=clang CXX=clang++ -Dwerror=true; }
 
-step_build() { tree "$BUILD"; }
+step_build() { tree "$BUILD" -Dtests=true -Dexamples=true; }
 step_suites() { suites "$BUILD"; }
 step_check() { BUILD=$BUILD sh tests/check.sh all; }
 step_gcc_c11() { gcc_tree; }
@@ -82,7 +86,7 @@ step_fuzz() {
     tree build-fuzz CC=clang CXX=clang++ -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined $sanitized &&
         sh tests/fuzz/run_targets.sh build-fuzz "$FUZZ_SECONDS" $((4 * JOBS)) # all at once, each for so long by the clock
 }
-step_docs() { doxygen docs/Doxyfile; }
+step_docs() { (cat docs/Doxyfile && echo "OUTPUT_DIRECTORY = $BUILD/docs") | doxygen -; }
 
 # count LOG STATUS: adds what meson says of each program (its cases when it has them), or the step itself.
 count() {
