@@ -71,7 +71,8 @@ static void *work(void *context)
     return NULL;
 }
 
-/* What the library calls; it never calls this from inside a body. */
+/* What the library calls; it never calls this from inside a body, nor twice at once for one context. Two contexts on this pool would:
+ * then each call needs a body, an argument and counts of its own, in a queue. */
 static void run_tasks(void *context, int32_t tasks, void (*body)(void *arg, int32_t task), void *arg)
 {
     pool *p = context;

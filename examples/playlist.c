@@ -98,12 +98,14 @@ static int32_t offer(void *context, const seqrec_decoded *next)
     return p->last != ACCEPT;
 }
 
-/* One path of up to ROUND items, drawn from the ten best of each step; appends what was played. */
+/* One path of up to ROUND items, drawn from the ten best of each step; appends what was played. A path needs as many items as it has
+ * steps (E_ARGUMENT): near the end of the catalogue it is made shorter. */
 static void play_round(player *p, uint64_t round)
 {
     int64_t path[ROUND], found = 0, done = 0;
+    int32_t status;
     const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1, .deny = p->skipped, .deny_count = p->skips};
-    const seqrec_decode decode = {.struct_size = sizeof decode,
+    seqrec_decode decode = {.struct_size = sizeof decode,
                                   .method = SEQREC_DECODE_SAMPLE,
                                   .steps = ROUND,
                                   .top_k = 10,
@@ -113,11 +115,15 @@ static void play_round(player *p, uint64_t round)
                                   .told_context = p,
                                   .done = &done};
     p->last = ACCEPT;
-    if (seqrec_session_decode(p->session, &decode, &filter, path, NULL, &found, &failure) != SEQREC_OK) {
+    do
+        status = seqrec_session_decode(p->session, &decode, &filter, path, NULL, &found, &failure);
+    while (status == SEQREC_E_ARGUMENT && (decode.steps /= 2) > 0);
+    if (status == SEQREC_E_ARGUMENT) {
         printf("nothing is left to play: %s\n", failure.message);
         p->last = QUIT;
         return;
     }
+    must(status);
     const int64_t accepted = p->last == ACCEPT ? done : done - 1; /* the last one offered ended the decode */
     for (int64_t i = 0; i < accepted; i++) play(p, path[i]);
     p->accepted += accepted;
@@ -131,7 +137,15 @@ static void play_round(player *p, uint64_t round)
 static void begin(player *p, int count, char **items)
 {
     int64_t cursor = 0, first = 0, n = 0;
-    for (int i = 0; i < count; i++) play(p, strtoll(items[i], NULL, 10));
+    for (int i = 0; i < count; i++) {
+        char *end;
+        const int64_t item = strtoll(items[i], &end, 10);
+        if (end == items[i] || *end) {
+            fprintf(stderr, "'%s' is not the number of an item\n", items[i]);
+            exit(1);
+        }
+        play(p, item);
+    }
     if (count > 0) return;
     must(seqrec_items_next(p->model, &cursor, &first, 1, &n, &failure));
     if (n == 1) play(p, first);

@@ -74,6 +74,19 @@ fi
 [ -s help.txt ]
 say "the installed program runs"
 
+# The README's lines, as they stand there but for a pkg-config that knows where this prefix really is.
+mkdir tools
+printf '#!/bin/sh\nexec %s --define-variable=prefix=%s "$@"\n' "$(command -v pkg-config)" "$prefix" > tools/pkg-config
+chmod +x tools/pkg-config
+ln -s "$root/examples" examples
+awk '/^## / { here = /Install and link/ } here && /^(cc|c\+\+) /' "$root/README.md" > readme-lines
+[ "$(wc -l < readme-lines)" -ge 3 ] || { say "README.md has no three lines that compile" >&2; exit 1; }
+PATH="$scratch/tools:$PATH" sh -eu readme-lines
+./quickstart > /dev/null
+env -u LD_LIBRARY_PATH ./quickstart-static > /dev/null
+./hello > /dev/null
+say "the README's lines compile"
+
 # The examples say in their first lines how they are compiled; here it is done. What playlist.c is to be told, others do not read:
 # three accepted, the fourth skipped, a word that is nothing, an item of the listener's own, and the end.
 printf '\na\na\ns\nnone\n7\n' > answers.txt

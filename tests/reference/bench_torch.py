@@ -458,7 +458,7 @@ def child(arguments):
     else:
         batches = make_batches(histories, items, arguments.warmup + arguments.steps, arguments.batch, arguments.length)
         seconds, loss = time_steps(torch, kind, network, batches, arguments.warmup, items, arguments.device)
-        per_step, steps = float(np.median(seconds)), math.ceil(len(histories) / arguments.batch)
+        per_step, steps = float(np.median(seconds)), len(histories) / arguments.batch  # the last batch counts as far as it goes
         result.update(steps=len(seconds), seconds_per_step=per_step, fastest_step=min(seconds), loss=loss,
                       steps_per_epoch=steps, seconds_per_epoch=per_step * steps)
     if arguments.device == "cpu":
