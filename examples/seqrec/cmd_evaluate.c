@@ -54,6 +54,7 @@ static int rank_events(evaluate_run *run)
 {
     seqrec_error error = {0};
     seqrec_evaluation what = evaluation_of(&run->what, &run->bar);
+    remark_on_time(&run->what, &run->model, 1);
     what.baselines = run->baselines;
     int32_t status = seqrec_evaluate(run->context, run->model, run->dataset, &what, &run->report, &error);
     progress_clear();

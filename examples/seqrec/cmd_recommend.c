@@ -3,6 +3,7 @@
 #include "history_source.h"
 #include "index_file.h"
 #include "item_filter.h"
+#include "model_clock.h"
 #include "ranked_items.h"
 #include "recommend_batch.h"
 #include "serving_file.h"

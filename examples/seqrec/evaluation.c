@@ -1,6 +1,7 @@
 /* seqrec tool: the options that say what is evaluated, shared by the commands that do, and how figures are written. */
 #include "evaluation.h"
 #include "data_users.h"
+#include "model_clock.h"
 #include "text_lines.h"
 #include <math.h>
 #include <stdio.h>
@@ -59,6 +60,14 @@ int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const dat
     if (!outcome && !e->users.count) outcome = fail("--users: %s: names no user", e->users_path);
     close_data_users(&r.known);
     return outcome;
+}
+
+void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, int count)
+{
+    char option[DATED_BY_BYTES];
+    for (int i = 0; i < count; i++)
+        if (models[i] && *dated_by(models[i], option)) return;
+    if (e->hide_request_time) remark("--hide-request-time: not used: no model reads times");
 }
 
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar)

@@ -48,6 +48,8 @@ typedef struct evaluation_arguments {
 int check_evaluation(const char *command, evaluation_arguments *e);
 /* Reads --users against the data of `source`. Returns 0 or the exit code, with the reason told. */
 int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source);
+/* Tells of a time that is to be hidden from models none of which (NULL: no model) reads it. */
+void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, int count);
 /* What the library is asked; borrows from `e` and `bar`. */
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar);
 void free_evaluation(evaluation_arguments *e);

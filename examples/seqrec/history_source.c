@@ -1,10 +1,9 @@
 /* seqrec tool: one history, typed or of a user of a file. */
 #include "history_source.h"
 #include "data_users.h"
-#include "train_options.h"
+#include "model_clock.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 int check_history_source(const char *command, history_source *h)
 {
@@ -100,23 +99,6 @@ static int read_data_history(const char *command, seqrec_context *context, const
     if (!outcome) outcome = take_history(h, model, dataset);
     seqrec_dataset_release(dataset);
     return outcome;
-}
-
-const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES])
-{
-    char time[32] = "none", calendar[8] = "false";
-    seqrec_config *config = NULL;
-    seqrec_error error = {0};
-    out[0] = 0;
-    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return out;
-    option_text(config, "time", time, sizeof time);
-    option_text(config, "calendar", calendar, sizeof calendar);
-    seqrec_config_release(config);
-    if (strcmp(time, "none") != 0)
-        snprintf(out, DATED_BY_BYTES, "time = %s", time);
-    else if (!strcmp(calendar, "true"))
-        snprintf(out, DATED_BY_BYTES, "calendar");
-    return out;
 }
 
 /* The times that the model reads are there; of others that were given it is told that they count for nothing. */

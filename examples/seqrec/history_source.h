@@ -4,8 +4,6 @@
 #include "data_source.h"
 #include "id_list.h"
 
-enum { DATED_BY_BYTES = 48 };
-
 /* Zero it before parsing. */
 typedef struct history_source {
     data_source source;
@@ -35,8 +33,6 @@ typedef struct history_source {
 
 /* Checks that there is one history. Returns PARSED or the exit code. */
 int check_history_source(const char *command, history_source *history);
-/* The option by which a model reads the times of events, as "time = bias"; "" where it reads none. Returns out. */
-const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES]);
 /* Reads it, with times where the model reads them. Returns 0 or the exit code, with the reason told. */
 int read_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *history);
 /* Refuses a history without any item of the model: every score would be 0, which looks like an answer. Returns 0 or the exit code. */

@@ -376,8 +376,8 @@ int32_t sq_trainer_check_sampler(const sq_trainer *t, int64_t items, int32_t cou
     const sq_sampler_kind *kind = sq_sampler_kind_at(t->options.sampler);
     int needed = kind->counts || (kind->from_batch && t->options.logq != SQ_LOGQ_NONE);
     if (!sq_trainer_samples(t)) return SEQREC_OK;
-    SQ_CHECK(t->options.negatives <= items, error, SEQREC_E_RANGE, "negatives = %lld are more than the %lld items there are to draw from",
-             (long long)t->options.negatives, (long long)items);
+    SQ_CHECK(sq_trainer_draws(t) <= items, error, SEQREC_E_RANGE, "%s = %lld are more than the %lld items there are to draw from",
+             t->options.hard_pool > 0 ? "hard_pool" : "negatives", (long long)sq_trainer_draws(t), (long long)items);
     SQ_CHECK(!needed || (counts_come && kind->trained) || has_weights(t), error, SEQREC_E_STATE,
              "sampler = %s needs %s: %s call seqrec_trainer_set_popularity", kind->name,
              kind->trained ? "training counts" : "weights", kind->trained ? "fit to a dataset or" : "first");

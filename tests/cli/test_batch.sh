@@ -208,6 +208,12 @@ cmp -s numbers.json out
 verdict $? "--times for a model that reads none"
 says "\-\-times: not used" "--times for a model that reads none is told"
 says "\-\-request-time: not used" "--request-time for a model that reads none is told"
+run evaluate --model named.st --data named.csv --hide-request-time --quiet
+says "\-\-hide-request-time: not used: no model reads times" "--hide-request-time for a model that reads none is told"
+run compare --model timed.st --model timed.st --data events.csv --hide-request-time --quiet
+exits 0 "compare --hide-request-time"
+[ ! -s err ]
+verdict $? "compare --hide-request-time of models that read times: nothing is remarked"
 
 # ---- memory ----
 cat > peak.py <<'P'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests: searches for the best model of ml-1m and of Beauty, by successive halving over best-DATA.space: three rungs, of which a third of the
-# trials goes on, judged on the validation events alone (`seqrec tune`): 18 trials to epochs 10, 30 and 90 on ml-1m, by NDCG@10; 27 to 9,
+# trials goes on, judged on the validation events alone (`seqrec tune`): 24 trials to epochs 10, 30 and 90 on ml-1m, by NDCG@10; 27 to 9,
 # 27 and 81 on Beauty, by HR@10. The record of a search is docs/experiments/best-DATA.jsonl: its first line says what is searched, every
 # other is a trial's end of a rung. The best is then trained with three seeds to the early stop and asked once for the test
 # events; each of these appends one JSON line to docs/experiments/best.jsonl. units.sh says how it is stopped and goes on; a search
@@ -81,5 +81,5 @@ study() {
     fi
 }
 
-study ml-1m 18 90 ndcg@10 "E1 E4" "--preset esasrec --set negative_sharing=batch"
+study ml-1m 24 90 ndcg@10 "E1 E4" "--preset esasrec --set negative_sharing=batch"
 study beauty 27 81 hr@10 E4 "--preset sasrec-sampled-softmax --set max_length=50 --set negative_sharing=batch"

@@ -97,7 +97,7 @@ START_TEST(the_fixed_options_have_their_names_and_defaults)
         {"bert4rec-original", "learning_rate", "0.0001"},
         {"bert4rec-original", "optimizer", "adamw"},
         {"bert4rec-original", "clip_norm", "5"},
-        {"bert4rec-original", "maskings", "10"},
+        {"bert4rec-original", "maskings", "11"},
         {"bert4rec-original", "batch", "256"},
         {"sasrec-sampled-3000", "negatives", "3000"},
         {"sasrec-sampled-3000", "negative_sharing", "batch"},

@@ -377,6 +377,10 @@ START_TEST(more_negatives_than_items_are_refused)
     REFUSED(SEQREC_E_RANGE, "negatives = 21 are more than the 20 items", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
     set(&w, "negatives", "20");
     ck_assert_int_eq(step(&w, walk(&b)).step, 1);
+    set(&w, "hard_pool", "21");
+    REFUSED(SEQREC_E_RANGE, "hard_pool = 21 are more than the 20 items", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
+    set(&w, "hard_pool", "20");
+    ck_assert_int_eq(step(&w, walk(&b)).step, 2);
     world_close(&w);
 }
 END_TEST

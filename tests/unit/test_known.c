@@ -12,6 +12,7 @@
 
 static const int64_t offsets[USERS + 1] = {0, 1, 3, 23, 44, 65, 140};
 static int32_t sequence[140], slot_of[ITEMS];
+static int64_t times[140]; /* from minutes to weeks apart */
 static sq_window windows[64];
 
 /* A dataset whose items are the model's slots but for some that the model does not have, and its windows: the latest first. */
@@ -19,12 +20,14 @@ static sq_known_events events_of(seqrec_dataset *data, int64_t step)
 {
     int64_t count = 0;
     for (int i = 0; i < 140; i++) sequence[i] = (int32_t)(45 * (1 + wave(5, i))) % ITEMS;
+    for (int i = 0; i < 140; i++) times[i] = (i ? times[i - 1] : 1600000000) + (int64_t)(60 * exp(5 * (1 + wave(6, i))));
     for (int32_t i = 0; i < ITEMS; i++) slot_of[i] = i % 11 == 3 ? -1 : i;
     data->users = USERS;
     data->items = ITEMS;
     data->events = 140;
     data->offsets = (int64_t *)offsets;
     data->sequence = sequence;
+    data->timestamps = times;
     for (int64_t u = 0; u < USERS; u++)
         for (int64_t end = offsets[u + 1] - offsets[u]; end > 0; end = step && end > WINDOW + 1 ? end - step : 0)
             windows[count++] = (sq_window){u, end};
@@ -32,14 +35,16 @@ static sq_known_events events_of(seqrec_dataset *data, int64_t step)
     return (sq_known_events){data, slot_of, NULL, windows, count};
 }
 
-/* The logarithm of the probability of `item` after the n of a context, in double precision. */
+/* The logarithm of the probability of `item` after the n of a context, in double precision, asked when it came. */
 static double plain_probability(const small_model *s, const sq_encoder *e, sq_encode_scratch *scratch, const int32_t *context,
-                                int64_t n, int32_t item)
+                                const int64_t *when, int64_t n, int32_t item)
 {
+    sq_history history = {.slots = context, .n = n, .user = -1};
+    if (s->model->layout.dated) history.times = when, history.ask = when[n];
     float u[128];
     double sum = 0, own = 0;
     size_t offset = sq_output_offset(s->trainer->items.catalogue), width = (size_t)s->model->layout.vp;
-    sq_encode(e, &(sq_history){.slots = context, .n = n, .user = -1}, scratch, u);
+    sq_encode(e, &history, scratch, u);
     for (int32_t i = 0; i < ITEMS; i++) {
         const float *row = sq_trainer_row(s->trainer, i) + offset;
         double score = 0, square = 0;
@@ -55,6 +60,7 @@ static double plain_probability(const small_model *s, const sq_encoder *e, sq_en
 static void compare(const small_model *s, const sq_known_events *events)
 {
     int32_t kept[140], place[140], compared = 0;
+    int64_t when[140];
     double found[140] = {0};
     sq_arena arena = {0};
     sq_encode_scratch scratch;
@@ -66,11 +72,11 @@ static void compare(const small_model *s, const sq_known_events *events)
     for (int64_t w = 0; w < events->count; w++) {
         int64_t at = offsets[windows[w].user], n = 0;
         for (int64_t i = 0; i < windows[w].end; i++)
-            if (slot_of[sequence[at + i]] >= 0) kept[n] = slot_of[sequence[at + i]], place[n++] = (int32_t)(at + i);
+            if (slot_of[sequence[at + i]] >= 0) kept[n] = slot_of[sequence[at + i]], when[n] = times[at + i], place[n++] = (int32_t)(at + i);
         int64_t first = n - WINDOW > 1 ? n - WINDOW : 1;
         for (int64_t j = first; j < n; j++) {
             if (found[place[j]] < 0) continue; /* a later window had it */
-            found[place[j]] = plain_probability(s, &e, &scratch, kept + first - 1, j - first + 1, kept[j]);
+            found[place[j]] = plain_probability(s, &e, &scratch, kept + first - 1, when + first - 1, j - first + 1, kept[j]);
             double ours = (double)s->trainer->known[place[j]];
             ck_assert_msg(fabs(ours - found[place[j]]) < 2e-5, "event %d: %g and %g", (int)place[j], ours, found[place[j]]);
             compared++;
@@ -85,7 +91,7 @@ static void compare(const small_model *s, const sq_known_events *events)
 
 START_TEST(probabilities_are_those_of_a_softmax_over_the_items)
 {
-    static const char *const presets[] = {"sasrec", "hstu", "sasrec-softmax", "sasrec"};
+    static const char *const presets[] = {"sasrec", "hstu", "sasrec-softmax", "sasrec", "hstu-time", "sasrec", "tisasrec"};
     sq_options o = small_options(presets[_i]);
     seqrec_dataset data = {0};
     o.dim = 30;
@@ -93,6 +99,8 @@ START_TEST(probabilities_are_those_of_a_softmax_over_the_items)
     o.position = _i == 3 ? SQ_POSITION_NONE : SQ_POSITION_START;
     o.tied_output = _i != 2;
     o.item_bias = _i == 3;
+    o.calendar = _i == 5;
+    if (_i == 6) o.time_unit = SQ_UNIT_SEEN; /* that of the whole window a context does not know */
     o.dropout = 0.5; /* and yet nothing is drawn */
     small_model s = small_open(&o, _i % 2 ? 3 : 0, ITEMS);
     small_weights(&s);
@@ -266,7 +274,7 @@ int main(void)
 {
     Suite *suite = suite_create("known");
     TCase *tests = tcase_create("known");
-    tcase_add_loop_test(tests, probabilities_are_those_of_a_softmax_over_the_items, 0, 4);
+    tcase_add_loop_test(tests, probabilities_are_those_of_a_softmax_over_the_items, 0, 7);
     tcase_add_test(tests, weights_are_powers_of_the_probability_or_of_what_is_left);
     tcase_add_test(tests, a_fit_learns_by_the_weights_and_a_power_of_nothing_changes_nothing);
     tcase_add_loop_test(tests, every_event_that_can_be_a_target_is_asked_about, 0, 2);

@@ -1,0 +1,10 @@
+/* seqrec tool: whether a model reads times. */
+#ifndef SEQREC_TOOL_MODEL_CLOCK_H
+#define SEQREC_TOOL_MODEL_CLOCK_H
+#include <seqrec.h>
+
+enum { DATED_BY_BYTES = 48 };
+
+/* The option by which a model reads the times of events, as "time = bias"; "" where it reads none. Returns out. */
+const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES]);
+#endif
