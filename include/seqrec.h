@@ -144,6 +144,8 @@ typedef struct seqrec_option_info {
     double lowest, highest; /**< bounds of numbers, inclusive */
     const char *since;      /**< version that introduced it */
     const char *help;       /**< one sentence */
+    const char *needs;      /**< "gates=position|content": not read unless gates is one of these ("!=": none of them); several, with
+                                 " or " between, of which one must hold; NULL: read, or refused, whatever others are */
 } seqrec_option_info;
 
 /** Creates a set of options; `allocator` may be NULL. Rule R. */

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "option_needs.h"
 #include "output_check.h"
 #include "svg_curve.h"
 #include "train_batches.h"
@@ -90,6 +91,7 @@ static int make_config(find_run *run)
     static const char *const own[][2] = {{"schedule", "constant"}, {"schedule_steps", "0"}, {"warmup_steps", "0"}, {"known_items", "none"}};
     seqrec_error error = {0};
     int outcome = build_config(text.name, &run->options, &run->config);
+    if (!outcome) remark_unread(&run->options, run->config);
     for (size_t i = 0; i < sizeof own / sizeof *own && !outcome; i++)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);

@@ -54,6 +54,7 @@ static void print_text(seqrec_config *config)
         printf("%s%-18s%s %s, %s", bold(), option.name, plain(), option.scope, option.kind);
         printf(" (%s), default %s\n", domain(&option, room, sizeof room), option.initial);
         printf("%-18s %s\n", "", option.help);
+        if (option.needs) printf("%-18s Read with %s.\n", "", option.needs);
     }
     printf("\n%sPresets%s\n", bold(), plain());
     for (int32_t p = 0; (preset = seqrec_preset_name(p)); p++) {
@@ -77,6 +78,7 @@ static void print_json_option(json_writer *json, const seqrec_option_info *optio
     emit_exact(json, "highest", option->choices ? NAN : option->highest);
     emit_text(json, "since", option->since);
     emit_text(json, "help", option->help);
+    emit_text(json, "needs", option->needs);
     emit_end(json, '}');
 }
 
@@ -102,6 +104,14 @@ static void print_json(seqrec_config *config)
     emit_end(&json, '}');
 }
 
+/* In a cell of a table a bar would end it. */
+static void print_needs(const char *needs)
+{
+    fputs(" Read with `", stdout);
+    for (; *needs; needs++) fputs(*needs == '|' ? "` or `" : (char[2]){*needs, 0}, stdout);
+    fputs("`.", stdout);
+}
+
 static void print_markdown_scope(const char *scope, const char *heading)
 {
     seqrec_option_info option;
@@ -111,8 +121,10 @@ static void print_markdown_scope(const char *scope, const char *heading)
         if (strcmp(option.scope, scope)) continue;
         if (rows++ == 0)
             printf("\n## %s\n\n| option | takes | default | since | what it does |\n|---|---|---|---|---|\n", heading);
-        printf("| `%s` | %s: %s | `%s` | %s | %s |\n", option.name, option.kind, domain(&option, room, sizeof room),
-               option.initial, option.since, option.help);
+        printf("| `%s` | %s: %s | `%s` | %s | %s", option.name, option.kind, domain(&option, room, sizeof room), option.initial, option.since,
+               option.help);
+        if (option.needs) print_needs(option.needs);
+        puts(" |");
     }
 }
 

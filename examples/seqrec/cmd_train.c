@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "option_needs.h"
 #include "output_check.h"
 #include "train_batches.h"
 #include "train_journal.h"
@@ -294,6 +295,7 @@ static int print_result(const train_run *run)
 static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
+    if (!outcome && run->config) remark_unread(&run->options, run->config);
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);

@@ -77,6 +77,7 @@ int32_t seqrec_option_describe(int32_t index, seqrec_option_info *out)
         .highest = option->highest,
         .since = option->since,
         .help = option->help,
+        .needs = sq_option_needs(option->name),
     };
     sq_struct_write(out, &info, sizeof info);
     return SEQREC_OK;

@@ -387,6 +387,14 @@ exits 2 "--split last:3:4 leaves a user one event"
 says "LEAST = 4 must be at least two more than EVENTS = 3" "--split last:3:4: value and rule are told"
 run train --data events.csv $small --epochs 1 --split last:0:4 --out t.st
 says "EVENTS = 0 is below 1" "--split last:0:4: value and rule are told"
+printf 'loss = softmax\ncalibration = 0.5\n' > unread.txt
+run train --data events.csv $small --config unread.txt --set rotary_base=50 --set 'gate_l0 = 2' --set relative=t5 --set relative_buckets=16 --epochs 1 --out t.st --quiet
+exits 0 "options that others leave unread"
+says "calibration is set, and not read: it needs loss=gbce" "an option of the file that is not read is told"
+says "rotary_base is set, and not read: it needs relative=rotary" "an option of --set that is not read is told"
+says "gate_l0 is set, and not read: it needs gates=position|content" "an option of --set with blanks that is not read is told"
+! grep -q relative_buckets err
+verdict $? "an option that is read is not told"
 run train --data events.csv $small --epochs 1 --split none --metric hr@10 --out t.st
 exits 2 "--metric without events to validate on"
 run train --data events.csv $small --epochs 1 --split none --valid-every 2 --out t.st

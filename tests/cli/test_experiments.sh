@@ -147,8 +147,8 @@ while [ "$rc" -eq 3 ] && [ $calls -lt 60 ]; do
     calls=$((calls + 1))
 done
 exits 0 "best: a search in parts, and two seeds of what it found"
-holds best-ml-1m.jsonl "best: the record of the search" "[(u.get('rung'), u.get('epochs')) for u in all[1:]] == \
-[(1, 1)] * 3 + [(2, 3)] and all[0]['search']['method'] == 'halving'"
+holds best-ml-1m.jsonl "best: the record of the search" "[u.get('rung') for u in all[1:]] == [1, 1, 1, 2] and \
+not [u for u in all[1:] if u['epochs'] != 3 ** (u['rung'] - 1) and 'position = reversed' not in (u['error'] or '')] and all[0]['search']['method'] == 'halving'"
 sed 's/relative=/relative=no-/' best.jsonl > other.jsonl
 cp best-ml-1m.jsonl other-ml-1m.jsonl
 experiment best.sh other.jsonl TRIALS=3 EPOCHS=3 SEEDS="1 2 3"
@@ -178,7 +178,8 @@ verdict $? "positions: events of a study that cannot be written end it"
 rm -r work/fifth.txt work/fifth.txt.part
 positions fifth-sampled_softmax-literal-L50-seed1
 positions ml-1m-sampled_softmax-t5-L50-seed1
-holds correction.jsonl "positions: what a line has" "len(all) == 17 and {'against_end', 'places', 'places_against_end'} <= \
+holds correction.jsonl "positions: what a line has" "len(all) == 22 and \
+len(by['stop-sampled_softmax-reversed-L200-seed1']['against_end']['breakdown']['difference']['quintile'][0]['ci']['ndcg@10']) == 2 and {'against_end', 'places', 'places_against_end'} <= \
 set(by['heldout-sampled_softmax-reversed-L200-seed1']) and set(by['ml-1m-sampled_softmax-reversed-L200-seed1']['newest']) == {'20', '50'} and \
 set(by['ml-1m-sampled_softmax-t5-L50-seed1']['longer']) == {'100', '200'} and \
 by['ml-1m-sampled_softmax-reversed-L200-seed1']['machine'] == 'another machine' and 'machine' not in by['ml-1m-sampled_softmax-t5-L50-seed1'] and \
@@ -204,6 +205,8 @@ P
 verdict $? "positions: places of users who were left out"
 grep -q '^| reversed | 3 | [01]\.[0-9]* | [01]\.[0-9]* | [+-][0-9.]* ± [0-9.]* | [+-]' correction.md && grep -q '^| \*markov\* | - | [01]' correction.md
 verdict $? "positions: rows of the page"
+grep -A4 '^Less that of end, of each fifth:' correction.md | grep -q '^| reversed | [+-][0-9.]* ± [0-9.]* | [+-]'
+verdict $? "positions: gains by fifths have their intervals"
 for picture in ml-1m-softmax-200-E4 heldout-sampled_softmax-200-places; do
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' correction-$picture.svg 2> err
     verdict $? "positions: correction-$picture.svg is well-formed"

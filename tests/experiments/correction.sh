@@ -4,7 +4,8 @@
 # All arms have the preset sasrec-sampled-softmax, with negatives that a batch shares, which takes less than half of the time; four
 # also have the full softmax with five seeds, five BCE with one negative. Further: windows of 50 events and of all; histories of which
 # only the newest events are left (models as trained); models of 50 events that read 100 and 200, where no table of positions is in the way; the literal rule, where every prefix is a sample of its own, beside the others on
-# a fixed fifth of the users; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these; and, on ml-100k,
+# a fixed fifth of the users, with no positions at all among them, since `literal` also sees more events before a target; eight heads, because
+# one head of ALiBi has one slope of 1/256 an event, which is next to none; trainings to their early stop and not to 60 epochs; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these; and, on ml-100k,
 # which has times, events at one instant in a drawn order, and a split by time for all users at once (E9). Every arm is
 # compared, user by user, with the window-end table of the same data, loss, window and seed, whose model is kept in $WORK/reference and
 # trained again where it is missing. A training has 60 epochs, at which the arms are compared. Each unit appends one JSON line to
@@ -30,7 +31,9 @@ arm() { # ARM
         none) echo "--set position=none" ;;
         random_end) echo "--set position=end --set random_end=0.5" ;;
         reversed) echo "--set position=reversed" ;;
+        random_end-1) echo "--set position=end --set random_end=1" ;;
         literal) echo "--set position=end --set objective=prefix" ;;
+        literal-none) echo "--set position=none --set objective=prefix" ;;
         shaw-*) echo "--set position=none --set relative=shaw --set relative_clip=${1#shaw-}" ;;
         *) echo "--set position=none --set relative=$1" ;;
     esac
@@ -78,6 +81,16 @@ elsewhere() {
     evaluate --protocol E4 --cutoffs 10 --no-baselines --allow-trained --quiet "$@"
 }
 
+# Of a comparison's groups those by length of history, the differences alone.
+difference_by_length() {
+    python3 -c '
+import json, sys
+report = json.loads(sys.stdin.read())
+breakdown = report.get("breakdown")
+if breakdown: report["breakdown"] = {"difference": {"quintile": breakdown["difference"]["quintile"]}}
+print(json.dumps(report, separators=(",", ":")))'
+}
+
 # Figures after histories of the newest 20 and 50 events.
 shortened() {
     separator=
@@ -116,7 +129,7 @@ take_events() { # STUDY
 
 # unit ARM STUDY LOSS LENGTH SEED
 unit() {
-    name=$2-$3-$1-L$4-seed$5 file=ml-1m.txt ties= split= protocol=E4
+    name=$2-$3-$1-L$4-seed$5 file=ml-1m.txt ties= split= protocol=E4 longest=$epochs
     case $2 in
         ties) file=ml-100k.u.data ties="--shuffle-ties 1" ;;
         later) file=ml-100k.u.data split="--split time:889237269:891382267" protocol=E9 ;; # 80 and 90 % of the events
@@ -127,7 +140,11 @@ unit() {
         bce) base="$base --set negatives=1" ;;
     esac
     if [ "$2" = beauty ]; then base="$base --set dropout=0.5" file=beauty.txt; fi
-    base="$base --epochs $epochs --seed $5"
+    case $2 in
+        heads) base="$base --set heads=8" ;;
+        stop) longest=${EPOCHS:-} ;;
+    esac
+    base="$base${longest:+ --epochs $longest} --seed $5"
     if [ "$mode" = list ]; then echo "$name $2 $base $(arm "$1")"; return; fi
     begin "$name" "$file" || return 0
     take_events "$2"
@@ -144,7 +161,7 @@ unit() {
         keep
     else
         reference "$2-$3-end-L$4-seed$5" "$ties $split" $base $(arm end)
-        figures="$figures,\"against_end\":$(against $ties --protocol $protocol --cutoffs 10)"
+        figures="$figures,\"against_end\":$(against $ties --protocol $protocol --cutoffs 10 --breakdown | difference_by_length)"
         if [ "$2" = heldout ]; then
             figures="$figures,\"places_against_end\":$(source=$WORK/places.txt; against --protocol E4 --cutoffs 10 --allow-trained)"
         fi
@@ -163,10 +180,13 @@ plan() {
             done
         done
     done
+    unit random_end-1 ml-1m sampled_softmax 200 1
+    for arm in end none reversed alibi; do unit $arm heads sampled_softmax 200 1; done
+    for arm in end none random_end reversed; do unit $arm stop sampled_softmax 200 1; done
     for arm in end start none random_end reversed t5 rotary; do unit $arm heldout sampled_softmax 200 1; done
     for arm in end start none random_end reversed; do unit $arm ml-1m bce 200 1; done
     for seed in 1 2 3; do
-        for arm in end literal reversed random_end none; do unit $arm fifth sampled_softmax 50 $seed; done
+        for arm in end literal reversed random_end none literal-none; do unit $arm fifth sampled_softmax 50 $seed; done
     done
     for length in 50 2277; do
         for arm in end start none random_end reversed t5 rotary; do unit $arm ml-1m sampled_softmax $length 1; done

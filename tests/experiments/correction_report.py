@@ -12,22 +12,28 @@ sys.dont_write_bytecode = True
 from experiment_page import (change, dig, mean, mean_difference, number, picture, planned, read_units, table,  # noqa: E402
                              what_has_run, write_page)
 
-ARMS = ["end", "start", "none", "random_end", "reversed", "literal", "shaw-8", "shaw-32", "shaw-0", "t5", "bias", "rotary", "alibi"]
+ARMS = ["end", "start", "none", "random_end", "random_end-1", "reversed", "literal", "literal-none", "shaw-8", "shaw-32", "shaw-0", "t5", "bias", "rotary", "alibi"]
 NAMES = {"ml-1m": "MovieLens-1M", "beauty": "Beauty", "fifth": "a fifth of MovieLens-1M's users",
+         "heads": "MovieLens-1M, eight heads", "stop": "MovieLens-1M, trained to the early stop",
          "heldout": "MovieLens-1M without a tenth of the users", "ties": "MovieLens-100k, events at one instant in a drawn order",
          "later": "MovieLens-100k, what came later than nine tenths of all events (E9)"}
 LOSSES = {"sampled_softmax": "sampled softmax", "softmax": "full softmax", "bce": "BCE"}
 GROUPS = [("ml-1m", "sampled_softmax", 200), ("ml-1m", "softmax", 200), ("ml-1m", "bce", 200), ("beauty", "sampled_softmax", 50),
           ("beauty", "softmax", 50), ("ml-1m", "sampled_softmax", 50), ("ml-1m", "sampled_softmax", 2277),
+          ("heads", "sampled_softmax", 200), ("stop", "sampled_softmax", 200),
           ("fifth", "sampled_softmax", 50), ("heldout", "sampled_softmax", 200),
           ("ties", "sampled_softmax", 200), ("later", "sampled_softmax", 200)]
 
 
 def of_shared_seeds(arms):
-    """Of each arm the units whose seeds all arms have, so that means compare."""
-    seeds = [{unit["unit"].rsplit("-seed", 1)[1] for unit in found} for found in arms.values()]
-    shared = set.intersection(*seeds) if seeds else set()
-    return {arm: [unit for unit in found if unit["unit"].rsplit("-seed", 1)[1] in shared] for arm, found in arms.items()} if shared else arms
+    """Of each arm the units whose seeds all arms have, so that means compare; arms that share none with the first are left out."""
+    seeds = {arm: {unit["unit"].rsplit("-seed", 1)[1] for unit in found} for arm, found in arms.items()}
+    shared, kept = None, []
+    for arm, own in seeds.items():
+        both = own if shared is None else shared & own
+        if both:
+            shared, kept = both, kept + [arm]
+    return {arm: [unit for unit in arms[arm] if unit["unit"].rsplit("-seed", 1)[1] in shared] for arm in kept}
 
 
 class Group:
@@ -96,6 +102,16 @@ def quintile_rows(group, key):
     return [[arm] + [number(value) for value in quintiles(group, arm, key)] for arm in group.arms]
 
 
+def gain_rows(group):
+    """Less the window-end arm by fifths of the users, with the 95 % interval over the users of each."""
+    rows = []
+    for arm, units in group.arms.items():
+        found = [dig(unit, ("against_end", "breakdown", "difference", "quintile")) for unit in units]
+        if all(found):
+            rows.append([arm] + [change(mean_difference([parts[i] for parts in found], "ndcg@10")) for i, _, _, _ in fifths(group, "E4")])
+    return rows
+
+
 def place_rows(group):
     return [[arm, number(group.mean(arm, "places", "ndcg@10")), change(group.difference(arm, "places_against_end", "ndcg@10"))] +
             [number(value) for value in quintiles(group, arm, "places")] for arm in group.arms]
@@ -129,6 +145,9 @@ def group_section(group):
     lines += table(["arm", "HR@1", "HR@5", "HR@20", "NDCG@5", "NDCG@20", "MRR", "E1 HR@10", "E1 NDCG@10"], other_rows(group))
     lines += ["NDCG@10 by the length of the history, by fifths of the users as far as lengths part them (how many):", ""]
     lines += table(["arm"] + quintile_heads(group, "E4"), quintile_rows(group, "E4"))
+    gains = gain_rows(group)
+    if gains:
+        lines += ["Less that of end, of each fifth:", ""] + table(["arm"] + quintile_heads(group, "E4"), gains)
     if group.study == "heldout":
         lines += ["At up to 20 places of the sequences of the users who were left out, by what is before the place (at most 200 events; how many places):", ""]
         lines += table(["arm", "NDCG@10", "less that of end"] + quintile_heads(group, "places"), place_rows(group))
@@ -175,8 +194,8 @@ def draw(group, folder):
 EXPLAINED = """E4: all items are ranked, those of the history left out; the last event of each user, chosen by the validation event before it.
 `end`, `start`: a learned table of positions, counted from the newest or the oldest event of the window; `none`: none;
 `random_end`: `end`, where half of the training sequences stop at a random event, so that the table's first rows are trained behind many
-prefixes; `reversed`: the position of an item is its distance from the prediction, in one pass: the paper's rule in the first block, in the second,
-which all models here have, a scheme of its own (ARCHITECTURE.md); `literal`: the paper's rule at any depth, by training every prefix as a sample of its own; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
+prefixes (`random_end-1`: all of them, each epoch anew); `reversed`: the position of an item is its distance from the prediction, in one pass: the paper's rule in the first block, in the second,
+which all models here have, a scheme of its own (ARCHITECTURE.md); `literal`: the paper's rule at any depth, by training every prefix as a sample of its own, and `literal-none` such samples without positions; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
 numbers added to the scores of attention; `rotary`: turned queries and keys. There are no pads, so that SASRec's table over a window that is
 padded on the left, and one that is counted backwards, are both `end`. E1: a hundred sampled negatives, for the lineage alone. Less that of end: of the same users, data, loss and seed, with
 the 95 % interval over users, a mean over seeds (the users are the same: more seeds do not narrow it). It has nothing of the noise of training, and is not

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 
+DASHED = ' stroke-dasharray="5 3"'
 COLOURS = ["#1b6ca8", "#c0392b", "#2e8b57", "#b8860b", "#6a4c93", "#d2691e", "#555555", "#008b8b"]
 
 
@@ -123,12 +124,12 @@ def picture(title, x_name, y_name, series, log_x, lines=True):
         out.append(f'<path d="M{left},{down(y):.1f}H{left + width}" stroke="#eee"/>'
                    f'<text x="{left - 8}" y="{down(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>')
     for i, (name, points) in enumerate(series):
-        colour = COLOURS[i % len(COLOURS)]
+        colour, again = COLOURS[i % len(COLOURS)], i >= len(COLOURS)  # a colour that comes again is dashed, and its box is empty
         if lines:
             path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in points)
-            out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+            out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"{DASHED if again else ""}/>')
         out += [f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="{2 if lines else 4}" fill="{colour}"/>' for x, y in points]
-        out.append(f'<rect x="605" y="{top + 18 * i}" width="10" height="10" fill="{colour}"/>'
+        out.append(f'<rect x="605" y="{top + 18 * i}" width="10" height="10" stroke="{colour}" fill="{"none" if again else colour}"/>'
                    f'<text x="621" y="{top + 18 * i + 10}">{html.escape(name)}</text>')
     return "\n".join(out) + "\n</svg>\n"
 

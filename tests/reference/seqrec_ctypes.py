@@ -49,7 +49,7 @@ class Executor(Sized):
 class OptionInfo(Sized):
     _fields_ = ([("struct_size", c_size_t)]
                 + [(name, c_char_p) for name in ("name", "scope", "kind", "initial", "choices")]
-                + [("lowest", c_double), ("highest", c_double), ("since", c_char_p), ("help", c_char_p)])
+                + [("lowest", c_double), ("highest", c_double), ("since", c_char_p), ("help", c_char_p), ("needs", c_char_p)])
 
 
 class Batch(Sized):

@@ -20,6 +20,31 @@ static int describe(int32_t index, seqrec_option_info *info)
     return status == SEQREC_OK;
 }
 
+static int has_value(const char *name, const char *value)
+{
+    char before[64], numeral[64];
+    EXPECT(SEQREC_OK, seqrec_config_get(api.config, name, before, sizeof before, NULL, &api.error));
+    if (seqrec_config_set(api.config, name, value, &api.error) != SEQREC_OK) return 0;
+    EXPECT(SEQREC_OK, seqrec_config_get(api.config, name, numeral, sizeof numeral, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_config_set(api.config, name, before, &api.error));
+    return strcmp(numeral, value) == 0;
+}
+
+/* "name=a|b" or "name!=a|b", with " or " between several: names and values are those of the table. */
+static void check_needs(const char *needs)
+{
+    char copy[256], *next = copy;
+    snprintf(copy, sizeof copy, "%s", needs);
+    while (next) {
+        char *term = next, *values = strchr(term, '=') + 1;
+        next = strstr(term, " or ");
+        if (next) *next = 0, next += 4;
+        values[values[-2] == '!' ? -2 : -1] = 0;
+        for (char *value = strtok(values, "|"); value; value = strtok(NULL, "|"))
+            ck_assert_msg(has_value(term, value), "%s: %s cannot be %s", needs, term, value);
+    }
+}
+
 START_TEST(every_option_describes_itself)
 {
     seqrec_option_info info;
@@ -33,6 +58,7 @@ START_TEST(every_option_describes_itself)
         ck_assert_int_eq(choice, info.choices != NULL);
         if (!choice) ck_assert(info.lowest < info.highest);
         ck_assert(info.since[0] != 0 && info.help[strlen(info.help) - 1] == '.');
+        if (info.needs) check_needs(info.needs);
     }
     ck_assert_int_gt(count, 40);
     ck_assert(!describe(-1, &info) && !describe(INT32_MIN, &info) && !describe(INT32_MAX, &info));
@@ -321,8 +347,11 @@ START_TEST(describe_keeps_to_the_size_it_is_told)
         char behind[16];
     } wide;
     memset(&wide, 0x55, sizeof wide);
-    wide.info.struct_size = sizeof wide.info - 1;
+    wide.info.struct_size = offsetof(seqrec_option_info, needs) - 1; /* a byte less than the first release had */
     ck_assert_int_eq(seqrec_option_describe(0, &wide.info), SEQREC_E_ARGUMENT);
+    wide.info.struct_size = offsetof(seqrec_option_info, needs);
+    ck_assert_int_eq(seqrec_option_describe(0, &wide.info), SEQREC_OK);
+    ck_assert_int_eq(((const char *)&wide.info.needs)[0], 0x55);
     wide.info.struct_size = sizeof wide;
     ck_assert_int_eq(seqrec_option_describe(0, &wide.info), SEQREC_OK);
     ck_assert_uint_eq(wide.info.struct_size, sizeof wide);

@@ -1211,6 +1211,56 @@ START_TEST(a_fit_whose_memory_fails_shows_nothing_and_goes_on_when_called_again)
 }
 END_TEST
 
+/* ---- Options that are not read. ---- */
+
+/* Another value than the usual one that the option may have. */
+static const char *another_value(const seqrec_option_info *option, char out[64])
+{
+    const double low = option->lowest, initial = strtod(option->initial, NULL);
+    const int whole = strcmp(option->kind, "integer") == 0;
+    if (strcmp(option->kind, "boolean") == 0) return strcmp(option->initial, "true") == 0 ? "false" : "true";
+    if (strcmp(option->kind, "choice") == 0) {
+        const char *from = option->choices;
+        if (strncmp(from, option->initial, strlen(option->initial)) == 0) from = strchr(from, '|') + 1;
+        snprintf(out, 64, "%.*s", (int)strcspn(from, "|"), from);
+        return out;
+    }
+    const double value = low != initial ? low : whole ? low + 1 : low + 0.5 * (option->highest < 1 ? option->highest - low : 1);
+    snprintf(out, 64, "%.17g", value);
+    return out;
+}
+
+/* User vectors and items after a fit with one option changed; of what only losses with negatives read, by the full softmax. */
+static void fitted_with(const char *name, const char *value, const char *needs, float *vectors, float *rows)
+{
+    train_world w = world_open((world_options){"loss", strncmp(needs, "loss=bce", 8) == 0 ? "softmax" : "bce", "epochs", "2", name, value}, 0);
+    host_batch b;
+    int64_t ids[40];
+    for (int i = 0; i < 40; i++) ids[i] = i + 1;
+    world_fit(&w, NULL);
+    EXPECT(SEQREC_OK, seqrec_encode(w.model, walk(&b), NULL, vectors, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_get(w.model, ids, ITEMS, rows, &api.error));
+    world_close(&w);
+}
+
+START_TEST(options_that_are_said_not_to_be_read_change_nothing)
+{
+    float vectors[2][SEQUENCES * WORLD_WIDTH], rows[2][ITEMS * WORLD_WIDTH];
+    seqrec_option_info option = {.struct_size = sizeof option};
+    char room[64];
+    int asked = 0;
+    for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++) {
+        if (!option.needs) continue;
+        fitted_with(option.name, another_value(&option, room), option.needs, vectors[0], rows[0]);
+        fitted_with("seed", "42", option.needs, vectors[1], rows[1]);
+        ck_assert_msg(memcmp(vectors[0], vectors[1], sizeof vectors[0]) == 0 && memcmp(rows[0], rows[1], sizeof rows[0]) == 0,
+                      "%s = %s changes a model although it needs %s", option.name, another_value(&option, room), option.needs);
+        asked++;
+    }
+    ck_assert_int_gt(asked, 30);
+}
+END_TEST
+
 static void add_steps(Suite *suite)
 {
     TCase *tests = tcase_create("steps");
@@ -1263,6 +1313,7 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, names_whose_ids_are_taken_get_ids_that_the_dataset_does_not_use);
     tcase_add_loop_test(tests, items_may_come_and_go_during_a_fit, 0, RECIPES);
     tcase_add_loop_test(tests, even_all_items_may_go_during_a_fit, 0, RECIPES);
+    tcase_add_test(tests, options_that_are_said_not_to_be_read_change_nothing);
     suite_add_tcase(suite, tests);
 }
 

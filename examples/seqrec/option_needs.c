@@ -1,0 +1,60 @@
+/* seqrec tool: options that were set and that other options leave unread. */
+#include "option_needs.h"
+#include "terminal.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Whether the word is one of "a|b", which ends at `end`. */
+static int is_listed(const char *word, const char *list, const char *end)
+{
+    const size_t length = strlen(word);
+    for (const char *at = list; at < end;) {
+        const char *bar = memchr(at, '|', (size_t)(end - at)), *to = bar ? bar : end;
+        if ((size_t)(to - at) == length && !memcmp(at, word, length)) return 1;
+        at = to + 1;
+    }
+    return 0;
+}
+
+/* "name=a|b" or "name!=a|b", up to `end`. */
+static int holds(const seqrec_config *config, const char *term, const char *end)
+{
+    char name[64], value[64];
+    const size_t length = strcspn(term, "!=");
+    const int unlike = term[length] == '!';
+    snprintf(name, sizeof name, "%.*s", (int)length, term);
+    option_text(config, name, value, sizeof value);
+    return is_listed(value, term + length + 1 + unlike, end) != unlike;
+}
+
+int needs_are_met(const seqrec_config *config, const char *needs)
+{
+    while (needs) {
+        const char *next = strstr(needs, " or ");
+        if (holds(config, needs, next ? next : needs + strlen(needs))) return 1;
+        if (!next) return 0;
+        needs = next + strlen(" or ");
+    }
+    return 1;
+}
+
+static void remark_on(const seqrec_config *config, const char *name)
+{
+    seqrec_option_info option = {.struct_size = sizeof option};
+    for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++)
+        if (!strcmp(option.name, name) && !needs_are_met(config, option.needs))
+            remark("%s is set, and not read: it needs %s", name, option.needs);
+}
+
+void remark_unread(const train_options *options, const seqrec_config *config)
+{
+    char name[64];
+    for (int64_t i = 0; i < options->line_count; i++) remark_on(config, options->lines[i].name);
+    for (int64_t i = 0; i < options->sets.count; i++) {
+        const char *text = options->sets.at[i];
+        while (isspace((unsigned char)*text)) text++;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(text, " \t="), text);
+        remark_on(config, name);
+    }
+}
