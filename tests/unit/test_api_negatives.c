@@ -49,21 +49,46 @@ START_TEST(the_host_is_asked_once_a_step_for_all_negatives)
 }
 END_TEST
 
-/* With one negative of the same probability everywhere the loss is known: both rows start at what they are. */
+/* Item vectors by id, before and after a step on one sequence. */
+static void rows_around_a_step(train_world *w, host_batch *b, float rows[2][ITEMS][WORLD_WIDTH])
+{
+    int64_t ids[ITEMS];
+    seqrec_batch *batch = walk(b);
+    batch->sequences = 1; /* items 1 to 12, window 9: 4 to 12 */
+    for (int i = 0; i < ITEMS; i++) ids[i] = i + 1;
+    EXPECT(SEQREC_OK, seqrec_items_get(w->model, ids, ITEMS, rows[0][0], &api.error));
+    step(w, batch);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w->trainer, &api.error));
+    EXPECT(SEQREC_OK, seqrec_items_get(w->model, ids, ITEMS, rows[1][0], &api.error));
+}
+
 START_TEST(the_host_s_negatives_are_those_that_train)
 {
-    float before[2][WORLD_WIDTH], after[2][WORLD_WIDTH];
-    host h = {.item = 7};
+    float rows[2][ITEMS][WORLD_WIDTH];
+    host h = {.item = 14}; /* 14 to 16, which the sequence does not have */
+    host_batch b;
+    train_world w = open_host(&h, _i ? "batch" : "position", "none");
+    rows_around_a_step(&w, &b, rows);
+    for (int64_t id = 1; id <= ITEMS; id++)
+        ck_assert_msg((memcmp(rows[0][id - 1], rows[1][id - 1], sizeof rows[0][0]) != 0) == ((id >= 4 && id <= 12) || (id >= 14 && id <= 16)),
+                      "item %d", (int)id);
+    world_close(&w);
+}
+END_TEST
+
+/* Of items that are not in the history nothing is turned away; of those of before the window everything is, and a softmax over the target alone
+ * has nothing to learn. */
+START_TEST(the_rule_of_seen_items_holds_for_what_the_host_brings)
+{
+    float rows[2][ITEMS][WORLD_WIDTH];
+    host h = {.item = _i == 2 ? 1 : 13};
     host_batch b;
     train_world w = open_host(&h, "position", "none");
-    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){9, 19}, 2, before[0], &api.error));
-    seqrec_batch *batch = walk(&b);
-    batch->sequences = 1; /* items 1 to 12, window 9: 4 to 12 */
-    step(&w, batch);
-    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
-    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){9, 19}, 2, after[0], &api.error));
-    ck_assert(memcmp(before[0], after[0], sizeof before[0]) != 0);
-    ck_assert_mem_eq(before[1], after[1], sizeof before[1]); /* nobody brought it */
+    set(&w, "seen", _i ? "exclude_history" : "keep");
+    rows_around_a_step(&w, &b, rows);
+    for (int64_t id = 1; id <= ITEMS; id++)
+        ck_assert_msg((memcmp(rows[0][id - 1], rows[1][id - 1], sizeof rows[0][0]) != 0) == (_i < 2 && id >= 4 && id <= 15),
+                      "item %d", (int)id);
     world_close(&w);
 }
 END_TEST
@@ -483,7 +508,8 @@ int main(void)
     TCase *tests = tcase_create("api_negatives");
     tcase_add_unchecked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_loop_test(tests, the_host_is_asked_once_a_step_for_all_negatives, 0, 2);
-    tcase_add_test(tests, the_host_s_negatives_are_those_that_train);
+    tcase_add_loop_test(tests, the_host_s_negatives_are_those_that_train, 0, 2);
+    tcase_add_loop_test(tests, the_rule_of_seen_items_holds_for_what_the_host_brings, 0, 3);
     tcase_add_test(tests, what_the_host_brings_is_checked_before_the_step);
     tcase_add_test(tests, a_host_that_leaves_the_probabilities_is_refused_where_they_count);
     tcase_add_test(tests, known_items_need_a_fit);

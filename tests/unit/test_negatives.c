@@ -219,7 +219,8 @@ static void proposal(const sq_trainer *t, const double *bought, double *q)
     for (int i = 0; i < ITEMS; i++) {
         int rank = 0;
         for (int j = 0; j < ITEMS; j++) rank += bought[j] > bought[i] || (bought[j] == bought[i] && j < i);
-        q[i] = kind == SQ_SAMPLER_POPULARITY    ? pow(bought[i], t->options.sampler_alpha)
+        q[i] = kind == SQ_SAMPLER_WEIGHTS       ? bought[i]
+               : kind == SQ_SAMPLER_POPULARITY  ? pow(bought[i], t->options.sampler_alpha)
                : kind == SQ_SAMPLER_LOG_UNIFORM ? log((rank + 2.0) / (rank + 1.0))
                                                 : (1 - share) / ITEMS;
     }
@@ -244,7 +245,7 @@ static void add_expected(const sq_trainer *t, const double *q, int32_t target, d
 START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_items_turns_away)
 {
     static const struct { int64_t sampler; double alpha; } ways[] = {{SQ_SAMPLER_UNIFORM, 1}, {SQ_SAMPLER_POPULARITY, 0.5},
-        {SQ_SAMPLER_POPULARITY, 2}, {SQ_SAMPLER_LOG_UNIFORM, 1}, {SQ_SAMPLER_IN_BATCH, 1}, {SQ_SAMPLER_MIXED, 1}};
+        {SQ_SAMPLER_POPULARITY, 2}, {SQ_SAMPLER_LOG_UNIFORM, 1}, {SQ_SAMPLER_IN_BATCH, 1}, {SQ_SAMPLER_MIXED, 1}, {SQ_SAMPLER_WEIGHTS, 1}};
     static const int64_t rules[] = {SQ_SEEN_KEEP, SQ_SEEN_EXCLUDE_TARGET, SQ_SEEN_EXCLUDE_HISTORY};
     int64_t count[ITEMS] = {0}, negatives = 0;
     double bought[SQ_CHUNK_ROWS] = {0}, q[ITEMS], expected[ITEMS] = {0}; /* bought: by slot */
@@ -562,7 +563,7 @@ int main(void)
     tcase_add_loop_test(tests, popularity_draws_follow_their_weights, 0, 5);
     tcase_add_test(tests, log_uniform_draws_follow_the_ranks_of_the_weights);
     tcase_add_loop_test(tests, draws_from_the_batch_and_mixed_ones_follow_their_probabilities, 0, 3);
-    tcase_add_loop_test(tests, negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_items_turns_away, 0, 18);
+    tcase_add_loop_test(tests, negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_items_turns_away, 0, 21);
     tcase_add_test(tests, the_hardest_of_a_pool_has_the_rank_of_the_best_of_so_many_draws);
     tcase_add_test(tests, options_and_tables_name_losses_and_samplers_alike);
     tcase_add_loop_test(tests, a_hard_pool_uses_the_draws_that_score_highest, 0, 2);
