@@ -66,17 +66,19 @@ planned=$(sh "$experiments/sampling.sh" list | wc -l)
 verdict $? "report: says what has not run"
 grep -q '^| bce | [01]\.[0-9]* | - | - |' sampling.md
 verdict $? "report: a figure where a unit has run, none elsewhere"
-for picture in seconds cost bytes gradients; do
+for picture in orders seconds cost bytes gradients; do
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' sampling-$picture.svg 2> err
     verdict $? "report: sampling-$picture.svg is well-formed"
 done
-[ "$(grep -o '<circle' sampling-cost.svg | wc -l)" -eq 5 ]
+[ "$(grep -o '<circle' sampling-cost.svg | wc -l)" -eq 5 ] && [ "$(grep -o '<circle' sampling-orders.svg | wc -l)" -eq 10 ]
 verdict $? "report: every unit is a point of accuracy over seconds"
 mkdir around
-sed 's/"unit":"bce-k1-seed1"/"unit":"sharing-batch-seed1"/' lines.jsonl > around.jsonl
+sed 's/"unit":"bce-k1-seed1"/"unit":"sharing-batch-seed1"/; s/"unit":"gbce-1-k1-seed1"/"unit":"sampler-sce-seed1"/' lines.jsonl > around.jsonl
 "$PYTHON" "$experiments/sampling_report.py" around.jsonl around > out 2> err
 grep -q '| best validation within [0-9]* s |' around/sampling.md && grep -q '^| sharing-batch | [01]\.[0-9]* | - | [01]\.[0-9]* | ' around/sampling.md
 verdict $? "report: validation at equal seconds around the centre"
+grep -q '>sampler-sce<' around/sampling-tail.svg && grep -q '<polyline' around/sampling-tail.svg
+verdict $? "report: hits by popularity are drawn"
 sh "$experiments/sampling.sh" list > out 2> err
 ! grep -q '^logq-uniform-classic' out && grep -q '^logq-uniform-corrected' out && grep -q 'no logq-uniform-classic: it subtracts' sampling.md
 verdict $? "sampling: a classic logQ over uniform negatives is no unit"

@@ -7,7 +7,7 @@
 # docs/experiments/sampling.jsonl; units.sh says how it is stopped and goes on. At the end sampling_report.py writes the tables.
 #   sampling.sh [run]     what is missing, then the report
 #   sampling.sh list      the units, a line each: name and training options
-# From the environment also EPOCHS (for all units) and DRAWS of the gradients (20).
+# From the environment also EPOCHS (for all units), DRAWS of the gradients (20) and SAMPLED draws of the negatives of E1 and E2 (10).
 set -eu
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-docs/experiments/sampling.jsonl}
@@ -17,6 +17,7 @@ GRADIENT=${GRADIENT:-build/tests/gradient_cosine}
 mode=${1:-run}
 case $mode in run|list) ;; *) echo "sampling: $mode is neither run nor list" >&2; exit 2 ;; esac
 file=ml-1m.txt
+sampled=${SAMPLED:-10}
 preset="--preset sasrec-sampled-softmax --set seen=keep --set item_updates=lazy"
 budget="--valid-every 4"
 
@@ -39,12 +40,13 @@ curve() {
         }' "$unit/log"
 }
 
-# figures OPTIONS...: the test part under three protocols, by popularity of the target too; $figures are members of the line
+# figures OPTIONS...: the test part under three protocols, by popularity of the target too, and of those that sample negatives also the means
+# over $sampled draws, since one of E1 is off by more than models differ; $figures are members of the line
 figures() {
     e4=$(evaluate --protocol E4 --cutoffs 10 --beyond --breakdown --quiet "$@")
     e1=$(evaluate --protocol E1 --cutoffs 10 --breakdown --bootstrap 0 --quiet "$@")
     e2=$(evaluate --protocol E2 --cutoffs 10 --breakdown --bootstrap 0 --quiet "$@")
-    figures="\"E1\":$e1,\"E2\":$e2,\"E4\":$e4"
+    figures="\"E1\":$e1,\"E2\":$e2,\"E4\":$e4,\"E1_draws\":$(draws E1 "$sampled"),\"E2_draws\":$(draws E2 "$sampled")"
 }
 
 # setting NAME OPTIONS...: NAME:OPTION=VALUE,... as gradient_cosine takes it

@@ -3,7 +3,7 @@
     sampling_report.py LINES FOLDER
 
 reads the JSON lines that sampling.sh wrote and writes sampling.md, sampling-seconds.svg, sampling-cost.svg,
-sampling-bytes.svg and sampling-gradients.svg to FOLDER. Which units there should be comes from `sampling.sh list`.
+sampling-bytes.svg, sampling-tail.svg, sampling-orders.svg and sampling-gradients.svg to FOLDER. Which units there should be comes from `sampling.sh list`.
 """
 import math
 import os
@@ -189,16 +189,22 @@ def kendall(a, b):
     return sum(s * t for s, t in signs) / untied if untied else None
 
 
+def ranked(experiment, name, protocol, metric):
+    """Of a protocol that samples negatives the mean over its draws."""
+    drawn = experiment.mean(name, protocol + "_draws", "model", metric)
+    return experiment.mean(name, protocol, metric) if drawn is None else drawn
+
+
 def order_section(experiment):
     names = experiment.order()
     rows = []
     for one, other in (("E1", "E4"), ("E2", "E4"), ("E1", "E2")):
-        taus = [kendall([experiment.mean(n, one, metric) for n in names], [experiment.mean(n, other, metric) for n in names])
+        taus = [kendall(*[[ranked(experiment, n, protocol, metric) for n in names] for protocol in (one, other)])
                 for metric in ("hr@10", "ndcg@10")]
         rows.append([f"{one}, {other}"] + [number(tau, 3) for tau in taus])
     return ["## Do the protocols order the models alike?", "",
             f"Kendall's tau-b between the orders of {len(names)} settings (means over their seeds): 1 is the same order, 0 none in "
-            "common. E1 ranks among 100 uniform negatives, E2 among 100 by popularity, E4 among all items.", ""] + \
+            "common. E1 ranks among 100 uniform negatives, E2 among 100 by popularity, both in the mean of their draws, E4 among all items.", ""] + \
         table(["protocols", "by HR@10", "by NDCG@10"], rows if len(names) > 1 else [])
 
 
@@ -246,7 +252,7 @@ def gradient_section(experiment):
     epochs = ", ".join(f"{c}: {dig(experiment.units.get('gradient-' + c), ('train', 'epochs')) or '-'}" for c in CHECKPOINTS)
     return ["## Gradients", "",
             f"Weights of a training with the full softmax after some epochs ({epochs}), one batch of training sequences{about}, no "
-            "dropout: cosine of the expected gradient to that of the full softmax / ratio of the norm of the mean of the draws to "
+            "dropout: cosine of the expected gradient (given this batch, which in_batch and mixed draw from) to that of the full softmax / ratio of the norm of the mean of the draws to "
             "its norm / mean cosine of a single draw, over all parameters. The first is estimated and can come out a little above "
             "1; - is an estimate that found nothing but noise. The lines have the same for the items' rows and for the network "
             "alone.", ""] + table(["setting"] + CHECKPOINTS, rows)
@@ -279,6 +285,22 @@ def cost_series(experiment):
             for family, names in families(experiment)]
 
 
+def tail_series(experiment):
+    """HR@10 by the popularity of the target, of the centre, what trains on all items, and what differs from the centre by its loss or sampler."""
+    names = [n for n in experiment.order() if n in ("softmax", CENTRE, "bce-k256", "gbce-0.75-k256") or n.startswith("sampler-")]
+    series = []
+    for name in names:
+        deciles = [unit["E4"]["breakdown"]["model"]["decile"] for unit in experiment.settings[name]]
+        points = [(i + 1, group_rate(deciles[0], i, i + 1)) for i in range(10)]
+        series.append((name, [(x, y) for x, y in points if y is not None]))
+    return [(name, points) for name, points in series if points]
+
+
+def order_series(experiment):
+    return [(protocol, sorted((ranked(experiment, n, "E4", "ndcg@10"), ranked(experiment, n, protocol, "ndcg@10")) for n in experiment.order()))
+            for protocol in ("E1", "E2")] if experiment.order() else []
+
+
 def gradient_series(experiment):
     checkpoint = next((c for c in reversed(CHECKPOINTS) if experiment.gradients(c)), None)
     lines = experiment.gradients(checkpoint) if checkpoint else {}
@@ -300,6 +322,10 @@ def pictures(experiment):
          "NDCG@10 (E4, test)", cost_series(experiment), True, False),
         ("sampling-bytes.svg", "Accuracy over memory", "peak memory of the training, MB", "NDCG@10 (E4, test)",
          bytes_series(experiment), True, False),
+        ("sampling-tail.svg", "Hits by the popularity of the target", "decile of the items by training count, 1 = most popular",
+         "HR@10 (E4, test)", tail_series(experiment), False, True),
+        ("sampling-orders.svg", "Models under protocols with sampled negatives and under the full ranking", "NDCG@10 under E4",
+         "NDCG@10 under E1 and E2", order_series(experiment), False, False),
         ("sampling-gradients.svg", f"Expected gradient and that of the full softmax, {checkpoint} weights", "negatives", "cosine",
          gradient, True, True),
     ]

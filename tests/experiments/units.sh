@@ -163,7 +163,7 @@ against() {
     last "$unit/compared"
 }
 
-# draws PROTOCOL N: of the unit's model and the baselines, means of HR@10 and NDCG@10 over N draws of the negatives, seeds 0 to N - 1,
+# draws PROTOCOL N: of the unit's model, if it has one, and the baselines, means of HR@10 and NDCG@10 over N draws of the negatives, seeds 0 to N - 1,
 # in which every row meets the same ones
 draws() {
     rm -f "$unit/draws"
@@ -174,7 +174,7 @@ draws() {
     python3 -c '
 import json, sys
 reports = [json.loads(line) for line in sys.stdin if line.strip()]
-rows = [dict(r["baselines"], model=r) for r in reports]
+rows = [dict(r["baselines"], **({"model": r} if "hr@10" in r else {})) for r in reports]
 mean = lambda row, figure: round(sum(r[row][figure] for r in rows) / len(rows), 9)
 print(json.dumps({"draws": len(rows), **{row: {f: mean(row, f) for f in ("hr@10", "ndcg@10")} for row in rows[0]}}))
 ' < "$unit/draws"
