@@ -617,6 +617,30 @@ START_TEST(models_with_every_kind_of_gate_learn_and_their_gates_part)
 }
 END_TEST
 
+/* Adam moves a gate whose gradient is mostly that of the sparsity term by its rate every step, whatever the gate is good for. */
+START_TEST(the_preset_s_weight_of_open_gates_leaves_them_to_the_data)
+{
+    sq_options o = small_options("rec-denoiser");
+    o.dim = 16;
+    o.heads = 2;
+    o.max_length = 12;
+    o.learning_rate = 0.01;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_train(&s, &o);
+    for (int i = 0; i < 60; i++) {
+        small_batch b;
+        small_draw(&b, 10 * (uint64_t)i, 10, 13, 20, ITEMS);
+        small_step(s.trainer, &b);
+    }
+    const sq_layout *l = &s.model->layout;
+    double sum = 0;
+    for (int32_t i = 0; i < 12; i++)
+        for (int32_t j = 0; j <= i; j++) sum += (double)s.trainer->weights[l->block[0].gates + (size_t)(i * l->lp + j)];
+    ck_assert_msg(fabs(sum / 78 - 2) < 0.2, "the mean logit went from 2 to %g", sum / 78);
+    small_close(&s);
+}
+END_TEST
+
 /* Gates of the last block that are open for a history, outside training. */
 static int open_for(const small_model *s, const small_batch *b)
 {
@@ -821,6 +845,7 @@ int main(void)
     tcase_add_loop_test(tests, estimates_of_binary_gates_have_the_mean_of_the_exact_gradient, 0, 2);
     tcase_add_loop_test(tests, steps_give_the_same_bits_at_any_number_of_threads, 0, KINDS);
     tcase_add_loop_test(tests, avx2_and_avx512_train_to_the_same_bits, 0, KINDS);
+    tcase_add_test(tests, the_preset_s_weight_of_open_gates_leaves_them_to_the_data);
     tcase_add_loop_test(tests, models_with_every_kind_of_gate_learn_and_their_gates_part, 0, KINDS);
     tcase_add_loop_test(tests, a_strong_sparsity_term_closes_gates, 0, KINDS);
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, KINDS);
