@@ -124,10 +124,12 @@ sum(by['ml-100k-rec-denoiser-0.2-seed' + s]['against']['difference']['hr@10'] fo
 
 experiment paired.sh paired.jsonl SEEDS=1 EPOCHS=2 DRAWS=2
 exits 0 "paired: one seed of every arm"
-holds paired.jsonl "paired: what a line has" "len(all) == 19 and by['sse-pt-seed1']['against']['protocol'] == 'E1' and \
+holds paired.jsonl "paired: what a line has" "len(all) == 22 and 'figures' not in by['strength-decay-0.98-seed1'] and \
+max((by['strength-known-predicted-' + power + '-seed1']['train']['best_valid'], ' --set known_power=' + power + ' ') for power in ('1', '0.5', '0.25'))[1] in \
+by['known-predicted-seed1']['options'] and by['sse-pt-seed1']['against']['protocol'] == 'E1' and \
 by['spectral-seed1']['reference'] == 'softmax-post' and 'against' not in by['softmax-seed1'] and \
 by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['figures']['hr@10']"
-grep -q '^| rec-denoiser-seed1 | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out
+grep -q '^| rec-denoiser-seed1 | 0[.0-9]* | 0.* | sasrec-50 | [+-][0-9.]* \[[0-9., -]*\] | [+-][0-9.]* \[[0-9., -]*\] | ' out
 verdict $? "paired: a row of the table"
 holds paired.jsonl "paired: draws of the negatives" "'E1_draws' not in by['hstu-seed1'] and 'against_draws' not in by['fuxi-seed1'] and \
 by['sasrec-original-seed1']['E1_draws']['draws'] == by['sse-pt-seed1']['against_draws']['draws'] == 2 and \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests: what a model or an option is worth over the one it stands on: same data, same number of
 # epochs without an early stop, same seed (SSE-PT is 50 + 50 wide over 50; FuXi is taken apart into its channels and its layers), compared user by user on the
-# test split, three seeds each; other strengths of the weights of known items, and the decay by age beside them, with one. The reference's model is kept in $WORK/reference and trained again where it is missing. Each unit
+# test split, three seeds each; the strength of the weights of known items, and of the decay by age beside them, is chosen before by one seed's validation alone. The reference's model is kept in $WORK/reference and trained again where it is missing. Each unit
 # appends one JSON line to docs/experiments/paired.jsonl; units.sh says how it is stopped and goes on. Under E1, where a single draw of
 # the negatives is off by up to .007 in HR@10, figures and differences are also means over DRAWS draws. At the end paired_report.py
 # prints the tables: a row for each line, and for each pair the mean over its seeds.
@@ -30,6 +30,8 @@ arm() { # ARM
         softmax) echo "$softmax" ;;
         spectral) echo "$softmax --set wiring=post_norm --set mixer=spectral" ;;
         softmax-post) echo "$softmax --set wiring=post_norm" ;;
+        decay|known-predicted|known-surprising)
+            if [ "$mode" = list ]; then echo "$softmax, the strength by validation"; else arm "$(chosen "$1")"; fi ;;
         decay-*) echo "$softmax --set position_decay=${1#decay-}" ;;
         known-*) # known-KIND-POWER
             kind=${1#known-}
@@ -37,9 +39,30 @@ arm() { # ARM
     esac
 }
 
+# Of the strengths of an arm that have run the one with the best validation; fails where none has.
+chosen() { # ARM
+    python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.stdin]
+ran = {u["unit"][len("strength-"):-len("-seed1")]: u["train"]["best_valid"] for u in lines if u["unit"].startswith("strength-" + sys.argv[1] + "-")}
+if not ran: sys.exit("paired: no strength of " + sys.argv[1] + " has run")
+print(max(ran, key=ran.get))' "$1" < "$OUT"
+}
+
+# strength ARM: trained and validated, and not asked for the test events
+strength() {
+    name=strength-$1-seed1
+    options="$(arm "$1") ${EPOCHS:+--epochs $EPOCHS} --seed 1"
+    if [ "$mode" = list ]; then echo "$name $file $options"; return; fi
+    begin "$name" "$file" || return 0
+    train "" $options
+    finish "\"options\":\"$options\",\"train\":$trained"
+}
+
 # unit ARM REFERENCE PROTOCOL SEED: REFERENCE is the arm it is compared with, "" for one that others are
 unit() {
     name=$1-seed$4
+    case $mode-$1 in run-decay|run-known-predicted|run-known-surprising) chosen "$1" > /dev/null || return 0 ;; esac
     options="$(arm "$1") ${EPOCHS:+--epochs $EPOCHS} --seed $4"
     if [ "$mode" = list ]; then echo "$name $file $options"; return; fi
     begin "$name" "$file" || return 0
@@ -57,14 +80,18 @@ unit() {
 }
 
 if [ "$mode" != table ]; then
+    for power in 0.25 0.5 1; do strength known-predicted-$power; done
+    for power in 0.5 1 2; do strength known-surprising-$power; done
+    for decay in 0.98 0.99; do strength decay-$decay; done
     for seed in ${SEEDS:-1 2 3}; do
         unit sasrec-original "" E1 "$seed"
         unit sse-pt sasrec-original E1 "$seed"
         unit sasrec-50 "" E4 "$seed"
         unit rec-denoiser sasrec-50 E4 "$seed"
         unit softmax "" E4 "$seed"
-        unit known-predicted-0.5 softmax E4 "$seed"
-        unit known-surprising-0.5 softmax E4 "$seed"
+        unit known-predicted softmax E4 "$seed"
+        unit known-surprising softmax E4 "$seed"
+        unit decay softmax E4 "$seed"
         unit hstu "" E4 "$seed"
         unit fuxi hstu E4 "$seed"
         unit channels hstu E4 "$seed"
@@ -72,6 +99,5 @@ if [ "$mode" != table ]; then
         unit softmax-post "" E4 "$seed"
         unit spectral softmax-post E4 "$seed"
     done
-    for arm in known-predicted-0.25 known-predicted-1 known-surprising-1 known-surprising-2 decay-0.98 decay-0.99; do unit $arm softmax E4 1; done
 fi
 if [ "$mode" != list ] && [ -f "$OUT" ]; then python3 tests/experiments/paired_report.py "$OUT"; fi

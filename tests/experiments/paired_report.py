@@ -31,10 +31,11 @@ def over(unit, key):
 
 def unit_rows(unit):
     seconds = number(dig(unit, ("train", "seconds_per_epoch")), 2)
-    rows = [[unit["unit"], both(unit["figures"])] + over(unit, "against") + [seconds]]
+    valid = number(dig(unit, ("train", "best_valid")))
+    rows = [[unit["unit"], valid, both(unit.get("figures"))] + over(unit, "against") + [seconds]]
     if "E1_draws" in unit:
         draws = unit["E1_draws"]
-        rows.append([f"{unit['unit']}, {draws['draws']} draws", both(draws["model"])] + over(unit, "against_draws") + [seconds])
+        rows.append([f"{unit['unit']}, {draws['draws']} draws", valid, both(draws["model"])] + over(unit, "against_draws") + [seconds])
     return rows
 
 
@@ -65,7 +66,7 @@ def pair_rows(units):
 
 def main(lines_path):
     units = read_units(lines_path)
-    lines = table(["unit", "HR@10 / NDCG@10", "over", "difference of HR@10", "of NDCG@10", "seconds an epoch"],
+    lines = table(["unit", "best validation", "HR@10 / NDCG@10", "over", "difference of HR@10", "of NDCG@10", "seconds an epoch"],
                   [row for unit in units.values() for row in unit_rows(unit)])
     lines += table(["pair", "seeds", "HR@10 / NDCG@10", "of the other", "difference of HR@10", "of NDCG@10"], pair_rows(units))
     print("\n".join(lines + [INTERVAL]))
