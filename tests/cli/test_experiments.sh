@@ -97,8 +97,8 @@ experiment time.sh time.jsonl ONLY=seed1 EPOCHS=2
 exits 0 "time: one seed of every arm"
 holds time.jsonl "time: what a line has" "len(all) == 9 and by['hstu-time-seed1']['against']['protocol'] == 'E4' and \
 by['hstu-seed1']['E4']['hr@10'] == by['hstu-seed1']['hidden']['hr@10'] and 'request_time' not in by['hstu-seed1']['E4']"
-grep -q '^| tisasrec | 1 | [01]' out
-verdict $? "time: a row of the table"
+grep -q '^| tisasrec | 1 | [01]' out && grep -q '^| tisasrec, hidden | [+-][0-9.]* \[.*\] | [+-][0-9.]* ± [0-9.]* | [+-][0-9.]* ± ' out
+verdict $? "time: rows of the tables"
 
 noise() { # ONLY SEED
     experiment noise.sh noise.jsonl ONLY="$1" SHARES=0.2 SEEDS="$2" EPOCHS=1

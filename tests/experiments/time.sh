@@ -50,33 +50,6 @@ unit() {
     finish "\"options\":\"$options\",\"train\":$trained,$figures"
 }
 
-# One row for each arm: means over the seeds that are there.
-table() {
-    awk "$field"'
-        {
-            split($0, quoted, "\"")
-            row = quoted[4]
-            sub(/-seed[0-9]*$/, "", row)
-            if (!(row in count)) rows[++n] = row
-            count[row]++
-            for (i = 1; i <= 3; i++) {
-                hits[row, i] += field(part[i], "hr@10"); ndcg[row, i] += field(part[i], "ndcg@10")
-            }
-            seconds[row] += field("train", "seconds_per_epoch")
-        }
-        END {
-            print "| arm | seeds | HR@10 / NDCG@10, time of the target known | hidden | events at one instant as a set | seconds an epoch |"
-            print "|---|---|---|---|---|---|"
-            for (i = 1; i <= n; i++) {
-                r = rows[i]; c = count[r]
-                printf "| %s | %d |", r, c
-                for (j = 1; j <= 3; j++) printf " %.4f / %.4f |", hits[r, j] / c, ndcg[r, j] / c
-                printf " %.1f |\n", seconds[r] / c
-            }
-        }
-        BEGIN { part[1] = "E4"; part[2] = "hidden"; part[3] = "set" }' "$OUT"
-}
-
 if [ "$mode" != table ]; then
     for seed in 1 2 3; do
         unit hstu "" $seed
@@ -90,4 +63,4 @@ if [ "$mode" != table ]; then
         unit tisasrec tisasrec-untimed $seed
     done
 fi
-if [ "$mode" != list ] && [ -f "$OUT" ]; then table; fi
+if [ "$mode" != list ] && [ -f "$OUT" ]; then python3 tests/experiments/time_report.py "$OUT"; fi

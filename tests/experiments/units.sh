@@ -24,16 +24,6 @@ last() { tail -n 1 "$1"; }
 # for awk: the number behind a key that a line of JSON has once
 number='function number(key,    text) { text = $0; sub(".*\"" key "\":", "", text); return text + 0 }'
 
-# for awk: the value behind a key of the object that stands under `from`, "" where there is none
-field='function field(from, key,    text) {
-    if (!index($0, "\"" from "\":{")) return ""
-    text = substr($0, index($0, "\"" from "\":{"))
-    if (!index(text, "\"" key "\":")) return ""
-    text = substr(text, index(text, "\"" key "\":") + length(key) + 3)
-    sub(/[,}].*/, "", text)
-    return text
-}'
-
 time_left() { echo $((began + LIMIT - $(date +%s))); }
 
 time_is_up() { [ "$LIMIT" -gt 0 ] && [ "$(time_left)" -le 0 ]; }
