@@ -72,7 +72,7 @@ static int check_arguments(const find_run *run)
     return outcome == PARSED ? check_outputs(text.name, outputs, inputs, &run->source.files) : outcome;
 }
 
-/* What only a host has. */
+/* What the batches of the test do not have: values of events, of which the interface of datasets shows the sum alone, and what only a host brings. */
 static int check_options(const find_run *run)
 {
     static const char *const others[][2] = {{"event_weights", "values"}, {"sampler", "weights"}, {"sampler", "host"}};

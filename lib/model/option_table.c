@@ -151,8 +151,8 @@ const sq_option sq_option_table[] = {
     CHOICE(T, negative_sharing, "position", "position|batch", "Draw negatives for each target, or once for the whole batch."),
     CHOICE(T, sampler, "uniform", "uniform|popularity|log_uniform|in_batch|mixed|weights|host",
            "Distribution of the negatives: all items alike, training counts to the power sampler_alpha, Zipf's law over "
-           "items by training count, the targets of the batch, in_batch and uniform mixed, weights that the host set, or "
-           "what a function of the host brings."),
+           "items by training count, the targets of the batch, in_batch and uniform mixed, weights that the host set (equal ones of some items: a "
+           "fixed list), or what a function of the host brings; the last two are for hosts, not for the program."),
     CHOICE(T, seen, "exclude_history", "exclude_history|exclude_target|keep",
            "What a negative may not be: an item of the sequence, the target, or nothing is excluded."),
     REAL(T, sampler_alpha, "0.75", 0, 4, "Exponent of the training counts for sampler = popularity."),

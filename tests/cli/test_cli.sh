@@ -387,6 +387,11 @@ exits 2 "--split last:3:4 leaves a user one event"
 says "LEAST = 4 must be at least two more than EVENTS = 3" "--split last:3:4: value and rule are told"
 run train --data events.csv $small --epochs 1 --split last:0:4 --out t.st
 says "EVENTS = 0 is below 1" "--split last:0:4: value and rule are told"
+for sampler in weights host; do
+    run train --data events.csv $small --set sampler=$sampler --set negatives=4 --epochs 1 --out t.st
+    exits 2 "--set sampler=$sampler: only a host has it"
+    says "sampler = $sampler: its .* are brought by a program that links the library" "--set sampler=$sampler: why is told"
+done
 printf 'loss = softmax\ncalibration = 0.5\n' > unread.txt
 run train --data events.csv $small --config unread.txt --set rotary_base=50 --set 'gate_l0 = 2' --set relative=t5 --set relative_buckets=16 --epochs 1 --out t.st --quiet
 exits 0 "options that others leave unread"
