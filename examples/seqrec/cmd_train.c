@@ -96,7 +96,7 @@ static int check_sampler(const train_run *run)
 {
     char sampler[32];
     option_text(run->config, "sampler", sampler, sizeof sampler);
-    if (strcmp(sampler, "weights") != 0 && strcmp(sampler, "host") != 0) return 0;
+    if (!option_is_read(run->config, "sampler") || (strcmp(sampler, "weights") != 0 && strcmp(sampler, "host") != 0)) return 0;
     return usage_error(text.name, "sampler = %s: its %s are brought by a program that links the library (%s)", sampler,
                        sampler[0] == 'w' ? "weights" : "negatives",
                        sampler[0] == 'w' ? "seqrec_trainer_set_popularity" : "seqrec_trainer_set_negatives");

@@ -28,7 +28,8 @@ static int holds(const seqrec_config *config, const char *term, const char *end)
     return is_listed(value, term + length + 1 + unlike, end) != unlike;
 }
 
-int needs_are_met(const seqrec_config *config, const char *needs)
+/* "a=b or c=d"; of NULL it does. */
+static int needs_are_met(const seqrec_config *config, const char *needs)
 {
     while (needs) {
         const char *next = strstr(needs, " or ");
@@ -39,12 +40,22 @@ int needs_are_met(const seqrec_config *config, const char *needs)
     return 1;
 }
 
-static void remark_on(const seqrec_config *config, const char *name)
+static const char *needs_of(const char *name)
 {
     seqrec_option_info option = {.struct_size = sizeof option};
     for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++)
-        if (!strcmp(option.name, name) && !needs_are_met(config, option.needs))
-            remark("%s is set, and not read: it needs %s", name, option.needs);
+        if (!strcmp(option.name, name)) return option.needs;
+    return NULL;
+}
+
+int option_is_read(const seqrec_config *config, const char *name)
+{
+    return needs_are_met(config, needs_of(name));
+}
+
+static void remark_on(const seqrec_config *config, const char *name)
+{
+    if (!option_is_read(config, name)) remark("%s is set, and not read: it needs %s", name, needs_of(name));
 }
 
 void remark_unread(const train_options *options, const seqrec_config *config)
