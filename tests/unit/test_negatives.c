@@ -1,6 +1,8 @@
 /* unit: what samplers draw and which negatives a step may have. */
 #include "base/rng.h"
+#include "network_pass.h"
 #include "run_suite.h"
+#include "serve/encode.h"
 #include "train/expectation.h"
 #include "train/fit.h"
 #include "trainer_state.h"
@@ -274,6 +276,71 @@ START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_ite
     }
     for (int i = 0; i < ITEMS; i++) expected[i] *= (double)NEGATIVES / (double)negatives;
     check_counts(count, expected, ITEMS, negatives);
+    small_close(&s);
+}
+END_TEST
+
+/* Loss of one target, in double precision: of logits without the logarithm of the draws that an item can be expected to have. slots: the target,
+ * then its negatives, -1 where one was left out. */
+static double plain_loss(const small_model *s, const float *u, const int32_t *slots, const double *q)
+{
+    const size_t offset = sq_output_offset(s->trainer->items.catalogue), width = (size_t)s->model->layout.vp;
+    double own = 0, sum = 0;
+    for (int j = 0; j <= NEGATIVES; j++) {
+        double logit = 0;
+        if (slots[j] < 0) continue;
+        const float *row = sq_trainer_row(s->trainer, slots[j]) + offset;
+        for (size_t c = 0; c < width; c++) logit += (double)u[c] * (double)row[c];
+        if (s->trainer->options.logq == SQ_LOGQ_CLASSIC || (s->trainer->options.logq == SQ_LOGQ_CORRECTED && j > 0))
+            logit -= log(NEGATIVES * q[slots[j]]);
+        if (j == 0) own = logit;
+        sum += exp(logit);
+    }
+    return log(sum) - own;
+}
+
+START_TEST(a_step_has_the_loss_of_the_draws_it_made_with_their_logarithms_subtracted)
+{
+    static const int64_t samplers[] = {SQ_SAMPLER_UNIFORM, SQ_SAMPLER_POPULARITY, SQ_SAMPLER_LOG_UNIFORM},
+                         corrections[] = {SQ_LOGQ_NONE, SQ_LOGQ_CLASSIC, SQ_LOGQ_CORRECTED};
+    double bought[SQ_CHUNK_ROWS] = {0}, q[ITEMS], sum = 0, found;
+    float u[128];
+    sq_arena arena = {0};
+    sq_encode_scratch scratch;
+    small_batch b;
+    sq_options o = small_options("sasrec");
+    o.dim = 16;
+    o.max_length = 12;
+    o.position = SQ_POSITION_START;
+    o.loss = SQ_LOSS_SAMPLED_SOFTMAX;
+    o.negatives = NEGATIVES;
+    o.seen = SQ_SEEN_KEEP;
+    o.sampler = samplers[_i / 3];
+    o.logq = corrections[_i % 3];
+    o.learning_rate = 0;
+    small_model s = small_open(&o, 0, ITEMS);
+    small_weights(&s);
+    small_train(&s, &o);
+    for (int i = 0; i < ITEMS; i++) bought[i] = 1 + i % 7 * 3;
+    EXPECT_OK(sq_trainer_set_popularity(s.trainer, bought, error));
+    small_draw(&b, 3, 4, 12, 12, ITEMS);
+    found = small_step(s.trainer, &b);
+    proposal(s.trainer, bought, q);
+    sq_snapshot *now = sq_snapshot_acquire(s.model);
+    sq_encoder e = sq_encoder_of(s.model, now);
+    sq_encode_scratch_take(&arena, s.model, 12, &scratch);
+    EXPECT_OK(sq_arena_reserve(&arena, &s.context->memory, arena.peak, error));
+    sq_encode_scratch_take(&arena, s.model, 12, &scratch);
+    const sq_plan *p = &s.trainer->plan;
+    for (int64_t i = 0, sequence = 0; i < p->target_count; i++) {
+        while (p->target_starts[sequence + 1] <= i) sequence++;
+        const int64_t from = p->starts[sequence];
+        sq_encode(&e, &(sq_history){.slots = p->inputs + from, .n = p->target_tokens[i] - from + 1, .user = -1}, &scratch, u);
+        sum += plain_loss(&s, u, s.trainer->entries.slots + p->tokens + i * (1 + NEGATIVES), q);
+    }
+    ck_assert_msg(fabs(found - sum / (double)p->target_count) < 1e-4, "%g and %g", found, sum / (double)p->target_count);
+    sq_snapshot_release(s.model, now);
+    sq_arena_free(&arena, &s.context->memory);
     small_close(&s);
 }
 END_TEST
@@ -564,6 +631,7 @@ int main(void)
     tcase_add_test(tests, log_uniform_draws_follow_the_ranks_of_the_weights);
     tcase_add_loop_test(tests, draws_from_the_batch_and_mixed_ones_follow_their_probabilities, 0, 3);
     tcase_add_loop_test(tests, negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_items_turns_away, 0, 21);
+    tcase_add_loop_test(tests, a_step_has_the_loss_of_the_draws_it_made_with_their_logarithms_subtracted, 0, 9);
     tcase_add_test(tests, the_hardest_of_a_pool_has_the_rank_of_the_best_of_so_many_draws);
     tcase_add_test(tests, options_and_tables_name_losses_and_samplers_alike);
     tcase_add_loop_test(tests, a_hard_pool_uses_the_draws_that_score_highest, 0, 2);
