@@ -9,6 +9,7 @@ SOAK_SECONDS ?= 60
 JOBS != nproc
 
 all: $(BUILD)/build.ninja
+	@$(if $(OPTIONS),meson configure $(BUILD) $(OPTIONS))
 	@ninja -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja:
@@ -18,8 +19,8 @@ $(BUILD)/build.ninja:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make              install what is missing, build; the program is build/seqrec. OPTIONS='-Dtests=false -Dexamples=false': of a new
-#:                   tree, the library and the program alone
+#: make              install what is missing, build; the program is build/seqrec. OPTIONS='-Dtests=false -Dexamples=false':
+#:                   the library and the program alone
 #: make quickstart   build, generate sample data, train, evaluate, recommend, draw the curve
 quickstart: all
 	@sh examples/quickstart.sh
@@ -32,7 +33,7 @@ test:
 #: make check        unit tests and checks of the sources (under a minute, no Python)
 check: all
 	@meson test -C $(BUILD) --no-rebuild --list 2>/dev/null | grep -q : || \
-	    { meson configure $(BUILD) -Dtests=true && ninja -C $(BUILD) -j $(JOBS); }
+	    { sh .ci/setup build && meson configure $(BUILD) -Dtests=true && ninja -C $(BUILD) -j $(JOBS); }
 	@meson test -C $(BUILD) --no-rebuild --suite unit --suite data --suite api --suite thread --print-errorlogs
 	@BUILD=$(BUILD) sh tests/check.sh all
 

@@ -106,14 +106,14 @@ static void play_round(player *p, uint64_t round)
     int32_t status;
     const seqrec_filter filter = {.struct_size = sizeof filter, .exclude_seen = 1, .deny = p->skipped, .deny_count = p->skips};
     seqrec_decode decode = {.struct_size = sizeof decode,
-                                  .method = SEQREC_DECODE_SAMPLE,
-                                  .steps = ROUND,
-                                  .top_k = 10,
-                                  .seed = round,
-                                  .interval = SECONDS,
-                                  .told = offer,
-                                  .told_context = p,
-                                  .done = &done};
+                            .method = SEQREC_DECODE_SAMPLE,
+                            .steps = ROUND,
+                            .top_k = 10,
+                            .seed = round,
+                            .interval = SECONDS,
+                            .told = offer,
+                            .told_context = p,
+                            .done = &done};
     p->last = ACCEPT;
     do
         status = seqrec_session_decode(p->session, &decode, &filter, path, NULL, &found, &failure);

@@ -145,7 +145,8 @@ typedef struct seqrec_option_info {
     const char *since;      /**< version that introduced it */
     const char *help;       /**< one sentence */
     const char *needs;      /**< "gates=position|content": not read unless gates is one of these ("!=": none of them); several, with
-                                 " or " between, of which one must hold; NULL: read, or refused, whatever others are */
+                                 " or " between, of which one must hold; what these need must hold too. NULL: nothing is known to
+                                 leave it unread, though it may be refused */
 } seqrec_option_info;
 
 /** Creates a set of options; `allocator` may be NULL. Rule R. */

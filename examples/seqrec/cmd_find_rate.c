@@ -79,7 +79,7 @@ static int check_options(const find_run *run)
     char value[64];
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         option_text(run->config, others[i][0], value, sizeof value);
-        if (!strcmp(value, others[i][1]))
+        if (!strcmp(value, others[i][1]) && option_is_read(run->config, others[i][0]))
             return usage_error(text.name, "%s = %s: the test steps by items, times and users alone", others[i][0], value);
     }
     return 0;
@@ -91,11 +91,12 @@ static int make_config(find_run *run)
     static const char *const own[][2] = {{"schedule", "constant"}, {"schedule_steps", "0"}, {"warmup_steps", "0"}, {"known_items", "none"}};
     seqrec_error error = {0};
     int outcome = build_config(text.name, &run->options, &run->config);
-    if (!outcome) remark_unread(&run->options, run->config);
     for (size_t i = 0; i < sizeof own / sizeof *own && !outcome; i++)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);
-    return outcome ? outcome : check_options(run);
+    if (!outcome) outcome = check_options(run);
+    if (!outcome) remark_unread(&run->options, run->config);
+    return outcome;
 }
 
 static int put_users(const find_run *run)

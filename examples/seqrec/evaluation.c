@@ -64,10 +64,9 @@ int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const dat
 
 void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, int count)
 {
-    char option[DATED_BY_BYTES];
     for (int i = 0; i < count; i++)
-        if (models[i] && *dated_by(models[i], option)) return;
-    if (e->hide_request_time) remark("--hide-request-time: not used: no model reads times");
+        if (models[i] && reads_request_time(models[i])) return;
+    if (e->hide_request_time) remark("--hide-request-time: not used: no model reads when it is asked");
 }
 
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar)

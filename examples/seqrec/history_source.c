@@ -105,9 +105,9 @@ static int read_data_history(const char *command, seqrec_context *context, const
 static int check_times(const char *command, const seqrec_model *model, const history_source *h)
 {
     char option[DATED_BY_BYTES], data[256];
+    if (h->request_text && !reads_request_time(model)) remark("--request-time: not used: the model does not read when it is asked");
     if (!*dated_by(model, option)) {
         if (h->times_text) remark("--times: not used: the model reads no times");
-        if (h->request_text) remark("--request-time: not used: the model reads no times");
         return 0;
     }
     if (h->times.count || !h->items.count) return 0;

@@ -20,3 +20,19 @@ const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES])
         snprintf(out, DATED_BY_BYTES, "calendar");
     return out;
 }
+
+int reads_request_time(const seqrec_model *model)
+{
+    char time[32] = "none", calendar[8] = "false", asked[8] = "true", mask[32] = "causal";
+    seqrec_config *config = NULL;
+    seqrec_error error = {0};
+    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return 1;
+    option_text(config, "time", time, sizeof time);
+    option_text(config, "calendar", calendar, sizeof calendar);
+    option_text(config, "time_request", asked, sizeof asked);
+    option_text(config, "mask", mask, sizeof mask);
+    seqrec_config_release(config);
+    const int dated = strcmp(time, "none") != 0 || !strcmp(calendar, "true");
+    if (!strcmp(mask, "bidirectional")) return dated;
+    return !strcmp(asked, "true") && (!strcmp(time, "bias") || !strcmp(calendar, "true"));
+}

@@ -17,7 +17,7 @@ static int is_listed(const char *word, const char *list, const char *end)
     return 0;
 }
 
-/* "name=a|b" or "name!=a|b", up to `end`. */
+/* "name=a|b" or "name!=a|b", up to `end`, of an option that is read itself. */
 static int holds(const seqrec_config *config, const char *term, const char *end)
 {
     char name[64], value[64];
@@ -25,7 +25,7 @@ static int holds(const seqrec_config *config, const char *term, const char *end)
     const int unlike = term[length] == '!';
     snprintf(name, sizeof name, "%.*s", (int)length, term);
     option_text(config, name, value, sizeof value);
-    return is_listed(value, term + length + 1 + unlike, end) != unlike;
+    return is_listed(value, term + length + 1 + unlike, end) != unlike && option_is_read(config, name);
 }
 
 /* "a=b or c=d"; of NULL it does. */

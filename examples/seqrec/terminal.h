@@ -21,7 +21,8 @@ int usage_error(const char *command, const char *format, ...) LIKE_PRINTF(2, 3);
 int fail_library(const char *doing, const seqrec_error *error);
 /* The same for a failure with the file at `path`, whose name it puts before the message where that lacks it. */
 int fail_file(const char *path, const char *doing, const seqrec_error *error);
-/* The same as fail_library, but EXIT_USAGE when the status is one that a value on the command line causes. */
+/* The same as fail_library, but EXIT_USAGE when the status is one that a value on the command line causes, E_FORMAT of a text that cannot be
+ * read among them. */
 int fail_value(const char *command, const char *doing, const seqrec_error *error);
 /* The same as fail_value of a file, which the message names as that of fail_file does. */
 int fail_file_value(const char *command, const char *path, const char *doing, const seqrec_error *error);

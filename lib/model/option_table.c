@@ -353,7 +353,7 @@ static void bert4rec(sq_options *o)
 
 /* BERT4Rec with its own optimiser and data: every window at half a window's step, ten maskings of each at random and one of its last event
  * (on average: which are which is drawn). 400,000 steps are 907 epochs of 441 steps of ml-1m; its program trains on the
- * validation event too, which is not done here. */
+ * validation event too, which is not done here, and has no early stop; the best of the validated epochs is kept. */
 static void bert4rec_original(sq_options *o)
 {
     bert4rec(o);
@@ -371,6 +371,7 @@ static void bert4rec_original(sq_options *o)
     o->maskings = 11;
     o->mask_last_share = 1.0 / 11;
     o->epochs = 907;
+    o->patience = 0;
     o->average_epochs = 0;
 }
 

@@ -37,6 +37,8 @@ static const struct {
     {"sce_bucket_items", "loss=sce"},
     {"sce_mix", "loss=sce"},
     {"decayed", "weight_decay!=0"},
+    {"patience", "valid_every!=0"},
+    {"metric_cutoff", "metric_kind!=mrr|loss|ece|ece_mass|apart_popular"},
     {"schedule_steps", "schedule=cosine|linear"},
     {"unknown_users", "user_embedding=added|concatenated|prefix"},
     {"user_default_share", "user_embedding=added|concatenated|prefix"},

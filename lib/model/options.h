@@ -153,8 +153,8 @@ int32_t sq_options_set(sq_options *options, const char *name, const char *value,
 const sq_option *sq_option_find(const char *name);
 /* The same, where an unknown name is E_UNSUPPORTED with the nearest one. */
 int32_t sq_option_known(const char *name, const sq_option **out, seqrec_error *error);
-/* What others must be for the option to be read, "name=a|b" or "name!=a|b" with " or " between several; NULL: it always is, or is refused
- * where it is not. */
+/* What others must be for the option to be read, "name=a|b" or "name!=a|b" with " or " between several; NULL: nothing is
+ * known to leave it unread. */
 const char *sq_option_needs(const char *name);
 /* Copies the options of training scope; the others are not written, so that reads of a served model may use them meanwhile. */
 void sq_options_take_training(sq_options *to, const sq_options *from);

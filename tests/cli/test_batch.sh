@@ -208,8 +208,13 @@ cmp -s numbers.json out
 verdict $? "--times for a model that reads none"
 says "\-\-times: not used" "--times for a model that reads none is told"
 says "\-\-request-time: not used" "--request-time for a model that reads none is told"
+"$SEQREC" train --data events.csv --preset hstu-time --set time_request=false $small --set negatives=8 --epochs 1 --out own.st --quiet > out 2> err
+run recommend --model own.st --history 1,2 --times 5,6 --request-time 9
+says "\-\-request-time: not used: the model does not read when it is asked" "--request-time for a model that looks back from events is told"
+! grep -q '\-\-times' err
+verdict $? "--times for a model that looks back from events are used"
 run evaluate --model named.st --data named.csv --hide-request-time --quiet
-says "\-\-hide-request-time: not used: no model reads times" "--hide-request-time for a model that reads none is told"
+says "\-\-hide-request-time: not used: no model reads when it is asked" "--hide-request-time for a model that reads none is told"
 run compare --model timed.st --model timed.st --data events.csv --hide-request-time --quiet
 exits 0 "compare --hide-request-time"
 [ ! -s err ]

@@ -26,7 +26,7 @@ GROUPS = [("ml-1m", "sampled_softmax", 200), ("ml-1m", "softmax", 200), ("ml-1m"
 
 
 def of_shared_seeds(arms):
-    """Of each arm the units whose seeds all arms have, so that means compare; arms that share none with the first are left out."""
+    """Of each arm the units whose seeds all arms have, so that means compare. An arm that shares none with those before it is left out."""
     seeds = {arm: {unit["unit"].rsplit("-seed", 1)[1] for unit in found} for arm, found in arms.items()}
     shared, kept = None, []
     for arm, own in seeds.items():

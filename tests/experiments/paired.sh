@@ -39,14 +39,22 @@ arm() { # ARM
     esac
 }
 
-# Of the strengths of an arm that have run the one with the best validation; fails where none has.
+powers_predicted="0.25 0.5 1" powers_surprising="0.5 1 2" decays="0.98 0.99"
+
+# Of the strengths of an arm the one with the best validation; fails until all have run.
 chosen() { # ARM
+    case $1 in
+        known-predicted) strengths=$powers_predicted ;;
+        known-surprising) strengths=$powers_surprising ;;
+        decay) strengths=$decays ;;
+    esac
     python3 -c '
 import json, sys
-lines = [json.loads(line) for line in sys.stdin]
-ran = {u["unit"][len("strength-"):-len("-seed1")]: u["train"]["best_valid"] for u in lines if u["unit"].startswith("strength-" + sys.argv[1] + "-")}
-if not ran: sys.exit("paired: no strength of " + sys.argv[1] + " has run")
-print(max(ran, key=ran.get))' "$1" < "$OUT"
+valid = {u["unit"]: u["train"]["best_valid"] for u in map(json.loads, sys.stdin)}
+arms = [sys.argv[1] + "-" + strength for strength in sys.argv[2:]]
+missing = [arm for arm in arms if "strength-" + arm + "-seed1" not in valid]
+if missing: sys.exit("paired: " + sys.argv[1] + " waits for " + ", ".join(missing))
+print(max(arms, key=lambda arm: valid["strength-" + arm + "-seed1"]))' "$1" $strengths < "$OUT"
 }
 
 # strength ARM: trained and validated, and not asked for the test events
@@ -80,9 +88,9 @@ unit() {
 }
 
 if [ "$mode" != table ]; then
-    for power in 0.25 0.5 1; do strength known-predicted-$power; done
-    for power in 0.5 1 2; do strength known-surprising-$power; done
-    for decay in 0.98 0.99; do strength decay-$decay; done
+    for power in $powers_predicted; do strength known-predicted-$power; done
+    for power in $powers_surprising; do strength known-surprising-$power; done
+    for decay in $decays; do strength decay-$decay; done
     for seed in ${SEEDS:-1 2 3}; do
         unit sasrec-original "" E1 "$seed"
         unit sse-pt sasrec-original E1 "$seed"

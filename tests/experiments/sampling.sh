@@ -46,7 +46,9 @@ figures() {
     e4=$(evaluate --protocol E4 --cutoffs 10 --beyond --breakdown --quiet "$@")
     e1=$(evaluate --protocol E1 --cutoffs 10 --breakdown --bootstrap 0 --quiet "$@")
     e2=$(evaluate --protocol E2 --cutoffs 10 --breakdown --bootstrap 0 --quiet "$@")
-    figures="\"E1\":$e1,\"E2\":$e2,\"E4\":$e4,\"E1_draws\":$(draws E1 "$sampled"),\"E2_draws\":$(draws E2 "$sampled")"
+    e1_draws=$(draws E1 "$sampled" "$@")
+    e2_draws=$(draws E2 "$sampled" "$@")
+    figures="\"E1\":$e1,\"E2\":$e2,\"E4\":$e4,\"E1_draws\":$e1_draws,\"E2_draws\":$e2_draws"
 }
 
 # setting NAME OPTIONS...: NAME:OPTION=VALUE,... as gradient_cosine takes it

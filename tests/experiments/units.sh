@@ -153,18 +153,20 @@ against() {
     last "$unit/compared"
 }
 
-# draws PROTOCOL N: of the unit's model, if it has one, and the baselines, means of HR@10 and NDCG@10 over N draws of the negatives, seeds 0 to N - 1,
+# draws PROTOCOL N OPTIONS...: of the unit's model, if it has one, and the baselines, means of HR@10 and NDCG@10 over N draws of the negatives, seeds 0 to N - 1,
 # in which every row meets the same ones
 draws() {
     rm -f "$unit/draws"
-    for draw in $(seq 0 $(($2 - 1))); do
-        evaluate --protocol "$1" --seed "$draw" --bootstrap 0 --quiet >> "$unit/draws"
+    protocol=$1 count=$2
+    shift 2
+    for draw in $(seq 0 $((count - 1))); do
+        evaluate --protocol "$protocol" --seed "$draw" --bootstrap 0 --quiet "$@" >> "$unit/draws"
         echo >> "$unit/draws"
     done
     python3 -c '
 import json, sys
 reports = [json.loads(line) for line in sys.stdin if line.strip()]
-rows = [dict(r["baselines"], **({"model": r} if "hr@10" in r else {})) for r in reports]
+rows = [dict(r.get("baselines", {}), **({"model": r} if "hr@10" in r else {})) for r in reports]
 mean = lambda row, figure: round(sum(r[row][figure] for r in rows) / len(rows), 9)
 print(json.dumps({"draws": len(rows), **{row: {f: mean(row, f) for f in ("hr@10", "ndcg@10")} for row in rows[0]}}))
 ' < "$unit/draws"

@@ -1230,10 +1230,13 @@ static const char *another_value(const seqrec_option_info *option, char out[64])
     return out;
 }
 
-/* User vectors and items after a fit with one option changed; of what only losses with negatives read, by the full softmax. */
+/* User vectors and items after a fit with one option changed, where what it needs does not hold: of what only losses with negatives read, by
+ * the full softmax; of validation, without. */
 static void fitted_with(const char *name, const char *value, const char *needs, float *vectors, float *rows)
 {
-    train_world w = world_open((world_options){"loss", strncmp(needs, "loss=bce", 8) == 0 ? "softmax" : "bce", "epochs", "2", name, value}, 0);
+    train_world w = world_open((world_options){"loss", strncmp(needs, "loss=bce", 8) == 0 ? "softmax" : "bce", "valid_every",
+                                               strncmp(needs, "valid_every", 11) == 0 ? "0" : "1", "metric_kind",
+                                               strncmp(needs, "metric_kind", 11) == 0 ? "mrr" : "ndcg", "epochs", "3", name, value}, 0);
     host_batch b;
     int64_t ids[40];
     for (int i = 0; i < 40; i++) ids[i] = i + 1;
