@@ -72,17 +72,13 @@ static int check_arguments(const find_run *run)
     return outcome == PARSED ? check_outputs(text.name, outputs, inputs, &run->source.files) : outcome;
 }
 
-/* What the batches of the test do not have: values of events, of which the interface of datasets shows the sum alone, and what only a host brings. */
+/* The batches of the test have no values of events: the interface of datasets shows their sum alone. */
 static int check_options(const find_run *run)
 {
-    static const char *const others[][2] = {{"event_weights", "values"}, {"sampler", "weights"}, {"sampler", "host"}};
-    char value[64];
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        option_text(run->config, others[i][0], value, sizeof value);
-        if (!strcmp(value, others[i][1]) && option_is_read(run->config, others[i][0]))
-            return usage_error(text.name, "%s = %s: the test steps by items, times and users alone", others[i][0], value);
-    }
-    return 0;
+    char weights[32];
+    option_text(run->config, "event_weights", weights, sizeof weights);
+    if (!strcmp(weights, "values")) return usage_error(text.name, "event_weights = values: the test steps by items, times and users alone");
+    return refuse_host_sampler(text.name, run->config);
 }
 
 /* The rate is the test's own: no warm-up, no schedule. Known items are asked about by a fit alone. */

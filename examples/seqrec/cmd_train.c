@@ -91,17 +91,6 @@ static int check_arguments(train_run *run)
     return outcome == PARSED ? check_files(run) : outcome;
 }
 
-/* Refuses the samplers that a host has to bring something for. */
-static int check_sampler(const train_run *run)
-{
-    char sampler[32];
-    option_text(run->config, "sampler", sampler, sizeof sampler);
-    if (!option_is_read(run->config, "sampler") || (strcmp(sampler, "weights") != 0 && strcmp(sampler, "host") != 0)) return 0;
-    return usage_error(text.name, "sampler = %s: its %s are brought by a program that links the library (%s)", sampler,
-                       sampler[0] == 'w' ? "weights" : "negatives",
-                       sampler[0] == 'w' ? "seqrec_trainer_set_popularity" : "seqrec_trainer_set_negatives");
-}
-
 static int start_fresh(train_run *run)
 {
     seqrec_error error = {0};
@@ -306,7 +295,7 @@ static int print_result(const train_run *run)
 static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
-    if (!outcome && run->config) outcome = check_sampler(run);
+    if (!outcome && run->config) outcome = refuse_host_sampler(text.name, run->config);
     if (!outcome && run->config) remark_unread(&run->options, run->config);
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "option_needs.h"
 #include "output_check.h"
 #include "search_space.h"
 #include "shell_words.h"
@@ -141,6 +142,7 @@ static int plan(tune_run *run)
     if (outcome) return outcome;
     int64_t every = option_count(run->config, "valid_every");
     if (!every) return usage_error(text.name, "valid_every = 0 leaves no validation to select by");
+    if (refuse_host_sampler(text.name, run->config)) return EXIT_USAGE;
     name_metric(run->config, run->metric, sizeof run->metric);
     run->falls = metric_falls(run->config);
     plan_rungs(run, option_count(run->config, "epochs"), every);

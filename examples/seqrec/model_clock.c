@@ -4,35 +4,40 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES])
+typedef struct model_clock {
+    char time[32], calendar[8], asked[8], mask[32];
+} model_clock;
+
+/* Values of the options that have to do with time; those of a model without, where memory runs out. */
+static model_clock clock_of(const seqrec_model *model)
 {
-    char time[32] = "none", calendar[8] = "false";
+    model_clock c = {"none", "false", "true", "causal"};
     seqrec_config *config = NULL;
     seqrec_error error = {0};
-    out[0] = 0;
-    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return out;
-    option_text(config, "time", time, sizeof time);
-    option_text(config, "calendar", calendar, sizeof calendar);
+    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return c;
+    option_text(config, "time", c.time, sizeof c.time);
+    option_text(config, "calendar", c.calendar, sizeof c.calendar);
+    option_text(config, "time_request", c.asked, sizeof c.asked);
+    option_text(config, "mask", c.mask, sizeof c.mask);
     seqrec_config_release(config);
-    if (strcmp(time, "none") != 0)
-        snprintf(out, DATED_BY_BYTES, "time = %s", time);
-    else if (!strcmp(calendar, "true"))
+    return c;
+}
+
+const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES])
+{
+    const model_clock c = clock_of(model);
+    out[0] = 0;
+    if (strcmp(c.time, "none") != 0)
+        snprintf(out, DATED_BY_BYTES, "time = %s", c.time);
+    else if (!strcmp(c.calendar, "true"))
         snprintf(out, DATED_BY_BYTES, "calendar");
     return out;
 }
 
 int reads_request_time(const seqrec_model *model)
 {
-    char time[32] = "none", calendar[8] = "false", asked[8] = "true", mask[32] = "causal";
-    seqrec_config *config = NULL;
-    seqrec_error error = {0};
-    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return 1;
-    option_text(config, "time", time, sizeof time);
-    option_text(config, "calendar", calendar, sizeof calendar);
-    option_text(config, "time_request", asked, sizeof asked);
-    option_text(config, "mask", mask, sizeof mask);
-    seqrec_config_release(config);
-    const int dated = strcmp(time, "none") != 0 || !strcmp(calendar, "true");
-    if (!strcmp(mask, "bidirectional")) return dated;
-    return !strcmp(asked, "true") && (!strcmp(time, "bias") || !strcmp(calendar, "true"));
+    char option[DATED_BY_BYTES];
+    const model_clock c = clock_of(model);
+    if (!strcmp(c.mask, "bidirectional")) return *dated_by(model, option) != 0;
+    return !strcmp(c.asked, "true") && (!strcmp(c.time, "bias") || !strcmp(c.calendar, "true"));
 }

@@ -1,4 +1,4 @@
-/* seqrec tool: options that were set and that other options leave unread. */
+/* seqrec tool: which options are read under the others, and what of them the program cannot bring. */
 #include "option_needs.h"
 #include "terminal.h"
 #include <ctype.h>
@@ -51,6 +51,16 @@ static const char *needs_of(const char *name)
 int option_is_read(const seqrec_config *config, const char *name)
 {
     return needs_are_met(config, needs_of(name));
+}
+
+int refuse_host_sampler(const char *command, const seqrec_config *config)
+{
+    char sampler[32];
+    option_text(config, "sampler", sampler, sizeof sampler);
+    const int weights = !strcmp(sampler, "weights");
+    if (!option_is_read(config, "sampler") || (!weights && strcmp(sampler, "host") != 0)) return 0;
+    return usage_error(command, "sampler = %s: its %s are brought by a program that links the library (%s)", sampler, weights ? "weights" : "negatives",
+                       weights ? "seqrec_trainer_set_popularity" : "seqrec_trainer_set_negatives");
 }
 
 static void remark_on(const seqrec_config *config, const char *name)

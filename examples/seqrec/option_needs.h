@@ -1,10 +1,12 @@
-/* seqrec tool: options that were set and that other options leave unread. */
+/* seqrec tool: which options are read under the others, and what of them the program cannot bring. */
 #ifndef SEQREC_TOOL_OPTION_NEEDS_H
 #define SEQREC_TOOL_OPTION_NEEDS_H
 #include "train_options.h"
 
 /* Whether the option is read under the others, by what seqrec_option_info.needs says. */
 int option_is_read(const seqrec_config *config, const char *name);
+/* Refuses a sampler whose weights or negatives only a host brings. Returns 0 or EXIT_USAGE. */
+int refuse_host_sampler(const char *command, const seqrec_config *config);
 /* Remarks on each option of the file and of --set that is not read under the others. */
 void remark_unread(const train_options *options, const seqrec_config *config);
 #endif

@@ -70,11 +70,17 @@ for option in accumulate=3 known_items=predicted user_embedding=prefix; do
     run find-rate $small --set $option --steps 20 --json
     parses "find-rate with $option" "r['steps'] == 20 and all(p['loss'] is not None for p in r['points'])"
 done
-for option in event_weights=values sampler=weights sampler=host; do
+run find-rate $small --set event_weights=values --steps 20
+exits 2 "find-rate with event_weights=values"
+says "items, times and users alone" "find-rate with event_weights=values: why not"
+for option in sampler=weights sampler=host; do
     run find-rate $small --set loss=sampled_softmax --set $option --steps 20
     exits 2 "find-rate with $option"
-    says "items, times and users alone" "find-rate with $option: why not"
+    says "are brought by a program that links the library" "find-rate with $option: why not"
 done
+run find-rate $small --set loss=softmax --set sampler=host --steps 20
+exits 0 "find-rate with a sampler that the loss does not read"
+says "sampler is set, and not read" "find-rate with a sampler that is not read: it is told"
 run find-rate $small --from 1 --to 0.1
 exits 2 "--from above --to"
 run find-rate $small --steps 3

@@ -53,6 +53,7 @@ refused "epochs is the same for all trials" "the budget as an axis" --range epoc
 refused "halving needs --epochs" "halving without epochs" --range dim=8:16 --method halving
 refused "must be random or halving" "unknown method" --range dim=8:16 --method grid
 refused "no validation to select by" "split none" --range dim=8:16 --split none
+refused "brought by a program that links the library" "a host's sampler" --range dim=8:16 --set sampler=host
 refused "no validation to select by" "valid_every 0" --range dim=8:16 --valid-every 0
 printf 'range dim=8:16 # width\n\nchoise dropout=0.1,0.2\n' > space.txt
 refused "space.txt:3: a line is" "broken line of a space" --space space.txt
