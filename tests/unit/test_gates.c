@@ -618,7 +618,7 @@ START_TEST(models_with_every_kind_of_gate_learn_and_their_gates_part)
 END_TEST
 
 /* Adam moves a gate whose gradient is mostly that of the sparsity term by its rate every step, whatever the gate is good for. */
-START_TEST(the_preset_s_weight_of_open_gates_leaves_them_to_the_data)
+START_TEST(the_usual_weight_of_open_gates_leaves_them_to_the_data)
 {
     sq_options o = small_options("rec-denoiser");
     o.dim = 16;
@@ -845,7 +845,7 @@ int main(void)
     tcase_add_loop_test(tests, estimates_of_binary_gates_have_the_mean_of_the_exact_gradient, 0, 2);
     tcase_add_loop_test(tests, steps_give_the_same_bits_at_any_number_of_threads, 0, KINDS);
     tcase_add_loop_test(tests, avx2_and_avx512_train_to_the_same_bits, 0, KINDS);
-    tcase_add_test(tests, the_preset_s_weight_of_open_gates_leaves_them_to_the_data);
+    tcase_add_test(tests, the_usual_weight_of_open_gates_leaves_them_to_the_data);
     tcase_add_loop_test(tests, models_with_every_kind_of_gate_learn_and_their_gates_part, 0, KINDS);
     tcase_add_loop_test(tests, a_strong_sparsity_term_closes_gates, 0, KINDS);
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, KINDS);
