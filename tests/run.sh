@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests: every step of `make test`, or the steps named. Prints each with its seconds, the log of what failed, and at the end,
-# alone on a line, 'N passed, M failed, K skipped': test cases where a step has them, else the step.
+# tests: every step of `make test`, or the steps named. Prints each with its seconds, the log of what failed, and at the end what
+# failed once more, and alone on a line, 'N passed, M failed, K skipped': test cases where a step has them, else the step.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 BUILD=${BUILD:-build}
@@ -110,6 +110,15 @@ count() {
     fi
 }
 
+# failures STEP LOG: a line for each program and case that failed, or for the step itself; at most twenty.
+failures() {
+    awk -v step="$1" '/^Summary of Failures/ { exit }
+        /^not ok / || /^ *[0-9]+\/[0-9]+ .* (FAIL|ERROR|TIMEOUT|INTERRUPT|UNEXPECTEDPASS) +[0-9.]+s/ {
+            sub(/^ */, ""); if (++n <= 20) print "failed: " step ": " $0
+        }
+        END { if (!n) print "failed: " step }' "$2"
+}
+
 run() {
     log=$logs/$1.log
     printf '%-14s ' "$1"
@@ -119,12 +128,18 @@ run() {
     case $status in 0) verdict=ok ;; 77) verdict=skipped ;; *) verdict=FAILED ;; esac
     printf '%-8s %4d s\n' "$verdict" $(($(date +%s) - start))
     count "$log" $status
-    [ $status -eq 0 ] || [ $status -eq 77 ] || { echo "--- the end of $log"; tail -n 60 "$log"; echo "---"; }
+    [ $status -ne 0 ] && [ $status -ne 77 ] || return 0
+    echo "--- the end of $log"
+    tail -n 60 "$log"
+    echo "---"
+    failures "$1" "$log" >> "$logs/failures"
 }
 
 [ $# -gt 0 ] || set -- build suites check gcc_c11 clang abi abi_selftest install asan tsan flavours fuzz docs
 case " $* " in *" suites "*) suites_ran=yes ;; *) suites_ran=no ;; esac
 mkdir -p "$logs"
+: > "$logs/failures"
 for name; do run "$name"; done
+cat "$logs/failures"
 echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/closing-line"
 [ $failed -eq 0 ]

@@ -72,12 +72,14 @@ for picture in orders seconds cost bytes gradients; do
 done
 [ "$(grep -o '<circle' sampling-cost.svg | wc -l)" -eq 5 ] && [ "$(grep -o '<circle' sampling-orders.svg | wc -l)" -eq 10 ]
 verdict $? "report: every unit is a point of accuracy over seconds"
-mkdir around
-sed 's/"unit":"bce-k1-seed1"/"unit":"sharing-batch-seed1"/; s/"unit":"gbce-1-k1-seed1"/"unit":"sampler-sce-seed1"/' lines.jsonl > around.jsonl
+mkdir around tail
+sed 's/"unit":"bce-k1-seed1"/"unit":"sharing-batch-seed1"/' lines.jsonl > around.jsonl
 "$PYTHON" "$experiments/sampling_report.py" around.jsonl around > out 2> err
 grep -q '| best validation within [0-9]* s |' around/sampling.md && grep -q '^| sharing-batch | [01]\.[0-9]* | - | [01]\.[0-9]* | ' around/sampling.md
 verdict $? "report: validation at equal seconds around the centre"
-grep -q '>sampler-sce<' around/sampling-tail.svg && grep -q '<polyline' around/sampling-tail.svg
+sed 's/"unit":"bce-k1-seed1"/"unit":"sampler-sce-seed1"/' lines.jsonl > tail.jsonl
+"$PYTHON" "$experiments/sampling_report.py" tail.jsonl tail > out 2> err
+grep -q '>sampler-sce<' tail/sampling-tail.svg && grep -q '<polyline' tail/sampling-tail.svg
 verdict $? "report: hits by popularity are drawn"
 sh "$experiments/sampling.sh" list > out 2> err
 ! grep -q '^logq-uniform-classic' out && grep -q '^logq-uniform-corrected' out && grep -q 'no logq-uniform-classic: it subtracts' sampling.md
@@ -125,7 +127,7 @@ sum(by['ml-100k-rec-denoiser-0.2-seed' + s]['against']['difference']['hr@10'] fo
 experiment paired.sh paired.jsonl SEEDS=1 EPOCHS=2 DRAWS=2
 exits 0 "paired: one seed of every arm"
 holds paired.jsonl "paired: what a line has" "len(all) == 22 and 'figures' not in by['strength-decay-0.98-seed1'] and \
-max((by['strength-known-predicted-' + power + '-seed1']['train']['best_valid'], ' --set known_power=' + power + ' ') for power in ('1', '0.5', '0.25'))[1] in \
+' --set known_power=' + max(('0.25', '0.5', '1'), key=lambda p: by['strength-known-predicted-' + p + '-seed1']['train']['best_valid']) + ' ' in \
 by['known-predicted-seed1']['options'] and by['sse-pt-seed1']['against']['protocol'] == 'E1' and \
 by['spectral-seed1']['reference'] == 'softmax-post' and 'against' not in by['softmax-seed1'] and \
 by['rec-denoiser-seed1']['against']['a']['hr@10'] == by['rec-denoiser-seed1']['figures']['hr@10']"
