@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "evaluation.h"
+#include "model_clock.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,7 @@ static int compare(compare_run *run)
             outcome = fail_file(run->paths.at[i], "loading", &error);
     }
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
+    for (int i = 0; i < 2 && !outcome; i++) outcome = check_timed(run->models[i], run->dataset, &run->source);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = compare_models(run);
     if (!outcome) tell_warnings(&run->warnings, run->report, run->models, 2, &run->source);

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "evaluation.h"
+#include "model_clock.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,7 @@ static int evaluate(evaluate_run *run)
         seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
+    if (!outcome) outcome = check_timed(run->model, run->dataset, &run->source);
     if (!outcome) outcome = noise(run);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = rank_events(run);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "model_clock.h"
 #include "option_needs.h"
 #include "output_check.h"
 #include "svg_curve.h"
@@ -91,7 +92,7 @@ static int make_config(find_run *run)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);
     if (!outcome) outcome = check_options(run);
-    if (!outcome) remark_unread(&run->options, run->config);
+    if (!outcome) remark_unread(&run->options, run->config, 1);
     return outcome;
 }
 
@@ -235,6 +236,7 @@ static int find_rate(find_run *run)
         outcome = batches_open(text.name, &run->batches, run->dataset, run->split, option_count(run->config, "batch"),
                                (uint64_t)option_count(run->config, "seed"));
     if (!outcome) outcome = start(run);
+    if (!outcome) outcome = check_timed(run->model, run->dataset, &run->source);
     if (!outcome) outcome = raise_rate(run);
     if (outcome) return outcome;
     run->suggested = steepest(run);

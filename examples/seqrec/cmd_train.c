@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "model_clock.h"
 #include "option_needs.h"
 #include "output_check.h"
 #include "train_batches.h"
@@ -68,12 +69,17 @@ static int check_files(const train_run *run)
     return check_outputs(text.name, outputs, inputs, &run->source.files);
 }
 
+static int validates(const train_run *run)
+{
+    return !run->split || strcmp(run->split, "none") != 0;
+}
+
 /* What asks for a validation that the split leaves no events for. */
 static int check_validation(const train_run *run)
 {
     const train_options *o = &run->options;
     int64_t every = 0;
-    if (!run->split || strcmp(run->split, "none") != 0) return 0;
+    if (validates(run)) return 0;
     if (o->metric) return usage_error(text.name, "--metric %s: --split none holds no events out to validate on", o->metric);
     if (o->valid_every && read_count(o->valid_every, &every) && every > 0)
         return usage_error(text.name, "--valid-every %s: --split none holds no events out to validate on", o->valid_every);
@@ -296,12 +302,13 @@ static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
     if (!outcome && run->config) outcome = refuse_host_sampler(text.name, run->config);
-    if (!outcome && run->config) remark_unread(&run->options, run->config);
+    if (!outcome && run->config) remark_unread(&run->options, run->config, validates(run));
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
     if (!outcome) outcome = add_noise(text.name, &run->source, run->split, &run->dataset);
     if (!outcome) outcome = run->resume ? start_resumed(run) : start_fresh(run);
+    if (!outcome) outcome = check_timed(run->model, run->dataset, &run->source);
     if (!outcome) outcome = note_selection(run->model, &run->source);
     if (outcome) return outcome;
     int32_t status = SEQREC_OK;

@@ -96,6 +96,7 @@ static int read_data_history(const char *command, seqrec_context *context, const
 {
     seqrec_dataset *dataset = NULL;
     int outcome = read_data(command, context, &h->source, &h->bar, &dataset);
+    if (!outcome) outcome = check_timed(model, dataset, &h->source);
     if (!outcome) outcome = take_history(h, model, dataset);
     seqrec_dataset_release(dataset);
     return outcome;
@@ -104,16 +105,14 @@ static int read_data_history(const char *command, seqrec_context *context, const
 /* The times that the model reads are there; of others that were given it is told that they count for nothing. */
 static int check_times(const char *command, const seqrec_model *model, const history_source *h)
 {
-    char option[DATED_BY_BYTES], data[256];
+    char option[DATED_BY_BYTES];
     if (h->request_text && !reads_request_time(model)) remark("--request-time: not used: the model does not read when it is asked");
     if (!*dated_by(model, option)) {
         if (h->times_text) remark("--times: not used: the model reads no times");
         return 0;
     }
-    if (h->times.count || !h->items.count) return 0;
-    if (h->history_text)
-        return usage_error(command, "--times T,... is needed: a model with %s reads when the events of --history were", option);
-    return fail("%s: the events have no times, and a model with %s reads them", data_title(&h->source, data, sizeof data), option);
+    if (!h->history_text || h->times.count || !h->items.count) return 0;
+    return usage_error(command, "--times T,... is needed: a model with %s reads when the events of --history were", option);
 }
 
 int read_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *h)

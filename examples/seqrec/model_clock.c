@@ -1,5 +1,6 @@
-/* seqrec tool: whether a model reads times. */
+/* seqrec tool: whether a model reads times, and events have them. */
 #include "model_clock.h"
+#include "terminal.h"
 #include "train_options.h"
 #include <stdio.h>
 #include <string.h>
@@ -40,4 +41,15 @@ int reads_request_time(const seqrec_model *model)
     const model_clock c = clock_of(model);
     if (!strcmp(c.mask, "bidirectional")) return *dated_by(model, option) != 0;
     return !strcmp(c.asked, "true") && (!strcmp(c.time, "bias") || !strcmp(c.calendar, "true"));
+}
+
+int check_timed(const seqrec_model *model, const seqrec_dataset *dataset, const data_source *source)
+{
+    char option[DATED_BY_BYTES], data[256];
+    seqrec_error error = {0};
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    if (!model || !*dated_by(model, option)) return 0;
+    if (seqrec_dataset_describe(dataset, &stats, &error) != SEQREC_OK) return fail_library("describing", &error);
+    if (stats.has_timestamps) return 0;
+    return fail("%s: the events have no times, and a model with %s reads them", data_title(source, data, sizeof data), option);
 }

@@ -63,19 +63,30 @@ int refuse_host_sampler(const char *command, const seqrec_config *config)
                        weights ? "seqrec_trainer_set_popularity" : "seqrec_trainer_set_negatives");
 }
 
-static void remark_on(const seqrec_config *config, const char *name)
+static int is_of_validation(const char *name)
 {
-    if (!option_is_read(config, name)) remark("%s is set, and not read: it needs %s", name, needs_of(name));
+    static const char *const names[] = {"valid_every", "patience", "metric_kind", "metric_cutoff"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) return 1;
+    return 0;
 }
 
-void remark_unread(const train_options *options, const seqrec_config *config)
+static void remark_on(const seqrec_config *config, int validates, const char *name)
+{
+    if (!option_is_read(config, name))
+        remark("%s is set, and not read: it needs %s", name, needs_of(name));
+    else if (!validates && is_of_validation(name))
+        remark("%s is set, and not read: no events are held out to validate on", name);
+}
+
+void remark_unread(const train_options *options, const seqrec_config *config, int validates)
 {
     char name[64];
-    for (int64_t i = 0; i < options->line_count; i++) remark_on(config, options->lines[i].name);
+    for (int64_t i = 0; i < options->line_count; i++) remark_on(config, validates, options->lines[i].name);
     for (int64_t i = 0; i < options->sets.count; i++) {
         const char *text = options->sets.at[i];
         while (isspace((unsigned char)*text)) text++;
         snprintf(name, sizeof name, "%.*s", (int)strcspn(text, " \t="), text);
-        remark_on(config, name);
+        remark_on(config, validates, name);
     }
 }

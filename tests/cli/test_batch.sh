@@ -199,6 +199,13 @@ user=$(sed -n 2p events.csv | cut -d, -f1)
 run recommend --model timed.st --data untimed.csv --user "$user"
 exits 1 "events without times, a model with time"
 says "untimed.csv: the events have no times, and a model with time = bias reads them" "events without times: the file is named"
+untimed="untimed.csv: the events have no times, and a model with time = bias reads them"
+for command in "evaluate --model timed.st" "compare --model named.st --model timed.st" "train --preset hstu-time --epochs 1 --out t.st" \
+    "find-rate --preset hstu-time --steps 20"; do
+    run $command --data untimed.csv
+    exits 1 "events without times: ${command%% *}"
+    says "$untimed" "events without times: ${command%% *} names the file"
+done
 run recommend --model timed.st --history 1,2 --times 5,6 --request-time 9
 exits 0 "--history with --times"
 [ ! -s err ]

@@ -405,6 +405,9 @@ exits 2 "--metric without events to validate on"
 run train --data events.csv $small --epochs 1 --split none --valid-every 2 --out t.st
 exits 2 "--valid-every without events to validate on"
 says "\-\-valid-every 2: --split none holds no events out" "--valid-every without events to validate on: the rule is told"
+run train --data events.csv $small --epochs 1 --split none --set metric_kind=hr --out t.st --quiet
+exits 0 "metric_kind without events to validate on"
+says "metric_kind is set, and not read: no events are held out" "metric_kind without events to validate on is told"
 
 # ---- recommendations ----
 run recommend --model m.st --history 1,2,3 --k 10 --json
