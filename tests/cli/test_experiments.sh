@@ -1,18 +1,20 @@
 #!/bin/sh
 # The experiments on a few generated events: units that stop and go on, gradients, forecasts, the reports of what has run.
-# SEQREC_PROGRAM names the program, SEQREC_GRADIENT and SEQREC_AUTOREGRESSION those of the gradients and of the forecasts. Prints one
+# SEQREC_PROGRAM names the program, SEQREC_GRADIENT, SEQREC_AUTOREGRESSION and SEQREC_INNER those of the gradients, forecasts and inner places. Prints one
 # line per check; exit 1 when one failed.
 experiments=$(cd "$(dirname "$0")/../experiments" && pwd)
 GRADIENT=${SEQREC_GRADIENT:-build/tests/gradient_cosine}
 case $GRADIENT in /*) ;; *) GRADIENT=$PWD/$GRADIENT ;; esac
 AUTOREGRESSION=${SEQREC_AUTOREGRESSION:-build/tests/autoregression}
 case $AUTOREGRESSION in /*) ;; *) AUTOREGRESSION=$PWD/$AUTOREGRESSION ;; esac
+INNER=${SEQREC_INNER:-build/tests/inner_places}
+case $INNER in /*) ;; *) INNER=$PWD/$INNER ;; esac
 . "$(dirname "$0")/shell_checks.sh"
 [ -n "$PYTHON" ] || { echo "1..0 # SKIP no python3"; exit 77; }
 
 mkdir data
 "$SEQREC" synth --out data/ml-1m.txt --users 300 --items 1100 --seed 3 > out 2> err
-export SEQREC GRADIENT AUTOREGRESSION SEQREC_DATA="$DIR/data" REPORT="$DIR" THREADS=1
+export SEQREC GRADIENT AUTOREGRESSION INNER SEQREC_DATA="$DIR/data" REPORT="$DIR" THREADS=1
 
 experiment() { # SCRIPT OUT NAME=VALUE...: leaves $rc, out and err
     script=$1 lines=$2
@@ -185,35 +187,38 @@ rm -r work/fifth.txt work/fifth.txt.part
 positions fifth-sampled_softmax-literal-L50-seed1
 positions ml-1m-sampled_softmax-t5-L50-seed1
 holds correction.jsonl "positions: what a line has" "len(all) == 22 and \
-len(by['stop-sampled_softmax-reversed-L200-seed1']['against_end']['breakdown']['difference']['quintile'][0]['ci']['ndcg@10']) == 2 and {'against_end', 'places', 'places_against_end'} <= \
+len(by['stop-sampled_softmax-reversed-L200-seed1']['against_end']['breakdown']['difference']['quintile'][0]['ci']['ndcg@10']) == 2 and {'against_end', 'inner'} <= \
 set(by['heldout-sampled_softmax-reversed-L200-seed1']) and set(by['ml-1m-sampled_softmax-reversed-L200-seed1']['newest']) == {'20', '50'} and \
 set(by['ml-1m-sampled_softmax-t5-L50-seed1']['longer']) == {'100', '200'} and \
 by['ml-1m-sampled_softmax-reversed-L200-seed1']['machine'] == 'another machine' and 'machine' not in by['ml-1m-sampled_softmax-t5-L50-seed1'] and \
 by['fifth-sampled_softmax-literal-L50-seed1']['train']['users'] == 60 and by['heldout-sampled_softmax-end-L200-seed1']['train']['users'] == 270"
-"$PYTHON" - work <<'P' > out 2> err
-# The places once more: every user's, as many as 20, each behind what is before it.
-import collections, sys
-whole, places = collections.defaultdict(list), collections.defaultdict(list)
-for path, into in (("plain/ml-1m.txt", whole), (sys.argv[1] + "/places.txt", places)):
-    for line in open(path):
-        user, item = line.split()
-        into[user].append(item)
-asked = collections.Counter()
-for name, events in places.items():
-    user, k = str(int(name) // 100), int(name) % 100
-    assert int(user) % 10 == 3 and 1 <= k <= 20
-    at = 2 + (len(whole[user]) - 2) * k // 20
-    assert events == whole[user][:at][-201:] and len(events) >= 3, name
-    asked[user] += 1
-assert set(asked) == {user for user in whole if int(user) % 10 == 3}
-assert all(n == min(20, len(whole[user]) - 2) for user, n in asked.items())
-P
-verdict $? "positions: places of users who were left out"
+awk '{ if ($1 != user) { user = $1; n = 0 } item[++n] = $2; if (user % 10 == 3 && n > 2) for (i = 1; i <= n; i++) print 1000 * user + n, item[i] }' \
+    plain/ml-1m.txt > left.txt
+cut -d ' ' -f 1 left.txt | sort -u > asked.txt
+cut -d ' ' -f 2 plain/ml-1m.txt | sort -u | sed 's/^/1 /' >> left.txt # so that all items are ranked
+"$SEQREC" evaluate --data left.txt --users asked.txt --model work/reference/heldout-sampled_softmax-end-L200-seed1.safetensors --protocol E4 --cutoffs 10 --no-baselines \
+    --allow-trained --json --quiet > evaluated.jsonl 2> err
+holds correction.jsonl "positions: every inner place is ranked as one user's last event is" "max(abs(by['heldout-sampled_softmax-end-L200-seed1']['inner']['model'][f] - \
+json.load(open('evaluated.jsonl'))[f]) for f in ('hr@10', 'ndcg@10')) < 1e-5"
+holds correction.jsonl "positions: groups of places and their differences" "not [of for of in \
+map(by['heldout-sampled_softmax-reversed-L200-seed1']['inner'].get, ('model', 'difference')) if \
+abs(sum(g['places'] * g['ndcg@10'] for g in of['groups'] if g['places']) - of['places'] * of['ndcg@10']) > 1e-3 * of['places'] or \
+not of['ci']['ndcg@10'][0] <= of['ndcg@10'] <= of['ci']['ndcg@10'][1]]"
+"$SEQREC" synth --out long.csv --users 5 --items 1100 --shortest 202 --longest 230 --seed 3 > out 2> err
+"$INNER" work/reference/heldout-sampled_softmax-end-L200-seed1.safetensors long.csv > older.jsonl 2> err
+holds older.jsonl "positions: answers with older events in front" "all[0]['older']['users'] == 5 and \
+[row['older'] for row in all[0]['older']['rows']] == [0, 1, 10, 50, 150] and all[0]['older']['rows'][0]['changed'] == 0 and \
+all[0]['older']['rows'][0]['overlap@10'] == 1 and 0 < all[0]['older']['rows'][1]['changed'] < all[0]['older']['rows'][4]['changed']"
+mkdir older
+sed 's/"older":{"users":0/"older":{"users":5/' correction.jsonl > older.jsonl
+"$PYTHON" "$experiments/correction_report.py" older.jsonl older > out 2> err
+grep -A4 '^What older events change: the 5' older/correction.md | grep -q '^| end | [0-9]* / [0-9]* | '
+verdict $? "positions: what older events change is a table"
 grep -q '^| reversed | 3 | [01]\.[0-9]* | [01]\.[0-9]* | [+-][0-9.]* ± [0-9.]* | [+-]' correction.md && grep -q '^| \*markov\* | - | [01]' correction.md
 verdict $? "positions: rows of the page"
 grep -A4 '^Less that of end, of each fifth:' correction.md | grep -q '^| reversed | [+-][0-9.]* ± [0-9.]* | [+-]'
 verdict $? "positions: gains by fifths have their intervals"
-for picture in ml-1m-softmax-200-E4 heldout-sampled_softmax-200-places; do
+for picture in ml-1m-softmax-200-E4 heldout-sampled_softmax-200-inner; do
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' correction-$picture.svg 2> err
     verdict $? "positions: correction-$picture.svg is well-formed"
 done

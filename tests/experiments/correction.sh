@@ -5,7 +5,8 @@
 # also have the full softmax with five seeds, five BCE with one negative. Further: windows of 50 events and of all; histories of which
 # only the newest events are left (models as trained); models of 50 events that read 100 and 200, where no table of positions is in the way; the literal rule, where every prefix is a sample of its own, beside the others on
 # a fixed fifth of the users, with no positions at all among them, since `literal` also sees more events before a target; eight heads, because
-# one head of ALiBi has one slope of 1/256 an event, which is next to none; trainings to their early stop and not to 60 epochs; and models trained without a tenth of the users, asked at up to 20 places of the sequences of these; and, on ml-100k,
+# one head of ALiBi has one slope of 1/256 an event, which is next to none; trainings to their early stop and not to 60 epochs; and models trained without a tenth of the users, asked
+# before every event of these but the first two, and with older events put in front (inner_places.c); and, on ml-100k,
 # which has times, events at one instant in a drawn order, and a split by time for all users at once (E9). Every arm is
 # compared, user by user, with the window-end table of the same data, loss, window and seed, whose model is kept in $WORK/reference and
 # trained again where it is missing. A training has 60 epochs, at which the arms are compared. Each unit appends one JSON line to
@@ -17,6 +18,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-docs/experiments/correction.jsonl}
 REPORT=${REPORT:-docs/experiments}
+INNER=${INNER:-build/tests/inner_places}
 . tests/experiments/units.sh
 mode=${1:-run}
 case $mode in run|list) ;; *) echo "correction: $mode is neither run nor list" >&2; exit 2 ;; esac
@@ -52,17 +54,6 @@ by_user='$1 != user { if (n) user_done(); user = $1; n = 0 } { item[++n] = $2 } 
 
 # A user's newest events and the target behind them.
 newest='function user_done(    i) { for (i = n > most ? n - most : 1; i <= n; i++) print user, item[i] }'
-
-# Up to 20 places of a user, spread over the sequence: what is before each, of the last 200 events, and what is there, as users of their own.
-places='function user_done(    k, at, last, i) {
-    if (user % 10 != 3) return
-    for (k = 1; k <= 20; k++) {
-        at = 2 + int((n - 2) * k / 20)
-        if (at < 3 || at == last) continue
-        last = at
-        for (i = at > 200 ? at - 200 : 1; i <= at; i++) print user * 100 + k, item[i]
-    }
-}'
 
 # Of a report's groups those by length of history alone: a tenth of the bytes.
 by_length() {
@@ -121,7 +112,7 @@ take_events() { # STUDY
             DATA=$WORK data=fifth.txt ;;
         heldout)
             made others.txt '$1 % 10 != 3'
-            made places.txt "$places $by_user"
+            made left.txt '$1 % 10 == 3'
             DATA=$WORK data=others.txt ;;
     esac
     source=$DATA/$data
@@ -151,7 +142,11 @@ unit() {
     train "$ties $split" $base $(arm "$1")
     figures="\"E4\":$(evaluate $ties --protocol $protocol --cutoffs 1,5,10,20 --breakdown --quiet | by_length)"
     case $2-$3-L$4 in
-        heldout-*) figures="$figures,\"places\":$(elsewhere places.txt --breakdown | by_length)" ;;
+        heldout-*)
+            [ "$1" = end ] || reference "$2-$3-end-L$4-seed$5" "" $base $(arm end)
+            if [ "$1" = end ]; then reference=; fi
+            inner=$("$INNER" "$unit/$name.safetensors" "$WORK/left.txt" $reference)
+            figures="$figures,\"inner\":$inner" ;;
         ml-1m-sampled_softmax-L200)
             figures="$figures,\"newest\":{$(shortened)}"
             figures="$figures,\"E1\":$(evaluate --protocol E1 --cutoffs 10 --no-baselines --quiet)" ;;
@@ -162,9 +157,6 @@ unit() {
     else
         reference "$2-$3-end-L$4-seed$5" "$ties $split" $base $(arm end)
         figures="$figures,\"against_end\":$(against $ties --protocol $protocol --cutoffs 10 --breakdown | difference_by_length)"
-        if [ "$2" = heldout ]; then
-            figures="$figures,\"places_against_end\":$(source=$WORK/places.txt; against --protocol E4 --cutoffs 10 --allow-trained)"
-        fi
     fi
     finish "\"study\":\"$2\",\"loss\":\"$3\",\"arm\":\"$1\",\"length\":$4,\"seed\":$5,\"options\":\"$base $(arm "$1")\",\"train\":$trained,$figures"
     DATA=$events

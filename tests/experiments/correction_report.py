@@ -112,9 +112,50 @@ def gain_rows(group):
     return rows
 
 
-def place_rows(group):
-    return [[arm, number(group.mean(arm, "places", "ndcg@10")), change(group.difference(arm, "places_against_end", "ndcg@10"))] +
-            [number(value) for value in quintiles(group, arm, "places")] for arm in group.arms]
+def inner_heads(group):
+    """The groups of places, by the events before them, that there are."""
+    parts = dig(next(iter(group.arms.values()))[0], ("inner", "model", "groups"))
+    return [(i, f"{part['least']}-{part.get('most', '')} ({part['places']:,})") for i, part in enumerate(parts) if part["places"] > 0]
+
+
+def inner_rows(group):
+    return [[arm, number(group.mean(arm, "inner", "model", "ndcg@10"))] +
+            [number(group.mean(arm, "inner", "model", "groups", i, "ndcg@10")) for i, _ in inner_heads(group)] for arm in group.arms]
+
+
+def inner_gain_rows(group):
+    rows = []
+    for arm, units in group.arms.items():
+        found = [dig(unit, ("inner", "difference")) for unit in units]
+        if all(found):
+            rows.append([arm, change(mean_difference(found, "ndcg@10"))] +
+                        [change(mean_difference([whole["groups"][i] for whole in found], "ndcg@10")) for i, _ in inner_heads(group)])
+    return rows
+
+
+def older_rows(group):
+    """Per cent that scores change by, of their spread / per cent of the ten best that stay, by the older events in front."""
+    ages = range(1, len(dig(next(iter(group.arms.values()))[0], ("inner", "older", "rows"))))
+    figure = lambda arm, i, name: 100 * group.mean(arm, "inner", "older", "rows", i, name)
+    return [[arm] + [f"{figure(arm, i, 'changed'):.0f} / {figure(arm, i, 'overlap@10'):.0f}" for i in ages] +
+            [number(group.mean(arm, "inner", "older", "rows", i, "ndcg@10")) for i in (0, ages[-1])] for arm in group.arms]
+
+
+def inner_section(group):
+    found = dig(next(iter(group.arms.values()))[0], ("inner",))
+    heads = [head for _, head in inner_heads(group)]
+    lines = [f"Before each event but the first two of the {found['users']} users who were left out, by the number of events before it (how many "
+             "places; the interval is over users):", ""]
+    lines += table(["arm", "NDCG@10"] + heads, inner_rows(group))
+    lines += ["Less that of end:", ""] + table(["arm", "all"] + heads, inner_gain_rows(group))
+    older = found["older"]
+    if older["users"]:
+        lines += [f"What older events change: the {older['users']} of these users with {older['recent'] + older['rows'][-1]['older']} events before "
+                  f"their last are asked after the newest {older['recent']}, and with so many older ones in front. Root mean square of the changes of "
+                  "unseen items' scores, in per cent of the scores' standard deviation / per cent of the ten best items that stay; and NDCG@10 with "
+                  "none and with the most in front:", ""]
+        lines += table(["arm"] + [f"{row['older']} older" for row in older["rows"][1:]] + ["NDCG@10, none", "the most"], older_rows(group))
+    return lines
 
 
 def window_rows(group, key, windows):
@@ -148,9 +189,8 @@ def group_section(group):
     gains = gain_rows(group)
     if gains:
         lines += ["Less that of end, of each fifth:", ""] + table(["arm"] + quintile_heads(group, "E4"), gains)
-    if group.study == "heldout":
-        lines += ["At up to 20 places of the sequences of the users who were left out, by what is before the place (at most 200 events; how many places):", ""]
-        lines += table(["arm", "NDCG@10", "less that of end"] + quintile_heads(group, "places"), place_rows(group))
+    if has(group, "inner"):
+        lines += inner_section(group)
     if has(group, "longer"):
         lines += ["The same models reading the newest 100 and 200 events, which they were not trained on, where no table of positions is in the "
                   "way; in per cent of their NDCG@10 at 50:", ""]
@@ -164,22 +204,30 @@ def group_section(group):
 
 # ---- pictures -------------------------------------------------------------------------------------------------------
 
-def length_series(group, key):
+def length_series(group):
     """Less the window-end arm, by the middle of each fifth's lengths."""
     if "end" not in group.arms:
         return []
-    middles = [(least * most) ** 0.5 for _, least, most, _ in fifths(group, key)]
-    base = quintiles(group, "end", key)
-    return [(arm, [(x, value - other) for x, value, other in zip(middles, quintiles(group, arm, key), base)])
+    middles = [(least * most) ** 0.5 for _, least, most, _ in fifths(group, "E4")]
+    base = quintiles(group, "end", "E4")
+    return [(arm, [(x, value - other) for x, value, other in zip(middles, quintiles(group, arm, "E4"), base)])
+            for arm in group.arms if arm != "end"]
+
+
+def inner_series(group):
+    """Less the window-end arm, by the middle of each group's counts of events before a place; the last has twice its least."""
+    parts = dig(next(iter(group.arms.values()))[0], ("inner", "model", "groups"))
+    middles = [(part["least"] * part.get("most", 2 * part["least"])) ** 0.5 for part in parts]
+    return [(arm, [(middles[i], group.mean(arm, "inner", "difference", "groups", i, "ndcg@10")) for i, _ in inner_heads(group)])
             for arm in group.arms if arm != "end"]
 
 
 def draw(group, folder):
     lines = []
-    for key, what in (("E4", "length of the history"), ("places", "events before the place")):
+    for key, what, series_of in (("E4", "length of the history", length_series), ("inner", "events before the place", inner_series)):
         if not all(key in unit for units in group.arms.values() for unit in units):
             continue
-        series = length_series(group, key)
+        series = series_of(group)
         if not series:
             continue
         name = f"correction-{group.study}-{group.loss}-{group.length}-{key}.svg"
@@ -200,7 +248,7 @@ numbers added to the scores of attention; `rotary`: turned queries and keys. The
 padded on the left, and one that is counted backwards, are both `end`. E1: a hundred sampled negatives, for the lineage alone. Less that of end: of the same users, data, loss and seed, with
 the 95 % interval over users, a mean over seeds (the users are the same: more seeds do not narrow it). It has nothing of the noise of training, and is not
 widened for the number of arms. Seeds that not all arms of a table have run are left out of it. `random_end` is no pure control: it trains four fifths of the targets of `end` an epoch (windows of 200), some of them events before `end`'s
-window. At places of users who were left out a user counts up to 20 times, and the interval is too narrow. Seconds are of one thread on a busy machine, and compare with nothing; those
+window. Seconds are of one thread on a busy machine, and compare with nothing; those
 with a † are of sixteen units at once on sixteen cores, and compare with each other.
 
 Foretold before the first unit ran: the gain of `reversed` over `end` is larger for long histories than for short ones, and with BCE than
