@@ -46,7 +46,7 @@ bench: all
 experiment-accuracy: all
 	@sh tests/experiments/accuracy.sh
 
-#: make experiment-noise  train with noise in the events, and print a table (hours; stops and goes on)
+#: make experiment-noise  train with noise in the events, and write a page (hours; stops and goes on)
 experiment-noise: all
 	@sh tests/experiments/noise.sh
 

@@ -87,7 +87,7 @@ sh "$experiments/sampling.sh" list > out 2> err
 ! grep -q '^logq-uniform-classic' out && grep -q '^logq-uniform-corrected' out && grep -q 'no logq-uniform-classic: it subtracts' sampling.md
 verdict $? "sampling: a classic logQ over uniform negatives is no unit"
 
-for script in accuracy sampling correction; do
+for script in accuracy sampling correction noise; do
     sh "$experiments/$script.sh" list 2> err | cut -d " " -f 1 > out
     [ "$(sort -u out | wc -l)" -eq "$(wc -l < out)" ] && [ "$(wc -l < out)" -gt 40 ]
     verdict $? "$script: a list of the units, none twice"
@@ -104,8 +104,8 @@ by['hstu-seed1']['E4']['hr@10'] == by['hstu-seed1']['hidden']['hr@10'] and 'requ
 grep -q '^| tisasrec | 1 | [01]' out && grep -q '^| tisasrec, hidden | [+-][0-9.]* \[.*\] | [+-][0-9.]* ± [0-9.]* | [+-][0-9.]* ± ' out
 verdict $? "time: rows of the tables"
 
-noise() { # ONLY SEED
-    experiment noise.sh noise.jsonl ONLY="$1" SHARES=0.2 SEEDS="$2" EPOCHS=1
+noise() { # ONLY SEEDS [SHARE]
+    experiment noise.sh noise.jsonl ONLY="$1" SHARES="${3:-0.2}" SEEDS="$2" EPOCHS=1
 }
 noise ml-100k-sasrec 1
 exits 0 "noise: the model that the other is compared with"
@@ -120,11 +120,14 @@ verdict $? "noise: it is kept until the other has been compared"
 holds noise.jsonl "noise: the comparison is behind clean histories" "len(all) == 4 and min(\
 by['ml-100k-rec-denoiser-0.2-seed' + s]['against'][side][f] == by['ml-100k-' + model + '-0.2-seed' + s]['clean'][f] \
 for s in '12' for f in ('hr@10', 'ndcg@10') for side, model in (('a', 'rec-denoiser'), ('b', 'sasrec')))"
-grep -q '^| ml-100k-rec-denoiser-0.2 | 2 | 0.* / 0.* | 0.* / 0.* | 2 | [+-][0-9.]* ± [0-9.]* | [+-][0-9.]* ± [0-9.]* |$' out &&
-    grep -q '^| ml-100k-sasrec-0.2 | 2 | 0.* | - | - | - |$' out
-verdict $? "noise: rows of the table"
-holds noise.jsonl "noise: their difference is a mean over the seeds" "'| 2 | %+.4f ' % (\
-sum(by['ml-100k-rec-denoiser-0.2-seed' + s]['against']['difference']['hr@10'] for s in '12') / 2) in open('out').read()"
+noise ml-100k "1 2" 0
+grep -q '^| 20 % | 2 | 0[.0-9]* / 0[.0-9]* | 0[.0-9]* / 0[.0-9]* | [+-][0-9.]* ± [0-9.]* | [+-][0-9.]* ± [0-9.]* | [0-9]* % | [0-9]* % |$' noise.md &&
+    grep -q '^| 0 % | 0[.0-9]* / 0[.0-9]* | 0[.0-9]* / 0[.0-9]* | 0[.0-9]* / 0[.0-9]* | 0[.0-9]* / 0[.0-9]* |$' noise.md
+verdict $? "noise: rows of the tables"
+holds noise.jsonl "noise: their difference is a mean over the seeds" "'| %+.4f ± ' % (\
+sum(by['ml-100k-rec-denoiser-0.2-seed' + s]['against']['difference']['hr@10'] for s in '12') / 2) in open('noise.md').read()"
+grep -q 'ml-100k' noise.md && "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' noise-ml-100k.svg 2> err
+verdict $? "noise: the picture is well-formed"
 
 experiment paired.sh paired.jsonl SEEDS=1 EPOCHS=2 DRAWS=2
 exits 0 "paired: one seed of every arm"
