@@ -92,7 +92,7 @@ static int make_config(find_run *run)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);
     if (!outcome) outcome = check_options(run);
-    if (!outcome) remark_unread(&run->options, run->config, 1);
+    if (!outcome) remark_unread(&run->options, &run->config, 1, 1);
     return outcome;
 }
 

@@ -302,7 +302,7 @@ static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
     if (!outcome && run->config) outcome = refuse_host_sampler(text.name, run->config);
-    if (!outcome && run->config) remark_unread(&run->options, run->config, validates(run));
+    if (!outcome && run->config) remark_unread(&run->options, &run->config, 1, validates(run));
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);

@@ -19,7 +19,7 @@ static const command_text text = {
     "Trains models with options drawn from ranges and choices, and tells which are best by validation.\n"
     "The test part is not read. The same line goes on where an interrupted search was."};
 
-enum { RUNGS = 64, SHOWN = 10 };
+enum { RUNGS = 64, SHOWN = 10, LOOKED_AT = 500 };
 
 #define VALUES_NOTE "data_values" /* of a checkpoint whose trial may weigh events by their values */
 
@@ -240,22 +240,34 @@ static void drop_checkpoint(const tune_run *run, int64_t trial)
     unlink(path);
 }
 
-/* The common options with the trial's own over them. */
-static int make_config(trial_run *t)
+/* The common options with the trial's own over them; its own also into `drawn`, by name, unless that is NULL. */
+static int make_config(const tune_run *run, int64_t trial, seqrec_config **out, json_t *drawn)
 {
-    const tune_run *run = t->run;
     seqrec_error error = {0};
     train_options options = run->options;
     char value[VALUE_BYTES];
     uint64_t seed = (uint64_t)option_count(run->config, "seed");
-    int outcome = build_config(text.name, &options, &t->config);
-    t->options = json_object();
+    int outcome = build_config(text.name, &options, out);
     for (int64_t i = 0; i < run->space.count && !outcome; i++) {
-        draw_value(&run->space.at[i], seed, t->trial, value);
-        json_object_set_new(t->options, run->space.at[i].name, json_string(value));
-        if (seqrec_config_set(t->config, run->space.at[i].name, value, &error) != SEQREC_OK)
+        draw_value(&run->space.at[i], seed, trial, value);
+        if (drawn) json_object_set_new(drawn, run->space.at[i].name, json_string(value));
+        if (seqrec_config_set(*out, run->space.at[i].name, value, &error) != SEQREC_OK)
             outcome = fail_library("drawing", &error);
     }
+    return outcome;
+}
+
+/* Remarks on options that no trial reads, among them those that are varied. */
+static int remark_on_unread(const tune_run *run)
+{
+    const int64_t count = run->trials < LOOKED_AT ? run->trials : LOOKED_AT;
+    seqrec_config **configs = calloc((size_t)count, sizeof(seqrec_config *));
+    int outcome = configs ? 0 : fail("out of memory");
+    for (int64_t i = 0; i < count && !outcome; i++) outcome = make_config(run, i + 1, &configs[i], NULL);
+    if (!outcome) remark_unread(&run->options, configs, count, 1);
+    for (int64_t i = 0; i < run->space.count && !outcome; i++) remark_unread_option(run->space.at[i].name, configs, count);
+    for (int64_t i = 0; i < count && configs; i++) seqrec_config_release(configs[i]);
+    free(configs);
     return outcome;
 }
 
@@ -348,7 +360,8 @@ static int train_trial(trial_run *t, int64_t rung)
     seqrec_error error = {0};
     seqrec_fit_stats stats = {.struct_size = sizeof stats, .best_metric = NAN};
     double began = now_seconds();
-    int outcome = make_config(t);
+    t->options = json_object();
+    int outcome = make_config(t->run, t->trial, &t->config, t->options);
     if (outcome) return outcome;
     int32_t status = start(t, &error);
     if (status == SEQREC_OK) status = fit(t, &stats, &error);
@@ -552,6 +565,7 @@ static int print_result(const tune_run *run)
 static int tune(tune_run *run)
 {
     int outcome = plan(run);
+    if (!outcome) outcome = remark_on_unread(run);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = open_record(run);

@@ -71,22 +71,29 @@ static int is_of_validation(const char *name)
     return 0;
 }
 
-static void remark_on(const seqrec_config *config, int validates, const char *name)
+void remark_unread_option(const char *name, seqrec_config *const *configs, int64_t count)
 {
-    if (!option_is_read(config, name))
-        remark("%s is set, and not read: it needs %s", name, needs_of(name));
-    else if (!validates && is_of_validation(name))
-        remark("%s is set, and not read: no events are held out to validate on", name);
+    for (int64_t i = 0; i < count; i++)
+        if (option_is_read(configs[i], name)) return;
+    remark("%s is set, and not read: it needs %s", name, needs_of(name));
 }
 
-void remark_unread(const train_options *options, const seqrec_config *config, int validates)
+static void remark_on(const char *name, seqrec_config *const *configs, int64_t count, int validates)
+{
+    if (!validates && is_of_validation(name))
+        remark("%s is set, and not read: no events are held out to validate on", name);
+    else
+        remark_unread_option(name, configs, count);
+}
+
+void remark_unread(const train_options *options, seqrec_config *const *configs, int64_t count, int validates)
 {
     char name[64];
-    for (int64_t i = 0; i < options->line_count; i++) remark_on(config, validates, options->lines[i].name);
+    for (int64_t i = 0; i < options->line_count; i++) remark_on(options->lines[i].name, configs, count, validates);
     for (int64_t i = 0; i < options->sets.count; i++) {
         const char *text = options->sets.at[i];
         while (isspace((unsigned char)*text)) text++;
         snprintf(name, sizeof name, "%.*s", (int)strcspn(text, " \t="), text);
-        remark_on(config, validates, name);
+        remark_on(name, configs, count, validates);
     }
 }

@@ -7,6 +7,8 @@
 int option_is_read(const seqrec_config *config, const char *name);
 /* Refuses a sampler whose weights or negatives only a host brings. Returns 0 or EXIT_USAGE. */
 int refuse_host_sampler(const char *command, const seqrec_config *config);
-/* Remarks on each option of the file and of --set that is not read under the others, or for want of a validation. */
-void remark_unread(const train_options *options, const seqrec_config *config, int validates);
+/* Remarks on each option of the file and of --set that is read in none of the configurations, or for want of a validation. */
+void remark_unread(const train_options *options, seqrec_config *const *configs, int64_t count, int validates);
+/* The same of one option, which is there. */
+void remark_unread_option(const char *name, seqrec_config *const *configs, int64_t count);
 #endif

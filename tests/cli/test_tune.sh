@@ -55,6 +55,13 @@ refused "must be random or halving" "unknown method" --range dim=8:16 --method g
 refused "no validation to select by" "split none" --range dim=8:16 --split none
 refused "brought by a program that links the library" "a host's sampler" --range dim=8:16 --set sampler=host
 refused "no validation to select by" "valid_every 0" --range dim=8:16 --valid-every 0
+run tune --data events.csv $small --epochs 1 --trials 3 --range calibration=0.1:0.9 --choice loss=bce,softmax --set rotary_base=50 --out unread --quiet
+exits 0 "options that no trial reads"
+says "calibration is set, and not read: it needs loss=gbce" "an axis that no trial reads is told"
+says "rotary_base is set, and not read: it needs relative=rotary" "an option that no trial reads is told"
+run tune --data events.csv $small --epochs 1 --trials 6 --range calibration=0.1:0.9 --choice loss=bce,gbce --set negatives=2 --out read --quiet
+! grep -q "not read" err
+verdict $? "options that some trial reads are not told"
 printf 'range dim=8:16 # width\n\nchoise dropout=0.1,0.2\n' > space.txt
 refused "space.txt:3: a line is" "broken line of a space" --space space.txt
 [ ! -e x ]
