@@ -816,6 +816,9 @@ SEQREC_API int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec
 SEQREC_API int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_t index, int64_t *user,
                                            const int64_t **items, const int64_t **timestamps, int64_t *count,
                                            seqrec_error *error);
+/** The values of the events of sequence `index` (ratings or the like), in step with its items, or NULL where the events have none: a
+ * borrowed view as that of seqrec_dataset_sequence. E_RANGE as there. Rule R. */
+SEQREC_API int32_t seqrec_dataset_values(const seqrec_dataset *dataset, int64_t index, const float **values, seqrec_error *error);
 /** Copies the ids of all items of the dataset (its catalogue, in the order of their ids) to ids[items]; *count (may be NULL) gets
  * their number. ids may be NULL for capacity 0, which asks for the number alone; E_RANGE when capacity is smaller. Rule R. */
 SEQREC_API int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *ids, int64_t capacity, int64_t *count,

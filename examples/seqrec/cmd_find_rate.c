@@ -73,15 +73,6 @@ static int check_arguments(const find_run *run)
     return outcome == PARSED ? check_outputs(text.name, outputs, inputs, &run->source.files) : outcome;
 }
 
-/* The batches of the test have no values of events: the interface of datasets shows their sum alone. */
-static int check_options(const find_run *run)
-{
-    char weights[32];
-    option_text(run->config, "event_weights", weights, sizeof weights);
-    if (!strcmp(weights, "values")) return usage_error(text.name, "event_weights = values: the test steps by items, times and users alone");
-    return refuse_host_sampler(text.name, run->config);
-}
-
 /* The rate is the test's own: no warm-up, no schedule. Known items are asked about by a fit alone. */
 static int make_config(find_run *run)
 {
@@ -91,9 +82,17 @@ static int make_config(find_run *run)
     for (size_t i = 0; i < sizeof own / sizeof *own && !outcome; i++)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);
-    if (!outcome) outcome = check_options(run);
+    if (!outcome) outcome = refuse_host_sampler(text.name, run->config);
     if (!outcome) remark_unread(&run->options, &run->config, 1, 1);
     return outcome;
+}
+
+static int check_values(const find_run *run)
+{
+    char weights[32], data[256];
+    option_text(run->config, "event_weights", weights, sizeof weights);
+    if (run->batches.has_values || strcmp(weights, "values") != 0) return 0;
+    return fail("%s: the events have no values, and event_weights = values weighs by them", data_title(&run->source, data, sizeof data));
 }
 
 static int put_users(const find_run *run)
@@ -235,6 +234,7 @@ static int find_rate(find_run *run)
     if (!outcome)
         outcome = batches_open(text.name, &run->batches, run->dataset, run->split, option_count(run->config, "batch"),
                                (uint64_t)option_count(run->config, "seed"));
+    if (!outcome) outcome = check_values(run);
     if (!outcome) outcome = start(run);
     if (!outcome) outcome = check_timed(run->model, run->dataset, &run->source);
     if (!outcome) outcome = raise_rate(run);

@@ -89,6 +89,7 @@ static int describe(train_batches *batches, seqrec_dataset_stats *stats)
     seqrec_error error = {0};
     if (seqrec_dataset_describe(batches->dataset, stats, &error) != SEQREC_OK)
         return fail_library("describing", &error);
+    batches->has_values = stats->has_values;
     batches->users = malloc((size_t)stats->users * sizeof *batches->users + 1);
     batches->lengths = malloc((size_t)stats->users * sizeof *batches->lengths + 1);
     batches->catalogue = malloc((size_t)stats->items * sizeof *batches->catalogue + 1);
@@ -129,8 +130,9 @@ int batches_open(const char *command, train_batches *batches, const seqrec_datas
     batches->offsets = malloc((size_t)(batches->size + 1) * sizeof *batches->offsets);
     batches->items = malloc((size_t)(batches->size * longest) * sizeof *batches->items);
     batches->times = malloc((size_t)(batches->size * longest) * sizeof *batches->times);
+    batches->values = malloc((size_t)(batches->size * longest) * sizeof *batches->values);
     batches->ids = malloc((size_t)batches->size * sizeof *batches->ids);
-    if (!batches->offsets || !batches->items || !batches->times || !batches->ids) return fail("out of memory");
+    if (!batches->offsets || !batches->items || !batches->times || !batches->values || !batches->ids) return fail("out of memory");
     batches->offsets[0] = 0;
     shuffle(batches);
     return 0;
@@ -145,11 +147,14 @@ const seqrec_batch *batches_next(train_batches *batches)
     int64_t rows = 0, end = 0;
     for (; rows < batches->size && batches->at < batches->count; rows++, batches->at++) {
         const int64_t *items = NULL, *times = NULL;
+        const float *values = NULL;
         int64_t length = batches->lengths[batches->at];
         /* Cannot fail: every sequence was asked for when they were listed. */
         (void)seqrec_dataset_sequence(batches->dataset, batches->users[batches->at], &batches->ids[rows], &items, &times, NULL, NULL);
         memcpy(batches->items + end, items, (size_t)length * sizeof *items);
+        (void)seqrec_dataset_values(batches->dataset, batches->users[batches->at], &values, NULL);
         if (times) memcpy(batches->times + end, times, (size_t)length * sizeof *times);
+        if (values) memcpy(batches->values + end, values, (size_t)length * sizeof *values);
         end += length;
         batches->offsets[rows + 1] = end;
     }
@@ -158,6 +163,7 @@ const seqrec_batch *batches_next(train_batches *batches)
                                    .offsets = batches->offsets,
                                    .items = batches->items,
                                    .timestamps = batches->has_times ? batches->times : NULL,
+                                   .values = batches->has_values ? batches->values : NULL,
                                    .users = batches->ids};
     return &batches->view;
 }
@@ -177,6 +183,7 @@ void batches_close(train_batches *batches)
     free(batches->offsets);
     free(batches->items);
     free(batches->times);
+    free(batches->values);
     free(batches->ids);
     free(batches->catalogue);
     free(batches->counts);

@@ -13,6 +13,8 @@ typedef struct train_batches {
     int64_t *offsets, *items; /* [size + 1], [size * longest] of the batch at hand */
     int64_t *times, *ids;     /* [size * longest], [size]: of its events, and its users; times are in use where the events have any */
     int has_times;
+    float *values; /* [size * longest] of its events; in use where the events have any */
+    int has_values;
     double *counts;           /* [catalogue] training events of each item */
     int64_t *catalogue;       /* [catalogue_count] ids, rising */
     int64_t catalogue_count;

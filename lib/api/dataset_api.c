@@ -124,13 +124,27 @@ int32_t seqrec_dataset_describe(const seqrec_dataset *dataset, seqrec_dataset_st
     return SEQREC_OK;
 }
 
+static int32_t check_index(const seqrec_dataset *dataset, int64_t index, seqrec_error *error)
+{
+    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
+    SQ_CHECK(index >= 0 && index < dataset->users, error, SEQREC_E_RANGE, "sequence %lld is not in [0, %lld)",
+             (long long)index, (long long)dataset->users);
+    return SEQREC_OK;
+}
+
+int32_t seqrec_dataset_values(const seqrec_dataset *dataset, int64_t index, const float **values, seqrec_error *error)
+{
+    SQ_TRY(check_index(dataset, index, error));
+    SQ_CHECK(values != NULL, error, SEQREC_E_ARGUMENT, "values is NULL");
+    *values = dataset->values == NULL ? NULL : dataset->values + dataset->offsets[index];
+    return SEQREC_OK;
+}
+
 int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_t index, int64_t *user, const int64_t **items,
                                 const int64_t **timestamps, int64_t *count, seqrec_error *error)
 {
     const int64_t *ids = NULL;
-    SQ_CHECK(dataset != NULL, error, SEQREC_E_ARGUMENT, "dataset is NULL");
-    SQ_CHECK(index >= 0 && index < dataset->users, error, SEQREC_E_RANGE, "sequence %lld is not in [0, %lld)",
-             (long long)index, (long long)dataset->users);
+    SQ_TRY(check_index(dataset, index, error));
     if (items != NULL) {
         ids = sq_dataset_event_ids(dataset);
         SQ_CHECK(ids != NULL, error, SEQREC_E_MEMORY, "no memory for the ids of %lld events",

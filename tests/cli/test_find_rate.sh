@@ -71,8 +71,15 @@ for option in accumulate=3 known_items=predicted user_embedding=prefix; do
     parses "find-rate with $option" "r['steps'] == 20 and all(p['loss'] is not None for p in r['points'])"
 done
 run find-rate $small --set event_weights=values --steps 20
-exits 2 "find-rate with event_weights=values"
-says "items, times and users alone" "find-rate with event_weights=values: why not"
+exits 1 "find-rate with event_weights=values and events without"
+says "events.csv: the events have no values, and event_weights = values weighs by them" "find-rate with event_weights=values and events without: why not"
+awk -F, 'NR == 1 { print "user_id,item_id,rating,timestamp" } NR > 1 { print $1 "," $2 "," NR % 5 "," $3 }' few.csv > rated.csv
+run find-rate --data rated.csv --preset sasrec --set dim=16 --quiet --set event_weights=values --steps 20 --json
+parses "find-rate with event_weights=values" "all(p['loss'] is not None for p in r['points'])"
+cp out weighted.json
+run find-rate --data rated.csv --preset sasrec --set dim=16 --quiet --steps 20 --json
+! cmp -s out weighted.json
+verdict $? "find-rate with event_weights=values weighs"
 for option in sampler=weights sampler=host; do
     run find-rate $small --set loss=sampled_softmax --set $option --steps 20
     exits 2 "find-rate with $option"

@@ -257,6 +257,22 @@ START_TEST(sequences_and_items_are_given_as_ids)
 }
 END_TEST
 
+START_TEST(values_are_given_in_step_with_the_items)
+{
+    const float *values;
+    make(BATCH(.sequences = 2, .offsets = IDS(0, 1, 3), .items = IDS(50, 7, 51), .timestamps = IDS(3, 2, 1), .values = (const float[]){1, 2, 3}));
+    ck_assert_int_eq(seqrec_dataset_values(dataset, 1, &values, &error), SEQREC_OK);
+    ck_assert(values[0] == 3 && values[1] == 2); /* by time */
+    ck_assert_int_eq(seqrec_dataset_values(dataset, 2, &values, &error), SEQREC_E_RANGE);
+    ck_assert_str_eq(error.message, "sequence 2 is not in [0, 2)");
+    ck_assert_int_eq(seqrec_dataset_values(dataset, 0, NULL, &error), SEQREC_E_ARGUMENT);
+    ck_assert_int_eq(seqrec_dataset_values(NULL, 0, &values, &error), SEQREC_E_ARGUMENT);
+    make(BATCH(.sequences = 1, .offsets = IDS(0, 1), .items = IDS(50)));
+    ck_assert_int_eq(seqrec_dataset_values(dataset, 0, &values, &error), SEQREC_OK);
+    ck_assert_ptr_null(values);
+}
+END_TEST
+
 START_TEST(a_retained_dataset_outlives_the_first_release)
 {
     make(BATCH(.sequences = 1, .offsets = IDS(0, 1), .items = IDS(4)));
@@ -943,6 +959,7 @@ int main(void)
     tcase_add_test(tests, structs_of_a_later_release_are_read_when_their_new_fields_are_zero);
     tcase_add_test(tests, null_arguments_are_refused);
     tcase_add_test(tests, sequences_and_items_are_given_as_ids);
+    tcase_add_test(tests, values_are_given_in_step_with_the_items);
     tcase_add_test(tests, a_retained_dataset_outlives_the_first_release);
     tcase_add_test(tests, the_hash_tells_ids_order_and_times_apart_and_nothing_else);
     tcase_add_test(tests, the_hash_of_the_values_tells_them_and_their_order_apart);
