@@ -909,8 +909,8 @@ SEQREC_API int32_t seqrec_trainer_publish(seqrec_trainer *trainer, seqrec_error 
  * mean (option average_epochs), else the weights as they are. A fit that ends well has done so; after one that failed in the
  * middle, this is how its best weights are kept. E_STATE: no step was taken yet. Rule C, and W on the model. */
 SEQREC_API int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error);
-/** Changes a training-scope option between steps (e.g. learning_rate), as seqrec_config_set; E_ARGUMENT: an option of the model, or one
- * that does not go with the others. Rule C, and W on the model, whose file says it. */
+/** Changes a training-scope option between steps (e.g. learning_rate), as seqrec_config_set; E_ARGUMENT: another value of an option of the
+ * model, or one that does not go with the others. Rule C, and W on the model, whose file says it. */
 SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 
 /** Weights of n items (0 .. 1e15; items not named have 0; counts NULL: 1 each, a fixed list): training counts for the samplers

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_writer.h"
+#include "model_clock.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ typedef struct bench_result {
     const char *preset;
     seqrec_fit_stats fit;
     latency score, top;
+    char needs[DATED_BY_BYTES]; /* the option that reads times which are not there: not measured; "": measured */
 } bench_result;
 
 static int generate(bench_run *run)
@@ -186,8 +188,9 @@ static int measure(bench_run *run, const char *preset, bench_result *out)
     snprintf(run->bar.label, sizeof run->bar.label, "%s", preset);
     if (configure(run, preset, &config, &error) != SEQREC_OK)
         outcome = fail_value(text.name, "starting", &error);
-    if (!outcome) outcome = train_epochs(run, config, &out->fit);
-    if (!outcome) outcome = time_serving(run, config, out);
+    if (!outcome && !run->data.has_timestamps) config_dated_by(config, out->needs);
+    if (!outcome && !*out->needs) outcome = train_epochs(run, config, &out->fit);
+    if (!outcome && !*out->needs) outcome = time_serving(run, config, out);
     seqrec_config_release(config);
     return outcome;
 }
@@ -222,6 +225,10 @@ static void begin_output(const bench_run *run, json_writer *json)
 static void print_result(const bench_run *run, json_writer *json, const bench_result *result)
 {
     char rate[32], score[32], top[32];
+    if (*result->needs && !run->as_json) {
+        printf("%-24s %12s  %s needs times, which these events do not have\n", result->preset, "-", result->needs);
+        return;
+    }
     if (!run->as_json) {
         snprintf(score, sizeof score, "%.3f / %.3f", result->score.p50, result->score.p99);
         snprintf(top, sizeof top, "%.3f / %.3f", result->top.p50, result->top.p99);
@@ -231,6 +238,11 @@ static void print_result(const bench_run *run, json_writer *json, const bench_re
         return;
     }
     emit_object(json, result->preset);
+    if (*result->needs) {
+        emit_text(json, "skipped", "the events have no times");
+        emit_end(json, '}');
+        return;
+    }
     emit_real(json, "tokens_per_second", result->fit.tokens_per_second);
     emit_real(json, "seconds_per_epoch", result->fit.seconds_per_epoch);
     emit_real(json, "score_ms_p50", result->score.p50);

@@ -107,7 +107,7 @@ static int open_session(const decode_run *run, seqrec_sessions *pool, seqrec_ses
     seqrec_error error = {0};
     int32_t status = seqrec_session_open(pool, h->knows_user ? &h->who : NULL, h->items.ids, h->times.count ? h->times.ids : NULL,
                                          h->items.count, SEQREC_UNKNOWN_SKIP, out, &error);
-    if (status == SEQREC_OK && h->request_text) status = seqrec_session_ask_at(*out, h->request_time, &error);
+    if (status == SEQREC_OK && asks_at(h, run->model)) status = seqrec_session_ask_at(*out, h->request_time, &error);
     return status == SEQREC_OK ? 0 : fail_library("decoding", &error);
 }
 

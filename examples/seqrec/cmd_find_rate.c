@@ -79,12 +79,11 @@ static int make_config(find_run *run)
     static const char *const own[][2] = {{"schedule", "constant"}, {"schedule_steps", "0"}, {"warmup_steps", "0"}, {"known_items", "none"}};
     seqrec_error error = {0};
     int outcome = build_config(text.name, &run->options, &run->config);
+    if (!outcome) remark_unread(&run->options, &run->config, 1, 1);
     for (size_t i = 0; i < sizeof own / sizeof *own && !outcome; i++)
         if (seqrec_config_set(run->config, own[i][0], own[i][1], &error) != SEQREC_OK)
             outcome = fail_library("starting", &error);
-    if (!outcome) outcome = refuse_host_sampler(text.name, run->config);
-    if (!outcome) remark_unread(&run->options, &run->config, 1, 1);
-    return outcome;
+    return outcome ? outcome : refuse_host_sampler(text.name, run->config);
 }
 
 static int check_values(const find_run *run)

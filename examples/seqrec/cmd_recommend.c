@@ -181,7 +181,7 @@ static int rank_items(recommend_run *run)
     int64_t k = run->lambda < 0 ? shown : run->pool > shown ? run->pool : run->pool ? shown : 10 * shown;
     k = run->candidate_text ? run->candidates.count : k < count ? k : count > 0 ? count : 1;
     batch.timestamps = history->times.count ? history->times.ids : NULL;
-    batch.request_times = history->request_text ? &history->request_time : NULL;
+    batch.request_times = asks_at(history, run->model) ? &history->request_time : NULL;
     batch.users = history->knows_user ? &history->who : NULL;
     run->items = malloc((size_t)k * sizeof *run->items);
     run->scores = malloc((size_t)k * sizeof *run->scores);

@@ -192,16 +192,20 @@ static int in_the_middle(const train_run *run, int32_t status)
     return run->journal.begun || status == SEQREC_E_NUMERIC || status == SEQREC_E_IO || status == SEQREC_E_MEMORY;
 }
 
-/* A training that broke off leaves its best weights in the model file all the same; the exit status tells of the failure. */
+/* A training that broke off leaves its best weights in the model file all the same, if an epoch was over; the exit status tells of the failure. */
 static void rescue(train_run *run)
 {
     seqrec_error error = {0};
+    if (!run->resume && !run->journal.count) {
+        remark("%s: not written: the training broke off before its first epoch was over", run->out);
+        return;
+    }
     int32_t status = seqrec_trainer_publish_best(run->trainer, &error);
     if (status == SEQREC_E_STATE) return;
     if (status != SEQREC_OK)
         fail("%s: not written: %s", run->out, error.message);
     else if (carry_names(run) == 0 && save(run) == 0)
-        remark("%s: the training did not end well; its best weights so far are saved", run->out);
+        remark("%s: the training did not end well; its %s so far are saved", run->out, run->journal.best_epoch ? "best weights" : "weights");
 }
 
 /* Those of content: on the training histories of GATED users. */

@@ -130,6 +130,8 @@ static void plan_rungs(tune_run *run, int64_t epochs, int64_t every)
 static void tell_plan(const tune_run *run)
 {
     if (run->bar.quiet || !halves(run)) return;
+    if (run->rungs == 1) remark("one rung: %lld trials of %lld epochs cannot be halved by %lld, with a validation every %lld", (long long)run->trials,
+                                (long long)run->budgets[0], (long long)run->eta, (long long)option_count(run->config, "valid_every"));
     for (int64_t k = 0; k < run->rungs; k++)
         remark("rung %lld: %lld trials to epoch %lld", (long long)k + 1, (long long)run->sizes[k],
                (long long)run->budgets[k]);
@@ -257,13 +259,16 @@ static int make_config(const tune_run *run, int64_t trial, seqrec_config **out, 
     return outcome;
 }
 
-/* Remarks on options that no trial reads, among them those that are varied. */
-static int remark_on_unread(const tune_run *run)
+/* Refuses samplers of a host, and remarks on options that no trial reads, among them those that are varied. */
+static int look_at_trials(const tune_run *run)
 {
     const int64_t count = run->trials < LOOKED_AT ? run->trials : LOOKED_AT;
     seqrec_config **configs = calloc((size_t)count, sizeof(seqrec_config *));
     int outcome = configs ? 0 : fail("out of memory");
-    for (int64_t i = 0; i < count && !outcome; i++) outcome = make_config(run, i + 1, &configs[i], NULL);
+    for (int64_t i = 0; i < count && !outcome; i++) {
+        outcome = make_config(run, i + 1, &configs[i], NULL);
+        if (!outcome) outcome = refuse_host_sampler(text.name, configs[i]);
+    }
     if (!outcome) remark_unread(&run->options, configs, count, 1);
     for (int64_t i = 0; i < run->space.count && !outcome; i++) remark_unread_option(run->space.at[i].name, configs, count);
     for (int64_t i = 0; i < count && configs; i++) seqrec_config_release(configs[i]);
@@ -372,8 +377,11 @@ static int train_trial(trial_run *t, int64_t rung)
     result.metric = status == SEQREC_OK ? stats.best_metric : NAN;
     result.seconds = now_seconds() - began;
     if (status != SEQREC_OK) snprintf(result.error, sizeof result.error, "%s", error.message);
-    progress_line(&t->run->bar, 1, "trial %lld, epoch %lld: %s %.4f", (long long)t->trial, (long long)result.epochs,
-                  t->run->metric, result.metric);
+    if (status == SEQREC_OK)
+        progress_line(&t->run->bar, 1, "trial %lld, epoch %lld: %s %.4f", (long long)t->trial, (long long)result.epochs, t->run->metric,
+                      result.metric);
+    else
+        progress_line(&t->run->bar, 1, "trial %lld failed: %s", (long long)t->trial, result.error);
     return record_add(&t->run->record, &result, t->options);
 }
 
@@ -565,7 +573,7 @@ static int print_result(const tune_run *run)
 static int tune(tune_run *run)
 {
     int outcome = plan(run);
-    if (!outcome) outcome = remark_on_unread(run);
+    if (!outcome) outcome = look_at_trials(run);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = open_record(run);

@@ -54,6 +54,7 @@ const char *data_option_given(const data_source *s, const char *user_column)
 
 static int cut_to_core(const data_source *source, seqrec_dataset **dataset)
 {
+    char data[256];
     int64_t core[2] = {0, 0};
     seqrec_error error = {0};
     seqrec_dataset *smaller = NULL;
@@ -62,7 +63,9 @@ static int cut_to_core(const data_source *source, seqrec_dataset **dataset)
         return fail_library("filtering", &error);
     seqrec_dataset_release(*dataset);
     *dataset = smaller;
-    return 0;
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    if (seqrec_dataset_describe(smaller, &stats, &error) != SEQREC_OK) return fail_library("filtering", &error);
+    return stats.events ? 0 : fail("%s: --kcore %s leaves no events", data_title(source, data, sizeof data), source->kcore);
 }
 
 const char *data_separator(const data_source *source)

@@ -102,6 +102,8 @@ static int read_data_history(const char *command, seqrec_context *context, const
     return outcome;
 }
 
+int asks_at(const history_source *h, const seqrec_model *model) { return h->request_text && reads_request_time(model); }
+
 /* The times that the model reads are there; of others that were given it is told that they count for nothing. */
 static int check_times(const char *command, const seqrec_model *model, const history_source *h)
 {

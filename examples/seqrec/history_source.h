@@ -37,6 +37,8 @@ int check_history_source(const char *command, history_source *history);
 int read_history(const char *command, seqrec_context *context, const seqrec_model *model, history_source *history);
 /* Refuses a history without any item of the model: every score would be 0, which looks like an answer. Returns 0 or the exit code. */
 int check_history(const seqrec_model *model, const history_source *history);
+/* Whether --request-time is given, and read by the model. */
+int asks_at(const history_source *history, const seqrec_model *model);
 /* Remarks on how many items were skipped, if any. */
 void tell_skipped(const history_source *history);
 void free_history(history_source *history);

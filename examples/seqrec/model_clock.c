@@ -9,30 +9,49 @@ typedef struct model_clock {
     char time[32], calendar[8], asked[8], mask[32];
 } model_clock;
 
-/* Values of the options that have to do with time; those of a model without, where memory runs out. */
-static model_clock clock_of(const seqrec_model *model)
+/* Values of the options that have to do with time; those of a model without, where config is NULL. */
+static model_clock clock_in(const seqrec_config *config)
 {
     model_clock c = {"none", "false", "true", "causal"};
-    seqrec_config *config = NULL;
-    seqrec_error error = {0};
-    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) return c;
+    if (!config) return c;
     option_text(config, "time", c.time, sizeof c.time);
     option_text(config, "calendar", c.calendar, sizeof c.calendar);
     option_text(config, "time_request", c.asked, sizeof c.asked);
     option_text(config, "mask", c.mask, sizeof c.mask);
+    return c;
+}
+
+/* Where memory runs out it is that of a model without. */
+static model_clock clock_of(const seqrec_model *model)
+{
+    seqrec_config *config = NULL;
+    seqrec_error error = {0};
+    if (seqrec_model_config(model, &config, &error) != SEQREC_OK) config = NULL;
+    const model_clock c = clock_in(config);
     seqrec_config_release(config);
     return c;
+}
+
+static const char *name_clock(const model_clock *c, char out[DATED_BY_BYTES])
+{
+    out[0] = 0;
+    if (strcmp(c->time, "none") != 0)
+        snprintf(out, DATED_BY_BYTES, "time = %s", c->time);
+    else if (!strcmp(c->calendar, "true"))
+        snprintf(out, DATED_BY_BYTES, "calendar");
+    return out;
 }
 
 const char *dated_by(const seqrec_model *model, char out[DATED_BY_BYTES])
 {
     const model_clock c = clock_of(model);
-    out[0] = 0;
-    if (strcmp(c.time, "none") != 0)
-        snprintf(out, DATED_BY_BYTES, "time = %s", c.time);
-    else if (!strcmp(c.calendar, "true"))
-        snprintf(out, DATED_BY_BYTES, "calendar");
-    return out;
+    return name_clock(&c, out);
+}
+
+const char *config_dated_by(const seqrec_config *config, char out[DATED_BY_BYTES])
+{
+    const model_clock c = clock_in(config);
+    return name_clock(&c, out);
 }
 
 int reads_request_time(const seqrec_model *model)

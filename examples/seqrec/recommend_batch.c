@@ -237,12 +237,14 @@ static void show_progress(const batch_run *run)
 {
     char lines[32];
     (void)progress_tick(run->how->bar, "recommend", run->from.taken, run->from.total);
-    progress_line(run->how->bar, 0, "%s users", grouped(run->written, lines));
+    progress_line(run->how->bar, 0, "%s users so far", grouped(run->written, lines));
 }
 
 static void tell_end(const batch_run *run)
 {
+    char lines[32];
     progress_clear();
+    if (!run->how->bar->quiet && !interrupted()) remark("%s users", grouped(run->written, lines));
     if (run->skipped) remark("%lld items are not in the model and were skipped", (long long)run->skipped);
     if (run->empty) remark("%lld users have no item of the model and got empty lists", (long long)run->empty);
     if (interrupted()) remark("interrupted behind %lld users", (long long)run->written);

@@ -40,7 +40,11 @@ static void give_up_log(train_journal *journal, int code)
 /* Lines of two that write one file stand behind each other, whole. */
 static FILE *fopen_fresh(const char *path)
 {
-    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    int file;
+    let_signals_end_waits(1); /* of a pipe that nobody reads yet */
+    do file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    while (file < 0 && errno == EINTR && !interrupted());
+    let_signals_end_waits(0);
     return file < 0 ? NULL : fdopen(file, "a");
 }
 

@@ -40,6 +40,14 @@ static int32_t choose_division(const char *asked, const char *const *noted, int3
     return sq_division_parse(NULL, out, error);
 }
 
+/* Whether the division that the model was trained under is this one, and holds events out. */
+static int32_t holds_out(const provenance *from, const sq_division *asked)
+{
+    sq_division trained;
+    return from->split != NULL && sq_division_parse(from->split, &trained, NULL) == SEQREC_OK && trained.kind != SQ_DIVISION_NONE &&
+           same_division(&trained, asked);
+}
+
 /* On its own training data a model may be evaluated only under the division it was trained under, if that holds events out. */
 static int32_t refuse_trained(const provenance *from, const sq_division *asked, seqrec_error *error)
 {
@@ -50,7 +58,7 @@ static int32_t refuse_trained(const provenance *from, const sq_division *asked, 
         "the model was trained on this data, and does not say with which split; allow_trained evaluates it all the "
         "same");
     SQ_CHECK(
-        trained.kind != SQ_DIVISION_NONE && same_division(&trained, asked), error, SEQREC_E_STATE,
+        holds_out(from, asked), error, SEQREC_E_STATE,
         "the model was trained on this data with split \"%.60s\": other events than that split holds out were seen in "
         "training; allow_trained evaluates them all the same",
         from->split);
@@ -71,6 +79,19 @@ static void warn_of_other_data(const char *who, const provenance *from, seqrec_r
                    "%s trained on data %.16s and this is data %s: that none of the events ranked here were "
                    "seen in training cannot be checked",
                    who, from->data, from->hash);
+}
+
+/* What allow_trained let through, and items that cannot be told apart from others at the end of every list. of: the model, for both sentences. */
+static void warn_of_events(const char *of, const provenance *from, const sq_division *asked, const sq_scorer *scorer, const seqrec_dataset *dataset,
+                           seqrec_report *report)
+{
+    const int64_t unknown = sq_model_scorer_unknown(scorer);
+    if (from->same_data && !holds_out(from, asked))
+        sq_report_warn(report, "%s was trained on this data with split \"%.60s\": events ranked here were seen in training", of,
+                       from->split != NULL ? from->split : "?");
+    if (unknown > 0)
+        sq_report_warn(report, "%s lacks %lld of the %lld items of this data: they rank below all others, and histories skip them", of,
+                       (long long)unknown, (long long)dataset->items);
 }
 
 static void warn_of_both(const provenance *a, const provenance *b, seqrec_report *report)
@@ -94,8 +115,9 @@ static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_s
     if (!how->allow_trained) SQ_TRY(refuse_trained(&from, &division, error));
     SQ_TRY(sq_model_scorer_create_on(context, model, snapshot, dataset, &scorer, error));
     const int32_t status = sq_evaluate(context, dataset, &division, how, &scorer, out, error);
-    sq_model_scorer_free(&scorer);
     if (status == SEQREC_OK) warn_of_other_data("the model was", &from, *out);
+    if (status == SEQREC_OK) warn_of_events("the model", &from, &division, &scorer, dataset, *out);
+    sq_model_scorer_free(&scorer);
     return status;
 }
 
@@ -172,8 +194,11 @@ static int32_t compare(seqrec_context *context, side *a, side *b, const seqrec_d
     SQ_TRY(sq_model_scorer_create_on(context, a->model, a->snapshot, dataset, &a->scorer, error));
     SQ_TRY(sq_model_scorer_create_on(context, b->model, b->snapshot, dataset, &b->scorer, error));
     const int32_t status = sq_compare(context, dataset, &division, how, &a->scorer, &b->scorer, out, error);
-    if (status == SEQREC_OK) warn_of_both(&a->from, &b->from, *out);
-    return status;
+    if (status != SEQREC_OK) return status;
+    warn_of_both(&a->from, &b->from, *out);
+    warn_of_events("model a", &a->from, &division, &a->scorer, dataset, *out);
+    warn_of_events("model b", &b->from, &division, &b->scorer, dataset, *out);
+    return SEQREC_OK;
 }
 
 static void leave(side *one)

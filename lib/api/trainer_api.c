@@ -206,13 +206,25 @@ int32_t seqrec_trainer_publish_best(seqrec_trainer *trainer, seqrec_error *error
     return sq_trainer_publish_best(trainer, error);
 }
 
+/* Of an option of the model: only the value that it has. */
+static int32_t check_kept(const seqrec_trainer *trainer, const sq_option *option, const char *value, seqrec_error *error)
+{
+    char now[64], asked[64];
+    sq_options changed = trainer->options;
+    SQ_TRY(sq_options_set(&changed, option->name, value, error));
+    sq_option_text(&trainer->options, option, now, sizeof now);
+    sq_option_text(&changed, option, asked, sizeof asked);
+    SQ_CHECK(!strcmp(now, asked), error, SEQREC_E_ARGUMENT, "%s belongs to the model and cannot change in training: it is %s, not %s",
+             option->name, now, asked);
+    return SEQREC_OK;
+}
+
 int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name, const char *value, seqrec_error *error)
 {
     SQ_TRY(usable(trainer, error));
     SQ_CHECK(name && value, error, SEQREC_E_ARGUMENT, "%s is NULL", name ? "value" : "name");
     const sq_option *option = sq_option_find(name);
-    SQ_CHECK(!option || option->scope != SQ_SCOPE_MODEL, error, SEQREC_E_ARGUMENT,
-             "%s belongs to the model and cannot change in training", name);
+    if (option && option->scope == SQ_SCOPE_MODEL) return check_kept(trainer, option, value, error);
     SQ_TRY(sq_trainer_set(trainer, name, value, error));
     sq_model_take_training(trainer->model, &trainer->options); /* the model's file says what it was trained with */
     return SEQREC_OK;

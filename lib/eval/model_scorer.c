@@ -144,6 +144,8 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
     return status;
 }
 
+int64_t sq_model_scorer_unknown(const sq_scorer *scorer) { return ((const model_scorer *)scorer->context)->unknown_count; }
+
 int32_t sq_model_scorer_create(const seqrec_model *model, sq_snapshot *snapshot, const seqrec_dataset *dataset,
                                sq_scorer *out, seqrec_error *error)
 {

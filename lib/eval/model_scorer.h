@@ -12,5 +12,7 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
 /* The same for the pool of the model's own context. */
 int32_t sq_model_scorer_create(const seqrec_model *model, sq_snapshot *snapshot, const seqrec_dataset *dataset,
                                sq_scorer *out, seqrec_error *error);
+/* How many of the dataset's items the model lacks. */
+int64_t sq_model_scorer_unknown(const sq_scorer *scorer);
 void sq_model_scorer_free(sq_scorer *scorer);
 #endif

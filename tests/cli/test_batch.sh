@@ -218,6 +218,8 @@ says "\-\-request-time: not used" "--request-time for a model that reads none is
 "$SEQREC" train --data events.csv --preset hstu-time --set time_request=false $small --set negatives=8 --epochs 1 --out own.st --quiet > out 2> err
 run recommend --model own.st --history 1,2 --times 5,6 --request-time 9
 says "\-\-request-time: not used: the model does not read when it is asked" "--request-time for a model that looks back from events is told"
+run recommend --model own.st --history 1,2 --times 5,6 --request-time 3
+exits 0 "--request-time that is not read may be early"
 ! grep -q '\-\-times' err
 verdict $? "--times for a model that looks back from events are used"
 run evaluate --model named.st --data named.csv --hide-request-time --quiet

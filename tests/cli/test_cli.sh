@@ -287,9 +287,15 @@ exits 1 "evaluate refuses events the model was trained on"
 run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out
 exits 0 "--allow-trained overrides"
 run evaluate --model all.st --data events.csv --allow-trained --quiet --division leave-one-out --json
+parses "evaluate: that ranked events were trained on is told" "r['warnings'] == ['the model was trained on this data with split \"none\": events ranked here were seen in training']"
+says "events ranked here were seen in training" "evaluate: on stderr too"
+run evaluate --model m.st --data events.csv --quiet --json --bootstrap 0
 parses "evaluate: no warning on the model's own data" "r['warnings'] == []"
 [ ! -s err ]
 verdict $? "evaluate: nothing on stderr either"
+awk -F, 'NR == 1 { print } NR > 1 { print $1 "," $2 + 1000 * (NR % 2) "," $3 }' events.csv > strange.csv
+run evaluate --model m.st --data strange.csv --quiet --json --bootstrap 0
+parses "evaluate: items that the model lacks are told" "len(r['warnings']) == 2 and r['warnings'][1].startswith('the model lacks ') and 'items of this data' in r['warnings'][1]"
 head -n 4000 events.csv > changed.csv
 run evaluate --model all.st --data changed.csv --quiet --json
 exits 0 "evaluate on a changed copy of the training data"
@@ -301,6 +307,9 @@ run evaluate --model last.st --data events.csv --quiet --json
 parses "evaluate takes the model's split" "'last events held out' in r['description']"
 run evaluate --model last.st --data events.csv --quiet --division last:2:8
 exits 1 "evaluate refuses another"
+run train --data events.csv $small --epochs 1 --kcore 9999,9999 --out core.st
+exits 1 "a core that leaves nothing"
+says "events.csv: --kcore 9999,9999 leaves no events" "a core that leaves nothing is told"
 run train --data events.csv $small --epochs 1 --kcore 30,6 --out core.st
 run evaluate --model core.st --data events.csv --quiet --json
 parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 and '--kcore 30,6 in training, not given here' in r['warnings'][1]"
@@ -364,6 +373,10 @@ exits 1 "compare refuses models that saw different events"
 says 'split "leave-one-out" and model b with "none"' "compare: both divisions told"
 run compare --model m.st --model all.st --data events.csv --allow-trained --bootstrap 0 --json
 exits 0 "compare --allow-trained"
+parses "compare: that ranked events were trained on is told" "len(r['warnings']) == 1 and r['warnings'][0].startswith('model b was trained on this data with split')"
+run compare --model m.st --model m.st --data strange.csv --allow-trained --bootstrap 0 --quiet --json
+parses "compare: items that models lack are told" "[w[:13] for w in r['warnings']] == ['both models w', 'model a lacks', 'model b lacks']"
+run compare --model m.st --model m2.st --data events.csv --bootstrap 0 --quiet --json
 parses "compare: no warning on the models' own data" "r['warnings'] == []"
 run compare --model m.st --model m2.st --data changed.csv --bootstrap 0 --quiet --json
 exits 0 "compare on a changed copy of the training data"
@@ -669,6 +682,16 @@ parses "resume: counts the epochs of both runs" "r['epochs'] == 4"
 cmp -s whole.st resumed.st
 verdict $? "resume: same model file as without interruption"
 run train $long --quiet --set schedule=cosine --epochs 2 --checkpoint cosine.ckpt --out cosine.st
+run train --data events.csv --threads 2 --quiet --resume half.ckpt --set max_length=20 --epochs 4 --out resumed.st
+exits 0 "resume with an option of the model as it is"
+run train --data events.csv --threads 2 --quiet --resume half.ckpt --set max_length=21 --epochs 4 --out resumed.st
+exits 2 "resume with another option of the model"
+says "max_length belongs to the model and cannot change in training: it is 20, not 21" "resume with another option of the model: both values are told"
+cp m.st kept.st
+run train --data events.csv --quiet --epochs 2 --set learning_rate=10 --set batch=8 --out kept.st
+[ "$rc" -eq 1 ] && cmp -s m.st kept.st
+verdict $? "a training that explodes in its first epoch leaves the model that is there"
+says "kept.st: not written: the training broke off before its first epoch was over" "a training that explodes in its first epoch is told"
 run train --data events.csv --quiet --resume cosine.ckpt --epochs 4 --out longer.st
 exits 2 "resume with more epochs than the cosine has"
 says "set schedule_steps" "resume under a cosine: what to set"
@@ -734,6 +757,10 @@ exits 1 "train: whoever reads the log ends"
 says "log.pipe: cannot be written" "train: whoever reads the log ends: told"
 run recommend --model piped.st --history 1,2 --json
 exits 0 "train: whoever reads the log ends: the model is saved"
+mkfifo quiet.pipe
+rc=0
+timeout --preserve-status --signal INT --kill-after 20 2 "$SEQREC" train $more --epochs 1 --log quiet.pipe --out piped.st > out 2> err || rc=$?
+exits 130 "Ctrl-C while nobody reads the log: one is enough"
 cp m.st small.st
 rc=0
 (ulimit -f 1; exec "$SEQREC" train $more --epochs 1 --out small.st) > out 2> err || rc=$?
@@ -788,6 +815,9 @@ exits 0 "bench"
 parses "bench: JSON" "r['presets']['sasrec']['tokens_per_second'] > 0 and 0 < r['presets']['sasrec']['score_ms_p50'] <= r['presets']['sasrec']['score_ms_p99']"
 run bench --data events.csv --json --quiet
 exits 0 "bench of every preset, on few items"
+run bench --data pairs.txt --json --quiet
+exits 0 "bench of every preset, without times"
+parses "bench: presets that need times are left out" "'skipped' in r['presets']['hstu-time'] and r['presets']['sasrec']['tokens_per_second'] > 0"
 run bench --data events.csv --preset nonsense --json
 exits 2 "bench: unknown preset"
 

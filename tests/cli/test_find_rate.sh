@@ -88,6 +88,9 @@ done
 run find-rate $small --set loss=softmax --set sampler=host --steps 20
 exits 0 "find-rate with a sampler that the loss does not read"
 says "sampler is set, and not read" "find-rate with a sampler that is not read: it is told"
+run find-rate $small --set schedule=cosine --set schedule_steps=100 --steps 20
+! grep -q "not read" err
+verdict $? "find-rate: what the test itself leaves out is not told as unread"
 run find-rate $small --from 1 --to 0.1
 exits 2 "--from above --to"
 run find-rate $small --steps 3

@@ -54,6 +54,7 @@ refused "halving needs --epochs" "halving without epochs" --range dim=8:16 --met
 refused "must be random or halving" "unknown method" --range dim=8:16 --method grid
 refused "no validation to select by" "split none" --range dim=8:16 --split none
 refused "brought by a program that links the library" "a host's sampler" --range dim=8:16 --set sampler=host
+refused "brought by a program that links the library" "a host's sampler among the choices" --choice sampler=uniform,host --set negatives=2 --set loss=bce
 refused "no validation to select by" "valid_every 0" --range dim=8:16 --valid-every 0
 run tune --data events.csv $small --epochs 1 --trials 3 --range calibration=0.1:0.9 --choice loss=bce,softmax --set rotary_base=50 --out unread --quiet
 exits 0 "options that no trial reads"
