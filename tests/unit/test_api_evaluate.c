@@ -511,15 +511,19 @@ START_TEST(models_of_other_data_are_compared_with_a_warning)
     char hash[17], both[64];
     train_world a = open_fitted("none"), b = open_fitted("none");
     seqrec_dataset *changed = without_one_user(&a);
-    check_warnings(&a, &b, a.data, (const char *const[]){NULL});
+    check_warnings(&a, &b, a.data, (const char *const[]){"model a was trained on this data with split \"none\": events ranked here were seen",
+                                                         "model b was trained on this data with split \"none\"", NULL});
     EXPECT(SEQREC_OK, seqrec_model_note(a.model, "data_hash", hash, sizeof hash, NULL, &api.error));
     snprintf(both, sizeof both, "both models were trained on data %s", hash);
     check_warnings(&a, &b, changed, (const char *const[]){both, NULL});
     EXPECT(SEQREC_OK, seqrec_model_set_note(b.model, "data_hash", "0123456789abcdef", &api.error));
-    check_warnings(&a, &b, a.data, (const char *const[]){"model b was trained on data 0123456789abcdef", NULL});
+    check_warnings(&a, &b, a.data, (const char *const[]){"model b was trained on data 0123456789abcdef", "model a was trained on this data", NULL});
     check_warnings(&a, &b, changed, (const char *const[]){"model a was trained on data", "model b was trained on data", NULL});
     EXPECT(SEQREC_OK, seqrec_model_set_note(b.model, "data_hash", NULL, &api.error));
     check_warnings(&a, &b, changed, (const char *const[]){"model a was trained on data", NULL});
+    const int64_t item = 2;
+    EXPECT(SEQREC_OK, seqrec_items_remove(b.model, &item, 1, &api.error));
+    check_warnings(&a, &b, changed, (const char *const[]){"model a was trained on data", "model b lacks 1 of the ", NULL});
     seqrec_dataset_release(changed);
     world_close(&b);
     world_close(&a);
