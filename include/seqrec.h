@@ -562,7 +562,8 @@ SEQREC_API int32_t seqrec_session_append(seqrec_session *session, const int64_t 
  * newest event; E_RANGE: INT64_MIN, which stands for no time here and in timestamps. Rule S. */
 SEQREC_API int32_t seqrec_session_ask_at(seqrec_session *session, int64_t time, seqrec_error *error);
 /** The best k items: items [k] by falling score (equal scores by rising slot), scores [k] or NULL, *found of them. filter (may be
- * NULL) as in seqrec_topk. Unlike there, k above the number of items is E_RANGE, and a filter that leaves no item E_ARGUMENT. S. */
+ * NULL) as in seqrec_topk. Unlike there, k above the number of items is E_RANGE, a filter that leaves no item E_ARGUMENT, and a history whose vector is
+ * not finite, of items with vectors of extreme length, E_NUMERIC (seqrec_topk finds none then, and scores are not numbers). Rule S. */
 SEQREC_API int32_t seqrec_session_topk(seqrec_session *session, int64_t k, const seqrec_filter *filter, int64_t *items,
                                        float *scores, int64_t *found, seqrec_error *error);
 /** Scores n candidates (an unknown one is E_NOT_FOUND) as next items, to scores [n], as seqrec_score does. Rule S. */
@@ -663,7 +664,7 @@ typedef struct seqrec_decode {
  * beyond, and with SEQREC_SESSION_RECOMPUTES, a step is a pass over the window for each path. The result is that of appending
  * each item and reading, to rounding, and does not depend on threads; path i of a sample depends on seed and i, not on `width`.
  * E_ARGUMENT: the filter leaves fewer items than a path needs, or the mask leaves a drawn path, or all paths of a beam, none (a beam
- * drops paths that cannot go on). E_NUMERIC: a score is infinite, or all are. On failure nothing is written. Nothing is appended. Rule S. */
+ * drops paths that cannot go on). E_NUMERIC: a score is +infinite or no number, or all are -infinite. On failure nothing is written. Nothing is appended. Rule S. */
 SEQREC_API int32_t seqrec_session_decode(seqrec_session *session, const seqrec_decode *decode, const seqrec_filter *filter,
                                          int64_t *items, double *log_probabilities, int64_t *found, seqrec_error *error);
 /** Goes on with n sessions of one pool, of[n], each as seqrec_session_decode does by itself, with the same bits: items

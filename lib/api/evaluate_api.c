@@ -21,13 +21,6 @@ static provenance provenance_of(const sq_notes *notes, const seqrec_dataset *dat
     return from;
 }
 
-static int32_t same_division(const sq_division *a, const sq_division *b)
-{
-    if (a->kind != b->kind) return 0;
-    if (a->kind == SQ_DIVISION_LAST) return a->last == b->last && a->least == b->least;
-    return a->kind != SQ_DIVISION_TIME || (a->valid_from == b->valid_from && a->test_from == b->test_from);
-}
-
 /* The division asked for, else the first that is noted (one that holds nothing out cannot be evaluated), else leave-one-out. */
 static int32_t choose_division(const char *asked, const char *const *noted, int32_t count, sq_division *out,
                                seqrec_error *error)
@@ -45,7 +38,7 @@ static int32_t holds_out(const provenance *from, const sq_division *asked)
 {
     sq_division trained;
     return from->split != NULL && sq_division_parse(from->split, &trained, NULL) == SEQREC_OK && trained.kind != SQ_DIVISION_NONE &&
-           same_division(&trained, asked);
+           sq_division_same(&trained, asked);
 }
 
 /* On its own training data a model may be evaluated only under the division it was trained under, if that holds events out. */
@@ -87,7 +80,7 @@ static void warn_of_events(const char *of, const provenance *from, const sq_divi
 {
     const int64_t unknown = sq_model_scorer_unknown(scorer);
     if (from->same_data && !holds_out(from, asked))
-        sq_report_warn(report, "%s was trained on this data with split \"%.60s\": events ranked here were seen in training", of,
+        sq_report_warn(report, "%s was trained on this data with split \"%.60s\": events ranked here may have been seen in training", of,
                        from->split != NULL ? from->split : "?");
     if (unknown > 0)
         sq_report_warn(report, "%s lacks %lld of the %lld items of this data: they rank below all others, and histories skip them", of,
@@ -166,7 +159,7 @@ static int32_t refuse_unlike(const provenance *a, const provenance *b, seqrec_er
     const int32_t known = a->split != NULL && b->split != NULL &&
                           sq_division_parse(a->split, &divisions[0], NULL) == SEQREC_OK &&
                           sq_division_parse(b->split, &divisions[1], NULL) == SEQREC_OK;
-    SQ_CHECK(known && same_division(&divisions[0], &divisions[1]), error, SEQREC_E_STATE,
+    SQ_CHECK(known && sq_division_same(&divisions[0], &divisions[1]), error, SEQREC_E_STATE,
              "model a was trained with split \"%.60s\" and model b with \"%.60s\": they saw different events; "
              "allow_trained compares them all the same",
              a->split != NULL ? a->split : "?", b->split != NULL ? b->split : "?");

@@ -81,6 +81,8 @@ typedef struct sq_division {
 
 /* Parses "leave-one-out", "none", "time:SECONDS:SECONDS", "last:EVENTS:LEAST" (NULL = leave-one-out). */
 int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *error);
+/* Whether both are one: last:1:3 is leave-one-out. */
+int32_t sq_division_same(const sq_division *a, const sq_division *b);
 /* E_ARGUMENT when a time division meets a dataset without timestamps. */
 int32_t sq_division_check(const sq_division *division, const seqrec_dataset *dataset, seqrec_error *error);
 /* Events [0, train) of user u are training, [train, valid) validation, [valid, n) test. Leave-one-out: the last two events are

@@ -43,8 +43,16 @@ int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *erro
         return sq_fail(error, SEQREC_E_UNSUPPORTED,
                        "split \"%.80s\" is none of leave-one-out, none, time:SECONDS:SECONDS, last:EVENTS:LEAST", text);
     }
+    if (made.kind == SQ_DIVISION_LAST && made.last == 1 && made.least == 3) made = (sq_division){.kind = SQ_DIVISION_LEAVE_ONE_OUT};
     *out = made;
     return SEQREC_OK;
+}
+
+int32_t sq_division_same(const sq_division *a, const sq_division *b)
+{
+    if (a->kind != b->kind) return 0;
+    if (a->kind == SQ_DIVISION_LAST) return a->last == b->last && a->least == b->least;
+    return a->kind != SQ_DIVISION_TIME || (a->valid_from == b->valid_from && a->test_from == b->test_from);
 }
 
 int32_t sq_division_check(const sq_division *division, const seqrec_dataset *dataset, seqrec_error *error)

@@ -79,8 +79,8 @@ int32_t sq_request_find(sq_request *request, const char *list, const int64_t *id
 /* Whether the host's marks, as in seqrec_filter, let the item in; bits is not NULL. */
 static inline int32_t sq_marks_have(const uint64_t *bits, int64_t first, int64_t count, int64_t id)
 {
-    const uint64_t bit = (uint64_t)id - (uint64_t)first; /* modulo 2^64: ids in front are far beyond the count */
-    return bit < (uint64_t)count && (bits[bit / 64] >> bit % 64 & 1);
+    const uint64_t bit = (uint64_t)id - (uint64_t)first;
+    return id >= first && bit < (uint64_t)count && (bits[bit / 64] >> bit % 64 & 1);
 }
 
 static inline int32_t sq_filter_marks(const seqrec_filter *filter, int64_t id)

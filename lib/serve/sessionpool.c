@@ -130,11 +130,14 @@ void sq_session_release(seqrec_session *s)
     if (s == NULL) return;
     seqrec_sessions *pool = s->pool;
     const sq_memory *memory = &pool->context->memory;
-    sq_lock_take(&pool->lock);
-    unlist(pool, s);
-    count(pool, s, 0, 0);
-    pool->sessions--;
-    sq_lock_give(&pool->lock);
+    /* In a forked child a thread that is not there may hold the lock, half way through the list: nobody there needs either. */
+    if (sq_pool_check(pool->context->pool, NULL) == SEQREC_OK) {
+        sq_lock_take(&pool->lock);
+        unlist(pool, s);
+        count(pool, s, 0, 0);
+        pool->sessions--;
+        sq_lock_give(&pool->lock);
+    }
     sq_session_cache_free(&s->cache, memory);
     sq_free(memory, s->events);
     sq_free(memory, s);

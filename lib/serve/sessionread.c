@@ -1,5 +1,6 @@
 /* serve: what a session is asked for. Its user vector takes the place that a history has in other requests. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include "serve/recommend.h"
 #include "serve/session.h"
@@ -24,6 +25,13 @@ static seqrec_batch batch_of(const sq_ready *ready, int64_t *offsets)
 
 /* ---- the best items ----------------------------------------------------------------------------------------------- */
 
+static int32_t is_finite(const float *vector, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (!isfinite(vector[i])) return 0;
+    return 1;
+}
+
 static int32_t topk(seqrec_session *s, const sq_session_view *v, int64_t k, const seqrec_filter *filter, int64_t *items,
                     float *scores, int64_t *found, seqrec_error *error)
 {
@@ -38,6 +46,8 @@ static int32_t topk(seqrec_session *s, const sq_session_view *v, int64_t k, cons
     counting.skipped = &skipped;
     counting.strangers = &strangers;
     SQ_TRY(sq_recommend(v->model, &batch, &ready, k, &counting, items, scores, &some, error));
+    SQ_CHECK(some > 0 || is_finite(s->cache.at, v->model->layout.part), error, SEQREC_E_NUMERIC,
+             "the vector of this history is not finite: an item in it has a vector that is too large");
     SQ_CHECK(some > 0 || k == 0, error, SEQREC_E_ARGUMENT, "the filter leaves none of the %" PRId64 " items of the model",
              count);
     if (filter->skipped != NULL) *filter->skipped = skipped;

@@ -219,7 +219,8 @@ static int32_t check_same(const job *j, const char *split, seqrec_error *error)
     if (f->data_hash == 0) return SEQREC_OK;
     SQ_CHECK(f->data_hash == j->data->hash, error, SEQREC_E_STATE, "this trainer was fitted to data %016llx, not %016llx",
              (unsigned long long)f->data_hash, (unsigned long long)j->data->hash);
-    SQ_CHECK(strcmp(f->split, split) == 0, error, SEQREC_E_STATE,
+    sq_division before;
+    SQ_CHECK(sq_division_parse(f->split, &before, NULL) == SEQREC_OK && sq_division_same(&before, &j->division), error, SEQREC_E_STATE,
              "this trainer was fitted under split \"%s\", not \"%s\"", f->split, split);
     return SEQREC_OK;
 }

@@ -1,4 +1,6 @@
 /* api: what seqrec.h promises of sessions: statuses, messages, failing allocations, bytes from outside. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include "api_fixture.h"
 #include "model/checksum.h"
@@ -569,6 +571,51 @@ START_TEST(a_forked_child_is_refused_but_may_release)
 }
 END_TEST
 
+/* A thread that is at work on the pool when the process forks is not there in the child, nor is whoever would give its lock back. */
+static atomic_int stop;
+
+static void *describe_on(void *unused)
+{
+    seqrec_sessions_info info = {.struct_size = sizeof info};
+    while (!atomic_load(&stop)) (void)seqrec_sessions_describe(pool, &info, NULL);
+    return unused;
+}
+
+static int release_in_child(void)
+{
+    alarm(20);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    return 0;
+}
+
+START_TEST(a_forked_child_may_release_while_the_parent_is_at_work)
+{
+    pthread_t thread;
+    open_all();
+    atomic_store(&stop, 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, describe_on, NULL), 0);
+    for (int i = 0; i < 300; i++) ck_assert_int_eq(api_in_child(release_in_child), 0);
+    atomic_store(&stop, 1);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    expect_usable();
+    close_all();
+}
+END_TEST
+
+START_TEST(a_history_whose_vector_is_not_finite_is_told)
+{
+    float vector[64];
+    int64_t items[2], found = 7;
+    const int64_t width = seqrec_items_width(api.model);
+    for (int i = 0; i < 64; i++) vector[i] = i % 2 ? 3e38f : -3e38f;
+    ck_assert(width <= 64);
+    EXPECT(SEQREC_OK, seqrec_items_update(api.model, &history[3], 1, vector, &api.error));
+    REFUSED(SEQREC_E_NUMERIC, "the vector of this history is not finite", seqrec_session_topk(session, 2, NULL, items, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 7);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("api_session");
@@ -589,8 +636,10 @@ int main(void)
     tcase_add_test(tests, a_model_of_another_context_is_refused);
     tcase_add_test(tests, whatever_allocation_fails_the_call_fails_and_the_session_stays);
     tcase_add_test(tests, a_read_that_failed_can_be_repeated);
+    tcase_add_test(tests, a_history_whose_vector_is_not_finite_is_told);
     TCase *forked = tcase_create("forked");
     tcase_add_loop_test(forked, a_forked_child_is_refused_but_may_release, 0, 2);
+    tcase_add_test(forked, a_forked_child_may_release_while_the_parent_is_at_work);
     Suite *suite = suite_create("api_session");
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, forked);

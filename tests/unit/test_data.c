@@ -336,6 +336,8 @@ START_TEST(divisions_are_parsed_or_refused)
     ck_assert_int_eq(division.kind, SQ_DIVISION_LEAVE_ONE_OUT);
     ck_assert_int_eq(sq_division_parse("leave-one-out", &division, &error), SEQREC_OK);
     ck_assert_int_eq(division.kind, SQ_DIVISION_LEAVE_ONE_OUT);
+    ck_assert_int_eq(sq_division_parse("last:1:3", &division, &error), SEQREC_OK);
+    ck_assert_int_eq(division.kind, SQ_DIVISION_LEAVE_ONE_OUT);
     ck_assert_int_eq(sq_division_parse("none", &division, &error), SEQREC_OK);
     ck_assert_int_eq(division.kind, SQ_DIVISION_NONE);
     ck_assert_int_eq(sq_division_parse("time:-5:1700000000", &division, &error), SEQREC_OK);

@@ -312,6 +312,10 @@ START_TEST(marks_begin_at_any_id)
     filter.bits_count = 2;
     EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
     ck_assert(found == 1 && best[0] == INT64_MAX);
+    filter.bits_first = INT64_MAX; /* the marks behind it are of no id */
+    filter.bits_count = 64;
+    EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
+    ck_assert_int_eq(found, 0);
     filter.bits_count = 0;
     EXPECT(SEQREC_OK, seqrec_topk(api.model, &one, 4, &filter, best, NULL, &found, &api.error));
     ck_assert_int_eq(found, 0);
