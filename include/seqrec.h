@@ -747,7 +747,7 @@ typedef struct seqrec_reader {
     const char *user;      /**< column by header name or by number from 1 */
     const char *item;
     const char *value;     /**< "" = none */
-    const char *timestamp; /**< "" = none */
+    const char *timestamp; /**< "" = none; seconds, of which a fraction is cut off: events of one second stay in the order of the file */
     const char *separator; /**< one or several bytes */
     int32_t header;        /**< 0 = detect, 1 = the first line is a header, -1 = it is not */
     int32_t has_minimum;   /**< 1: keep only events whose value is at least minimum_value */
