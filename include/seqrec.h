@@ -433,9 +433,9 @@ SEQREC_API int32_t seqrec_model_describe_index(const seqrec_model *model, seqrec
  * The vectors of users by the host's user ids, on a live model whose option `user_embedding` is not none (SSE-PT, Wu et al.,
  * RecSys 2020). Rows behave as those of items do. A vector has seqrec_users_width() floats: `dim`, or `user_dim` when
  * concatenated. Whoever has no row, or comes without an id, gets the model's default vector, which training learns
- * where `user_default_share` is above 0 and leaves at zero where it is 0, as in preset `sse-pt`. seqrec_topk, seqrec_score and
- * seqrec_encode take the users from batch->users. With user_embedding = concatenated their scores leave out the user's own part,
- * which is the same for every item.
+ * where `user_default_share` is above 0 and leaves at zero where it is 0, as in preset `sse-pt`, but for the events of users without a row
+ * that a fit meets (who were forgotten). seqrec_topk, seqrec_score and seqrec_encode take the users from batch->users. With user_embedding
+ * = concatenated their scores leave out the user's own part, which is the same for every item.
  * @{ */
 
 /** Adds n users. vectors [n][width], or NULL to start them as training does, from (seed, id). All or nothing: E_EXISTS names the
@@ -916,7 +916,7 @@ SEQREC_API int32_t seqrec_trainer_set(seqrec_trainer *trainer, const char *name,
 
 /** Weights of n items (0 .. 1e15; items not named have 0; counts NULL: 1 each, a fixed list): training counts for the samplers
  * popularity and log_uniform, and for logq of in_batch and mixed, on batches the host brings (seqrec_trainer_fit counts by
- * itself); the weights themselves for sampler = weights. E_NOT_FOUND names an unknown id. Rule C. */
+ * itself); the weights themselves for sampler = weights. E_NOT_FOUND names an unknown id; E_ARGUMENT: an id is there twice. Rule C. */
 SEQREC_API int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *ids, const double *counts,
                                                  int64_t n, seqrec_error *error);
 

@@ -239,6 +239,7 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
     SQ_TRY(sq_trainer_sync(trainer, error));
     double *by_slot = sq_alloc_zero(&trainer->context->memory, (size_t)sq_trainer_slots(trainer), sizeof *by_slot);
     SQ_CHECK(by_slot, error, SEQREC_E_MEMORY, "no memory for the counts of %lld items", (long long)trainer->items.live_count);
+    for (int64_t s = 0; s < sq_trainer_slots(trainer); s++) by_slot[s] = -1; /* not named so far */
     for (int64_t i = 0; i < n && status == SEQREC_OK; i++) {
         int32_t slot = sq_catalogue_find(trainer->items.catalogue, ids[i]);
         if (slot < 0)
@@ -246,9 +247,13 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
         else if (counts && !(counts[i] >= 0 && counts[i] <= 1e15))
             status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is not in 0 .. 1e15", (long long)i,
                              (long long)ids[i]);
+        else if (by_slot[slot] >= 0)
+            status = sq_fail(error, SEQREC_E_ARGUMENT, "ids[%lld]: item %lld is there twice", (long long)i, (long long)ids[i]);
         else
             by_slot[slot] = counts ? counts[i] : 1;
     }
+    for (int64_t s = 0; s < sq_trainer_slots(trainer); s++)
+        if (by_slot[s] < 0) by_slot[s] = 0;
     if (status == SEQREC_OK) status = sq_trainer_set_popularity(trainer, by_slot, error);
     sq_free(&trainer->context->memory, by_slot);
     return status;

@@ -221,7 +221,7 @@ const sq_option sq_option_table[] = {
     CHOICE(T, unknown_users, "error", "error|default",
            "User ids of a training batch that the model does not have: refused, or trained with the default vector."),
     REAL(T, user_default_share, "0.1", 0, 1,
-         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained; 0 = it stays zero."),
+         "Share of training sequences whose user counts as unknown, so that the default vector of unknown users is trained; 0 = it stays zero, unless a fit meets users without a row."),
     REAL(T, sse_item, "0", 0, 1,
          "Stochastic shared embeddings: probability that an event of a training sequence becomes a random item."),
     REAL(T, sse_user, "0", 0, 1, "Probability that the user of a training sequence becomes a random one."),

@@ -463,9 +463,11 @@ static const struct {
 } metrics[] = {{"ndcg", 1, 0, 0}, {"hr", 1, 0, 0},       {"mrr", 0, 0, 0},      {"coverage", 1, 0, 0}, {"gini", 1, 1, 0},         {"nll", 0, 1, 1},
                {"ece", 0, 1, 1},  {"ece_mass", 0, 1, 1}, {"novelty", 1, 0, 1}, {"diversity", 1, 0, 1}, {"apart_popular", 0, 0, 1}};
 
+int32_t sq_metric_has_cutoff(int64_t kind) { return metrics[kind].has_cutoff; }
+
 static void metric_name(const sq_options *o, char out[32])
 {
-    if (metrics[o->metric_kind].has_cutoff)
+    if (sq_metric_has_cutoff(o->metric_kind))
         snprintf(out, 32, "%s@%lld", metrics[o->metric_kind].name, (long long)o->metric_cutoff);
     else
         snprintf(out, 32, "%s", metrics[o->metric_kind].name);

@@ -9,4 +9,6 @@ int32_t sq_trainer_fit(sq_trainer *trainer, const seqrec_dataset *dataset, const
                        seqrec_fit_stats *stats, seqrec_error *error);
 /* See seqrec_trainer_publish_best; the model's file says what schedule the weights had. */
 int32_t sq_trainer_publish_best(sq_trainer *trainer, seqrec_error *error);
+/* Whether the metric of option metric_kind reads metric_cutoff. */
+int32_t sq_metric_has_cutoff(int64_t kind);
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "train/fit.h"
 
 /* ---- following the catalogue -------------------------------------------------------------------------------------------- */
 
@@ -186,7 +187,14 @@ int32_t sq_trainer_create(seqrec_model *model, const sq_options *options, sq_tra
     return SEQREC_OK;
 }
 
-/* What was the best by one metric is not by another. */
+/* Whether the best so far is no longer what is looked for: by another metric it may be another, and where nothing is validated any more
+ * the last weights count. */
+static int32_t best_is_void(const sq_options *now, const sq_options *before)
+{
+    return now->metric_kind != before->metric_kind || (now->metric_cutoff != before->metric_cutoff && sq_metric_has_cutoff(now->metric_kind)) ||
+           (now->valid_every == 0 && before->valid_every > 0);
+}
+
 static void forget_best(sq_trainer *t)
 {
     sq_snapshot_release(t->model, t->fit.best);
@@ -216,7 +224,7 @@ int32_t sq_trainer_set(sq_trainer *t, const char *name, const char *value, seqre
         sq_trained_set_current(&t->items, t->step);
         sq_trained_set_current(&t->users, t->step);
     }
-    if (changed.metric_kind != old.metric_kind || changed.metric_cutoff != old.metric_cutoff) forget_best(t);
+    if (best_is_void(&changed, &old)) forget_best(t);
     take_sampler(t, &sampler, expected);
     return SEQREC_OK;
 }

@@ -242,6 +242,8 @@ START_TEST(counts_that_cannot_be_are_refused_and_leave_those_before)
             seqrec_trainer_set_popularity(t, (int64_t[]){1, 77}, (double[]){1, 1}, 2, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "counts[0] of item 2",
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){-1}, 1, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "ids[2]: item 2 is there twice",
+            seqrec_trainer_set_popularity(t, (int64_t[]){2, 1, 2}, (double[]){0, 3, 1}, 3, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "item 2",
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){(double)NAN}, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "item 2",
@@ -387,6 +389,34 @@ START_TEST(another_metric_begins_the_search_for_the_best_anew)
     ck_assert_ptr_nonnull(strstr(api.error.message, "metric_kind = diversity needs metric_cutoff of at least 2, not 1"));
     set(&w, "metric_kind", "hr");
     EXPECT(SEQREC_OK, seqrec_trainer_fit(w.trainer, w.data, NULL, NULL, &api.error));
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(a_cut_off_that_the_metric_does_not_read_leaves_the_best_as_it_is)
+{
+    train_world w = world_open((world_options){"learning_rate", "0.05", "metric_kind", "mrr"}, 0);
+    const seqrec_fit_stats before = world_fit(&w, NULL);
+    ck_assert_int_gt(before.best_epoch, 0);
+    set(&w, "metric_cutoff", "20");
+    ck_assert_int_eq(world_fit(&w, NULL).best_epoch, before.best_epoch);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(without_validation_a_fit_goes_on_and_publishes_the_last_weights)
+{
+    float published[WORLD_WIDTH], last[WORLD_WIDTH];
+    train_world w = world_open((world_options){"learning_rate", "0.5", "epochs", "10", "valid_every", "1", "patience", "1", "average_epochs", "0"}, 0);
+    const seqrec_fit_stats stopped = world_fit(&w, NULL);
+    ck_assert_int_lt(stopped.epochs, 10);
+    ck_assert_int_lt(stopped.best_epoch, stopped.epochs);
+    set(&w, "valid_every", "0");
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 10); /* patience is not read */
+    world_vector(&w, 1, published);
+    EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
+    world_vector(&w, 1, last);
+    ck_assert_mem_eq(published, last, sizeof last);
     world_close(&w);
 }
 END_TEST
@@ -1305,6 +1335,8 @@ static void add_fits(Suite *suite)
     tcase_add_test(tests, steps_that_leave_gaps_are_refused);
     tcase_add_loop_test(tests, the_weights_of_the_best_epoch_are_published, 0, sizeof metrics / sizeof *metrics);
     tcase_add_test(tests, another_metric_begins_the_search_for_the_best_anew);
+    tcase_add_test(tests, a_cut_off_that_the_metric_does_not_read_leaves_the_best_as_it_is);
+    tcase_add_test(tests, without_validation_a_fit_goes_on_and_publishes_the_last_weights);
     tcase_add_test(tests, patience_ends_a_fit_that_no_longer_improves);
     tcase_add_test(tests, without_validation_the_last_weights_are_published);
     tcase_add_test(tests, the_epoch_callback_ends_a_fit_in_good_order);
