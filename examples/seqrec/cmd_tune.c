@@ -130,8 +130,9 @@ static void plan_rungs(tune_run *run, int64_t epochs, int64_t every)
 static void tell_plan(const tune_run *run)
 {
     if (run->bar.quiet || !halves(run)) return;
-    if (run->rungs == 1) remark("one rung: %lld trials of %lld epochs cannot be halved by %lld, with a validation every %lld", (long long)run->trials,
-                                (long long)run->budgets[0], (long long)run->eta, (long long)option_count(run->config, "valid_every"));
+    if (run->rungs == 1)
+        remark("one rung: %lld trials of %lld epochs cannot be halved by %lld, with a validation every %lld", (long long)run->trials,
+               (long long)run->budgets[0], (long long)run->eta, (long long)option_count(run->config, "valid_every"));
     for (int64_t k = 0; k < run->rungs; k++)
         remark("rung %lld: %lld trials to epoch %lld", (long long)k + 1, (long long)run->sizes[k],
                (long long)run->budgets[k]);

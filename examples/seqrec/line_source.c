@@ -21,23 +21,12 @@ static int end_of(const line_source *from, int came)
     return interrupted();
 }
 
-/* Opening a pipe waits for whoever writes. */
-static int open_path(const char *path)
-{
-    int file;
-    let_signals_end_waits(1);
-    do file = open(path, O_RDONLY);
-    while (file < 0 && errno == EINTR && !interrupted());
-    let_signals_end_waits(0);
-    return file;
-}
-
 int lines_open(line_source *from, const char *path, size_t longest)
 {
     struct stat about;
     from->title = path ? path : "standard input";
     from->longest = longest;
-    from->file = path ? open_path(path) : STDIN_FILENO;
+    from->file = path ? open_file(path, O_RDONLY) : STDIN_FILENO;
     if (from->file < 0 && interrupted()) return end_of(from, LINE_NONE);
     if (from->file < 0) return fail("%s: %s", path, strerror(errno));
     from->opened = path != NULL;

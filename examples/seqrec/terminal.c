@@ -2,6 +2,8 @@
 #define _XOPEN_SOURCE 700
 #define _DEFAULT_SOURCE /* _SC_NPROCESSORS_ONLN */
 #include "terminal.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,6 +162,16 @@ void let_signals_end_waits(int on)
 {
     if (catching && !signal_seen) set_handlers(on ? 0 : SA_RESTART);
     if (signal_seen) let_signals_end_process(); /* one came between */
+}
+
+int open_file(const char *path, int flags)
+{
+    int file;
+    let_signals_end_waits(1);
+    do file = open(path, flags, 0666);
+    while (file < 0 && errno == EINTR && !interrupted());
+    let_signals_end_waits(0);
+    return file;
 }
 
 int interrupted(void)

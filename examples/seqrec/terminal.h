@@ -36,6 +36,8 @@ void outlive_pipes(void);
 /* 1: a signal that is caught also ends a system call that waits, which fails with EINTR then; 0: such calls go on, as writing
  * should. */
 void let_signals_end_waits(int on);
+/* open, with mode 0666. A pipe waits for whoever is at its other end, until a signal that is caught: -1 and EINTR then. */
+int open_file(const char *path, int flags);
 /* 0, or the exit code (128 + signal) once a signal came. */
 int interrupted(void);
 

@@ -40,11 +40,7 @@ static void give_up_log(train_journal *journal, int code)
 /* Lines of two that write one file stand behind each other, whole. */
 static FILE *fopen_fresh(const char *path)
 {
-    int file;
-    let_signals_end_waits(1); /* of a pipe that nobody reads yet */
-    do file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-    while (file < 0 && errno == EINTR && !interrupted());
-    let_signals_end_waits(0);
+    const int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC);
     return file < 0 ? NULL : fdopen(file, "a");
 }
 
