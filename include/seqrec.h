@@ -878,8 +878,8 @@ typedef struct seqrec_trainer seqrec_trainer;
 typedef struct seqrec_step_stats {
     size_t struct_size;
     int64_t step;     /**< steps committed so far, this one included */
-    int64_t targets;  /**< positions with a loss */
-    double loss;      /**< mean over the targets */
+    int64_t targets;  /**< positions with a loss: of a weight above 0 */
+    double loss;      /**< weighted mean over the targets */
     double grad_norm; /**< of all gradients before clipping; 0 unless option clip_norm is set */
     double learning_rate;
     int64_t waiting; /**< batches that wait for the step (option accumulate); 0 after a step */
@@ -946,7 +946,7 @@ typedef struct seqrec_epoch_stats {
     size_t struct_size;
     int64_t epoch; /**< from 1 */
     int64_t targets;
-    double loss;         /**< mean over the epoch's targets */
+    double loss;         /**< weighted mean over the epoch's targets */
     double seconds;      /**< training only */
     double metric;       /**< validation metric, NaN when this epoch was not validated */
     int32_t improved;    /**< 1: the best so far */

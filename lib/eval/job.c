@@ -8,6 +8,7 @@
 #include "eval/exposure.h"
 #include "eval/personal.h"
 #include "eval/ranking.h"
+#include "tensor/length.h"
 
 enum { MOST_CUTOFFS = 1000, MOST_RESAMPLES = 1000000 };
 
@@ -143,8 +144,8 @@ static int32_t order_by_popularity(sq_job *j, seqrec_error *error)
 static void invert_norms(const sq_item_vectors *vectors, int64_t items, float *inverse_norms)
 {
     for (int64_t i = 0; i < items; i++) {
-        const float square = vectors->kernels->dot(vectors->width, vectors->rows[i], vectors->rows[i]);
-        inverse_norms[i] = square > 0.0f ? 1.0f / sqrtf(square) : 0.0f;
+        const float length = sq_length(vectors->kernels, vectors->width, vectors->rows[i]);
+        inverse_norms[i] = length > 0.0f ? 1.0f / length : 0.0f;
     }
 }
 

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
+#include "tensor/length.h"
 #include "tensor/scankernels.h"
 
 #define LEVELS 127 /* whole numbers on each side of 0 */
@@ -28,7 +29,7 @@ static double factor_of(sq_coarse_rule rule, const float *x, size_t width)
     double square = 0;
     if (!rule.cosine) return 1;
     for (size_t i = 0; i < width; i++) square += (double)x[i] * (double)x[i];
-    return square > 0 ? 1 / sqrt(square) : 0;
+    return square >= SQ_NO_SQUARE ? 1 / sqrt(square) : 0;
 }
 
 static void copy_halves(sq_coarse_rule rule, const float *x, size_t width, uint16_t *to)

@@ -1,8 +1,8 @@
 /* model: the scored vectors of all items at one moment. */
 #include "model/itemvectors.h"
-#include <math.h>
 #include <string.h>
 #include "model/checksum.h"
+#include "tensor/length.h"
 
 int32_t sq_vectors_open(const seqrec_model *model, seqrec_vectors **out, seqrec_error *error)
 {
@@ -32,7 +32,7 @@ static const float *scored(const sq_catalogue *catalogue, int64_t slot)
 
 static void scale_to_one(const sq_kernels *kernels, const sq_catalogue *catalogue, const float *row, float *out)
 {
-    const float length = sqrtf(kernels->dot((size_t)catalogue->padded, row, row));
+    const float length = sq_length(kernels, (size_t)catalogue->padded, row);
     const float factor = length > 0 ? 1.0f / length : 0;
     for (int32_t i = 0; i < catalogue->dim; i++) out[i] = row[i] * factor;
 }

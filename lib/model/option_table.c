@@ -83,7 +83,7 @@ const sq_option sq_option_table[] = {
     BOOLEAN(M, item_bias, "false",
             "A learned number for each item that is added to all its scores (BERT4Rec); the last float of its vector, 0 at first. "
             "With score = dot only."),
-    CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature."),
+    CHOICE(M, score, "dot", "dot|cosine", "Score of an item: inner product, or cosine divided by temperature. The cosine with a vector shorter than 1e-12 is 0."),
     REAL(M, temperature, "0.05", 1e-4, 1e4, "Divides cosine scores; where it is learned, its start."),
     BOOLEAN(M, temperature_learned, "false", "Learn the temperature of score = cosine, as the logarithm of its inverse."),
     REAL(M, temperature_lowest, "0.01", 1e-4, 1e4, "A learned temperature is not taken below this."),

@@ -1,6 +1,6 @@
 /* serve: the user vector of one history. */
 #include "serve/encode.h"
-#include <math.h>
+#include "tensor/length.h"
 #include <string.h>
 
 sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
@@ -42,7 +42,7 @@ void sq_encode_scratch_take(sq_arena *arena, const seqrec_model *model, int32_t 
 static void normalise(const sq_network *network, float *u)
 {
     const size_t width = (size_t)network->layout->vp;
-    const float norm = sqrtf(network->kernels->dot(width, u, u));
+    const float norm = sq_length(network->kernels, width, u);
     const float temperature = sq_temperature(network->layout, network->options, network->weights);
     const float factor = norm > 0 ? 1.0f / (norm * temperature) : 0;
     network->kernels->scale(width, factor, u, u);

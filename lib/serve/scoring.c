@@ -1,6 +1,6 @@
 /* serve: scores of items for user vectors, by blocks of item vectors that stay in the first-level cache. */
 #include "serve/scoring.h"
-#include <math.h>
+#include "tensor/length.h"
 
 #define BLOCK_FLOATS 4096 /* 16 KiB of item vectors */
 
@@ -34,7 +34,7 @@ static void multiply(size_t n, const float *factors, float *scores)
 
 static float inverse_norm(const sq_scoring *scoring, const float *row)
 {
-    const float norm = sqrtf(scoring->kernels->dot(scoring->width, row, row));
+    const float norm = sq_length(scoring->kernels, scoring->width, row);
     return norm > 0 ? 1.0f / norm : 0;
 }
 

@@ -1,8 +1,8 @@
 /* train: what each bucket takes: the outputs and the items with the largest projections on its direction. Projections
  * exist for a panel of vectors by all directions; the rest is heaps. */
 #include "serve/topheap.h"
+#include "tensor/length.h"
 #include "train/trainer.h"
-#include <math.h>
 
 #define PANEL 64 /* vectors projected at a time; divides a chunk */
 
@@ -71,7 +71,7 @@ static void project(const source *s, size_t first, size_t n, scratch *w)
     sq_gemm(t->kernels, n, b->padded, (size_t)t->model->layout.vd, vectors, stride, 1, b->across, b->padded, w->rows,
             b->padded, 0);
     for (size_t r = 0; r < n && s->by_length; r++) {
-        float length = sqrtf(t->kernels->dot(vp, vectors + r * stride, vectors + r * stride));
+        float length = sq_length(t->kernels, vp, vectors + r * stride);
         t->kernels->scale(b->padded, length > 0 ? 1.0f / length : 0, w->rows + r * b->padded, w->rows + r * b->padded);
     }
     t->kernels->transpose(n, b->padded, w->rows, b->padded, w->columns, PANEL);

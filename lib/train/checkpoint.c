@@ -110,23 +110,30 @@ static int32_t add_real(sq_tensor_writer *w, const char *key, double value, seqr
     return sq_tensor_writer_text(w, key, text, error);
 }
 
+static int32_t add_hash(sq_tensor_writer *w, const char *key, uint64_t hash, seqrec_error *error)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+    return sq_tensor_writer_text(w, key, text, error);
+}
+
 static int32_t add_counters(sq_tensor_writer *w, const sq_trainer *t, seqrec_error *error)
 {
     const sq_progress_state *f = &t->fit;
-    char hash[32];
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)f->data_hash);
     SQ_TRY(add_integer(w, "train.step", t->step, error));
     if (t->passed > 0) SQ_TRY(add_integer(w, "train.passed", t->passed, error));
     SQ_TRY(add_integer(w, "train.epoch", f->epoch, error));
     SQ_TRY(add_integer(w, "train.users", f->done, error));
     SQ_TRY(add_integer(w, "train.targets", f->targets, error));
     SQ_TRY(add_real(w, "train.loss", f->loss, error));
+    if (f->weight != (double)f->targets) SQ_TRY(add_real(w, "train.weight", f->weight, error));
     SQ_TRY(add_integer(w, "train.best_epoch", f->best_epoch, error));
     SQ_TRY(add_integer(w, "train.stale", f->stale, error));
     SQ_TRY(add_integer(w, "train.averaged", f->averaged, error));
     if (f->best) SQ_TRY(add_real(w, "train.best_metric", f->best_metric, error));
     SQ_TRY(sq_tensor_writer_text(w, "train.split", f->split, error));
-    return sq_tensor_writer_text(w, "train.data_hash", hash, error);
+    if (f->values_hash) SQ_TRY(add_hash(w, "train.values_hash", f->values_hash, error));
+    return add_hash(w, "train.data_hash", f->data_hash, error);
 }
 
 static int32_t text_of(const sq_tensor_file *file, const char *key, const char **out, seqrec_error *error)
@@ -157,15 +164,15 @@ static int32_t read_real(const sq_tensor_file *file, const char *key, double *ou
     return SEQREC_OK;
 }
 
-static int32_t read_hash(const sq_tensor_file *file, uint64_t *out, seqrec_error *error)
+static int32_t read_hash(const sq_tensor_file *file, const char *key, uint64_t *out, seqrec_error *error)
 {
     const char *text;
-    SQ_TRY(text_of(file, "train.data_hash", &text, error));
+    SQ_TRY(text_of(file, key, &text, error));
     size_t n = strlen(text);
     *out = 0;
     for (size_t i = 0; i < 16; i++) {
         const char *digits = "0123456789abcdef", *at = n == 16 ? strchr(digits, text[i]) : NULL;
-        SQ_CHECK(at, error, SEQREC_E_FORMAT, "metadata train.data_hash = \"%.40s\" is not 16 hex digits", text);
+        SQ_CHECK(at, error, SEQREC_E_FORMAT, "metadata %s = \"%.40s\" is not 16 hex digits", key, text);
         *out = *out << 4 | (uint64_t)(at - digits);
     }
     return SEQREC_OK;
@@ -181,6 +188,8 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     SQ_TRY(read_count(file, "train.users", &f->done, error));
     SQ_TRY(read_count(file, "train.targets", &f->targets, error));
     SQ_TRY(read_real(file, "train.loss", &f->loss, error));
+    f->weight = (double)f->targets;
+    if (sq_tensor_file_text(file, "train.weight")) SQ_TRY(read_real(file, "train.weight", &f->weight, error));
     SQ_TRY(read_count(file, "train.best_epoch", &f->best_epoch, error));
     SQ_TRY(read_count(file, "train.stale", &f->stale, error));
     SQ_TRY(read_count(file, "train.averaged", &f->averaged, error));
@@ -188,7 +197,8 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     SQ_TRY(text_of(file, "train.split", &split, error));
     SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_FORMAT, "metadata train.split is too long");
     memcpy(f->split, split, strlen(split) + 1);
-    return read_hash(file, &f->data_hash, error);
+    if (sq_tensor_file_text(file, "train.values_hash")) SQ_TRY(read_hash(file, "train.values_hash", &f->values_hash, error));
+    return read_hash(file, "train.data_hash", &f->data_hash, error);
 }
 
 /* ---- saving ------------------------------------------------------------------------------------------------------------------ */

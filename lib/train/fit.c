@@ -2,6 +2,7 @@
 #include "train/fit.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "data/content_hash.h"
 #include "eval/evaluate.h"
 #include "eval/model_scorer.h"
 #include "model/match.h"
@@ -211,14 +212,23 @@ static int32_t list_samples(job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+/* Of the values that weigh events, 0 where none do. */
+static uint64_t values_of(const job *j)
+{
+    return j->t->options.event_weights == SQ_EVENT_WEIGHTS_NONE ? 0 : sq_dataset_values_hash(j->data);
+}
+
 /* A trainer stays with its data and division: resuming with others would be neither run. */
-static int32_t check_same(const job *j, const char *split, seqrec_error *error)
+static int32_t check_same(const job *j, const char *split, uint64_t values, seqrec_error *error)
 {
     const sq_progress_state *f = &j->t->fit;
     SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_ARGUMENT, "the split \"%.80s\" is too long", split);
     if (f->data_hash == 0) return SEQREC_OK;
     SQ_CHECK(f->data_hash == j->data->hash, error, SEQREC_E_STATE, "this trainer was fitted to data %016llx, not %016llx",
              (unsigned long long)f->data_hash, (unsigned long long)j->data->hash);
+    SQ_CHECK(f->values_hash == 0 || values == 0 || f->values_hash == values, error, SEQREC_E_STATE,
+             "this trainer was fitted to events weighed by values %016llx, not %016llx", (unsigned long long)f->values_hash,
+             (unsigned long long)values);
     sq_division before;
     SQ_CHECK(sq_division_parse(f->split, &before, NULL) == SEQREC_OK && sq_division_same(&before, &j->division), error, SEQREC_E_STATE,
              "this trainer was fitted under split \"%s\", not \"%s\"", f->split, split);
@@ -311,10 +321,11 @@ static int32_t check_items(const job *j, seqrec_error *error)
 static int32_t prepare(job *j, seqrec_error *error)
 {
     int64_t ends_at;
+    const uint64_t values = values_of(j);
     const char *split = j->fit->split ? j->fit->split : "leave-one-out";
     SQ_TRY(sq_division_parse(j->fit->split, &j->division, error));
     SQ_TRY(sq_division_check(&j->division, j->data, error));
-    SQ_TRY(check_same(j, split, error));
+    SQ_TRY(check_same(j, split, values, error));
     SQ_TRY(check_values(j, error));
     SQ_TRY(sq_match_times(j->t->model, j->data, error));
     SQ_TRY(check_items(j, error));
@@ -327,6 +338,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(follow(j, error));
     j->t->options.schedule_steps = ends_at;
     j->t->fit.data_hash = j->data->hash;
+    if (values != 0) j->t->fit.values_hash = values;
     snprintf(j->t->fit.split, sizeof j->t->fit.split, "%s", split);
     return SEQREC_OK;
 }
@@ -444,7 +456,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         SQ_TRY(plan_batch(j, f->done, last, error));
         SQ_TRY(t->plan.tokens > 0 ? sq_trainer_run(t, &stats, error) : sq_trainer_pass(t, error));
-        f->loss += stats.loss * (double)stats.targets;
+        if (stats.targets > 0) f->loss += stats.loss * t->plan.weight, f->weight += t->plan.weight;
         f->targets += stats.targets;
         j->partial += stats.targets;
         f->done = last;
@@ -543,6 +555,7 @@ static void commit_epoch(job *j, sq_snapshot *average, double seconds)
     j->targets += j->partial;
     f->epoch++;
     f->done = f->targets = 0;
+    f->weight = 0;
     f->loss = 0;
     sq_snapshot_release(j->t->model, f->average);
     f->average = average;
@@ -556,7 +569,7 @@ static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *er
     sq_schedule schedule = sq_trainer_schedule(t);
     sq_snapshot *average = NULL;
     seqrec_epoch_stats e = {.struct_size = sizeof e, .metric = NAN, .seconds = seconds, .targets = f->targets};
-    e.loss = f->loss / (double)f->targets;
+    e.loss = f->loss / f->weight;
     e.epoch = f->epoch + 1;
     e.learning_rate = sq_schedule_rate(&schedule, t->step);
     SQ_TRY(sq_grow(&t->context->memory, (void **)&j->seconds, &j->seconds_capacity, (size_t)j->epochs,

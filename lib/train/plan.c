@@ -255,6 +255,9 @@ static int32_t share_out(sq_plan *p, seqrec_error *error)
     SQ_CHECK(p->target_count == 0 || sum >= FLT_MIN, error, SEQREC_E_ARGUMENT, "all %lld targets of the batch have weight 0",
              (long long)p->target_count);
     float one = 1.0f / (float)sum;
+    p->weight = sum;
+    p->weighing = 0;
+    for (int64_t i = 0; i < p->target_count; i++) p->weighing += p->weights[i] > 0;
     for (int64_t i = 0; i < p->target_count; i++) p->weights[i] *= one;
     for (int64_t i = 0; i < p->target_count && p->together > 1; i++) p->own[i] *= one;
     return SEQREC_OK;

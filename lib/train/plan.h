@@ -27,6 +27,8 @@ typedef struct sq_plan {
     float *weights;         /* [target_count] before sq_plan_finish what each weighs as a target; then the share of its position in the loss:
                                that of the heaviest target of the position, such that they add up to 1 */
     int64_t together;       /* targets of a position: its own and the next ones of the sequence; 1 after sq_plan_clear */
+    double weight;          /* after sq_plan_finish: what the weights of all positions added up to before */
+    int64_t weighing;       /* and how many of them weigh more than nothing */
     float *own;             /* [target_count] with several together, after sq_plan_finish: what each weighs as a target, on the scale of weights */
     int64_t *target_tokens; /* [target_count] the token that predicts each, rising */
     int32_t *seen;         /* slots of whole histories */

@@ -1,4 +1,5 @@
 /* train: the gradients of item rows, each the sum of what a step's entries add to it. */
+#include "tensor/length.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <string.h>
@@ -132,7 +133,7 @@ static void cosine_project(const sq_trainer *t, const float *vector, int from_un
 {
     size_t dp = (size_t)t->model->layout.vp;
     float square = t->kernels->dot(dp, vector, vector);
-    if (square <= 0) {
+    if (square < SQ_NO_SQUARE) {
         memset(g, 0, dp * sizeof *g);
         return;
     }

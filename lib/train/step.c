@@ -345,6 +345,8 @@ static int32_t check(sq_trainer *t, double other, double *loss, double *norm, se
         }
         *norm += sq_step_user_norm(t);
         *norm = sqrt(*norm + sq_step_row_norm(t));
+        SQ_CHECK(isfinite(*norm), error, SEQREC_E_NUMERIC, "step %lld: the norm of the gradient is not finite; weights are unchanged",
+                 (long long)t->step + 1);
     }
     return SEQREC_OK;
 }
@@ -389,8 +391,7 @@ int32_t sq_trainer_check_sampler(const sq_trainer *t, int64_t items, int32_t cou
 int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *error)
 {
     double loss = 0, other = 0, norm = 0;
-    int64_t targets = t->plan.target_count;
-    SQ_CHECK(targets > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
+    SQ_CHECK(t->plan.target_count > 0, error, SEQREC_E_ARGUMENT, "no sequence of the batch has two events: nothing to train on");
     SQ_TRY(sq_trainer_check_sampler(t, t->items.live_count, 0, error));
     SQ_CHECK(t->options.schedule == SQ_SCHEDULE_CONSTANT || t->options.schedule_steps > 0, error, SEQREC_E_STATE,
              "schedule = %s on the host's batches needs schedule_steps: only a fit knows how many there will be",
@@ -425,7 +426,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     commit(t, norm);
     if (stats) {
         stats->step = t->step;
-        stats->targets = targets;
+        stats->targets = t->plan.weighing;
         stats->loss = loss;
         stats->grad_norm = norm;
         sq_schedule schedule = sq_trainer_schedule(t);

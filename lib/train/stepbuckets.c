@@ -1,5 +1,6 @@
 /* train: a loss of batch scope: the user vectors of all targets are there; buckets of them and of items give the loss,
  * the gradient of each user vector, and the item rows' entries. */
+#include "tensor/length.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <string.h>
@@ -112,7 +113,7 @@ void sq_step_buckets_take(sq_arena *arena, const sq_trainer *t)
 static float unit_of(const sq_trainer *t, const float *row)
 {
     if (t->options.score != SQ_SCORE_COSINE) return 1;
-    float length = sqrtf(t->kernels->dot((size_t)t->model->layout.vp, row, row));
+    float length = sq_length(t->kernels, (size_t)t->model->layout.vp, row);
     return length > 0 ? 1.0f / length : 0;
 }
 

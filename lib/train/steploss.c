@@ -1,6 +1,6 @@
 /* train: working memory, user vectors and loss of one micro-batch. */
+#include "tensor/length.h"
 #include "train/trainer.h"
-#include <math.h>
 #include <string.h>
 
 static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.negatives + 15) / 16 * 16; }
@@ -52,7 +52,7 @@ void sq_step_normalise(sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
     float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), *u = vectors_of(t, m);
     if (t->options.score != SQ_SCORE_COSINE) return;
     for (size_t i = 0; i < (size_t)m->targets; i++) {
-        float norm = sqrtf(t->kernels->dot(dp, u + i * dp, u + i * dp));
+        float norm = sq_length(t->kernels, dp, u + i * dp);
         s->unit[i] = norm > 0 ? 1.0f / (norm * temperature) : 0;
         t->kernels->scale(dp, s->unit[i], u + i * dp, u + i * dp);
     }
@@ -264,7 +264,7 @@ void sq_step_output_row(const sq_trainer *t, int32_t slot, float *to)
     size_t dp = (size_t)t->model->layout.vp;
     const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
-        float norm = sqrtf(t->kernels->dot(dp, from, from));
+        float norm = sq_length(t->kernels, dp, from);
         t->kernels->scale(dp, norm > 0 ? 1.0f / norm : 0, from, to);
         return;
     }

@@ -1,7 +1,7 @@
 /* train: the item rows' share of a step: replay, norm, update. */
 #include "train/trainer.h"
 #include "optim/idle.h"
-#include <math.h>
+#include "tensor/length.h"
 #include <string.h>
 
 /* ---- constants of a step ------------------------------------------------------------------------------------------ */
@@ -151,7 +151,7 @@ static void lengths_of_part(void *arg, int32_t part, int32_t worker)
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++) {
         if (i > e->part_starts[part] && sq_row_slot(e, i) == sq_row_slot(e, i - 1)) continue;
         const int32_t slot = sq_row_slot(e, i);
-        const float *row = sq_trainer_row(t, slot) + offset, norm = sqrtf(t->kernels->dot(dp, row, row));
+        const float *row = sq_trainer_row(t, slot) + offset, norm = sq_length(t->kernels, dp, row);
         t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] = norm > 0 ? 1.0f / norm : 0;
     }
 }

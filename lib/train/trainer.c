@@ -29,6 +29,14 @@ static int32_t draft_expected(const sq_trainer *t, const sq_trained *items, cons
     return SEQREC_OK;
 }
 
+/* What counts are divided by before they are raised to alpha: 1, or where their powers would all be as good as 0 the largest. */
+static double scale_of(const sq_trained *items, const double *popularity, double alpha)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < items->live_count; i++) largest = fmax(largest, popularity[items->live[i]]);
+    return largest > 0 && pow(largest, alpha) < 1e-200 ? largest : 1;
+}
+
 /* The sampler over these items and, with logq, what it expects; on failure neither. */
 static int32_t draft_sampler(const sq_trainer *t, const sq_trained *items, const double *popularity, sq_sampler *out,
                              float **expected, seqrec_error *error)
@@ -38,7 +46,8 @@ static int32_t draft_sampler(const sq_trainer *t, const sq_trained *items, const
     double alpha = kind == SQ_SAMPLER_POPULARITY ? t->options.sampler_alpha : 1;
     double *weights = sq_alloc(memory, weighted ? (size_t)items->live_count : 0, sizeof *weights);
     SQ_CHECK(weights, error, SEQREC_E_MEMORY, "no memory for the weights of %lld items", (long long)items->live_count);
-    for (int64_t i = 0; weighted && i < items->live_count; i++) weights[i] = pow(popularity[items->live[i]], alpha);
+    const double scale = weighted ? scale_of(items, popularity, alpha) : 1;
+    for (int64_t i = 0; weighted && i < items->live_count; i++) weights[i] = pow(popularity[items->live[i]] / scale, alpha);
     out->share = t->options.mixed_share;
     int32_t status = sq_sampler_build(out, memory, kind, items->live, items->live_count, weights, error);
     sq_free(memory, weights);

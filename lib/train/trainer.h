@@ -17,11 +17,13 @@
 typedef struct sq_progress_state {
     int64_t epoch;        /* completed */
     int64_t done;         /* users done of the epoch that is under way, in its order: option batch may change between them */
-    double loss;          /* summed over its targets so far */
+    double loss;          /* summed over its targets so far, each times its weight */
+    double weight;        /* of these */
     int64_t targets;
     int64_t best_epoch, stale; /* stale: validations since the best */
     double best_metric;        /* NaN: none yet */
     uint64_t data_hash;        /* of the dataset, 0 before the first fit */
+    uint64_t values_hash;      /* of the values that weighed its events, 0: none have */
     char split[64];
     sq_snapshot *best; /* weights and rows of the best epoch, or NULL */
     int64_t averaged;     /* epochs in the mean */

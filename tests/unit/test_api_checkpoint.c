@@ -56,6 +56,47 @@ START_TEST(a_fit_that_was_stopped_saved_and_loaded_goes_on_bit_for_bit)
 }
 END_TEST
 
+/* The events of the world's data, each of the value `most` or, every third, of 1. */
+static seqrec_dataset *with_values(const train_world *w, float most)
+{
+    enum { USERS = 48, MOST_EVENTS = 48 * 14 };
+    int64_t users[USERS], offsets[USERS + 1] = {0}, events[MOST_EVENTS];
+    float values[MOST_EVENTS];
+    for (int64_t u = 0; u < USERS; u++) {
+        const int64_t *items;
+        int64_t n;
+        EXPECT(SEQREC_OK, seqrec_dataset_sequence(w->data, u, &users[u], &items, NULL, &n, &api.error));
+        memcpy(events + offsets[u], items, (size_t)n * sizeof *items);
+        offsets[u + 1] = offsets[u] + n;
+    }
+    for (int64_t e = 0; e < offsets[USERS]; e++) values[e] = e % 3 ? most : 1;
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = USERS, .offsets = offsets, .items = events, .users = users,
+                                .values = values};
+    seqrec_dataset *out = NULL;
+    EXPECT(SEQREC_OK, seqrec_dataset_create(w->context, &batch, &out, &api.error));
+    return out;
+}
+
+START_TEST(a_fit_does_not_go_on_with_other_values_of_its_events)
+{
+    train_world w = world_open((world_options){"event_weights", "values"}, 0);
+    seqrec_dataset *twos = with_values(&w, 2), *threes = with_values(&w, 3);
+    seqrec_dataset_release(w.data);
+    w.data = twos;
+    world_fit_steps(&w, 8);
+    world_checkpoint(&w, "half");
+    for (int loaded = 0; loaded < 2; loaded++) {
+        REFUSED(SEQREC_E_STATE, "weighed by values", seqrec_trainer_fit(w.trainer, threes, NULL, NULL, &api.error));
+        world_checkpoint(&w, "after");
+        ck_assert(world_same("half", "after"));
+        world_load(&w, "half");
+    }
+    ck_assert_int_eq(world_fit(&w, NULL).epochs, 3);
+    seqrec_dataset_release(threes);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(a_fit_may_be_stopped_after_any_step)
 {
     fit_whole(recipes[7]);
@@ -484,6 +525,7 @@ static void add_resuming(Suite *suite)
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_test(tests, a_restored_trainer_takes_the_steps_of_the_one_that_was_saved);
     tcase_add_loop_test(tests, a_fit_that_was_stopped_saved_and_loaded_goes_on_bit_for_bit, 0, RECIPES);
+    tcase_add_test(tests, a_fit_does_not_go_on_with_other_values_of_its_events);
     tcase_add_test(tests, a_fit_may_be_stopped_after_any_step);
     tcase_add_test(tests, a_fit_that_was_stopped_goes_on_without_a_file_too);
     tcase_add_loop_test(tests, items_that_come_between_fits_do_not_break_the_repetition, 0, 3);

@@ -209,7 +209,9 @@ START_TEST(the_loss_is_the_weighted_mean)
         memset(weights, 0, sizeof weights);
         weights[s * EVENTS + EVENTS - 1] = 2;
         batch->weights = weights;
-        parts[s] = step(&w, batch).loss;
+        const seqrec_step_stats stats = step(&w, batch);
+        ck_assert_int_eq(stats.targets, 1);
+        parts[s] = stats.loss;
         sum += (double)(s + 1) * parts[s] / (SEQUENCES * (SEQUENCES + 1) / 2);
         world_close(&w);
     }
@@ -437,6 +439,31 @@ START_TEST(logq_knows_that_seen_items_are_drawn_again)
 }
 END_TEST
 
+/* Of items 1 to 4 one count each, of 5 and 6 a hundred, all times a power of 2. */
+static double loss_of_counts(int power, const char *alpha)
+{
+    const int64_t ids[] = {1, 2, 3, 4, 5, 6}, items[] = {2, 1, 3, 2}, offsets[] = {0, 4};
+    double counts[6];
+    const seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = items};
+    train_world w = world_open((world_options){"loss", "sampled_softmax", "sampler", "popularity", "sampler_alpha", alpha, "negatives", "3",
+                                               "seen", "keep", "dropout", "0", "init", "normal", "init_std", "1"}, 0);
+    for (int i = 0; i < 6; i++) counts[i] = ldexp(i < 4 ? 1 : 100, power);
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids, 6, NULL, &api.error));
+    EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, ids, counts, 6, &api.error));
+    const double loss = step(&w, &batch).loss;
+    world_close(&w);
+    return loss;
+}
+
+START_TEST(counts_whose_powers_are_beyond_a_number_still_weigh)
+{
+    const double loss = loss_of_counts(0, "4");
+    ck_assert(loss != loss_of_counts(0, "0"));
+    ck_assert_double_eq(loss_of_counts(-300, "4"), loss);
+    ck_assert_double_eq(loss_of_counts(-900, "4"), loss);
+}
+END_TEST
+
 /* An item that comes first in every history is no target: in a batch it is never met. */
 START_TEST(a_fit_counts_for_a_batch_sampler_what_is_a_target)
 {
@@ -515,6 +542,7 @@ int main(void)
     tcase_add_test(tests, known_items_need_a_fit);
     tcase_add_test(tests, more_negatives_than_items_are_refused);
     tcase_add_loop_test(tests, logq_knows_that_seen_items_are_drawn_again, 0, 4);
+    tcase_add_test(tests, counts_whose_powers_are_beyond_a_number_still_weigh);
     tcase_add_test(tests, a_fit_counts_for_a_batch_sampler_what_is_a_target);
     tcase_add_test(tests, a_fixed_list_draws_from_itself_alone);
     tcase_add_loop_test(tests, equal_weights_change_nothing_and_others_do, 0, 4);

@@ -453,6 +453,33 @@ static int32_t keep_targets(void *context, const seqrec_epoch_stats *stats)
     return 0;
 }
 
+static int32_t keep_loss(void *context, const seqrec_epoch_stats *stats)
+{
+    *(double *)context = stats->loss;
+    return 0;
+}
+
+/* Weights that differ: of a short history's targets, all newest, each weighs more. Once in two parts, with a checkpoint between. */
+START_TEST(the_loss_of_an_epoch_is_the_weighted_mean_however_its_users_are_batched)
+{
+    static const char *const batches[] = {"48", "5", "1"};
+    double loss[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        train_world w = world_open((world_options){"loss", "softmax", "position_decay", "0.5", "learning_rate", "0", "dropout", "0", "epochs",
+                                                   "2", "batch", batches[i]}, 0);
+        const seqrec_fit how = {.struct_size = sizeof how, .epoch = keep_loss, .epoch_context = &loss[i]};
+        if (i == 1) {
+            world_fit_steps(&w, 14);
+            world_checkpoint(&w, "half");
+            world_load(&w, "half");
+        }
+        world_fit(&w, &how);
+        world_close(&w);
+    }
+    ck_assert_msg(fabs(loss[1] - loss[0]) < 1e-6 && fabs(loss[2] - loss[0]) < 1e-6, "%.9g, %.9g, %.9g", loss[0], loss[1], loss[2]);
+}
+END_TEST
+
 START_TEST(windows_in_steps_cover_whole_histories)
 {
     static const char *const steps[] = {"0", "1", "2", "3", "4"};
@@ -1331,6 +1358,7 @@ static void add_fits(Suite *suite)
     TCase *tests = tcase_create("fits");
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_loop_test(tests, any_number_of_threads_fits_the_same_bits, 0, RECIPES);
+    tcase_add_test(tests, the_loss_of_an_epoch_is_the_weighted_mean_however_its_users_are_batched);
     tcase_add_test(tests, windows_in_steps_cover_whole_histories);
     tcase_add_test(tests, prefixes_in_steps_have_the_targets_of_windows_in_steps);
     tcase_add_test(tests, windows_that_hold_all_events_need_no_steps);

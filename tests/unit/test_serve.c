@@ -248,6 +248,37 @@ START_TEST(a_cosine_is_one_over_the_temperature_at_most)
 }
 END_TEST
 
+static void scale_output(const world *w, int64_t id, double factor)
+{
+    float item[2 * 20];
+    const int64_t width = seqrec_items_width(w->model);
+    good(seqrec_items_get(w->model, &id, 1, item, &failure));
+    for (int64_t i = width - w->dim; i < width; i++) item[i] = (float)(item[i] * factor);
+    good(seqrec_items_update(w->model, &id, 1, item, &failure));
+}
+
+/* Also where the square of the length is beyond float; a vector shorter than 1e-12 has no direction. */
+START_TEST(a_cosine_does_not_ask_for_the_length_of_the_vector)
+{
+    static const double factors[] = {1e-9, 1e9, 1e18, 1e30, 1e3, 1e-15};
+    world w;
+    histories h;
+    float before[50], after[50];
+    open_world(&w, 0, 20, 50, blockless);
+    fill_histories(&h, &w, 1);
+    int64_t offsets[2];
+    const seqrec_batch batch = one_history(&w.ids[7], 1, offsets);
+    good(seqrec_score(w.model, &batch, w.ids, NULL, 50, NULL, before, &failure));
+    for (int64_t i = 0; i < 6; i++) scale_output(&w, w.ids[i], factors[i]);
+    good(seqrec_score(w.model, &batch, w.ids, NULL, 50, NULL, after, &failure));
+    for (int64_t i = 0; i < 5; i++) ck_assert_double_le(fabs((double)after[i] - (double)before[i]), 2e-5);
+    ck_assert(after[5] == 0 && before[5] != 0);
+    const seqrec_filter all = no_filter();
+    expect_plain_ranking(&w, &batch, &all, 50);
+    close_world(&w);
+}
+END_TEST
+
 START_TEST(only_the_last_events_of_a_history_count)
 {
     world w;
@@ -850,6 +881,7 @@ int main(void)
     TCase *tests = tcase_create("serve");
     tcase_add_loop_test(tests, a_score_is_the_product_of_user_vector_and_output_vector, 0, KINDS);
     tcase_add_test(tests, a_cosine_is_one_over_the_temperature_at_most);
+    tcase_add_test(tests, a_cosine_does_not_ask_for_the_length_of_the_vector);
     tcase_add_loop_test(tests, only_the_last_events_of_a_history_count, 0, KINDS);
     tcase_add_loop_test(tests, an_empty_history_scores_zero_and_gets_the_first_slots, 0, KINDS);
     tcase_add_loop_test(tests, a_batch_gives_each_sequence_what_it_gets_alone, 0, KINDS);

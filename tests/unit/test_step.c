@@ -485,6 +485,27 @@ START_TEST(a_step_that_is_not_finite_changes_nothing)
 }
 END_TEST
 
+/* Divided by its length its gradient would be beyond what Adam can square. */
+START_TEST(a_vector_without_a_direction_gets_no_gradient_from_a_cosine)
+{
+    sq_options o = step_options();
+    training_kind(_i, &o);
+    o.score = SQ_SCORE_COSINE;
+    small_model s = small_open(&o, 2, ITEMS);
+    small_train(&s, &o);
+    small_batch b = batch_number(1);
+    const sq_catalogue *c = s.trainer->items.catalogue;
+    float *row = sq_trainer_row(s.trainer, b.slots[b.offsets[1] - 1]) + sq_output_offset(c);
+    for (int32_t i = 0; i < c->dim; i++) row[i] *= 1e-20f;
+    for (int i = 0; i < 3; i++) small_step(s.trainer, &b);
+    EXPECT_OK(sq_trainer_catch_up(s.trainer, error));
+    trainer_state after = state_of(s.trainer);
+    for (size_t i = 0; i < after.row_floats; i++) ck_assert(isfinite(after.rows[i]) && isfinite(after.row_v[i]));
+    state_free(&after);
+    small_close(&s);
+}
+END_TEST
+
 START_TEST(a_batch_without_targets_is_refused)
 {
     sq_options o = step_options();
@@ -840,6 +861,7 @@ int main(void)
     tcase_add_loop_test(tests, row_gradients_of_many_positions_follow_their_definition_at_any_number_of_threads, 0, 4);
     tcase_add_loop_test(tests, lazy_rows_without_gradient_stay_as_they_are, 0, 8);
     tcase_add_loop_test(tests, a_step_that_is_not_finite_changes_nothing, 0, TRAINING_KINDS);
+    tcase_add_loop_test(tests, a_vector_without_a_direction_gets_no_gradient_from_a_cosine, 0, TRAINING_KINDS);
     tcase_add_test(tests, a_batch_without_targets_is_refused);
     tcase_add_loop_test(tests, clip_norm_bounds_the_gradient_that_is_used, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, the_rate_warms_up_and_follows_its_schedule, 0, 2);
