@@ -901,7 +901,7 @@ SEQREC_API void seqrec_trainer_release(seqrec_trainer *trainer);
  * NaN, stats->waiting says how many do) until n are there, and the n-th call makes one step of them all; events whose items were
  * removed meanwhile, and sequences whose users were forgotten, are passed over. A model that reads times needs
  * batch->timestamps, in order (E_ARGUMENT); option known_items is for fits (E_UNSUPPORTED). E_NUMERIC leaves weights and optimiser
- * untouched. After the first steps it allocates nothing. Rule C. */
+ * untouched. A step no larger than an earlier one allocates nothing. Rule C. */
 SEQREC_API int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
                                        seqrec_error *error);
 /** Makes the trained weights what readers of the model see. Rule C, and W on the model. */
