@@ -740,7 +740,8 @@ SEQREC_API int32_t seqrec_session_evict(seqrec_session *session, seqrec_error *e
 /** Events grouped by user in time order, with the catalogue of all items. Immutable; reference counted. */
 typedef struct seqrec_dataset seqrec_dataset;
 
-/** How to read a text file. Zero the struct and set struct_size; NULL strings mean "detect" or "by the header". */
+/** How to read a text file. Zero the struct and set struct_size; NULL strings mean "detect" or "by the header": where that has no
+ * usual name of times, a warning in the context's log names the columns that are not read. */
 typedef struct seqrec_reader {
     size_t struct_size;
     const char *format;    /**< "auto", "pairs" (user item), "movielens" (u::i::r::t), "csv", "tsv", "inter", "sequences", "udata" */

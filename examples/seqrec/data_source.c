@@ -247,11 +247,17 @@ void write_data_options(FILE *to, const data_source *source)
     write_option(to, "shuffle-ties", source->ties);
 }
 
+static void tell_warning(void *context, int32_t level, const char *line)
+{
+    (void)context;
+    if (level >= 2) remark("warning: %s", line);
+}
+
 int open_context(int64_t threads, seqrec_context **out)
 {
     seqrec_error error = {0};
     int32_t count = (int32_t)(threads ? threads : online_processors());
-    if (seqrec_context_create(NULL, NULL, count, NULL, NULL, out, &error) != SEQREC_OK)
+    if (seqrec_context_create(NULL, NULL, count, tell_warning, NULL, out, &error) != SEQREC_OK)
         return fail_library("starting", &error);
     return 0;
 }

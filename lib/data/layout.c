@@ -79,15 +79,17 @@ static void decide_header(const seqrec_reader *reader, const sq_survey *survey, 
     }
 }
 
-static void list_header(const sq_record *header, char *out, size_t room)
+/* Names of the header's columns but those that the layout reads (NULL: none), as many as go in. */
+static void list_header(const sq_record *header, const sq_layout *reads, char *out, size_t room)
 {
     size_t used = 0;
     out[0] = 0;
     for (int64_t c = 0; c < header->count && c < 12; c++) {
+        if (reads && (c == reads->user || c == reads->item || c == reads->value || c == reads->time)) continue;
         size_t bytes = header->fields[c].bytes < 24 ? header->fields[c].bytes : 24;
         if (used + bytes + 3 > room) break;
-        if (c > 0) memcpy(out + used, ", ", 2);
-        used += c > 0 ? 2 : 0;
+        if (used > 0) memcpy(out + used, ", ", 2);
+        used += used > 0 ? 2 : 0;
         memcpy(out + used, header->fields[c].text, bytes);
         used += bytes;
         out[used] = 0;
@@ -101,7 +103,7 @@ static int32_t missing_column(const sq_layout *layout, const sq_survey *survey, 
     if (!layout->header)
         return sq_fail(error, SEQREC_E_ARGUMENT, "%s column \"%.40s\" is a name, and the file has no header", what,
                        name);
-    list_header(&survey->first, names, sizeof names);
+    list_header(&survey->first, NULL, names, sizeof names);
     if (name != NULL)
         return sq_fail(error, SEQREC_E_NOT_FOUND, "%s column \"%.40s\" is not in the header: %s", what, name, names);
     return sq_fail(error, SEQREC_E_FORMAT, "line %lld: which column is the %s? name it, or its number: %s",
@@ -237,6 +239,8 @@ int32_t sq_layout_resolve(const seqrec_reader *reader, const char *sample, size_
     SQ_TRY(place_facts(reader, &survey, &made, error));
     SQ_CHECK(!reader->has_minimum || made.value >= 0, error, SEQREC_E_ARGUMENT,
              "a minimum value needs a value column, and there is none");
+    if (goes_by_name(&made) && made.time < 0 && reader->timestamp == NULL)
+        list_header(&survey.first, &made, made.unread, sizeof made.unread);
     *out = made;
     return SEQREC_OK;
 }

@@ -11,6 +11,7 @@ typedef struct sq_layout {
     int32_t header;                  /* 1: the first record names the columns */
     int64_t columns;                 /* of every record */
     int32_t user, item, value, time; /* columns from 0; value and time -1 when there are none */
+    char unread[140];                /* where no name in the header means times: the names of columns that are not read, as far as they go in */
 } sq_layout;
 
 /* Decides the layout from the reader's fields (NULL: all detected) and the start of the file: whole records, and with

@@ -349,6 +349,9 @@ int32_t sq_read_source(seqrec_context *context, const sq_source *source, const s
     p->line = 1;
     int32_t status = parse_all(p, error);
     if (status == SEQREC_OK) status = build(context, p, out, error);
+    if (status == SEQREC_OK && p->layout.unread[0])
+        sq_log(context, 2, "no column of the header has a usual name of times, so that events stay in the order of the file; not read: %s",
+               p->layout.unread);
     free_parse(p);
     return status;
 }

@@ -147,6 +147,13 @@ parses "synth: JSON with the ceiling" "0 < r['ceiling']['hr@10'] <= 1 and 0 < r[
 verdict $? "synth: header of the CSV"
 "$SEQREC" synth --out again.csv --users 300 --items 80 --seed 3 > out 2> err && cmp -s events.csv again.csv
 verdict $? "synth: same seed, same bytes"
+printf 'user,item,created_at\n1,2,9\n1,3,8\n' > later.csv
+run stats --data later.csv
+exits 0 "a header whose times have an unusual name"
+says 'warning: .*not read: created_at' "a header whose times have an unusual name is warned of"
+run stats --data later.csv --time created_at
+[ ! -s err ]
+verdict $? "a header whose times are named is not warned of"
 run synth --out missing/events.csv
 exits 1 "synth into a missing folder"
 run stats --data events.csv --json

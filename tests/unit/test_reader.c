@@ -129,6 +129,39 @@ START_TEST(csv_goes_by_its_header)
 }
 END_TEST
 
+static char warned[512];
+
+static void keep_warning(void *unused, int32_t level, const char *line)
+{
+    (void)unused;
+    ck_assert_int_eq(level, 2);
+    snprintf(warned, sizeof warned, "%s", line);
+}
+
+/* Of a file whose times are called otherwise the order would be silently that of its lines. */
+START_TEST(columns_that_may_be_times_and_are_not_read_are_warned_of)
+{
+    static const struct {
+        const char *text, *time, *names; /* names NULL: no warning */
+    } cases[] = {{"user,item,created_at,title\n1,2,3,x\n", NULL, "created_at, title"},
+                 {"created_at,user,rating,item\n3,1,5,2\n", NULL, "created_at"},
+                 {"user,item,created_at\n1,2,3\n", "created_at", NULL},
+                 {"user,item,created_at\n1,2,3\n", "", NULL},
+                 {"user,item,time,title\n1,2,3,x\n", NULL, NULL},
+                 {"user,item,rating\n1,2,3\n", NULL, NULL},
+                 {"1,2,4.5,200\n", NULL, NULL}};
+    context->log = keep_warning;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const seqrec_reader reader = {.struct_size = sizeof reader, .timestamp = cases[i].time};
+        const char *const text = cases[i].text, *const names = cases[i].names;
+        warned[0] = 0;
+        ck_assert_msg(read_bytes(text, strlen(text), &reader, SQ_BLOCK_BYTES) == SEQREC_OK, "%s", error.message);
+        const size_t end = strlen(warned) - (names ? strlen(names) : 0);
+        ck_assert_msg(names ? strlen(warned) > strlen(names) && strcmp(warned + end, names) == 0 : warned[0] == 0, "case %zu: %s", i, warned);
+    }
+}
+END_TEST
+
 START_TEST(csv_without_a_header_has_the_usual_columns)
 {
     expect("1,2\n1,3\n", NULL, "1: 2 3");
@@ -748,6 +781,7 @@ int main(void)
     tcase_add_test(tests, lines_of_different_lengths_are_sequences);
     tcase_add_test(tests, movielens_double_colons_are_read);
     tcase_add_test(tests, csv_goes_by_its_header);
+    tcase_add_test(tests, columns_that_may_be_times_and_are_not_read_are_warned_of);
     tcase_add_test(tests, csv_without_a_header_has_the_usual_columns);
     tcase_add_test(tests, csv_quotes_follow_rfc_4180);
     tcase_add_test(tests, tsv_and_other_separators_are_read);
