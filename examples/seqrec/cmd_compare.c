@@ -33,6 +33,7 @@ static int parse(compare_run *run, int argc, char **argv)
     const argument table[] = {
         DATA_ARGUMENTS(run->source, "user"),
         {"model", ARGUMENT_LIST, &run->paths, "MODEL", "model file; twice, A and then B", 0, 0},
+        NOISE_ARGUMENTS(run->source),
         EVALUATION_ARGUMENTS(run->what, "10000"),
         {"threads", ARGUMENT_COUNT, &run->threads, "N", "threads (default: one for each processor)", 1, 256},
         {"json", ARGUMENT_FLAG, &run->as_json, NULL, "print one JSON object", 0, 0},
@@ -108,7 +109,7 @@ static void print_text(const compare_run *run)
     const char *metric;
     double low, high;
     char users[32];
-    printf("%s\n", seqrec_report_protocol(run->report));
+    print_evaluation(&run->what, run->report, &run->source);
     printf("a = %s\nb = %s\n", run->paths.at[0], run->paths.at[1]);
     printf("%s users%s\n\n", grouped((int64_t)report_figure(run->report, "a", "users", &low, &high), users),
            run->what.bootstrap ? "; 95 % bootstrap intervals in brackets" : "");
@@ -149,6 +150,7 @@ static int compare(compare_run *run)
     }
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     for (int i = 0; i < 2 && !outcome; i++) outcome = check_timed(run->models[i], run->dataset, &run->source);
+    if (!outcome) outcome = add_training_noise(text.name, &run->what, &run->source, run->models, 2, &run->dataset);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = compare_models(run);
     if (!outcome) tell_warnings(&run->warnings, run->report, run->models, 2, &run->source);

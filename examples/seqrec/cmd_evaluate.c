@@ -112,7 +112,7 @@ static void print_text(const evaluate_run *run)
     const int count = list_rows(run, rows);
     double low, high;
     char users[32];
-    printf("%s\n", seqrec_report_protocol(run->report));
+    print_evaluation(&run->what, run->report, &run->source);
     printf("%s users%s\n\n", grouped((int64_t)report_figure(run->report, rows[0], "users", &low, &high), users),
            run->what.bootstrap ? "; 95 % bootstrap intervals in brackets" : "");
     printf("%s%-14s", bold(), "");
@@ -126,14 +126,6 @@ static void print_text(const evaluate_run *run)
     for (int j = 0; j < count && run->what.breakdown; j++) print_groups(run->report, &run->what, rows[j]);
 }
 
-/* The noise of a training under the same division. */
-static int noise(evaluate_run *run)
-{
-    char split[64] = "";
-    if (!run->what.division && run->model) (void)seqrec_model_note(run->model, "split", split, sizeof split, NULL, NULL);
-    return add_noise(text.name, &run->source, run->what.division ? run->what.division : *split ? split : NULL, &run->dataset);
-}
-
 static int evaluate(evaluate_run *run)
 {
     seqrec_error error = {0};
@@ -143,7 +135,7 @@ static int evaluate(evaluate_run *run)
         outcome = fail_file(run->model_path, "loading", &error);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = check_timed(run->model, run->dataset, &run->source);
-    if (!outcome) outcome = noise(run);
+    if (!outcome) outcome = add_training_noise(text.name, &run->what, &run->source, &run->model, 1, &run->dataset);
     if (!outcome) outcome = read_users(&run->what, run->dataset, &run->source);
     if (!outcome) outcome = rank_events(run);
     if (!outcome) tell_warnings(&run->warnings, run->report, &run->model, 1, &run->source);

@@ -157,7 +157,10 @@ int add_noise(const char *command, const data_source *source, const char *split,
 {
     seqrec_error error = {0};
     seqrec_dataset *noisy = NULL;
-    if (!(source->noise > 0)) return 0;
+    if (!(source->noise > 0)) {
+        if (source->noise_seed > 0) remark("--noise-seed: not used: there is no --noise");
+        return 0;
+    }
     if (seqrec_dataset_corrupt(*dataset, source->noise, split, (uint64_t)source->noise_seed, &noisy, &error) !=
         SEQREC_OK)
         return fail_value(command, "adding noise", &error);
@@ -231,9 +234,8 @@ void emit_data(json_writer *json, const data_source *source)
     emit_end(json, ']');
 }
 
-void write_data_options(FILE *to, const data_source *source)
+static void write_reading(FILE *to, const data_source *source)
 {
-    for (int64_t i = 0; i < source->files.count; i++) write_option(to, "data", source->files.at[i]);
     if (source->users_apart) fputs(" --users-apart", to);
     write_option(to, "format", source->format);
     write_option(to, "user", source->user);
@@ -245,6 +247,25 @@ void write_data_options(FILE *to, const data_source *source)
     if (source->header) fputs(source->header > 0 ? " --header" : " --no-header", to);
     write_option(to, "kcore", source->kcore);
     write_option(to, "shuffle-ties", source->ties);
+    if (source->noise > 0) fprintf(to, " --noise %.9g --noise-seed %lld", source->noise, (long long)source->noise_seed);
+}
+
+void write_data_options(FILE *to, const data_source *source)
+{
+    for (int64_t i = 0; i < source->files.count; i++) write_option(to, "data", source->files.at[i]);
+    write_reading(to, source);
+}
+
+char *reading_text(const data_source *source)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *to = open_memstream(&text, &bytes);
+    if (!to) return NULL;
+    write_reading(to, source);
+    fclose(to);
+    if (text && *text == ' ') memmove(text, text + 1, strlen(text));
+    return text;
 }
 
 static void tell_warning(void *context, int32_t level, const char *line)

@@ -72,6 +72,8 @@ const char *data_title(const data_source *source, char *out, size_t bytes);
 void emit_data(json_writer *json, const data_source *source);
 /* The options that read the same data again, each with a blank before it, for a shell. */
 void write_data_options(FILE *to, const data_source *source);
+/* Options of reading that change what the events are, for a shell, "" where there are none; for the caller to free, NULL without memory. */
+char *reading_text(const data_source *source);
 /* A context with `threads` threads (0: one for each processor). Returns 0 or the exit code. */
 int open_context(int64_t threads, seqrec_context **out);
 #endif

@@ -69,6 +69,15 @@ void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, 
     if (e->hide_request_time) remark("--hide-request-time: not used: no model reads when it is asked");
 }
 
+int add_training_noise(const char *command, const evaluation_arguments *e, const data_source *source, seqrec_model *const *models,
+                       int count, seqrec_dataset **dataset)
+{
+    char split[64] = "";
+    for (int i = 0; i < count && !*split; i++)
+        if (models[i]) (void)seqrec_model_note(models[i], "split", split, sizeof split, NULL, NULL);
+    return add_noise(command, source, e->division ? e->division : *split ? split : NULL, dataset);
+}
+
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar)
 {
     seqrec_evaluation what = {.struct_size = sizeof what};
@@ -137,7 +146,19 @@ void emit_evaluation(json_writer *json, const evaluation_arguments *e, const seq
     emit_text(json, "protocol", e->protocol ? e->protocol : "E4");
     emit_text(json, "description", seqrec_report_protocol(report));
     emit_text(json, "split", e->split ? e->split : "test");
+    emit_count(json, "seed", e->seed);
     emit_data(json, source);
+    char *reading = reading_text(source);
+    emit_text(json, "reading", reading ? reading : "");
+    free(reading);
+}
+
+void print_evaluation(const evaluation_arguments *e, const seqrec_report *report, const data_source *source)
+{
+    char title[256], *reading = reading_text(source);
+    printf("%s\n%s%s%s; seed %lld\n", seqrec_report_protocol(report), data_title(source, title, sizeof title), reading && *reading ? " " : "",
+           reading ? reading : "", (long long)e->seed);
+    free(reading);
 }
 
 void emit_row(json_writer *json, const seqrec_report *report, const char *row)

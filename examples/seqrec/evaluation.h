@@ -50,6 +50,10 @@ int check_evaluation(const char *command, evaluation_arguments *e);
 int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source);
 /* Tells of a time that is to be hidden from models none of which (NULL: no model) reads it. */
 void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, int count);
+/* The noise of a training under the division that is asked for, or the first that a model (NULL: none) notes. Returns 0 or the exit
+ * code. */
+int add_training_noise(const char *command, const evaluation_arguments *e, const data_source *source, seqrec_model *const *models,
+                       int count, seqrec_dataset **dataset);
 /* What the library is asked; borrows from `e` and `bar`. */
 seqrec_evaluation evaluation_of(const evaluation_arguments *e, progress *bar);
 void free_evaluation(evaluation_arguments *e);
@@ -69,9 +73,11 @@ void emit_warnings(json_writer *json, const evaluation_warnings *warnings);
 
 /* NaN where there is none. */
 double report_figure(const seqrec_report *report, const char *row, const char *metric, double *low, double *high);
-/* What comes before the figures: protocol, description, split, data. */
+/* What comes before the figures: protocol, description, split, seed, data and how it was read. */
 void emit_evaluation(json_writer *json, const evaluation_arguments *e, const seqrec_report *report,
                      const data_source *source);
+/* The same for people. */
+void print_evaluation(const evaluation_arguments *e, const seqrec_report *report, const data_source *source);
 /* Members of `row` into the open object, intervals in a member "ci". */
 void emit_row(json_writer *json, const seqrec_report *report, const char *row);
 /* "value [low, high]", "value" (a count without decimals), or "-", padded to `width`; interval 0 leaves the interval out. */

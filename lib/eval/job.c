@@ -379,12 +379,20 @@ int32_t sq_job_measure(sq_job *j, const sq_scorer *scorer, double *values, sq_fi
     return SEQREC_OK;
 }
 
+/* The numbers of a division that has some, as it is written. */
+static void describe_division(seqrec_report *report, const sq_division *d)
+{
+    if (d->kind == SQ_DIVISION_TIME) sq_report_say(report, " (time:%" PRId64 ":%" PRId64 ")", d->valid_from, d->test_from);
+    if (d->kind == SQ_DIVISION_LAST) sq_report_say(report, " (last:%" PRId64 ":%" PRId64 ")", d->last, d->least);
+}
+
 void sq_job_describe(sq_job *j)
 {
     static const char *const divisions[] = {"nothing held out", "leave-one-out", "division by time", "last events held out"};
     seqrec_report *report = j->report;
     sq_report_say(report, "%s: %s, ties by expectation; %s split, %s", j->protocol->name, j->protocol->sentence,
                   j->valid ? "validation" : "test", divisions[j->division.kind]);
+    describe_division(report, &j->division);
     const int64_t ranked = j->cases.targets - j->cases.newcomers;
     if (j->options->instant_sets) sq_report_say(report, "; held-out events at the target's instant as a set, the best ranked counts");
     if (j->options->hide_request_time) sq_report_say(report, "; the time of the request hidden from models");

@@ -214,6 +214,17 @@ cp out noisy
 run evaluate --data events.csv --model g.st --no-baselines --json
 ! cmp -s out noisy
 verdict $? "evaluate: noise matters"
+run evaluate --data events.csv --model g.st --noise 0.2 --seed 7 --kcore 2,3 --no-baselines --json
+parses "evaluate: JSON names seed and reading" "r['seed'] == 7 and r['reading'] == '--kcore 2,3 --noise 0.2 --noise-seed 0'"
+run evaluate --data events.csv --model g.st --noise 0.2 --no-baselines --noise-seed 4
+grep -q '^events.csv --noise 0.2 --noise-seed 4; seed 0$' out
+verdict $? "evaluate: text names seed and reading"
+run compare --data events.csv --model g.st --model g1.st --noise 0.2 --allow-trained --json
+parses "compare ranks behind the noise of the training" "r['a']['hr@10'] == json.load(open('noisy'))['hr@10']"
+run evaluate --data events.csv --division last:2:4 --noise-seed 4 --bootstrap 0
+grep -q 'held out (last:2:4)' out
+verdict $? "evaluate: the numbers of the division are told"
+says 'noise-seed: not used' "--noise-seed without --noise is told"
 run train --data events.csv --out g.st --noise 2
 exits 2 "more noise than events"
 run train --data events.csv $small --epochs 1 --out missing/m.st
