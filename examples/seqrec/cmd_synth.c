@@ -41,7 +41,8 @@ static void print_result(const char *path, const seqrec_dataset_stats *stats, co
     if (!as_json) {
         printf("%s: %s users, %s items, %s events\n", path, grouped(stats->users, a), grouped(stats->items, b),
                grouped(stats->events, c));
-        printf("ceiling (E4, last event of each user): hr@10 %.4f, ndcg@10 %.4f\n", ceiling->hit10, ceiling->ndcg10);
+        printf("ceiling of the test part (E4, the last event of each user; validation has its own): hr@10 %.4f, ndcg@10 %.4f\n",
+               ceiling->hit10, ceiling->ndcg10);
         return;
     }
     emit_object(&json, NULL);
