@@ -86,12 +86,22 @@ static vecl mix64(vecl x)
     return x ^ x >> 31;
 }
 
+#define WEYL 0x9e3779b97f4a7c15u
+
+static void random64_at(size_t n, uint64_t key, uint64_t first, uint64_t step, const int32_t *index, uint64_t *out)
+{
+    const uint64_t start = first * WEYL + key, each = step * WEYL;
+    for (size_t i = 0; i < n; i += LANES / 2) {
+        const vecl x = __builtin_convertvector(*(const veclhalf *)(const void *)(index + i), vecl);
+        *(vecl *)(void *)(out + i) = mix64(mix64(x * each + start) ^ key);
+    }
+}
+
 static void random64(size_t n, uint64_t key, uint64_t first, uint64_t step, uint64_t *out)
 {
-    const uint64_t weyl = 0x9e3779b97f4a7c15u;
     vecl x;
-    for (size_t i = 0; i < LANES / 2; i++) x[i] = (first + i * step) * weyl + key;
-    for (size_t i = 0; i < n; i += LANES / 2, x += LANES / 2 * step * weyl) *(vecl *)(void *)(out + i) = mix64(mix64(x) ^ key);
+    for (size_t i = 0; i < LANES / 2; i++) x[i] = (first + i * step) * WEYL + key;
+    for (size_t i = 0; i < n; i += LANES / 2, x += LANES / 2 * step * WEYL) *(vecl *)(void *)(out + i) = mix64(mix64(x) ^ key);
 }
 
 static size_t find(size_t n, const int32_t *x, int32_t value, int32_t *places)
@@ -770,6 +780,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .find = find,
     .find_marked = find_marked,
     .random = random64,
+    .random_at = random64_at,
     .transpose = transpose,
     .fill_rows = fill_rows,
     .column_sums = column_sums,

@@ -60,6 +60,8 @@ typedef struct sq_kernels {
     size_t (*find_marked)(size_t n, const int32_t *x, const uint64_t *bits, int32_t *places);
     /* out[i] = sq_random64(key, first + i * step), i < n; out has room for round16(n). */
     void (*random)(size_t n, uint64_t key, uint64_t first, uint64_t step, uint64_t *out);
+    /* out[i] = sq_random64(key, first + index[i] * step), index >= 0; index and out have room for round16(n). */
+    void (*random_at)(size_t n, uint64_t key, uint64_t first, uint64_t step, const int32_t *index, uint64_t *out);
     /* to [cols][ld_to] = transpose of from [rows][ld_from]; columns rows..round16(rows) of `to` are zeroed. */
     void (*transpose)(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to);
     /* n copies of row[width] */

@@ -27,6 +27,7 @@ typedef int32_t veci __attribute__((vector_size(LANES * 4)));
 typedef int32_t veciu __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef uint32_t vecn __attribute__((vector_size(LANES * 4)));
 typedef uint64_t vecl __attribute__((vector_size(LANES * 4), aligned(8), may_alias));
+typedef int32_t veclhalf __attribute__((vector_size(LANES * 2), aligned(4), may_alias)); /* as many as vecl has */
 
 #define SQ_INLINE static inline __attribute__((always_inline))
 

@@ -24,6 +24,8 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
     out->places = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
+    out->drawn = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
+    out->which = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);

@@ -6,6 +6,8 @@
 
 #define ATTEMPTS 64 /* draws before a negative is left out */
 
+enum { TOGETHER = 64 }; /* random numbers that are made at a time */
+
 static uint64_t stream(const sq_trainer *t) { return sq_random_key((uint64_t)t->options.seed, SQ_STREAM_NEGATIVES, (uint64_t)t->step); }
 
 /* One token on its way. */
@@ -38,16 +40,6 @@ static int32_t refused(const token *o, int32_t slot)
 static int32_t kept(const token *o, int32_t slot)
 {
     return sq_loss_kind_at(o->t->options.loss)->softmax && is_target(o, slot) ? -1 : slot;
-}
-
-/* A negative, or -1; the first attempt was `slot`. */
-static int32_t settle(const token *o, uint64_t key, uint64_t counter, int32_t slot)
-{
-    for (uint64_t i = 1; refused(o, slot); i++) {
-        if (i == ATTEMPTS) return -1;
-        slot = sq_sampler_draw(&o->t->sampler, key, counter * ATTEMPTS + i);
-    }
-    return kept(o, slot);
 }
 
 /* What the host brought, or -1 where the rules forbid it: it is not asked again. */
@@ -91,7 +83,30 @@ static size_t list_refused(const token *o, const int32_t *slots, size_t n, int32
     return count;
 }
 
-static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *places, int32_t *out)
+/* Attempt number `attempt` of the draws at `places` [n] behind draw `first`, each of which has ATTEMPTS numbers of its own. */
+static void attempt_again(const token *o, uint64_t key, uint64_t first, uint64_t attempt, const int32_t *places, size_t n, int32_t *out)
+{
+    uint64_t random[TOGETHER];
+    for (size_t i = 0; i < n; i += TOGETHER) {
+        const size_t more = n - i < TOGETHER ? n - i : TOGETHER;
+        o->t->kernels->random_at(more, key, first * ATTEMPTS + attempt, ATTEMPTS, places + i, random);
+        sq_sampler_kind_at(o->t->sampler.kind)->draw(&o->t->sampler, more, random, out + i);
+    }
+}
+
+/* Draws those at s->places [n] again, all at once, until none is refused; what is after so many attempts is left out. */
+static void redraw(const token *o, uint64_t key, uint64_t first, size_t n, const sq_step_scratch *s, int32_t *out)
+{
+    for (uint64_t attempt = 1; n > 0 && attempt < ATTEMPTS; attempt++) {
+        attempt_again(o, key, first, attempt, s->places, n, s->drawn);
+        for (size_t i = 0; i < n; i++) out[s->places[i]] = s->drawn[i];
+        n = list_refused(o, s->drawn, n, s->which);
+        for (size_t i = 0; i < n; i++) s->places[i] = s->places[s->which[i]];
+    }
+    for (size_t i = 0; i < n; i++) out[s->places[i]] = -1;
+}
+
+static void draw_token(const token *o, uint64_t key, int64_t i, const sq_step_scratch *s, int32_t *out)
 {
     int64_t draws = sq_trainer_own_draws(o->t);
     const uint64_t first = (uint64_t)(i * draws);
@@ -100,8 +115,11 @@ static void draw_token(const token *o, uint64_t key, int64_t i, int32_t *places,
         return;
     }
     sq_sampler_draw_many(&o->t->sampler, o->t->kernels, key, first * ATTEMPTS, ATTEMPTS, (size_t)draws, out);
-    const size_t count = list_refused(o, out, (size_t)draws, places);
-    for (size_t r = 0; r < count; r++) out[places[r]] = settle(o, key, first + (uint64_t)places[r], out[places[r]]);
+    const size_t count = list_refused(o, out, (size_t)draws, s->places);
+    if (o->t->options.seen != SQ_SEEN_KEEP)
+        redraw(o, key, first, count, s, out);
+    else if (sq_loss_kind_at(o->t->options.loss)->softmax)
+        for (size_t r = 0; r < count; r++) out[s->places[r]] = -1;
 }
 
 /* Share of one draw that falls on an item. */
@@ -151,7 +169,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
             int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
             token o = {t, out, (size_t)t->options.targets, scratch.bits};
             list_targets(t, i, p->target_starts[s + 1], out);
-            draw_token(&o, key, i, scratch.places, out + o.m);
+            draw_token(&o, key, i, &scratch, out + o.m);
             if (t->redraws) t->redrawn[i] = redrawn(&o, history);
         }
         if (exclude) mark(p, s, scratch.bits, 0);

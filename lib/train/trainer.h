@@ -231,7 +231,7 @@ typedef struct sq_step_scratch {
     uint8_t *masked, *history; /* shared negatives: of each target, of its sequence */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */
     uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
-    int32_t *places;     /* [round16(draws)] of a token's own negatives */
+    int32_t *places, *drawn, *which; /* [round16(draws)] of a token's own negatives: those drawn again, what was drawn, what of that is refused */
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
 sq_loss_rule sq_step_rule(const sq_trainer *trainer);

@@ -351,6 +351,10 @@ function promises(    i, n, most, flat, warm, large) {
     promise("the same drawn from the batch", part_of("drawn-in-batch-d64-p0.2", "negatives"), "most", 5, "%")
     promise("the same drawn from both", part_of("drawn-mixed-d64-p0.2", "negatives"), "most", 5, "%")
     promise("the same drawn alike, without the history", part_of("drawn-history-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("without the history, drawn by popularity", part_of("drawn-history-popularity-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("without the history, drawn log-uniformly", part_of("drawn-history-log-uniform-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("without the history, drawn from the batch", part_of("drawn-history-in-batch-d64-p0.2", "negatives"), "most", 5, "%")
+    promise("without the history, drawn from both", part_of("drawn-history-mixed-d64-p0.2", "negatives"), "most", 5, "%")
     for (n in fresh) warm += fresh[n]
     promise("allocations in warm steps", warm, "most", 0, "")
     promise("full E4 evaluation", evaluation, "most", 3, " s")

@@ -104,7 +104,7 @@ part_torch() {
 part_phases() {
     command -v perf > /dev/null || { echo "there is no perf: no table of where the time goes" >&2; return 77; }
     for row in bce-d64-p0.2 softmax-d64-p0.2 sampled-shared-d64-p0.2 sampled-position-d64-p0.2 $(printf 'drawn-%s-d64-p0.2 ' \
-        popularity log-uniform in-batch mixed history); do
+        popularity log-uniform in-batch mixed history history-popularity history-log-uniform history-in-batch history-mixed); do
         perf record -q -D 1000 -F 499 -o "$out/perf.data" "$programs/bench_train" --data "$data" --threads $THREADS \
             --repeats $repeats --only $row > /dev/null &&
             perf report -i "$out/perf.data" --stdio --no-children -g none --sort dso,symbol -F overhead,dso,sym \

@@ -61,6 +61,7 @@ static void random_body(const sq_kernels *k)
     static const size_t few[] = {0, 1, 7, 8, 9, 256};
     static const uint64_t firsts[] = {0, 5, UINT64_MAX - 40}, steps[] = {1, 64};
     uint64_t out[256 + 16];
+    int32_t index[256 + 16];
     EACH(size_t, n, few)
     EACH(uint64_t, first, firsts)
     EACH(uint64_t, step, steps)
@@ -69,6 +70,10 @@ static void random_body(const sq_kernels *k)
         for (size_t i = 0; i < sizeof out / sizeof *out; i++) out[i] = 1;
         k->random(*n, key, *first, *step, out);
         for (size_t i = 0; i < *n; i++) HOLDS(out[i] == sq_random64(key, *first + i * *step));
+        for (size_t i = sq_round16(*n); i < sizeof out / sizeof *out; i++) HOLDS(out[i] == 1);
+        for (size_t i = 0; i < sizeof index / sizeof *index; i++) index[i] = i % 5 ? (int32_t)(3 * i) : INT32_MAX - (int32_t)i;
+        k->random_at(*n, key, *first, *step, index, out);
+        for (size_t i = 0; i < *n; i++) HOLDS(out[i] == sq_random64(key, *first + (uint64_t)index[i] * *step));
         for (size_t i = sq_round16(*n); i < sizeof out / sizeof *out; i++) HOLDS(out[i] == 1);
     }
 }
