@@ -145,18 +145,22 @@ END_TEST
 
 START_TEST(a_fixed_list_draws_from_itself_alone)
 {
-    float before[WORLD_WIDTH], after[WORLD_WIDTH];
+    float before[ITEMS][WORLD_WIDTH], after[WORLD_WIDTH];
     host_batch b;
-    train_world w = open_with_items((world_options){"loss", "gbce", "sampler", "weights", "negatives", "4", "seen", "keep"});
+    train_world w = open_with_items((world_options){"loss", "gbce", "sampler", "weights", "negatives", "4", "seen", "keep", "max_length", "12"});
     REFUSED(SEQREC_E_STATE, "needs weights", seqrec_trainer_step(w.trainer, walk(&b), NULL, &api.error));
     EXPECT(SEQREC_OK, seqrec_trainer_set_popularity(w.trainer, (int64_t[]){15, 16}, NULL, 2, &api.error));
-    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){19}, 1, before, &api.error));
+    for (int64_t id = 1; id <= ITEMS; id++) EXPECT(SEQREC_OK, seqrec_items_get(w.model, &id, 1, before[id - 1], &api.error));
     seqrec_batch *batch = walk(&b);
     batch->sequences = 1;
     step(&w, batch);
     EXPECT(SEQREC_OK, seqrec_trainer_publish(w.trainer, &api.error));
-    EXPECT(SEQREC_OK, seqrec_items_get(w.model, (int64_t[]){19}, 1, after, &api.error));
-    ck_assert_mem_eq(before, after, sizeof before);
+    for (int64_t id = 1; id <= ITEMS; id++) {
+        int used = id == 15 || id == 16;
+        for (int64_t e = 0; e < batch->offsets[1]; e++) used |= batch->items[e] == id;
+        EXPECT(SEQREC_OK, seqrec_items_get(w.model, &id, 1, after, &api.error));
+        ck_assert_msg(used == (memcmp(before[id - 1], after, sizeof after) != 0), "item %lld", (long long)id);
+    }
     world_close(&w);
 }
 END_TEST

@@ -281,7 +281,7 @@ static size_t candidates_of(const oracle *o, int64_t i, int64_t sequence, int32_
             t->entries.slots[shared ? 2 * p->tokens + j : p->tokens + i * (1 + t->options.negatives) + 1 + j];
         for (int64_t k = p->seen_starts[sequence]; k < p->seen_ends[sequence]; k++) seen |= slot == p->seen[k];
         if (slot < 0 || (shared && t->options.seen == SQ_SEEN_EXCLUDE_HISTORY && seen)) continue;
-        if (slot == out[0] && (t->options.loss != SQ_LOSS_BCE || t->options.seen != SQ_SEEN_KEEP)) continue;
+        if (slot == out[0] && (sq_loss_kind_at(t->options.loss)->softmax || t->options.seen != SQ_SEEN_KEEP)) continue;
         out[n++] = slot;
     }
     return n;
@@ -296,6 +296,67 @@ static double outputs_of(const sq_trainer *t)
     return (double)n;
 }
 
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+
+static double logistic(double x) { return exp(-softplus(-x)); }
+
+/* The loss of a target, score[0], among its negatives as it is published: gBCE with its calibration t (Petrov and Macdonald 2023, eq. 14), BPR as
+ * the mean over negatives, BPR-max and TOP1-max (Hidasi and Karatzoglou 2018), softmax with label smoothing. */
+static double published_loss(const sq_trainer *t, size_t n, const double *score)
+{
+    const sq_options *o = &t->options;
+    const double alpha = (double)o->negatives / (double)(t->items.live_count - 1), above = softplus(-score[0]);
+    double all = 0, shares = 0, mean = 0, below = 0, pairs = 0, hits = 0, squares = 0, top1 = 0;
+    for (size_t j = 0; j < n; j++) all += exp(score[j]), mean += score[j] / (double)n;
+    for (size_t j = 1; j < n; j++) {
+        const double share = exp(score[j]), apart = score[0] - score[j];
+        shares += share;
+        below += softplus(score[j]);
+        pairs += softplus(-apart) / (double)(n - 1);
+        hits += share * logistic(apart);
+        squares += share * score[j] * score[j];
+        top1 += share * (logistic(-apart) + logistic(score[j] * score[j]));
+    }
+    switch (o->loss) {
+        case SQ_LOSS_GBCE: return alpha * (o->calibration * (1 - 1 / alpha) + 1 / alpha) * above + below;
+        case SQ_LOSS_BPR: return pairs;
+        case SQ_LOSS_BPR_MAX: return -log(hits / shares) + o->score_penalty * squares / shares;
+        case SQ_LOSS_TOP1_MAX: return top1 / shares;
+        default: return log(all) - (1 - o->label_smoothing) * score[0] - o->label_smoothing * mean;
+    }
+}
+
+/* Which of them have their slopes below as formulas. */
+static int is_plain(const sq_options *o)
+{
+    return o->loss == SQ_LOSS_BCE || o->loss == SQ_LOSS_SCE || ((o->loss == SQ_LOSS_SOFTMAX || o->loss == SQ_LOSS_SAMPLED_SOFTMAX) && o->label_smoothing == 0);
+}
+
+/* Adds what a slope of candidate `slot` of u does to its output vector. */
+static void oracle_row(oracle *o, const float *u, int32_t slot, double score, double slope)
+{
+    const double length = length_of(o, slot), along = o->t->options.score == SQ_SCORE_COSINE ? score / length : 0;
+    const float *row = output_of(o, slot);
+    double *to = o->g + (size_t)slot * o->stride + sq_output_offset(o->t->items.catalogue);
+    for (size_t d = 0; d < o->dp; d++) to[d] += slope / length * ((double)u[d] - along * (double)row[d]);
+}
+
+/* By differences of the published loss. */
+static void oracle_published(oracle *o, const float *u, double weight, size_t n, const int32_t *slots, double *score)
+{
+    const double h = 1e-5;
+    o->loss += weight * published_loss(o->t, n, score);
+    for (size_t j = 0; j < n; j++) {
+        const double at = score[j];
+        score[j] = at + h;
+        const double more = published_loss(o->t, n, score);
+        score[j] = at - h;
+        const double less = published_loss(o->t, n, score);
+        score[j] = at;
+        oracle_row(o, u, slots[j], at, weight * (more - less) / (2 * h));
+    }
+}
+
 /* Loss of token i and what it does to its candidates' output vectors. */
 static void oracle_token(oracle *o, int64_t i, int64_t sequence)
 {
@@ -305,20 +366,20 @@ static void oracle_token(oracle *o, int64_t i, int64_t sequence)
     size_t n = candidates_of(o, i, sequence, slots);
     if (n == 0) return;
     int bce = o->t->options.loss == SQ_LOSS_BCE;
+    for (size_t j = 0; j < n; j++) score[j] = product(o, u, output_of(o, slots[j])) / length_of(o, slots[j]);
+    if (!is_plain(&o->t->options)) {
+        oracle_published(o, u, weight, n, slots, score);
+        return;
+    }
     for (size_t j = 0; j < n; j++) {
-        score[j] = product(o, u, output_of(o, slots[j])) / length_of(o, slots[j]);
         if (bce) o->loss += weight * log1p(exp(j ? score[j] : -score[j]));
         top = j == 0 || score[j] > top ? score[j] : top;
     }
     for (size_t j = 0; j < n; j++) sum += exp(score[j] - top);
     if (!bce) o->loss += weight * (log(sum) + top - score[0]);
     for (size_t j = 0; j < n; j++) {
-        double positive = j == 0, length = length_of(o, slots[j]);
-        double g = weight * ((bce ? 1 / (1 + exp(-score[j])) : exp(score[j] - top) / sum) - positive) / length;
-        double along = o->t->options.score == SQ_SCORE_COSINE ? score[j] / length : 0;
-        double *to = o->g + (size_t)slots[j] * o->stride + sq_output_offset(o->t->items.catalogue);
-        const float *row = output_of(o, slots[j]);
-        for (size_t d = 0; d < o->dp; d++) to[d] += g * ((double)u[d] - along * (double)row[d]);
+        double positive = j == 0;
+        oracle_row(o, u, slots[j], score[j], weight * ((bce ? 1 / (1 + exp(-score[j])) : exp(score[j] - top) / sum) - positive));
     }
 }
 
@@ -370,6 +431,30 @@ START_TEST(loss_and_row_gradients_of_a_step_follow_their_definition)
     const int32_t items = options.loss == SQ_LOSS_SOFTMAX ? 300 : 50;
     small_draw(&b, 41, 12, 1, 30, items);
     trainer_state learned = check_definition(options, 2, items, &b);
+    state_free(&learned);
+}
+END_TEST
+
+START_TEST(every_loss_of_a_step_is_the_published_one)
+{
+    static const struct {
+        int64_t loss;
+        double calibration, score_penalty, label_smoothing;
+    } kinds[] = {{SQ_LOSS_GBCE, 0, 1, 0}, {SQ_LOSS_GBCE, .3, 1, 0}, {SQ_LOSS_GBCE, .75, 1, 0}, {SQ_LOSS_GBCE, 1, 1, 0},
+                 {SQ_LOSS_BPR, .75, 1, 0}, {SQ_LOSS_BPR_MAX, .75, 0, 0}, {SQ_LOSS_BPR_MAX, .75, 2.5, 0}, {SQ_LOSS_TOP1_MAX, .75, 1, 0},
+                 {SQ_LOSS_SOFTMAX, .75, 1, .1}, {SQ_LOSS_SAMPLED_SOFTMAX, .75, 1, .2}};
+    small_batch b;
+    sq_options options = step_options();
+    options.loss = kinds[_i / 6].loss;
+    options.calibration = kinds[_i / 6].calibration;
+    options.score_penalty = kinds[_i / 6].score_penalty;
+    options.label_smoothing = kinds[_i / 6].label_smoothing;
+    options.seen = _i % 3;
+    options.score = _i % 6 / 3 ? SQ_SCORE_COSINE : SQ_SCORE_DOT;
+    options.init_std = 0.5; /* scores well apart from 0 */
+    options.init = SQ_INIT_NORMAL;
+    small_draw(&b, 41, 12, 1, 30, 50);
+    trainer_state learned = check_definition(options, 2, 50, &b);
     state_free(&learned);
 }
 END_TEST
@@ -857,6 +942,7 @@ int main(void)
     tcase_add_loop_test(tests, every_kind_of_training_lowers_the_loss, 0, TRAINING_KINDS);
     tcase_add_loop_test(tests, exact_rows_equal_dense_adam_bit_for_bit, 0, 32);
     tcase_add_loop_test(tests, a_row_without_gradient_for_a_thousand_steps_equals_dense_adam, 0, 4);
+    tcase_add_loop_test(tests, every_loss_of_a_step_is_the_published_one, 0, 60);
     tcase_add_loop_test(tests, loss_and_row_gradients_of_a_step_follow_their_definition, 0, 3 * TRAINING_KINDS);
     tcase_add_loop_test(tests, row_gradients_of_many_positions_follow_their_definition_at_any_number_of_threads, 0, 4);
     tcase_add_loop_test(tests, lazy_rows_without_gradient_stay_as_they_are, 0, 8);
