@@ -39,6 +39,7 @@ for seed in ${SEEDS:-1 2 3}; do
     unit "ml-1m-hstu-softmax-seed$seed" ml-1m.txt "E1 E4" --preset hstu --set loss=softmax --seed $seed
     unit "ml-1m-esasrec-seed$seed" ml-1m.txt "E1 E4" --preset esasrec --seed $seed
     unit "beauty-sasrec-sampled-softmax-seed$seed" beauty.txt "E4" --preset sasrec-sampled-softmax --set max_length=50 --set dropout=0.5 --seed $seed
+    unit "beauty-esasrec-seed$seed" beauty.txt "E4" --preset esasrec --set max_length=50 --set dropout=0.5 --seed $seed
 done
 # What else was tried on the way, not with every seed.
 for seed in ${SEEDS:-1 2}; do
