@@ -641,6 +641,63 @@ START_TEST(the_usual_weight_of_open_gates_leaves_them_to_the_data)
 }
 END_TEST
 
+/* Two walks that take turns: what comes next follows from the event before the newest. */
+static small_batch taking_turns(uint64_t seed, int32_t items)
+{
+    small_batch b = {.sequences = 16};
+    for (int32_t s = 0; s < 16; s++) {
+        const int64_t at = b.offsets[s];
+        for (int32_t e = 0; e < 9; e++)
+            b.slots[at + e] = e < 2 ? (int32_t)(sq_random64(seed, (uint64_t)(2 * s + e)) % (uint64_t)items) : (b.slots[at + e - 2] + 1) % items;
+        b.offsets[s + 1] = at + 9;
+    }
+    return b;
+}
+
+/* Share of the gates of slots behind the first two that are open on the slot `back` before their own. */
+static double open_back(const small_model *s, int32_t back)
+{
+    const sq_layout *l = &s->model->layout;
+    double open = 0, all = 0;
+    for (int32_t i = 2; i < l->length; i++)
+        if (i >= back) all++, open += sq_gate_row(&s->model->current->weights->gates, l, 0, i)[i - back] > 0;
+    return open / all;
+}
+
+/* The estimator of the paper and the one by relaxation, each with a weight at which it has decided after 600 steps. */
+START_TEST(gates_stay_open_on_what_is_of_use_and_close_on_what_is_not)
+{
+    enum { FEW = 24 };
+    static const struct {
+        int64_t estimator;
+        double weight;
+    } kinds[] = {{SQ_GATES_BY_ARM, 0.3}, {SQ_GATES_BY_HARD_CONCRETE, 0.03}};
+    sq_options o = small_options("rec-denoiser");
+    o.dim = 16;
+    o.heads = 1;
+    o.blocks = 1;
+    o.max_length = 8;
+    o.dropout = 0;
+    o.gate_jacobian = 0;
+    o.loss = SQ_LOSS_SOFTMAX;
+    o.learning_rate = 0.01;
+    o.gate_estimator = kinds[_i].estimator;
+    o.gate_l0 = kinds[_i].weight;
+    small_model s = small_open(&o, 0, FEW);
+    double loss = 0;
+    small_train(&s, &o);
+    for (int i = 0; i < 600; i++) {
+        small_batch b = taking_turns((uint64_t)i, FEW);
+        loss = small_step(s.trainer, &b);
+    }
+    EXPECT_OK(sq_trainer_publish(s.trainer, error));
+    ck_assert_msg(loss < 0.5, "loss %g: of eight targets one is at random", loss);
+    for (int32_t back = 0; back < 7; back++)
+        ck_assert_msg(open_back(&s, back) == (back == 1), "%d back: %g are open", (int)back, open_back(&s, back));
+    small_close(&s);
+}
+END_TEST
+
 /* Gates of the last block that are open for a history, outside training. */
 static int open_for(const small_model *s, const small_batch *b)
 {
@@ -848,6 +905,7 @@ int main(void)
     tcase_add_test(tests, the_usual_weight_of_open_gates_leaves_them_to_the_data);
     tcase_add_loop_test(tests, models_with_every_kind_of_gate_learn_and_their_gates_part, 0, KINDS);
     tcase_add_loop_test(tests, a_strong_sparsity_term_closes_gates, 0, KINDS);
+    tcase_add_loop_test(tests, gates_stay_open_on_what_is_of_use_and_close_on_what_is_not, 0, 2);
     tcase_add_loop_test(tests, a_warm_step_allocates_nothing, 0, KINDS);
     tcase_add_test(tests, the_jacobian_term_has_the_mean_of_the_squared_norm);
     tcase_add_loop_test(tests, training_with_the_term_lowers_it, 0, KINDS);
