@@ -10,11 +10,13 @@ JOBS != nproc
 
 all: $(BUILD)/build.ninja
 	@$(if $(OPTIONS),meson configure $(BUILD) $(OPTIONS))
+	@[ '$(origin PREFIX)' = file ] || grep -qxF 'prefix = $(PREFIX)' $(BUILD)/meson-private/cmd_line.txt || \
+	    meson configure $(BUILD) '-Dprefix=$(PREFIX)'
 	@ninja -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja:
 	@sh .ci/setup $(if $(findstring tests=false,$(OPTIONS)),library,build)
-	@meson setup $(BUILD) --prefix $(PREFIX) $(OPTIONS)
+	@meson setup $(BUILD) --prefix '$(PREFIX)' $(OPTIONS)
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -130,8 +132,6 @@ format:
 
 #: make install      install to PREFIX (that of the tree: /usr/local), honours DESTDIR
 install: all
-	@[ '$(origin PREFIX)' = file ] || grep -qxF 'prefix = $(PREFIX)' $(BUILD)/meson-private/cmd_line.txt || \
-	    { meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD) -j $(JOBS); }
 	@meson install -C $(BUILD) --no-rebuild
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 

@@ -67,6 +67,16 @@ static void show(const player *p, int64_t item)
     if (seqrec_items_name(p->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK) printf(" (%s)", name);
 }
 
+/* A line without its end, and of a longer one its start: the rest is passed over. Returns 0 at the end of the input. */
+static int read_line(char *line, int bytes)
+{
+    if (!fgets(line, bytes, stdin)) return 0;
+    if (!strchr(line, '\n'))
+        for (int c = 0; c != '\n' && c != EOF;) c = getchar();
+    line[strcspn(line, "\r\n")] = 0;
+    return 1;
+}
+
 /* What the listener says to the item that was just shown; asks again when that is nothing we know. */
 static action ask(player *p)
 {
@@ -75,8 +85,7 @@ static action ask(player *p)
     for (;;) {
         printf("  [a]ccept [s]kip ITEM [q]uit > ");
         fflush(stdout);
-        if (!fgets(line, sizeof line, stdin)) return QUIT;
-        line[strcspn(line, "\r\n")] = 0;
+        if (!read_line(line, sizeof line)) return QUIT;
         if (!isatty(STDIN_FILENO)) puts(line); /* as a terminal would have shown it */
         if (line[0] == 0 || !strcmp(line, "a")) return ACCEPT;
         if (!strcmp(line, "s")) return SKIP;

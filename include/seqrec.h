@@ -741,7 +741,8 @@ SEQREC_API int32_t seqrec_session_evict(seqrec_session *session, seqrec_error *e
 typedef struct seqrec_dataset seqrec_dataset;
 
 /** How to read a text file. Zero the struct and set struct_size; NULL strings mean "detect" or "by the header": where that has no
- * usual name of times, a warning in the context's log names the columns that are not read. */
+ * usual name of times, a warning in the context's log names the columns that are not read. Without a header columns are user, item, value,
+ * timestamp; of three the third is a timestamp where all are 1e8 and above, a value where all are within 10,000 of 0, else E_FORMAT. */
 typedef struct seqrec_reader {
     size_t struct_size;
     const char *format;    /**< "auto", "pairs" (user item), "movielens" (u::i::r::t), "csv", "tsv", "inter", "sequences", "udata" */
@@ -772,7 +773,7 @@ typedef struct seqrec_dataset_stats {
 } seqrec_dataset_stats;
 
 /** Makes a dataset of a host's arrays: batch->users are the user ids (NULL: 0..B-1), events in order within a user. With
- * timestamps they are sorted by (time, input order); a user given twice is joined. Copies everything. Rule R. */
+ * timestamps they are sorted by (time, input order); a user given twice is joined, one without events is left out. Copies everything. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch,
                                                            seqrec_dataset **out, seqrec_error *error);
 /** Reads a text file; errors name line and rule. Ids that are all integers are kept as they are; otherwise all get ids in the
@@ -838,7 +839,7 @@ SEQREC_API int32_t seqrec_dataset_match_items(const seqrec_dataset *dataset, con
                                               int64_t *out, uint8_t *known, seqrec_error *error);
 
 /** The synthetic generator: users with a hidden taste that drifts, items in taste clusters, first-order Markov transitions
- * inside a cluster, Zipf popularity. Zero the struct and set struct_size; zero means the default in brackets, so that none at all is
+ * inside a cluster, Zipf popularity. Users come back to items, but never in their last event. Zero the struct and set struct_size; zero means the default in brackets, so that none at all is
  * asked for by a number next to it, such as 1e-12. Outside its bounds a number is E_RANGE. */
 typedef struct seqrec_synth {
     size_t struct_size;

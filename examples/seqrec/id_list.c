@@ -99,7 +99,10 @@ static int read_commas(list_reading *list, const char *value)
         next = strchr(at, ',');
         if (next) *next++ = 0;
         at += strspn(at, " ");
-        if (*at) outcome = append_word(list, at, 0);
+        if (*at)
+            outcome = append_word(list, at, 0);
+        else if (value[strspn(value, " ")])
+            outcome = fail("--%s: '%s' has nothing before or behind a comma", list->option, value);
     }
     free(copy);
     return outcome;

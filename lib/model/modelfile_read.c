@@ -589,7 +589,7 @@ static int32_t read_open(seqrec_context *context, sq_tensor_file *file, int64_t 
 {
     int32_t status = read_file(context, file, longest, out, error);
     if (status == SEQREC_OK && !sq_tensor_file_summed(file))
-        sq_log(context, 1, "the model file has no checksums: damage to its values would not be seen");
+        sq_log(context, 2, "the model file has no checksums: damage to its values would not be seen");
     return status;
 }
 

@@ -36,9 +36,9 @@ static int32_t find_rows(ranking *r, const int64_t *items, seqrec_error *error)
         r->nearest[i] = 0; /* of none */
     }
     sq_inverse_norms(&r->scoring, r->rows, (size_t)r->n, r->inverse_norms);
-    r->plain = 0;
+    r->plain = 0; /* without a length, or with one that products of two could overflow by */
     for (int64_t i = 0; i < r->n; i++)
-        r->plain |= !(r->inverse_norms[i] > 0 && r->inverse_norms[i] < INFINITY) && r->scoring.kernels->max_abs(r->scoring.width, r->rows[i]) > 0;
+        r->plain |= !(r->inverse_norms[i] > 1e-18f) && r->scoring.kernels->max_abs(r->scoring.width, r->rows[i]) > 0;
     memset(r->placed, 0, (size_t)r->n);
     return SEQREC_OK;
 }
