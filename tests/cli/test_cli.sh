@@ -471,8 +471,11 @@ parses "recommend: unknown ids are counted" "r['skipped'] == 1 and len(r['items'
 says "skipped" "recommend: unknown ids are told"
 run recommend --model m.st --history banana
 exits 1 "recommend: a word that is no item"
-run recommend --model m.st --history ,
+run recommend --model m.st --history ''
 exits 2 "recommend: empty history"
+run recommend --model m.st --history 7,,31
+exits 1 "recommend: an empty place in a list"
+says "'7,,31' has nothing" "recommend: an empty place in a list is told"
 user=$(sed -n 2p events.csv | cut -d, -f1)
 history=$(sed -n "s/^$user,\([0-9]*\),.*/\1/p" events.csv | paste -s -d, -)
 run recommend --model m.st --data events.csv --user "$user" --json
