@@ -143,10 +143,7 @@ static int32_t order_by_popularity(sq_job *j, seqrec_error *error)
 
 static void invert_norms(const sq_item_vectors *vectors, int64_t items, float *inverse_norms)
 {
-    for (int64_t i = 0; i < items; i++) {
-        const float length = sq_length(vectors->kernels, vectors->width, vectors->rows[i]);
-        inverse_norms[i] = length > 0.0f ? 1.0f / length : 0.0f;
-    }
+    for (int64_t i = 0; i < items; i++) inverse_norms[i] = sq_inverse_length(vectors->kernels, vectors->width, vectors->rows[i]);
 }
 
 static int32_t prepare_beyond(sq_job *j, const sq_item_vectors *vectors, seqrec_error *error)

@@ -32,8 +32,7 @@ static const float *scored(const sq_catalogue *catalogue, int64_t slot)
 
 static void scale_to_one(const sq_kernels *kernels, const sq_catalogue *catalogue, const float *row, float *out)
 {
-    const float length = sq_length(kernels, (size_t)catalogue->padded, row);
-    const float factor = length > 0 ? 1.0f / length : 0;
+    const float factor = sq_inverse_length(kernels, (size_t)catalogue->padded, row);
     for (int32_t i = 0; i < catalogue->dim; i++) out[i] = row[i] * factor;
 }
 

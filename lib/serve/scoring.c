@@ -32,15 +32,9 @@ static void multiply(size_t n, const float *factors, float *scores)
     for (size_t i = 0; i < n; i++) scores[i] *= factors[i];
 }
 
-static float inverse_norm(const sq_scoring *scoring, const float *row)
-{
-    const float norm = sq_length(scoring->kernels, scoring->width, row);
-    return norm > 0 ? 1.0f / norm : 0;
-}
-
 void sq_inverse_norms(const sq_scoring *scoring, const float *const *rows, size_t n, float *out)
 {
-    for (size_t i = 0; i < n; i++) out[i] = inverse_norm(scoring, rows[i]);
+    for (size_t i = 0; i < n; i++) out[i] = sq_inverse_length(scoring->kernels, scoring->width, rows[i]);
 }
 
 void sq_score_rows(const sq_scoring *scoring, const float *users, size_t count, const float *const *rows,
@@ -72,7 +66,7 @@ void sq_score_run(const sq_scoring *scoring, const float *users, size_t count, i
     const size_t stride = (size_t)scoring->catalogue->stride;
     const float *rows = sq_scoring_row(scoring, first);
     for (size_t i = 0; scoring->cosine && i < n; i++)
-        scratch->inverse_norms[i] = inverse_norm(scoring, rows + i * stride);
+        scratch->inverse_norms[i] = sq_inverse_length(scoring->kernels, scoring->width, rows + i * stride);
     for (size_t i = 0; i < n; i += block) {
         const size_t some = n - i < block ? n - i : block;
         for (size_t q = 0; q < count; q++) {

@@ -16,3 +16,9 @@ float sq_length(const sq_kernels *kernels, size_t width, const float *x)
     if (square < SQ_NO_SQUARE) return 0;
     return isinf(square) ? long_one(width, x) : sqrtf(square);
 }
+
+float sq_inverse_length(const sq_kernels *kernels, size_t width, const float *x)
+{
+    const float length = sq_length(kernels, width, x);
+    return length > 0 ? 1.0f / length : 0;
+}

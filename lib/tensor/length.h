@@ -8,4 +8,6 @@
 
 /* Of x [width], zero behind its true width; 0 without a direction, NaN or infinite where x or the length itself is. */
 float sq_length(const sq_kernels *kernels, size_t width, const float *x);
+/* 1 over it: what a vector is multiplied by for a cosine; 0 without a direction, and where x is NaN. */
+float sq_inverse_length(const sq_kernels *kernels, size_t width, const float *x);
 #endif

@@ -71,8 +71,8 @@ static void project(const source *s, size_t first, size_t n, scratch *w)
     sq_gemm(t->kernels, n, b->padded, (size_t)t->model->layout.vd, vectors, stride, 1, b->across, b->padded, w->rows,
             b->padded, 0);
     for (size_t r = 0; r < n && s->by_length; r++) {
-        float length = sq_length(t->kernels, vp, vectors + r * stride);
-        t->kernels->scale(b->padded, length > 0 ? 1.0f / length : 0, w->rows + r * b->padded, w->rows + r * b->padded);
+        const float factor = sq_inverse_length(t->kernels, vp, vectors + r * stride);
+        t->kernels->scale(b->padded, factor, w->rows + r * b->padded, w->rows + r * b->padded);
     }
     t->kernels->transpose(n, b->padded, w->rows, b->padded, w->columns, PANEL);
     for (size_t i = 0; i < b->count; i++)

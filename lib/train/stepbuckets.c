@@ -112,9 +112,7 @@ void sq_step_buckets_take(sq_arena *arena, const sq_trainer *t)
 /* The factor that makes of an output vector what scores take: 1, or for cosine 1 / its length. */
 static float unit_of(const sq_trainer *t, const float *row)
 {
-    if (t->options.score != SQ_SCORE_COSINE) return 1;
-    float length = sq_length(t->kernels, (size_t)t->model->layout.vp, row);
-    return length > 0 ? 1.0f / length : 0;
+    return t->options.score == SQ_SCORE_COSINE ? sq_inverse_length(t->kernels, (size_t)t->model->layout.vp, row) : 1;
 }
 
 static const float *output_row(const sq_trainer *t, int32_t slot)

@@ -266,8 +266,7 @@ void sq_step_output_row(const sq_trainer *t, int32_t slot, float *to)
     size_t dp = (size_t)t->model->layout.vp;
     const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
-        float norm = sq_length(t->kernels, dp, from);
-        t->kernels->scale(dp, norm > 0 ? 1.0f / norm : 0, from, to);
+        t->kernels->scale(dp, sq_inverse_length(t->kernels, dp, from), from, to);
         return;
     }
     memcpy(to, from, dp * sizeof *to);

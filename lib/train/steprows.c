@@ -151,8 +151,8 @@ static void lengths_of_part(void *arg, int32_t part, int32_t worker)
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++) {
         if (i > e->part_starts[part] && sq_row_slot(e, i) == sq_row_slot(e, i - 1)) continue;
         const int32_t slot = sq_row_slot(e, i);
-        const float *row = sq_trainer_row(t, slot) + offset, norm = sq_length(t->kernels, dp, row);
-        t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] = norm > 0 ? 1.0f / norm : 0;
+        t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] =
+            sq_inverse_length(t->kernels, dp, sq_trainer_row(t, slot) + offset);
     }
 }
 
