@@ -21,11 +21,13 @@ static size_t loss_floats(const sq_trainer *t, size_t tokens)
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
     size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, listed = piece_of(t, n) * t->candidates;
+    const size_t draws = sq_round16(sq_step_run_draws(t));
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
-    out->places = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
-    out->drawn = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
-    out->which = SQ_TAKE(arena, int32_t, sq_round16((size_t)sq_trainer_own_draws(t)));
+    out->drawn = SQ_TAKE(arena, int32_t, draws);
+    out->places = SQ_TAKE(arena, int32_t, draws);
+    out->again = SQ_TAKE(arena, int32_t, draws);
+    out->which = SQ_TAKE(arena, int32_t, draws);
     out->du = SQ_TAKE(arena, float, n * dp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);

@@ -10,43 +10,46 @@ enum { TOGETHER = 64 }; /* random numbers that are made at a time */
 
 static uint64_t stream(const sq_trainer *t) { return sq_random_key((uint64_t)t->options.seed, SQ_STREAM_NEGATIVES, (uint64_t)t->step); }
 
-/* One token on its way. */
-typedef struct token {
-    const sq_trainer *t;
-    const int32_t *targets; /* [m] */
-    size_t m;
-    uint64_t *seen; /* bits of slots: the history's, where it is excluded */
-} token;
+/* Positions of one sequence whose negatives are drawn together. */
+typedef struct run {
+    sq_trainer *t;
+    uint64_t key;
+    int64_t first; /* position of the plan */
+    size_t n, m, draws; /* positions, targets and own negatives of each */
+    int32_t *out; /* [n][m + draws] the targets, and behind them the negatives */
+    const sq_step_scratch *s; /* bits are those of the history, where it is excluded, and then those of the targets are among them */
+} run;
+
+enum { RUN = 4096 }; /* draws of a run, or those of one position */
+
+static size_t run_of(const sq_trainer *t)
+{
+    const size_t draws = (size_t)sq_trainer_own_draws(t);
+    return draws > 0 && draws < RUN ? RUN / draws : 1;
+}
+
+size_t sq_step_run_draws(const sq_trainer *t) { return run_of(t) * (size_t)sq_trainer_own_draws(t); }
 
 static int32_t is_marked(const uint64_t *bits, int32_t slot) { return bits[slot / 64] >> (slot % 64) & 1; }
 
-static int32_t is_target(const token *o, int32_t slot)
-{
-    int32_t found = 0;
-    for (size_t p = 0; p < o->m; p++) found |= slot == o->targets[p];
-    return found;
-}
-
-static int32_t refused(const token *o, int32_t slot)
-{
-    int64_t rule = o->t->options.seen;
-    if (rule == SQ_SEEN_KEEP) return 0;
-    if (is_target(o, slot)) return 1;
-    return rule == SQ_SEEN_EXCLUDE_HISTORY && is_marked(o->seen, slot);
-}
+static int excludes_history(const sq_trainer *t) { return t->options.seen == SQ_SEEN_EXCLUDE_HISTORY; }
 
 /* Under seen = keep a softmax leaves out a negative that is a target: as a second copy of it in the sum it would only push the
  * target down. */
-static int32_t kept(const token *o, int32_t slot)
+static int excludes_targets(const sq_trainer *t) { return t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax; }
+
+static const int32_t *targets_of(const run *o, size_t i) { return o->out + i * (o->m + o->draws); }
+
+static int32_t is_target(const run *o, size_t i, int32_t slot)
 {
-    return sq_loss_kind_at(o->t->options.loss)->softmax && is_target(o, slot) ? -1 : slot;
+    int32_t found = 0;
+    for (size_t p = 0; p < o->m; p++) found |= slot == targets_of(o, i)[p];
+    return found;
 }
 
-/* What the host brought, or -1 where the rules forbid it: it is not asked again. */
-static int32_t brought(const token *o, int64_t at)
+static int32_t is_refused(const run *o, size_t i, int32_t slot)
 {
-    int32_t slot = sq_catalogue_find(o->t->items.catalogue, o->t->host_items[at]);
-    return refused(o, slot) ? -1 : kept(o, slot);
+    return excludes_history(o->t) ? is_marked(o->s->bits, slot) : excludes_targets(o->t) && is_target(o, i, slot);
 }
 
 static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
@@ -59,67 +62,96 @@ static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
     }
 }
 
-/* Targets of token i of a sequence that ends before `end`: the next events; -1 behind the last, and for one that counts for nothing. */
+/* Targets of position i of a sequence that ends before `end`: the next events; -1 behind the last, and for one that counts for nothing. */
 static void list_targets(const sq_trainer *t, int64_t i, int64_t end, int32_t *out)
 {
     for (int64_t p = 0; p < t->options.targets; p++) out[p] = sq_plan_target(&t->plan, i, p, end);
 }
 
-/* Which of `slots` [n] hold a target or something seen. Returns how many. */
-static size_t list_refused(const token *o, const int32_t *slots, size_t n, int32_t *places)
+/* Which of `slots` [draws] of position i are its targets. Returns how many. */
+static size_t find_targets(const run *o, size_t i, const int32_t *slots, int32_t *places)
 {
     const sq_kernels *k = o->t->kernels;
-    uint64_t fresh = 0; /* targets that only this call marks; there are at most 64 */
-    if (o->m == 1 && o->t->options.seen != SQ_SEEN_EXCLUDE_HISTORY) return k->find(n, slots, o->targets[0], places);
-    for (size_t p = 0; p < o->m; p++) {
-        const int32_t slot = o->targets[p];
-        if (slot < 0 || is_marked(o->seen, slot)) continue;
-        o->seen[slot / 64] |= (uint64_t)1 << (slot % 64);
-        fresh |= (uint64_t)1 << p;
-    }
-    const size_t count = k->find_marked(n, slots, o->seen, places);
+    const int32_t *targets = targets_of(o, i);
+    uint64_t *bits = o->s->bits;
+    if (o->m == 1) return k->find(o->draws, slots, targets[0], places);
     for (size_t p = 0; p < o->m; p++)
-        if (fresh >> p & 1) o->seen[o->targets[p] / 64] &= ~((uint64_t)1 << (o->targets[p] % 64));
+        if (targets[p] >= 0) bits[targets[p] / 64] |= (uint64_t)1 << (targets[p] % 64);
+    const size_t count = k->find_marked(o->draws, slots, bits, places);
+    for (size_t p = 0; p < o->m; p++)
+        if (targets[p] >= 0) bits[targets[p] / 64] = 0;
     return count;
 }
 
-/* Attempt number `attempt` of the draws at `places` [n] behind draw `first`, each of which has ATTEMPTS numbers of its own. */
-static void attempt_again(const token *o, uint64_t key, uint64_t first, uint64_t attempt, const int32_t *places, size_t n, int32_t *out)
+/* Which draws of the run are refused, to s->places. Returns how many. */
+static size_t list_refused(const run *o)
 {
+    const sq_step_scratch *s = o->s;
+    size_t count = 0;
+    if (excludes_history(o->t)) return o->t->kernels->find_marked(o->n * o->draws, s->drawn, s->bits, s->places);
+    for (size_t i = 0; i < o->n && excludes_targets(o->t); i++) {
+        const size_t more = find_targets(o, i, s->drawn + i * o->draws, s->places + count);
+        for (size_t end = count + more; count < end; count++) s->places[count] += (int32_t)(i * o->draws);
+    }
+    return count;
+}
+
+/* Attempt number `attempt` of the draws at s->places [n], each of which has ATTEMPTS numbers of its own, to s->again. */
+static void attempt_again(const run *o, uint64_t attempt, size_t n)
+{
+    const uint64_t first = (uint64_t)o->first * o->draws * ATTEMPTS;
     uint64_t random[TOGETHER];
     for (size_t i = 0; i < n; i += TOGETHER) {
         const size_t more = n - i < TOGETHER ? n - i : TOGETHER;
-        o->t->kernels->random_at(more, key, first * ATTEMPTS + attempt, ATTEMPTS, places + i, random);
-        sq_sampler_kind_at(o->t->sampler.kind)->draw(&o->t->sampler, more, random, out + i);
+        o->t->kernels->random_at(more, o->key, first + attempt, ATTEMPTS, o->s->places + i, random);
+        sq_sampler_kind_at(o->t->sampler.kind)->draw(&o->t->sampler, more, random, o->s->again + i);
     }
 }
 
-/* Draws those at s->places [n] again, all at once, until none is refused; what is after so many attempts is left out. */
-static void redraw(const token *o, uint64_t key, uint64_t first, size_t n, const sq_step_scratch *s, int32_t *out)
+/* Which of s->again [n] are refused as well, to s->which. Returns how many. */
+static size_t list_refused_again(const run *o, size_t n)
 {
+    const sq_step_scratch *s = o->s;
+    size_t count = 0;
+    if (excludes_history(o->t)) return o->t->kernels->find_marked(n, s->again, s->bits, s->which);
+    for (size_t i = 0; i < n; i++)
+        if (is_target(o, (size_t)s->places[i] / o->draws, s->again[i])) s->which[count++] = (int32_t)i;
+    return count;
+}
+
+/* Draws those at s->places [n] again, all at once, until none is refused. Returns how many are refused after so many attempts. */
+static size_t redraw(const run *o, size_t n)
+{
+    const sq_step_scratch *s = o->s;
     for (uint64_t attempt = 1; n > 0 && attempt < ATTEMPTS; attempt++) {
-        attempt_again(o, key, first, attempt, s->places, n, s->drawn);
-        for (size_t i = 0; i < n; i++) out[s->places[i]] = s->drawn[i];
-        n = list_refused(o, s->drawn, n, s->which);
+        attempt_again(o, attempt, n);
+        for (size_t i = 0; i < n; i++) s->drawn[s->places[i]] = s->again[i];
+        n = list_refused_again(o, n);
         for (size_t i = 0; i < n; i++) s->places[i] = s->places[s->which[i]];
     }
-    for (size_t i = 0; i < n; i++) out[s->places[i]] = -1;
+    return n;
 }
 
-static void draw_token(const token *o, uint64_t key, int64_t i, const sq_step_scratch *s, int32_t *out)
+/* What the host brought; it is not asked again. */
+static void take_brought(const run *o)
 {
-    int64_t draws = sq_trainer_own_draws(o->t);
-    const uint64_t first = (uint64_t)(i * draws);
+    for (size_t j = 0; j < o->n * o->draws; j++) {
+        const int32_t slot = sq_catalogue_find(o->t->items.catalogue, o->t->host_items[(size_t)o->first * o->draws + j]);
+        o->s->drawn[j] = is_refused(o, j / o->draws, slot) ? -1 : slot;
+    }
+}
+
+/* Negatives of the run, -1 for those that are left out, to s->drawn. */
+static void draw_run(const run *o)
+{
     if (sq_sampler_kind_at(o->t->options.sampler)->host) {
-        for (int64_t j = 0; j < draws; j++) out[j] = brought(o, i * draws + j);
+        take_brought(o);
         return;
     }
-    sq_sampler_draw_many(&o->t->sampler, o->t->kernels, key, first * ATTEMPTS, ATTEMPTS, (size_t)draws, out);
-    const size_t count = list_refused(o, out, (size_t)draws, s->places);
-    if (o->t->options.seen != SQ_SEEN_KEEP)
-        redraw(o, key, first, count, s, out);
-    else if (sq_loss_kind_at(o->t->options.loss)->softmax)
-        for (size_t r = 0; r < count; r++) out[s->places[r]] = -1;
+    sq_sampler_draw_many(&o->t->sampler, o->t->kernels, o->key, (uint64_t)o->first * o->draws * ATTEMPTS, ATTEMPTS, o->n * o->draws, o->s->drawn);
+    size_t refused = list_refused(o);
+    if (o->t->options.seen != SQ_SEEN_KEEP) refused = redraw(o, refused);
+    for (size_t i = 0; i < refused; i++) o->s->drawn[o->s->places[i]] = -1;
 }
 
 /* Share of one draw that falls on an item. */
@@ -140,16 +172,28 @@ static double marked_share(const sq_trainer *t, int64_t sequence, uint64_t *bits
 }
 
 /* What the rule of seen items turns away is drawn again, so that all others come 1 / (1 - its share) times as often: the logarithm of that. */
-static float redrawn(const token *o, double history)
+static float redrawn(const run *o, size_t i, double history)
 {
-    const int exclude = o->t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
+    const int32_t *targets = targets_of(o, i);
     double turned = history;
-    for (size_t p = 0; p < o->m; p++) {
-        int counted = o->targets[p] < 0 || (exclude && is_marked(o->seen, o->targets[p]));
-        for (size_t before = 0; before < p; before++) counted |= o->targets[before] == o->targets[p];
-        if (!counted) turned += share_of(o->t, o->targets[p]);
+    for (size_t p = 0; p < o->m && !excludes_history(o->t); p++) {
+        int counted = targets[p] < 0;
+        for (size_t before = 0; before < p; before++) counted |= targets[before] == targets[p];
+        if (!counted) turned += share_of(o->t, targets[p]);
     }
     return turned < 1 ? -(float)log1p(-turned) : 0;
+}
+
+/* Candidates of a run of positions; `history` is the marked history's share of one draw, where it is wanted. */
+static void fill_run(const run *o, int64_t end, double history)
+{
+    sq_trainer *t = o->t;
+    const size_t stride = o->m + o->draws;
+    for (size_t i = 0; i < o->n; i++) list_targets(t, o->first + (int64_t)i, end, o->out + i * stride);
+    if (o->draws == 0) return;
+    draw_run(o);
+    for (size_t i = 0; i < o->n; i++) memcpy(o->out + i * stride + o->m, o->s->drawn + i * o->draws, o->draws * sizeof *o->out);
+    for (size_t i = 0; i < o->n && t->redraws; i++) t->redrawn[o->first + (int64_t)i] = redrawn(o, i, history);
 }
 
 static void draw_micro(void *arg, int32_t task, int32_t worker)
@@ -157,22 +201,21 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
     sq_trainer *t = arg;
     const sq_plan *p = &t->plan;
     const sq_micro *m = &p->micro[task];
-    uint64_t key = stream(t);
+    const int64_t most = (int64_t)run_of(t);
     sq_step_scratch scratch;
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
-    int exclude = t->options.seen == SQ_SEEN_EXCLUDE_HISTORY;
+    run o = {.t = t, .key = stream(t), .m = (size_t)t->options.targets, .draws = (size_t)sq_trainer_own_draws(t), .s = &scratch};
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
-        if (exclude) mark(p, s, scratch.bits, 1);
-        const double history = exclude && t->redraws ? marked_share(t, s, scratch.bits) : 0;
-        for (int64_t i = p->target_starts[s]; i < p->target_starts[s + 1]; i++) {
-            int32_t *out = t->entries.slots + p->tokens + i * (int64_t)t->candidates;
-            token o = {t, out, (size_t)t->options.targets, scratch.bits};
-            list_targets(t, i, p->target_starts[s + 1], out);
-            draw_token(&o, key, i, &scratch, out + o.m);
-            if (t->redraws) t->redrawn[i] = redrawn(&o, history);
+        if (excludes_history(t)) mark(p, s, scratch.bits, 1);
+        const double history = excludes_history(t) && t->redraws ? marked_share(t, s, scratch.bits) : 0;
+        const int64_t end = p->target_starts[s + 1];
+        for (o.first = p->target_starts[s]; o.first < end; o.first += most) {
+            o.n = (size_t)(end - o.first < most ? end - o.first : most);
+            o.out = t->entries.slots + p->tokens + o.first * (int64_t)t->candidates;
+            fill_run(&o, end, history);
         }
-        if (exclude) mark(p, s, scratch.bits, 0);
+        if (excludes_history(t)) mark(p, s, scratch.bits, 0);
     }
 }
 

@@ -189,6 +189,8 @@ void sq_step_update_users(sq_trainer *trainer, const sq_adam *rule);
 
 /* stepnegatives.c: draws this step's candidates into entries. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
+/* The most own negatives that it draws at a time: of consecutive positions together. */
+size_t sq_step_run_draws(const sq_trainer *trainer);
 /* hostnegatives.c: asks the host for this step's negatives and checks them. */
 int32_t sq_step_ask_host(sq_trainer *trainer, seqrec_error *error);
 /* Log of the draws expected of negative `draw` of token `token`, which is `slot`. */
@@ -231,7 +233,9 @@ typedef struct sq_step_scratch {
     uint8_t *masked, *history; /* shared negatives: of each target, of its sequence */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */
     uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
-    int32_t *places, *drawn, *which; /* [round16(draws)] of a token's own negatives: those drawn again, what was drawn, what of that is refused */
+    /* [round16(sq_step_run_draws)] own negatives of a run: what was drawn, where that is refused, what was drawn there instead, what of
+     * this is refused too */
+    int32_t *drawn, *places, *again, *which;
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
 sq_loss_rule sq_step_rule(const sq_trainer *trainer);
