@@ -8,7 +8,7 @@
  *   - A failed call changes nothing: handles stay usable, outputs of multi-item calls are all or nothing.
  *   - Handles are opaque. Every *_release accepts NULL.
  *   - Thread rule, stated per function: R = any number of threads at once, also beside one W call on the same handle;
- *     W = one thread at a time per handle; C = one thread at a time, alone on that handle.
+ *     W = one thread at a time per handle; C = one thread at a time, alone on that handle; S, of sessions = W on the session, R on its pool.
  *   - What comes through an `**out` is the caller's to release, with the function of its kind; on failure *out is as it was.
  *   - A struct that begins with `struct_size` may be of another release of this header. The host zeroes it and sets struct_size to
  *     sizeof it: E_ARGUMENT when that is less than the struct had in its first release, E_UNSUPPORTED when bytes this library does

@@ -8,7 +8,7 @@ BUILD=${BUILD:-build}
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 
-layers="base tensor position attention layer sampler loss optim data model serve eval train store api"
+layers="base tensor position attention layer sampler loss optim data model serve eval train api"
 
 # Reads lines that break the rule named; none is good.
 rule() {
