@@ -219,7 +219,7 @@ grep -A4 '^What older events change: the 5' older/correction.md | grep -q '^| en
 verdict $? "positions: what older events change is a table"
 grep -q '^| reversed | 3 | [01]\.[0-9]* | [01]\.[0-9]* | [+-][0-9.]* ± [0-9.]* | [+-]' correction.md && grep -q '^| \*markov\* | - | [01]' correction.md
 verdict $? "positions: rows of the page"
-grep -A4 '^Less that of end, of each fifth:' correction.md | grep -q '^| reversed | [+-][0-9.]* ± [0-9.]* | [+-]'
+grep -A4 '^Minus end, of each fifth:' correction.md | grep -q '^| reversed | [+-][0-9.]* ± [0-9.]* | [+-]'
 verdict $? "positions: gains by fifths have their intervals"
 for picture in ml-1m-softmax-200-E4 heldout-sampled_softmax-200-inner; do
     "$PYTHON" -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' correction-$picture.svg 2> err

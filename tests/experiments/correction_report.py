@@ -145,9 +145,9 @@ def inner_section(group):
     found = dig(next(iter(group.arms.values()))[0], ("inner",))
     heads = [head for _, head in inner_heads(group)]
     lines = [f"Before each event but the first two of the {found['users']} users who were left out, by the number of events before it (how many "
-             "places; the interval is over users):", ""]
+             "places; the interval is over users; popularity and Markov were not asked there):", ""]
     lines += table(["arm", "NDCG@10"] + heads, inner_rows(group))
-    lines += ["Less that of end:", ""] + table(["arm", "all"] + heads, inner_gain_rows(group))
+    lines += ["Minus end:", ""] + table(["arm", "all"] + heads, inner_gain_rows(group))
     older = found["older"]
     if older["users"]:
         lines += [f"What older events change: the {older['users']} of these users with {older['recent'] + older['rows'][-1]['older']} events before "
@@ -182,13 +182,13 @@ def other_rows(group):
 
 def group_section(group):
     lines = [f"## {group.title()}", ""]
-    lines += table(["arm", "seeds", "HR@10", "NDCG@10", "less that of end", "seed by seed", "best epoch", "s an epoch"], main_rows(group))
+    lines += table(["arm", "seeds", "HR@10", "NDCG@10", "minus end", "seed by seed", "best epoch", "s an epoch"], main_rows(group))
     lines += table(["arm", "HR@1", "HR@5", "HR@20", "NDCG@5", "NDCG@20", "MRR", "E1 HR@10", "E1 NDCG@10"], other_rows(group))
     lines += ["NDCG@10 by the length of the history, by fifths of the users as far as lengths part them (how many):", ""]
     lines += table(["arm"] + quintile_heads(group, "E4"), quintile_rows(group, "E4"))
     gains = gain_rows(group)
     if gains:
-        lines += ["Less that of end, of each fifth:", ""] + table(["arm"] + quintile_heads(group, "E4"), gains)
+        lines += ["Minus end, of each fifth:", ""] + table(["arm"] + quintile_heads(group, "E4"), gains)
     if has(group, "inner"):
         lines += inner_section(group)
     if has(group, "longer"):
@@ -232,7 +232,7 @@ def draw(group, folder):
             continue
         name = f"correction-{group.study}-{group.loss}-{group.length}-{key}.svg"
         with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
-            out.write(picture(group.title(), what, "NDCG@10 less that of end", series, True))
+            out.write(picture(group.title(), what, "NDCG@10 minus that of end", series, True))
         lines += [f"![{group.title()}: by {what}]({name})", ""]
     return lines
 
@@ -240,18 +240,25 @@ def draw(group, folder):
 # ---- the page -------------------------------------------------------------------------------------------------------
 
 EXPLAINED = """E4: all items are ranked, those of the history left out; the last event of each user, chosen by the validation event before it.
-`end`, `start`: a learned table of positions, counted from the newest or the oldest event of the window; `none`: none;
-`random_end`: `end`, where half of the training sequences stop at a random event, so that the table's first rows are trained behind many
-prefixes (`random_end-1`: all of them, each epoch anew); `reversed`: the position of an item is its distance from the prediction, in one pass: the paper's rule in the first block, in the second,
-which all models here have, a scheme of its own (ARCHITECTURE.md); `literal`: the paper's rule at any depth, by training every prefix as a sample of its own, and `literal-none` such samples without positions; `shaw-K`: learned keys and values of the distance, cut at K (0: never); `t5`, `bias`, `alibi`:
-numbers added to the scores of attention; `rotary`: turned queries and keys. There are no pads, so that SASRec's table over a window that is
-padded on the left, and one that is counted backwards, are both `end`. E1: a hundred sampled negatives, for the lineage alone. Less that of end: of the same users, data, loss and seed, with
-the 95 % interval over users, a mean over seeds (the users are the same: more seeds do not narrow it). It has nothing of the noise of training, and is not
-widened for the number of arms. Seeds that not all arms of a table have run are left out of it. `random_end` is no pure control: it trains four fifths of the targets of `end` an epoch (windows of 200), some of them events before `end`'s
-window. Seconds are of one thread on a busy machine, and compare with nothing; those
-with a † are of sixteen units at once on sixteen cores, and compare with each other.
+E1: a hundred sampled negatives, only to compare with older papers.
 
-Foretold before the first unit ran: the gain of `reversed` over `end` is larger for long histories than for short ones, and with BCE than
+- `end`, `start`: a learned table of positions, counted from the newest or the oldest event of the window; `none`: no positions. There are no pads,
+  so that SASRec's table over a window that is padded on the left, and one that is counted backwards, are both `end`.
+- `random_end`: `end`, where half of the training sequences stop at a random event, so that the table's first rows are trained behind many prefixes
+  (`random_end-1`: all of them, each epoch anew). It is no pure control: it trains four fifths of the targets of `end` an epoch (windows of
+  200), some of them events before `end`'s window.
+- `reversed`: the position of an item is its distance from the prediction, in one pass: the paper's rule in the first block, in the second, which all
+  models here have, a scheme of its own (ARCHITECTURE.md).
+- `literal`: the paper's rule at any depth, by training every prefix as a sample of its own; `literal-none`: such samples without positions.
+- `shaw-K`: learned keys and values of the distance, clipped at K (0: never); `t5`, `bias`, `alibi`: numbers added to the scores of attention;
+  `rotary`: rotated queries and keys.
+
+*Minus end* is the figure of an arm minus that of `end`, for the same users, data, loss and seed, with the 95 % bootstrap interval over users; a mean over
+seeds (the users are the same: more seeds do not narrow it). The interval does not include the variation between trainings and is not corrected for the number
+of arms. Seeds that not all arms of a table have run are left out of it. Seconds are of one thread on a busy machine, and compare with nothing; those with a †
+are of sixteen units at once on sixteen cores, and compare with each other.
+
+Hypotheses, written before the first run: the gain of `reversed` over `end` is larger for long histories than for short ones, and with BCE than
 with softmax; `random_end` has a part of it; trained on windows of 50 events and reading 200, arms by distance gain or keep what they have."""
 
 
