@@ -58,13 +58,18 @@ holds lines.jsonl "sampling: what a line has" "all[0]['curve'][0][0] == 4 and al
 len(all[0]['E2']['breakdown']['model']['decile']) == 10 and all[0]['E4']['nll'] > 0 and ' --set loss=bce ' in all[1]['options']"
 experiment sampling.sh lines.jsonl ONLY=k1-seed1 EPOCHS=4
 holds lines.jsonl "sampling: units that have their line are skipped" "len(all) == 5"
+experiment sampling.sh costs.jsonl ONLY=costs
+exits 0 "sampling: costs"
+holds costs.jsonl "sampling: seconds and bytes of each setting" "len(all[0]['costs']) > 50 and 'bce-k1' in all[0]['costs'] and \
+min(c['seconds'] for c in all[0]['costs'].values()) > 0 and min(c['peak_rss_bytes'] for c in all[0]['costs'].values()) > 1e6"
+cat costs.jsonl >> lines.jsonl
 experiment sampling.sh lines.jsonl ONLY=baselines
 experiment sampling.sh lines.jsonl ONLY=gradient-early EPOCHS=1 DRAWS=2
 exits 0 "sampling: gradients"
 holds lines.jsonl "sampling: the full softmax points at itself" "all[-1]['gradients'][0]['setting'] == 'softmax' and \
 abs(all[-1]['gradients'][0]['all']['cosine'] - 1) < 1e-5 and abs(all[-1]['gradients'][0]['all']['ratio'] - 1) < 1e-5"
 planned=$(sh "$experiments/sampling.sh" list | wc -l)
-[ "$planned" -le 60 ] && grep -q "^\*\*7 of $planned units have run\*\*; without a line so far: softmax-seed1, " sampling.md
+[ "$planned" -le 60 ] && grep -q "^\*\*8 of $planned units have run\*\*; without a line so far: softmax-seed1, " sampling.md
 verdict $? "report: says what has not run"
 grep -q '^| bce | [01]\.[0-9]* | - | - |' sampling.md
 verdict $? "report: a figure where a unit has run, none elsewhere"

@@ -3,7 +3,9 @@
 # around one centre (sampled softmax, 256 uniform negatives of each position, seen items kept, no logQ), loss by number of negatives
 # in full; the centre has three seeds, everything else one. There is no early stop: the budget in epochs follows the number of
 # negatives, so that units cost about the same up to k = 256 and a few times that at 1,024, and the curves of all units (epoch,
-# seconds, NDCG@10 of the validation part) are compared at equal epochs and at equal seconds. Each unit appends one JSON line to
+# seconds, NDCG@10 of the validation part) are compared at equal epochs and at equal seconds. What an epoch costs is measured apart from
+# that, in the unit "costs": two epochs of each setting, one after another, to be run on an idle machine (it asks for about ten minutes), while all other units
+# may run beside other work. Each unit appends one JSON line to
 # docs/experiments/sampling.jsonl; units.sh says how it is stopped and goes on. At the end sampling_report.py writes the tables.
 #   sampling.sh [run]     what is missing, then the report
 #   sampling.sh list      the units, a line each: name and training options
@@ -65,7 +67,12 @@ setting() {
 unit() {
     name=$1-seed$2 seed=$2 negatives=$3
     shift 3
-    set -- $preset --set negatives="$negatives" "$@" --epochs "$(epochs_of "$negatives")" $budget --seed "$seed"
+    set -- $preset --set negatives="$negatives" "$@"
+    if [ "$mode" = costs ]; then
+        [ "$seed" -ne 1 ] || echo "${name%-seed1} $*"
+        return
+    fi
+    set -- "$@" --epochs "$(epochs_of "$negatives")" $budget --seed "$seed"
     case $mode in
         list) echo "$name $*"; return ;;
         settings) [ "$seed" -ne 1 ] || setting "${name%-seed1}" "$@"; return ;;
@@ -83,6 +90,25 @@ baselines() {
     begin baselines $file || return 0
     figures
     finish "$figures"
+}
+
+# Of every setting the least seconds of two epochs and the peak memory of that.
+costs() {
+    if [ "$mode" = list ]; then echo "costs"; return; fi
+    begin costs $file || return 0
+    (mode=costs; grid; around) > "$unit/settings"
+    while read -r setting options; do
+        if time_is_up; then stop_here; fi
+        [ ! -s "$unit/cost-$setting" ] || continue
+        "$SEQREC" train --data "$DATA/$file" $options --epochs 2 --valid-every 0 --seed 1 --threads "$THREADS" --log "$unit/log" --quiet --json \
+            --out "$unit/model" > "$unit/summary" < /dev/null
+        awk -v setting="$setting" "$number"'
+            FILENAME ~ /log$/ { seconds = number("seconds"); if (!least || seconds < least) least = seconds; next }
+            { printf "\"%s\":{\"seconds\":%.9g,\"peak_rss_bytes\":%.0f}\n", setting, least, number("peak_rss_bytes") }
+        ' "$unit/log" "$unit/summary" > "$unit/cost-$setting"
+        rm -f "$unit/log" "$unit/model"
+    done < "$unit/settings"
+    finish "\"threads\":$THREADS,\"costs\":{$(cat "$unit"/cost-* | paste -s -d , -)}"
 }
 
 # gradient NAME EPOCHS: a training with the full softmax up to here, and how the gradients of all settings point at its weights
@@ -151,6 +177,7 @@ bucketed() {
 
 plan() {
     baselines
+    costs
     grid
     gradient early 2
     gradient middle 20

@@ -30,7 +30,9 @@ class Experiment:
         self.settings = {}  # name -> units of its seeds
         for name, unit in self.units.items():
             if "curve" in unit:
-                unit["pace"] = pace(unit)
+                cost = dig(units, ("costs", "costs", setting_of(name))) or {}
+                unit["pace"] = cost.get("seconds") or pace(unit)
+                unit["bytes"] = cost.get("peak_rss_bytes") or unit["train"]["peak_rss_bytes"]
                 unit["curve"] = [[epoch, epoch * unit["pace"], metric] for epoch, _, metric in unit["curve"]]
                 self.settings.setdefault(setting_of(name), []).append(unit)
 
@@ -49,8 +51,7 @@ class Experiment:
 
 
 def pace(unit):
-    """Seconds of training per epoch: the median over the stretches between validations, which what else the machine had to do in a few
-    of them does not move."""
+    """Seconds of training per epoch where the unit "costs" has not run: the median over the stretches between validations."""
     points = [[0, 0, None]] + unit["curve"]
     stretches = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(points, points[1:])]
     return statistics.median(stretches) if stretches else unit["train"]["seconds_per_epoch"]
@@ -110,7 +111,7 @@ def cost(experiment, name):
 
 
 def megabytes(experiment, name):
-    peak = experiment.mean(name, "train", "peak_rss_bytes")
+    peak = experiment.mean(name, "bytes")
     return "-" if peak is None else f"{peak / 1e6:.0f}"
 
 
@@ -149,7 +150,7 @@ def all_section(experiment):
     return ["## All settings", "",
             "Figures are of the test part under E4 unless the column names another protocol; nll and ECE are of the softmax "
             "of the scores over all items. In brackets the 95 % bootstrap interval over users, of single seeds; seconds are of "
-            "the training without its validations, epochs times the median of an epoch.", ""] + \
+            "the training without its validations.", ""] + \
         table(["setting", "seeds"] + FIGURES + ["seconds", "MB"], rows)
 
 
@@ -291,7 +292,7 @@ def families(experiment):
 
 
 def bytes_series(experiment):
-    return [(family, sorted((experiment.mean(n, "train", "peak_rss_bytes") / 1e6, experiment.mean(n, "E4", "ndcg@10")) for n in names))
+    return [(family, sorted((experiment.mean(n, "bytes") / 1e6, experiment.mean(n, "E4", "ndcg@10")) for n in names))
             for family, names in families(experiment)]
 
 
@@ -349,6 +350,15 @@ def pictures(experiment):
 
 # ---- the page -------------------------------------------------------------------------------------------------------
 
+def cost_words(experiment):
+    costs = experiment.units.get("costs")
+    if costs:
+        return ("Seconds and memory are of two epochs of each setting, one setting after another, apart from the trainings: "
+                f"the quicker of the two, on {costs['threads']} threads; those of a training are its epochs times that.")
+    return ("Seconds are the epochs of a training times the median of its epochs, whatever else the machine did meanwhile: "
+            "the unit that measures them apart has not run.")
+
+
 def opening(experiment):
     run, commits = what_has_run(experiment.units, experiment.plan)
     some = next((unit for unit in experiment.units.values() if "train" in unit), None)
@@ -358,8 +368,7 @@ def opening(experiment):
              *run]
     if some:
         lines += [f"Data {some['data']} ({some['train']['users']} users, {some['train']['items']} items), "
-                  f"{some['train']['threads']} threads, commits {commits}. The centre has three seeds when all has run, "
-                  "everything else one.", ""]
+                  f"commits {commits}. The centre has three seeds when all has run, everything else one. " + cost_words(experiment), ""]
     return lines
 
 
