@@ -67,16 +67,12 @@ static int stands_at(const char *at, const char *path, char end)
     return !strncmp(at, path, bytes) && at[bytes] == end;
 }
 
-/* Whether the message has the file in one of the forms of the libraries: "PATH: ...", "'PATH' ...", "cannot open PATH: ...",
- * "cannot DO 'PATH': ...". A path that merely occurs in it, as "e" does, is no name. */
+/* Whether the message has the file in one of the forms of the libraries: "PATH: ...", "'PATH' ...", "cannot DO 'PATH': ...". A
+ * path that merely occurs in it, as "e" does, is no name. */
 static int names_file(const char *message, const char *path)
 {
-    static const char *const bare[] = {"", "cannot open ", "cannot read "};
     const char *quote = strchr(message, '\'');
-    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
-        const size_t bytes = strlen(bare[i]);
-        if (!strncmp(message, bare[i], bytes) && stands_at(message + bytes, path, ':')) return 1;
-    }
+    if (stands_at(message, path, ':')) return 1;
     return quote && (quote == message || !strncmp(message, "cannot ", 7)) && stands_at(quote + 1, path, '\'');
 }
 

@@ -1,4 +1,4 @@
-/* base: numbers and names as text, the same under every locale. */
+/* base: numbers, names and the reasons of file errors as text, the same under every locale. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -220,6 +220,47 @@ void sq_format_text(char *out, size_t bytes, const char *format, va_list argumen
     if (wanted < 0) out[0] = 0;
     make_printable(out, wanted >= 0 && (size_t)wanted >= bytes);
     errno = kept;
+}
+
+const char *sq_errno_text(int code)
+{
+    static const struct {
+        int code;
+        const char *text;
+    } known[] = {
+        {ENOENT, "no such file or directory"},
+        {EACCES, "permission denied"},
+        {EPERM, "operation not permitted"},
+        {EROFS, "the file system is read-only"},
+        {ENOSPC, "no space left on the device"},
+        {EDQUOT, "the disk quota is used up"},
+        {EFBIG, "the file would be larger than allowed"},
+        {EISDIR, "it is a directory"},
+        {ENOTDIR, "a part of the path is not a directory"},
+        {ENAMETOOLONG, "the name is too long"},
+        {ELOOP, "too many links"},
+        {EMFILE, "the process has too many open files"},
+        {ENFILE, "the system has too many open files"},
+        {EIO, "input or output error of the device"},
+        {EBUSY, "it is in use"},
+        {ENOMEM, "the system is out of memory"},
+        {EXDEV, "it is on another file system"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].code == code) return known[i].text;
+    return "error of the operating system";
+}
+
+#define SHOWN_PATH 100
+
+const char *sq_path_tail(const char *path)
+{
+    if (path == NULL) return "";
+    size_t length = strlen(path);
+    if (length <= SHOWN_PATH) return path;
+    const char *tail = path + length - SHOWN_PATH;
+    while (((unsigned char)*tail & 0xc0) == 0x80) tail++;
+    return tail;
 }
 
 static int lower(char c)

@@ -1,4 +1,4 @@
-/* base: numbers and names as text, the same under every locale. */
+/* base: numbers, names and the reasons of file errors as text, the same under every locale. */
 #ifndef SQ_TEXT_H
 #define SQ_TEXT_H
 #include <stdarg.h>
@@ -25,6 +25,11 @@ void sq_format_text(char *out, size_t bytes, const char *format, va_list argumen
 
 /* Bytes of a terminated text before the first that is not well-formed UTF-8: its length when all is. */
 size_t sq_utf8_prefix(const char *text);
+
+/* What an errno means, as an English phrase, whatever the locale. Never NULL. */
+const char *sq_errno_text(int code);
+/* The last 100 bytes of a path or less, from the start of a UTF-8 character: what fits a message. NULL gives "". */
+const char *sq_path_tail(const char *path);
 
 /* Insertions, deletions and replacements between two names, upper and lower case being equal; only the first 63 bytes of
  * each count. */

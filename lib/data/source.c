@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/text.h"
 #include "data/reader.h"
 
 typedef struct file_source {
@@ -27,8 +28,9 @@ static int32_t open_file(file_source *file, seqrec_error *error)
     struct stat facts;
     while ((file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR)
         SQ_TRY(go_on(file, error));
-    SQ_CHECK(file->descriptor >= 0, error, errno == ENOENT ? SEQREC_E_NOT_FOUND : SEQREC_E_IO,
-             "cannot open %.150s: %s", file->path, strerror(errno));
+    const int code = errno;
+    SQ_CHECK(file->descriptor >= 0, error, code == ENOENT ? SEQREC_E_NOT_FOUND : SEQREC_E_IO, "cannot open '%s': %s (errno %d)",
+             sq_path_tail(file->path), sq_errno_text(code), code);
     if (fstat(file->descriptor, &facts) == 0 && S_ISREG(facts.st_mode)) file->total = (int64_t)facts.st_size;
     return SEQREC_OK;
 }
@@ -38,7 +40,8 @@ static int32_t read_descriptor(void *context, char *into, size_t room, size_t *g
     file_source *file = context;
     ssize_t count;
     while ((count = read(file->descriptor, into, room)) < 0 && errno == EINTR) SQ_TRY(go_on(file, error));
-    SQ_CHECK(count >= 0, error, SEQREC_E_IO, "cannot read %.150s: %s", file->path, strerror(errno));
+    const int code = errno;
+    SQ_CHECK(count >= 0, error, SEQREC_E_IO, "cannot read '%s': %s (errno %d)", sq_path_tail(file->path), sq_errno_text(code), code);
     *got = (size_t)count;
     file->done += count;
     return SEQREC_OK;

@@ -9,51 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/text.h"
 
 #define TEMPORARY_TRIES 10000 /* names left behind by killed processes of the same number are passed over */
 #define TEMPORARY_ROOM 64     /* bytes of ".seqrec-PID-N.tmp" */
 #define LINK_ROOM 64
-#define SHOWN_PATH 100
 #define LARGEST_WRITE ((size_t)1 << 30) /* systems cap one call below 2 GiB */
-
-const char *sq_errno_text(int code)
-{
-    static const struct {
-        int code;
-        const char *text;
-    } known[] = {
-        {ENOENT, "no such file or directory"},
-        {EACCES, "permission denied"},
-        {EPERM, "operation not permitted"},
-        {EROFS, "the file system is read-only"},
-        {ENOSPC, "no space left on the device"},
-        {EDQUOT, "the disk quota is used up"},
-        {EFBIG, "the file would be larger than allowed"},
-        {EISDIR, "it is a directory"},
-        {ENOTDIR, "a part of the path is not a directory"},
-        {ENAMETOOLONG, "the name is too long"},
-        {ELOOP, "too many links"},
-        {EMFILE, "the process has too many open files"},
-        {ENFILE, "the system has too many open files"},
-        {EIO, "input or output error of the device"},
-        {EBUSY, "it is in use"},
-        {ENOMEM, "the system is out of memory"},
-        {EXDEV, "it is on another file system"},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].code == code) return known[i].text;
-    return "error of the operating system";
-}
-
-const char *sq_path_tail(const char *path)
-{
-    if (path == NULL) return "";
-    size_t length = strlen(path);
-    if (length <= SHOWN_PATH) return path;
-    const char *tail = path + length - SHOWN_PATH;
-    while (((unsigned char)*tail & 0xc0) == 0x80) tail++;
-    return tail;
-}
 
 static int32_t refuse(const char *what, const char *path, int code, seqrec_error *error)
 {

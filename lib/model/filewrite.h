@@ -24,9 +24,4 @@ int32_t sq_filewrite_put(sq_filewrite *file, const void *bytes, size_t count, se
 int32_t sq_filewrite_commit(sq_filewrite *file, seqrec_error *error);
 /* Frees everything; removes the temporary file unless it was committed. May be called twice. */
 void sq_filewrite_close(sq_filewrite *file);
-
-/* What an errno means, as an English phrase, whatever the locale. Never NULL. */
-const char *sq_errno_text(int code);
-/* The last 100 bytes of a path or less, from the start of a UTF-8 character: what fits a message. NULL gives "". */
-const char *sq_path_tail(const char *path);
 #endif

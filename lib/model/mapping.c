@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "model/filewrite.h"
+#include "base/text.h"
 
 int32_t sq_mapping_create(const sq_memory *memory, int fd, size_t count, sq_mapping **out, seqrec_error *error)
 {

@@ -1,6 +1,6 @@
 /* model: reading safetensors files; every byte is taken for hostile until it is checked. */
 #include "model/safetensors.h"
-#include "model/filewrite.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -304,26 +304,6 @@ START_TEST(any_failing_allocation_is_reported_and_leaves_nothing)
 }
 END_TEST
 
-START_TEST(a_long_path_is_shown_by_its_end)
-{
-    char path[400];
-    memset(path, 'a', sizeof path - 1);
-    path[sizeof path - 1] = 0;
-    ck_assert_uint_eq(strlen(sq_path_tail(path)), 100);
-    memcpy(path + sizeof path - 1 - 101, "\xc3\xa9", 2); /* the cut falls inside this character */
-    ck_assert_uint_eq(strlen(sq_path_tail(path)), 99);
-    ck_assert_str_eq(sq_path_tail("short"), "short");
-    ck_assert_str_eq(sq_path_tail(NULL), "");
-}
-END_TEST
-
-START_TEST(reasons_are_told_in_words)
-{
-    ck_assert_str_eq(sq_errno_text(ENOSPC), "no space left on the device");
-    ck_assert_str_eq(sq_errno_text(123456), "error of the operating system");
-}
-END_TEST
-
 int main(void)
 {
     TCase *tests = tcase_create("filewrite");
@@ -345,8 +325,6 @@ int main(void)
     tcase_add_test(tests, a_full_disk_keeps_the_old_file_and_leaves_nothing);
     tcase_add_test(tests, a_file_that_cannot_be_put_in_place_leaves_nothing);
     tcase_add_test(tests, any_failing_allocation_is_reported_and_leaves_nothing);
-    tcase_add_test(tests, a_long_path_is_shown_by_its_end);
-    tcase_add_test(tests, reasons_are_told_in_words);
     Suite *suite = suite_create("filewrite");
     suite_add_tcase(suite, tests);
     return run_suite(suite);

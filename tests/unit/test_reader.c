@@ -603,7 +603,21 @@ START_TEST(files_are_read_and_missing_ones_are_named)
     ck_assert_int_eq(sq_read_file(context, scratch_path("none.txt"), NULL, &none, &error), SEQREC_E_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(error.message, "none.txt"));
     ck_assert_int_eq(sq_read_file(context, scratch, NULL, &none, &error), SEQREC_E_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, "': it is a directory (errno "));
     ck_assert_ptr_null(none);
+    scratch_remove();
+}
+END_TEST
+
+START_TEST(a_long_path_and_the_reason_are_told_in_words_of_no_locale)
+{
+    char name[220];
+    seqrec_dataset *none = NULL;
+    scratch_create();
+    memset(name, 'a', sizeof name);
+    memcpy(name + sizeof name - 9, "none.txt", 9);
+    ck_assert_int_eq(sq_read_file(context, scratch_path(name), NULL, &none, &error), SEQREC_E_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "aanone.txt': no such file or directory (errno "));
     scratch_remove();
 }
 END_TEST
@@ -813,6 +827,7 @@ int main(void)
     tcase_add_test(tests, files_that_are_not_text_are_named);
     tcase_add_test(tests, wrong_reader_settings_are_refused);
     tcase_add_test(tests, files_are_read_and_missing_ones_are_named);
+    tcase_add_test(tests, a_long_path_and_the_reason_are_told_in_words_of_no_locale);
     tcase_add_test(tests, progress_counts_bytes_and_can_stop_the_reading);
     tcase_add_test(tests, a_signal_ends_the_wait_for_a_pipe_when_progress_says_so);
     tcase_add_test(tests, any_failing_allocation_leaves_nothing_behind);

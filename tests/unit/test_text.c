@@ -317,6 +317,26 @@ START_TEST(the_nearest_name_is_suggested)
 }
 END_TEST
 
+START_TEST(a_long_path_is_shown_by_its_end)
+{
+    char path[400];
+    memset(path, 'a', sizeof path - 1);
+    path[sizeof path - 1] = 0;
+    ck_assert_uint_eq(strlen(sq_path_tail(path)), 100);
+    memcpy(path + sizeof path - 1 - 101, "\xc3\xa9", 2); /* the cut falls inside this character */
+    ck_assert_uint_eq(strlen(sq_path_tail(path)), 99);
+    ck_assert_str_eq(sq_path_tail("short"), "short");
+    ck_assert_str_eq(sq_path_tail(NULL), "");
+}
+END_TEST
+
+START_TEST(reasons_are_told_in_words)
+{
+    ck_assert_str_eq(sq_errno_text(ENOSPC), "no space left on the device");
+    ck_assert_str_eq(sq_errno_text(123456), "error of the operating system");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("text");
@@ -334,6 +354,8 @@ int main(void)
     tcase_add_loop_test(tests, numbers_do_not_depend_on_the_locale, 0, 2);
     tcase_add_test(tests, the_distance_of_names_counts_edits);
     tcase_add_test(tests, the_nearest_name_is_suggested);
+    tcase_add_test(tests, a_long_path_is_shown_by_its_end);
+    tcase_add_test(tests, reasons_are_told_in_words);
     tcase_set_timeout(tests, 60);
     Suite *suite = suite_create("text");
     suite_add_tcase(suite, tests);
