@@ -119,7 +119,7 @@ void sq_free(const sq_memory *memory, void *block)
     errno = kept;
 }
 
-int32_t sq_grow(const sq_memory *memory, void **block, size_t *capacity, size_t used, size_t count, size_t size,
+int32_t sq_grow(const sq_memory *memory, void *block, size_t *capacity, size_t used, size_t count, size_t size,
                 seqrec_error *error)
 {
     if (count <= *capacity) return SEQREC_OK;
@@ -128,9 +128,11 @@ int32_t sq_grow(const sq_memory *memory, void **block, size_t *capacity, size_t 
     if (room < count) room = count;
     void *larger = sq_alloc(memory, room, size);
     SQ_CHECK(larger != NULL, error, SEQREC_E_MEMORY, "cannot allocate %zu elements of %zu bytes", room, size);
-    if (used > 0) memcpy(larger, *block, used * size);
-    sq_free(memory, *block);
-    *block = larger;
+    void *old;
+    memcpy(&old, block, sizeof old);
+    if (used > 0) memcpy(larger, old, used * size);
+    sq_free(memory, old);
+    memcpy(block, &larger, sizeof larger);
     *capacity = room;
     return SEQREC_OK;
 }

@@ -22,8 +22,11 @@ void *sq_alloc_zero(const sq_memory *memory, size_t count, size_t size);
 size_t sq_block_bytes(const void *block);
 /* NULL is allowed. */
 void sq_free(const sq_memory *memory, void *block);
-/* Grows *block to at least count elements, keeping the first `used`; *capacity counts elements. On failure nothing changes. */
-int32_t sq_grow(const sq_memory *memory, void **block, size_t *capacity, size_t used, size_t count, size_t size,
+/* Grows the block to at least count elements, keeping the first `used`; *capacity counts elements. On failure nothing changes.
+ * `block` points to the pointer to it, of whatever type, which is read and written as bytes: a void ** may not stand for that. */
+int32_t sq_grow(const sq_memory *memory, void *block, size_t *capacity, size_t used, size_t count, size_t size,
                 seqrec_error *error);
+#define SQ_GROW(memory, array, capacity, used, count, error)                                                           \
+    sq_grow(memory, &(array), &(capacity), (size_t)(used), (size_t)(count), sizeof *(array), error)
 char *sq_copy_text(const sq_memory *memory, const char *text, size_t bytes);
 #endif

@@ -2,19 +2,21 @@
 #include <string.h>
 #include "data/dataset.h"
 
-/* A block of the same bytes; an absent one stays absent. */
-static int32_t copy_block(const sq_memory *memory, const void *from, size_t count, size_t size, void **to,
-                          seqrec_error *error)
+/* A block of the same bytes, or NULL. */
+static void *copy_of(const sq_memory *memory, const void *from, size_t count, size_t size)
 {
-    if (from == NULL) return SEQREC_OK;
-    *to = sq_alloc(memory, count, size);
-    SQ_CHECK(*to != NULL, error, SEQREC_E_MEMORY, "no memory for a copy of %zu elements", count);
-    memcpy(*to, from, count * size);
-    return SEQREC_OK;
+    void *made = sq_alloc(memory, count, size);
+    if (made != NULL) memcpy(made, from, count * size);
+    return made;
 }
 
-#define COPY(field, count)                                                                                             \
-    SQ_TRY(copy_block(memory, from->field, (size_t)(count), sizeof *from->field, (void **)&to->field, error))
+/* An absent block stays absent. */
+#define COPY(field, elements)                                                                                          \
+    do {                                                                                                               \
+        const size_t count_ = (size_t)(elements);                                                                      \
+        if (from->field != NULL) to->field = copy_of(memory, from->field, count_, sizeof *from->field);                \
+        SQ_CHECK(from->field == NULL || to->field != NULL, error, SEQREC_E_MEMORY, "no memory for a copy of %zu elements", count_); \
+    } while (0)
 
 static int32_t copy_names(const sq_memory *memory, const sq_names *from, sq_names *to, seqrec_error *error)
 {

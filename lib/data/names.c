@@ -48,12 +48,7 @@ static int32_t count_one(sq_interner *interner, int32_t *index, seqrec_error *er
 static int32_t add_id(sq_interner *interner, int64_t id, int32_t *index, seqrec_error *error)
 {
     SQ_TRY(count_one(interner, index, error));
-    if ((size_t)interner->count == interner->ids_room) {
-        void *block = interner->ids;
-        SQ_TRY(sq_grow(interner->memory, &block, &interner->ids_room, (size_t)interner->count,
-                       (size_t)interner->count + 1, sizeof *interner->ids, error));
-        interner->ids = block;
-    }
+    SQ_TRY(SQ_GROW(interner->memory, interner->ids, interner->ids_room, interner->count, interner->count + 1, error));
     int32_t found;
     SQ_TRY(sq_idmap_insert(&interner->numbers, interner->memory, id, *index, &found, error));
     interner->ids[interner->count++] = id;
@@ -99,20 +94,11 @@ static int32_t widen_slots(sq_interner *interner, seqrec_error *error)
 /* Room for one more text of `bytes` bytes and its terminator. */
 static int32_t make_room(sq_interner *interner, size_t bytes, seqrec_error *error)
 {
-    size_t count = (size_t)interner->names.count;
-    void *block = interner->names.bytes;
-    if (interner->bytes_used + bytes + 1 > interner->bytes_room) {
-        SQ_TRY(sq_grow(interner->memory, &block, &interner->bytes_room, interner->bytes_used,
-                       interner->bytes_used + bytes + 1, 1, error));
-        interner->names.bytes = block;
-    }
-    block = interner->names.offsets;
-    if (count + 2 > interner->offsets_room) {
-        SQ_TRY(sq_grow(interner->memory, &block, &interner->offsets_room, block == NULL ? 0 : count + 1, count + 2,
-                       sizeof(int64_t), error));
-        interner->names.offsets = block;
-        interner->names.offsets[count] = (int64_t)interner->bytes_used;
-    }
+    const size_t count = (size_t)interner->names.count, used = interner->bytes_used;
+    SQ_TRY(SQ_GROW(interner->memory, interner->names.bytes, interner->bytes_room, used, used + bytes + 1, error));
+    SQ_TRY(SQ_GROW(interner->memory, interner->names.offsets, interner->offsets_room, interner->names.offsets == NULL ? 0 : count + 1,
+                   count + 2, error));
+    interner->names.offsets[count] = (int64_t)used; /* the first of an empty list; of any other it is there */
     if ((count + 1) * 2 > interner->slot_count) SQ_TRY(widen_slots(interner, error));
     return SEQREC_OK;
 }

@@ -39,27 +39,15 @@ static int shown(size_t bytes)
     return bytes > 40 ? 40 : (int)bytes;
 }
 
-static int32_t grow_column(parse *p, void **column, size_t *room, size_t size, seqrec_error *error)
-{
-    return sq_grow(p->memory, column, room, (size_t)p->events, (size_t)p->events + 1, size, error);
-}
-
 static int32_t widen_columns(parse *p, seqrec_error *error)
 {
     SQ_CHECK(p->events < INT32_MAX, error, SEQREC_E_RANGE, "line %lld: more than %d events", (long long)p->line,
              INT32_MAX);
-    void *user = p->user, *item = p->item, *times = p->times, *values = p->values;
-    int32_t status = grow_column(p, &user, &p->user_room, sizeof *p->user, error);
-    if (status == SEQREC_OK) status = grow_column(p, &item, &p->item_room, sizeof *p->item, error);
-    if (status == SEQREC_OK && p->layout.time >= 0)
-        status = grow_column(p, &times, &p->time_room, sizeof *p->times, error);
-    if (status == SEQREC_OK && p->layout.value >= 0)
-        status = grow_column(p, &values, &p->value_room, sizeof *p->values, error);
-    p->user = user;
-    p->item = item;
-    p->times = times;
-    p->values = values;
-    return status;
+    SQ_TRY(SQ_GROW(p->memory, p->user, p->user_room, p->events, p->events + 1, error));
+    SQ_TRY(SQ_GROW(p->memory, p->item, p->item_room, p->events, p->events + 1, error));
+    if (p->layout.time >= 0) SQ_TRY(SQ_GROW(p->memory, p->times, p->time_room, p->events, p->events + 1, error));
+    if (p->layout.value >= 0) SQ_TRY(SQ_GROW(p->memory, p->values, p->value_room, p->events, p->events + 1, error));
+    return SEQREC_OK;
 }
 
 /* The least room of the columns that are filled. */
@@ -210,11 +198,7 @@ int32_t sq_report_bytes(const seqrec_reader *reader, int64_t done, int64_t total
 static int32_t fill(parse *p, seqrec_error *error)
 {
     size_t got = 0;
-    if (p->room - p->used < p->block) {
-        void *buffer = p->buffer;
-        SQ_TRY(sq_grow(p->memory, &buffer, &p->room, p->used, p->used + p->block, 1, error));
-        p->buffer = buffer;
-    }
+    SQ_TRY(SQ_GROW(p->memory, p->buffer, p->room, p->used, p->used + p->block, error));
     SQ_TRY(p->source->read(p->source->context, p->buffer + p->used, p->block, &got, error));
     p->used += got;
     p->bytes_read += (int64_t)got;

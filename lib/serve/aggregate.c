@@ -37,7 +37,7 @@ static int32_t entry_of(tally *t, const sq_memory *memory, int64_t item, entry *
     int32_t at;
     SQ_TRY(sq_idmap_insert(&t->index, memory, item, (int32_t)t->count, &at, error));
     if (at == t->count) {
-        SQ_TRY(sq_grow(memory, (void **)&t->entries, &t->room, (size_t)t->count, (size_t)t->count + 1, sizeof *t->entries, error));
+        SQ_TRY(SQ_GROW(memory, t->entries, t->room, t->count, t->count + 1, error));
         t->entries[t->count++] = (entry){.item = item, .path = -1};
     }
     *out = &t->entries[at];

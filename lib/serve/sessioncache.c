@@ -148,9 +148,8 @@ static int32_t find_slots(sq_session_cache *cache, const sq_session_view *v, seq
 {
     const sq_memory *memory = &v->model->context->memory;
     const int64_t first = cache->events;
-    SQ_TRY(sq_grow(memory, (void **)&cache->slots, &cache->room, (size_t)first, (size_t)v->count, sizeof *cache->slots, error));
-    SQ_TRY(sq_grow(memory, (void **)&cache->seen, &cache->seen_room, (size_t)cache->distinct, (size_t)v->count,
-                   sizeof *cache->seen, error));
+    SQ_TRY(SQ_GROW(memory, cache->slots, cache->room, first, v->count, error));
+    SQ_TRY(SQ_GROW(memory, cache->seen, cache->seen_room, cache->distinct, v->count, error));
     SQ_TRY(check_times(v, first, error));
     for (; cache->events < v->count; cache->events++) {
         const int32_t slot = sq_catalogue_find(v->snapshot->catalogue, v->events[cache->events].item);

@@ -572,8 +572,7 @@ static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *er
     e.loss = f->loss / f->weight;
     e.epoch = f->epoch + 1;
     e.learning_rate = sq_schedule_rate(&schedule, t->step);
-    SQ_TRY(sq_grow(&t->context->memory, (void **)&j->seconds, &j->seconds_capacity, (size_t)j->epochs,
-                   (size_t)j->epochs + 1, sizeof *j->seconds, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, j->seconds, j->seconds_capacity, j->epochs, j->epochs + 1, error));
     SQ_TRY(sq_trainer_average(t, &average, error));
     if (due(j, e.epoch)) {
         int32_t status = validate(j, average, &e, error);

@@ -7,9 +7,9 @@ static int32_t reserve(sq_trainer *t, size_t draws, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     size_t tokens = (size_t)t->plan.target_count;
-    SQ_TRY(sq_grow(memory, (void **)&t->host_items, &t->host_items_capacity, 0, draws, sizeof *t->host_items, error));
-    SQ_TRY(sq_grow(memory, (void **)&t->host_log, &t->host_log_capacity, 0, draws, sizeof *t->host_log, error));
-    return sq_grow(memory, (void **)&t->host_targets, &t->host_targets_capacity, 0, tokens, sizeof *t->host_targets, error);
+    SQ_TRY(SQ_GROW(memory, t->host_items, t->host_items_capacity, 0, draws, error));
+    SQ_TRY(SQ_GROW(memory, t->host_log, t->host_log_capacity, 0, draws, error));
+    return SQ_GROW(memory, t->host_targets, t->host_targets_capacity, 0, tokens, error);
 }
 
 static int64_t id_of(const sq_trainer *t, int32_t slot)

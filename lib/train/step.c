@@ -289,10 +289,10 @@ static int32_t reserve(sq_trainer *t, seqrec_error *error)
     const sq_memory *memory = &t->context->memory;
     size_t dp = (size_t)t->model->layout.vp, n = (size_t)t->plan.tokens * dp, micro = (size_t)t->plan.micro_count;
     size_t targets = (size_t)t->plan.most_targets * dp;
-    SQ_TRY(sq_grow(memory, (void **)&t->u, &t->u_capacity, 0, targets, sizeof *t->u, error));
-    SQ_TRY(sq_grow(memory, (void **)&t->dx, &t->dx_capacity, 0, n, sizeof *t->dx, error));
-    SQ_TRY(sq_grow(memory, (void **)&t->losses, &t->losses_capacity, 0, micro, sizeof *t->losses, error));
-    SQ_TRY(sq_grow(memory, (void **)&t->unfit, &t->unfit_capacity, 0, micro, sizeof *t->unfit, error));
+    SQ_TRY(SQ_GROW(memory, t->u, t->u_capacity, 0, targets, error));
+    SQ_TRY(SQ_GROW(memory, t->dx, t->dx_capacity, 0, n, error));
+    SQ_TRY(SQ_GROW(memory, t->losses, t->losses_capacity, 0, micro, error));
+    SQ_TRY(SQ_GROW(memory, t->unfit, t->unfit_capacity, 0, micro, error));
     return SEQREC_OK;
 }
 

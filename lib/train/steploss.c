@@ -313,8 +313,7 @@ static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_error *error)
 {
     if (!t->log_expected) return SEQREC_OK;
-    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->host_log, &t->host_log_capacity, 0, (size_t)t->options.negatives,
-                   sizeof *t->host_log, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, t->host_log, t->host_log_capacity, 0, t->options.negatives, error));
     for (int64_t j = 0; j < t->options.negatives; j++) t->host_log[j] = t->log_expected[negatives[j]];
     return SEQREC_OK;
 }

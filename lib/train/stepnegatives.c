@@ -251,10 +251,9 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     size_t entries = (size_t)n + most + (size_t)shared + t->buckets.most_count * items;
     SQ_TRY(check_targets(t, error));
     SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, entries, error));
-    SQ_TRY(sq_grow(&t->context->memory, (void **)&t->coefficient, &t->coefficient_capacity, 0, most, sizeof *t->coefficient,
-                   error));
+    SQ_TRY(SQ_GROW(&t->context->memory, t->coefficient, t->coefficient_capacity, 0, most, error));
     t->redraws = t->log_expected && t->options.seen != SQ_SEEN_KEEP && sq_trainer_own_draws(t) > 0;
-    if (t->redraws) SQ_TRY(sq_grow(&t->context->memory, (void **)&t->redrawn, &t->redrawn_capacity, 0, (size_t)t->plan.most_targets, sizeof *t->redrawn, error));
+    if (t->redraws) SQ_TRY(SQ_GROW(&t->context->memory, t->redrawn, t->redrawn_capacity, 0, t->plan.most_targets, error));
     if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;

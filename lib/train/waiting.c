@@ -2,8 +2,7 @@
 #include "train/waiting.h"
 #include <string.h>
 
-#define GROW(array, used, count)                                                                                       \
-    sq_grow(memory, (void **)&w->array, &w->array##_capacity, (size_t)(used), (size_t)(count), sizeof *w->array, error)
+#define GROW(array, used, count) SQ_GROW(memory, w->array, w->array##_capacity, used, count, error)
 
 int32_t sq_waiting_add(sq_waiting *w, const sq_memory *memory, const seqrec_batch *batch, const float *weights,
                        seqrec_error *error)
