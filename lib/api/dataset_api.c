@@ -197,7 +197,7 @@ static int32_t match_items(const seqrec_dataset *dataset, const sq_snapshot *now
     for (int64_t i = 0; i < n; i++) {
         const int32_t slot = sq_match_item(&match, sq_idmap_find(&dataset->item_index, ids[i]));
         known[i] = slot >= 0;
-        if (slot >= 0) out[i] = now->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+        if (slot >= 0) out[i] = sq_catalogue_id(now->catalogue, slot);
     }
     return SEQREC_OK;
 }

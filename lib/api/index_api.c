@@ -65,7 +65,7 @@ int32_t seqrec_vectors_read(const seqrec_vectors *vectors, int64_t first, int64_
 
 static int32_t is_live(const sq_catalogue *catalogue, int32_t slot)
 {
-    return slot / SQ_CHUNK_ROWS < catalogue->chunks && catalogue->slots[slot / SQ_CHUNK_ROWS]->live[slot % SQ_CHUNK_ROWS];
+    return slot / SQ_CHUNK_ROWS < catalogue->chunks && sq_catalogue_live(catalogue, slot);
 }
 
 int32_t seqrec_vectors_compare(const seqrec_vectors *vectors, const seqrec_vectors *before, int64_t first, int64_t n, uint8_t *changes,

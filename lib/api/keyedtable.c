@@ -166,7 +166,7 @@ int32_t sq_keyed_locate(const seqrec_model *model, int32_t of, int64_t id, int32
     int32_t status = found >= 0 ? SEQREC_OK : missing(table, id, error);
     if (found >= 0) {
         *slot = found;
-        *generation = table->slots[found / SQ_CHUNK_ROWS]->generation[found % SQ_CHUNK_ROWS];
+        *generation = sq_catalogue_generation(table, found);
     }
     sq_snapshot_release(model, snapshot);
     return status;

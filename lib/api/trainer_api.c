@@ -74,7 +74,7 @@ static int64_t place_of(const sq_catalogue *catalogue, int64_t id)
 {
     const int32_t slot = sq_catalogue_find(catalogue, id);
     if (slot < 0) return -1;
-    return (int64_t)slot << 32 | catalogue->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
+    return (int64_t)slot << 32 | sq_catalogue_generation(catalogue, slot);
 }
 
 /* Whether an id had a row, `before`, when it came, and has it no more, though another may have the id by now. */

@@ -75,6 +75,19 @@ static inline float *sq_catalogue_row(const sq_catalogue *catalogue, int32_t slo
     return catalogue->rows[slot / SQ_CHUNK_ROWS]->at +
            (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)catalogue->stride;
 }
+/* Of any slot of the table; id and generation of one that is free are those it had. */
+static inline int64_t sq_catalogue_id(const sq_catalogue *catalogue, int32_t slot)
+{
+    return catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+}
+static inline int32_t sq_catalogue_generation(const sq_catalogue *catalogue, int32_t slot)
+{
+    return catalogue->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
+}
+static inline uint8_t sq_catalogue_live(const sq_catalogue *catalogue, int32_t slot)
+{
+    return catalogue->slots[slot / SQ_CHUNK_ROWS]->live[slot % SQ_CHUNK_ROWS];
+}
 
 /* Each makes a new catalogue with the change, all or nothing; `base` is not touched. vectors: [n][dim * tables].
  * put: ids must be new (E_EXISTS), distinct and their vectors finite (E_ARGUMENT names the id); freed slots are reused, lowest

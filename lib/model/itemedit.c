@@ -93,7 +93,7 @@ static int32_t put_all(sq_draft *draft, const sq_catalogue *base, const int64_t 
         SQ_TRY(sq_draft_link(draft, ids[i], slot, &found, error));
         if (found != slot) return twice(made->kind->name, ids[i], error);
         SQ_TRY(sq_draft_own_chunk(draft, slot / SQ_CHUNK_ROWS, error));
-        int32_t last = made->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
+        int32_t last = sq_catalogue_generation(made, slot);
         float *row = settle(made, ids[i], slot, last == INT32_MAX ? 1 : last + 1);
         if (vectors) {
             SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, row, SEQREC_E_ARGUMENT, error));

@@ -33,10 +33,9 @@ int32_t sq_chunk_same(const sq_catalogue *now, const sq_catalogue *base, int32_t
 
 int32_t sq_item_same(const sq_catalogue *now, const sq_catalogue *base, int32_t slot)
 {
-    const int32_t chunk = slot / SQ_CHUNK_ROWS, row = slot % SQ_CHUNK_ROWS;
     const size_t output = now->tables == 2 ? (size_t)now->padded : 0;
-    if (chunk >= base->chunks || !base->slots[chunk]->live[row]) return 0;
-    if (now->slots[chunk]->generation[row] != base->slots[chunk]->generation[row]) return 0;
+    if (slot / SQ_CHUNK_ROWS >= base->chunks || !sq_catalogue_live(base, slot)) return 0;
+    if (sq_catalogue_generation(now, slot) != sq_catalogue_generation(base, slot)) return 0;
     return memcmp(sq_catalogue_row(now, slot) + output, sq_catalogue_row(base, slot) + output, (size_t)now->padded * sizeof(float)) == 0;
 }
 

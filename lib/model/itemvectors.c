@@ -43,7 +43,7 @@ void sq_vectors_read(const seqrec_vectors *vectors, int64_t first, int64_t n, fl
     for (int64_t i = 0; i < n; i++) {
         const float *row = scored(c, first + i);
         float *to = out + (size_t)i * (size_t)c->dim;
-        if (live) live[i] = c->slots[(first + i) / SQ_CHUNK_ROWS]->live[(first + i) % SQ_CHUNK_ROWS];
+        if (live) live[i] = sq_catalogue_live(c, (int32_t)(first + i));
         if (vectors->cosine)
             scale_to_one(kernels, c, row, to);
         else

@@ -107,7 +107,7 @@ static int32_t read_allowed(sq_decoding *c, seqrec_error *error)
     for (int64_t i = 0; i < n; i++) c->allowed[c->listed[i]] = 0;
     for (int64_t i = 0; i < c->request.known[0]; i++) c->allowed[c->request.slots[i]] = 0;
     for (int64_t i = 0; c->filter->bits != NULL && i < (int64_t)items->chunks * SQ_CHUNK_ROWS; i++)
-        c->allowed[i] &= (uint8_t)sq_filter_marks(c->filter, items->slots[i / SQ_CHUNK_ROWS]->id[i % SQ_CHUNK_ROWS]);
+        c->allowed[i] &= (uint8_t)sq_filter_marks(c->filter, sq_catalogue_id(items, (int32_t)i));
     c->eligible = 0;
     for (size_t i = 0; i < sq_decoding_slots(c); i++) c->eligible += c->allowed[i] != 0;
     const int64_t needed = c->how->repeats ? 1 : c->how->steps;

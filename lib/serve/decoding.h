@@ -105,7 +105,7 @@ static inline size_t sq_decoding_slots(const sq_decoding *c)
 
 static inline int64_t sq_decoding_id(const sq_decoding *c, int32_t slot)
 {
-    return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+    return sq_catalogue_id(c->request.snapshot->catalogue, slot);
 }
 
 static inline int32_t sq_decoding_over(const sq_decoding *c) { return c->stopped || c->done == c->how->steps; }

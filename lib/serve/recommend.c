@@ -99,7 +99,7 @@ static void carve(void *arg, sq_arena *arena)
 
 static int64_t id_in(const call *c, int32_t slot)
 {
-    return c->request.snapshot->catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
+    return sq_catalogue_id(c->request.snapshot->catalogue, slot);
 }
 
 /* Drops listed items without a mark. */

@@ -12,11 +12,6 @@ static int32_t reserve(sq_trainer *t, size_t draws, seqrec_error *error)
     return SQ_GROW(memory, t->host_targets, t->host_targets_capacity, 0, tokens, error);
 }
 
-static int64_t id_of(const sq_trainer *t, int32_t slot)
-{
-    return t->items.catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS];
-}
-
 /* Log probabilities become the log of expected draws. */
 static int32_t check_probabilities(sq_trainer *t, size_t draws, seqrec_error *error)
 {
@@ -43,7 +38,7 @@ int32_t sq_step_ask_host(sq_trainer *t, seqrec_error *error)
     int64_t rows = sq_trainer_shares(t) ? 1 : t->plan.target_count, k = sq_trainer_draws(t);
     size_t draws = (size_t)(rows * k);
     SQ_TRY(reserve(t, draws, error));
-    for (int64_t i = 0; i < t->plan.target_count; i++) t->host_targets[i] = id_of(t, t->plan.targets[i]);
+    for (int64_t i = 0; i < t->plan.target_count; i++) t->host_targets[i] = sq_catalogue_id(t->items.catalogue, t->plan.targets[i]);
     for (size_t i = 0; i < draws; i++) t->host_items[i] = t->host_targets[0];
     for (size_t i = 0; i < draws; i++) t->host_log[i] = t->options.logq == SQ_LOGQ_NONE ? 0 : NAN;
     seqrec_negatives request = {.struct_size = sizeof request, .tokens = t->plan.target_count, .rows = rows, .k = k};

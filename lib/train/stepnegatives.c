@@ -238,7 +238,7 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
         int32_t slot = t->plan.targets[i];
         SQ_CHECK(t->log_expected[slot] > -INFINITY, error, SEQREC_E_STATE,
                  "logq: by its counts the sampler never draws item %lld, which is a target of the batch",
-                 (long long)t->items.catalogue->slots[slot / SQ_CHUNK_ROWS]->id[slot % SQ_CHUNK_ROWS]);
+                 (long long)sq_catalogue_id(t->items.catalogue, slot));
     }
     return SEQREC_OK;
 }

@@ -59,11 +59,6 @@ static inline int32_t table_remove(item_table *table, const int64_t *ids, int64_
     return table_take(table, status, made);
 }
 
-static inline int32_t generation_of(const sq_catalogue *table, int32_t slot)
-{
-    return table->slots[slot / SQ_CHUNK_ROWS]->generation[slot % SQ_CHUNK_ROWS];
-}
-
 static inline uint64_t stamp_of(const sq_catalogue *table, int32_t slot)
 {
     return sq_slots_stamp(table->slots[slot / SQ_CHUNK_ROWS], slot % SQ_CHUNK_ROWS);

@@ -172,15 +172,15 @@ END_TEST
 START_TEST(a_reused_slot_has_a_new_generation)
 {
     put_range(0, 10);
-    int32_t slot = sq_catalogue_find(table.now, 4), generation = generation_of(table.now, slot);
+    int32_t slot = sq_catalogue_find(table.now, 4), generation = sq_catalogue_generation(table.now, slot);
     ck_assert_int_eq(remove_one(4), SEQREC_OK);
     ck_assert_int_eq(put_one(99, 0), SEQREC_OK);
     ck_assert_int_eq(sq_catalogue_find(table.now, 99), slot);
-    ck_assert_int_gt(generation_of(table.now, slot), generation);
+    ck_assert_int_gt(sq_catalogue_generation(table.now, slot), generation);
     ck_assert_int_eq(remove_one(99), SEQREC_OK);
     ck_assert_int_eq(put_one(4, 0), SEQREC_OK);
     ck_assert_int_eq(sq_catalogue_find(table.now, 4), slot);
-    ck_assert_int_gt(generation_of(table.now, slot), generation + 1);
+    ck_assert_int_gt(sq_catalogue_generation(table.now, slot), generation + 1);
 }
 END_TEST
 
@@ -200,7 +200,7 @@ START_TEST(a_table_emptied_and_filled_again_does_not_grow)
     for (int32_t round = 1; round <= 3; round++) {
         put_range(round * 10000, 3 * SQ_CHUNK_ROWS);
         ck_assert_int_eq(table.now->chunks, 3);
-        ck_assert_int_eq(generation_of(table.now, 2 * SQ_CHUNK_ROWS), round);
+        ck_assert_int_eq(sq_catalogue_generation(table.now, 2 * SQ_CHUNK_ROWS), round);
         remove_range(round * 10000, 3 * SQ_CHUNK_ROWS);
         ck_assert_int_eq(table.now->count, 0);
     }
@@ -439,7 +439,7 @@ START_TEST(restore_brings_back_a_table_with_gaps)
     ck_assert_msg(!fault, "%s", fault);
     for (int64_t i = 0; i < all.n; i++) {
         ck_assert_int_eq(sq_catalogue_find(made, all.ids[i]), all.slots[i]);
-        ck_assert_int_eq(generation_of(made, all.slots[i]), all.generations[i]);
+        ck_assert_int_eq(sq_catalogue_generation(made, all.slots[i]), all.generations[i]);
         ck_assert_mem_eq(sq_catalogue_row(made, all.slots[i]), all.vectors + i * DIM, DIM * sizeof(float));
     }
     drop_stored(&all);
@@ -459,8 +459,8 @@ START_TEST(gaps_of_a_restored_table_are_reused_under_new_generations)
     put_range(100, 4 * SQ_CHUNK_ROWS);
     ck_assert_int_eq(sq_catalogue_find(table.now, 100), 0);
     ck_assert_int_eq(sq_catalogue_find(table.now, 101), 2);
-    ck_assert_int_gt(generation_of(table.now, 0), 6);
-    ck_assert_int_gt(generation_of(table.now, 2 * SQ_CHUNK_ROWS + 1), 6);
+    ck_assert_int_gt(sq_catalogue_generation(table.now, 0), 6);
+    ck_assert_int_gt(sq_catalogue_generation(table.now, 2 * SQ_CHUNK_ROWS + 1), 6);
     ck_assert_int_eq(sq_catalogue_find(table.now, 8), 5000);
 }
 END_TEST
