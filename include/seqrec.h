@@ -137,7 +137,7 @@ typedef struct seqrec_config seqrec_config;
 typedef struct seqrec_option_info {
     size_t struct_size;
     const char *name;
-    const char *scope;      /**< "model" (stored, fixed), "training" (stored, free), "runtime" (never stored) */
+    const char *scope;      /**< "model" (stored, fixed), "training" (stored, free), "runtime" (never stored; none at present) */
     const char *kind;       /**< "integer", "real", "boolean", "choice" */
     const char *initial;    /**< default as text */
     const char *choices;    /**< for a choice: "a|b|c"; else NULL */

@@ -48,7 +48,7 @@ int32_t seqrec_config_get(const seqrec_config *config, const char *name, char *o
 
 static const char *scope_name(int32_t scope)
 {
-    return scope == SQ_SCOPE_MODEL ? "model" : scope == SQ_SCOPE_TRAINING ? "training" : "runtime";
+    return scope == SQ_SCOPE_MODEL ? "model" : "training";
 }
 
 static const char *kind_name(int32_t kind)

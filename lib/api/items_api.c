@@ -20,7 +20,7 @@ int32_t seqrec_items_remove(seqrec_model *model, const int64_t *ids, int64_t n, 
 int32_t seqrec_items_set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n,
                                seqrec_error *error)
 {
-    return sq_keyed_set_names(model, SQ_OF_ITEMS, ids, names, n, error);
+    return sq_keyed_set_names(model, ids, names, n, error);
 }
 
 int32_t seqrec_items_get(const seqrec_model *model, const int64_t *ids, int64_t n, float *out, seqrec_error *error)

@@ -106,24 +106,22 @@ static int32_t check_present(const sq_catalogue *table, const int64_t *ids, int6
     return SEQREC_OK;
 }
 
-static int32_t set_names(seqrec_model *model, int32_t of, const int64_t *ids, const char *const *names, int64_t n,
-                         seqrec_error *error)
+static int32_t set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n, seqrec_error *error)
 {
     sq_item_names *made = NULL;
-    SQ_TRY(check_present(table_of(model->current, of), ids, n, error));
-    SQ_TRY(sq_item_names_with(names_of(model->current, of), ids, names, n, &made, error));
-    return sq_model_publish(model, change_of(of, NULL, made), error);
+    SQ_TRY(check_present(model->current->catalogue, ids, n, error));
+    SQ_TRY(sq_item_names_with(model->current->names, ids, names, n, &made, error));
+    return sq_model_publish(model, (sq_change){.names = made}, error);
 }
 
-int32_t sq_keyed_set_names(seqrec_model *model, int32_t of, const int64_t *ids, const char *const *names, int64_t n,
-                           seqrec_error *error)
+int32_t sq_keyed_set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n, seqrec_error *error)
 {
     SQ_TRY(sq_model_usable(model, error));
     SQ_TRY(sq_ids_check(ids, n, error));
     SQ_CHECK(names != NULL || n == 0, error, SEQREC_E_ARGUMENT, "names is NULL for n = %lld", (long long)n);
     if (n == 0) return SEQREC_OK;
     sq_lock_take(&model->writing);
-    int32_t status = set_names(model, of, ids, names, n, error);
+    int32_t status = set_names(model, ids, names, n, error);
     sq_lock_give(&model->writing);
     return status;
 }

@@ -20,8 +20,8 @@ int64_t sq_keyed_count(const seqrec_model *model, int32_t of);
 int64_t sq_keyed_width(const seqrec_model *model, int32_t of);
 int32_t sq_keyed_next(const seqrec_model *model, int32_t of, int64_t *cursor, int64_t *ids, int64_t capacity,
                       int64_t *n, seqrec_error *error);
-int32_t sq_keyed_set_names(seqrec_model *model, int32_t of, const int64_t *ids, const char *const *names, int64_t n,
-                           seqrec_error *error);
+/* Of items: users have the names that data brought. */
+int32_t sq_keyed_set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n, seqrec_error *error);
 int32_t sq_keyed_name(const seqrec_model *model, int32_t of, int64_t id, char *out, size_t out_bytes, size_t *needed,
                       seqrec_error *error);
 int32_t sq_keyed_find(const seqrec_model *model, int32_t of, const char *name, int64_t *id, seqrec_error *error);

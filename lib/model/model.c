@@ -284,9 +284,6 @@ void sq_model_options(const seqrec_model *model, sq_options *out)
     sq_lock_take(lock);
     *out = model->options;
     sq_lock_give(lock);
-    for (int32_t i = 0; i < sq_option_count; i++)
-        if (sq_option_table[i].scope == SQ_SCOPE_RUNTIME)
-            (void)sq_options_set(out, sq_option_table[i].name, sq_option_table[i].initial, NULL);
 }
 
 /* Readers copy the options under `reading`; writers, who take `writing`, read the seed. */

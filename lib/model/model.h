@@ -71,7 +71,7 @@ int32_t sq_model_create(seqrec_context *context, const sq_options *options, cons
 /* A model that begins with these parts; takes over their references, also on failure. */
 int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_change parts,
                           seqrec_model **out, seqrec_error *error);
-/* The stored options, while a trainer may be storing others; runtime options have their initial values. */
+/* The options, while a trainer may be storing others. */
 void sq_model_options(const seqrec_model *model, sq_options *out);
 /* Stores the training options of others: all, since they agree with each other only. Takes the model's locks. */
 void sq_model_take_training(seqrec_model *model, const sq_options *options);

@@ -93,9 +93,6 @@ void sq_workspace_take(sq_arena *arena, const sq_layout *l, const sq_options *o,
     size_t n = (size_t)tokens, dp = (size_t)l->dp;
     sq_saved measured;
     float *unused;
-    out->tokens = tokens;
-    out->longest = longest;
-    out->training = training;
     out->x = SQ_TAKE(arena, float *, (size_t)l->blocks + 1);
     out->saved = SQ_TAKE(arena, sq_saved, (size_t)l->blocks + 1);
     for (int32_t b = 0; b <= l->blocks; b++) {

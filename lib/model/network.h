@@ -70,8 +70,6 @@ typedef struct sq_newest {
 
 /* All working memory of one micro-batch. */
 typedef struct sq_workspace {
-    int32_t tokens, longest;
-    int32_t training;
     float **x;       /* [blocks + 1]: input of each block, [tokens][dp] */
     sq_saved *saved; /* [blocks]; without training all blocks share one */
     float *mean, *rstd;

@@ -74,7 +74,7 @@ enum {
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
 enum { SQ_UNKNOWN_USER_ERROR, SQ_UNKNOWN_USER_DEFAULT };
 
-enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING, SQ_SCOPE_RUNTIME };
+enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING };
 enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
 
 /* Integers, booleans and choices are int64_t, reals double; option_table.c names each field once. */

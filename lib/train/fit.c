@@ -335,7 +335,7 @@ static int32_t prepare(job *j, seqrec_error *error)
     SQ_TRY(add_rows(j, error));
     SQ_TRY(map_items(j, error));
     SQ_TRY(count_items(j, error));
-    SQ_TRY(follow(j, error));
+    SQ_TRY(map_users(j, error));
     j->t->options.schedule_steps = ends_at;
     j->t->fit.data_hash = j->data->hash;
     if (values != 0) j->t->fit.values_hash = values;

@@ -246,7 +246,6 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
     int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
-    t->candidates = sq_trainer_candidates(t);
     size_t most = (size_t)t->plan.most_targets * t->candidates, items = sq_trainer_at_batch(t) ? t->buckets.items.most : 0;
     size_t entries = (size_t)n + most + (size_t)shared + t->buckets.most_count * items;
     SQ_TRY(check_targets(t, error));

@@ -97,7 +97,7 @@ void sq_trainer_free(sq_trainer *trainer);
 /* Takes over what changed in the model's catalogue: new and updated rows replace the trainer's and start with fresh state;
  * removed ones are dropped; all others stay as trained. The best weights and the mean follow too. On failure nothing changes. */
 int32_t sq_trainer_sync(sq_trainer *trainer, seqrec_error *error);
-/* Changes an option of training or runtime scope. */
+/* Changes an option of training scope. */
 int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value, seqrec_error *error);
 /* Adds a sequence to trainer->plan, shifted or masked as `objective` says; masks follow (seed, step, place in plan). */
 int32_t sq_trainer_plan_add(sq_trainer *trainer, const sq_plan_sequence *sequence, seqrec_error *error);
