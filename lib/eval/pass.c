@@ -74,7 +74,7 @@ static int32_t furnish(bench *b, const run *r)
     b->scores = sq_alloc(memory, block * items, sizeof(float));
     b->keys = sq_alloc(memory, items, sizeof(int32_t));
     b->top = sq_alloc(memory, (size_t)r->pass->lists.length, sizeof(sq_ranked));
-    b->weights = sq_alloc(memory, beyond->nll != NULL ? (items + 15) / 16 * 16 : 0, sizeof(float));
+    b->weights = sq_alloc(memory, beyond->nll != NULL ? sq_round16(items) : 0, sizeof(float));
     b->direction = sq_alloc(memory, beyond->diversity != NULL ? beyond->vectors->width : 0, sizeof(float));
     b->users = sq_alloc(memory, block, sizeof(int64_t));
     b->offsets = sq_alloc(memory, block + 1, sizeof(int64_t));

@@ -75,7 +75,7 @@ void sq_embed_bwd(const sq_embedding *e, int32_t n, uint64_t first, const sq_emb
 
 void sq_embed_user_bwd(const sq_embedding *e, int32_t n, const float *dx, float *du)
 {
-    const size_t padded = (e->user_width + 15) / 16 * 16, at = e->place == SQ_EMBED_JOIN_USER ? e->item_width : 0;
+    const size_t padded = sq_round16(e->user_width), at = e->place == SQ_EMBED_JOIN_USER ? e->item_width : 0;
     const int32_t rows = e->place == SQ_EMBED_PREFIX_USER ? 1 : n;
     memset(du, 0, padded * sizeof *du);
     for (int32_t t = 0; t < rows; t++)

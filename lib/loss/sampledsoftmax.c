@@ -31,7 +31,7 @@ static double several(const sq_loss_rule *rule, float weight, size_t m, float *t
     float top = fmaxf(rule->kernels->max(n, negatives), -FLT_MAX), share; /* all may be left out */
     float others = rule->kernels->exp_shift(n, top, negatives);
     double loss = sq_several_targets(rule->joint, weight, m, rule->share, targets, top, others, &share);
-    rule->kernels->scale((n + 15) / 16 * 16, share, negatives, negatives);
+    rule->kernels->scale(sq_round16(n), share, negatives, negatives);
     return loss;
 }
 
@@ -43,7 +43,7 @@ double sq_sampled_softmax(const sq_loss_rule *rule, float weight, size_t m, floa
     float target = *targets, top = rule->kernels->max(n, negatives);
     if (target > top) top = target;
     float sum = rule->kernels->exp_shift(n, top, negatives), own = expf(target - top);
-    rule->kernels->scale((n + 15) / 16 * 16, weight / (sum + own), negatives, negatives);
+    rule->kernels->scale(sq_round16(n), weight / (sum + own), negatives, negatives);
     *targets = weight * (own / (sum + own) - 1.0f);
     return log((double)(sum + own)) + ((double)top - (double)target);
 }

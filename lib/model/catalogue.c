@@ -2,6 +2,7 @@
 #include "model/catalogue.h"
 #include <string.h>
 #include "model/shards.h"
+#include "tensor/kernels.h"
 
 #define DIM_MOST 65536
 
@@ -70,7 +71,7 @@ int32_t sq_catalogue_create(seqrec_context *context, const sq_kind *kind, int32_
     atomic_init(&made->references, 1);
     made->kind = kind;
     made->dim = dim;
-    made->padded = (dim + 15) / 16 * 16;
+    made->padded = (int32_t)sq_round16((size_t)dim);
     made->tables = tables;
     made->stride = tables * made->padded;
     made->slots = sq_alloc(memory, 0, sizeof(sq_slots *));

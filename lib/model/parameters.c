@@ -10,7 +10,7 @@
 
 #define GATES_START 2 /* logit of a new gate: open in about 9 of 10 draws */
 
-static int32_t round16(int64_t n) { return (int32_t)((n + 15) / 16 * 16); }
+static int32_t round16(int64_t n) { return (int32_t)sq_round16((size_t)n); }
 
 typedef struct builder {
     sq_layout *layout;

@@ -45,7 +45,7 @@ static int32_t reserve(sq_session_cache *cache, const sq_session_view *v, int64_
     int64_t capacity = cache->tokens.capacity;
     if (tokens > span) tokens = span;
     if (cache->at != NULL && tokens <= capacity) return SEQREC_OK;
-    if (capacity < tokens) capacity = 2 * capacity > tokens ? 2 * capacity : (tokens + 15) / 16 * 16;
+    if (capacity < tokens) capacity = 2 * capacity > tokens ? 2 * capacity : (int64_t)sq_round16((size_t)tokens);
     if (capacity > span) capacity = span;
     const size_t vector = (size_t)l->vp, floats = vector + sq_token_cache_floats(l, capacity);
     float *at = sq_alloc(memory, floats, sizeof *at);

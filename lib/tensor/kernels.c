@@ -185,7 +185,7 @@ SQ_INLINE void transpose8(const float *from, size_t ld_from, float *to, size_t l
 
 static void transpose(size_t rows, size_t cols, const float *from, size_t ld_from, float *to, size_t ld_to)
 {
-    size_t whole = rows / 16 * 16, padded = (rows + 15) / 16 * 16, eights = cols / 8 * 8;
+    size_t whole = rows / 16 * 16, padded = sq_round16(rows), eights = cols / 8 * 8;
     for (size_t r = 0; r < whole; r += 8)
         for (size_t c = 0; c < eights; c += 8) transpose8(from + r * ld_from + c, ld_from, to + c * ld_to + r, ld_to);
     for (size_t c = eights; c < cols; c++)
@@ -236,7 +236,7 @@ SQ_INLINE veci inside(size_t i, size_t d) { return lanes((ptrdiff_t)d - (ptrdiff
 static void norm_fwd(size_t n, size_t d, size_t ld, float epsilon, const float *x, const float *gain, const float *bias,
                      float *y, float *mean, float *rstd)
 {
-    size_t width = (d + 15) / 16 * 16;
+    size_t width = sq_round16(d);
     float inverse = 1.0f / (float)d;
     for (size_t r = 0; r < n; r++, x += ld, y += ld) {
         sixteen s = {{{0}}}, q = {{{0}}};
@@ -258,7 +258,7 @@ static void norm_fwd(size_t n, size_t d, size_t ld, float epsilon, const float *
 static void norm_bwd(size_t n, size_t d, size_t ld, const float *x, const float *gain, const float *mean,
                      const float *rstd, const float *dy, float *dx, int accumulate, float *dgain, float *dbias)
 {
-    size_t width = (d + 15) / 16 * 16;
+    size_t width = sq_round16(d);
     float inverse = 1.0f / (float)d;
     for (size_t r = 0; r < n; r++, x += ld, dy += ld, dx += ld) {
         float m = mean[r], k = rstd[r];
@@ -606,7 +606,7 @@ SQ_INLINE void attend_place(float *s, float *kept, veci keep, float inverse, flo
 SQ_INLINE void attend_row(size_t valid, size_t width, float factor, const sq_dropout *o, uint64_t row, float *s,
                           float *kept)
 {
-    size_t end = (valid + 15) / 16 * 16;
+    size_t end = sq_round16(valid);
     float inverse = attend_exp(valid, end, factor, s);
     for (size_t j = 0; j < end; j += 32)
         for (int l = 0; l < 16; l += LANES) {
@@ -725,7 +725,7 @@ static void collect(size_t n, size_t at, size_t seen, size_t more, size_t ld, si
     for (size_t i = 0; i < n; i++, r += ldr, s += ld) {
         size_t v = seen + i * more;
         run c = run_of(at + i, v, past, columns);
-        memset(r, 0, (columns + 15) / 16 * 16 * sizeof *r);
+        memset(r, 0, sq_round16(columns) * sizeof *r);
         memcpy(r + c.x, s + c.from, (c.to - c.from) * sizeof *r);
         if (c.from) r[0] += sum_run(c.from, s);
         if (v > c.to) r[columns - 1] += sum_run(v - c.to, s + c.to);

@@ -21,7 +21,7 @@ static void shape(sq_trainer *t, size_t n)
     sq_buckets *b = &t->buckets;
     size_t live = (size_t)t->items.live_count, outputs = or_derived(t->options.sce_bucket_outputs, n);
     b->count = or_derived(t->options.sce_buckets, n);
-    b->padded = (b->count + 15) / 16 * 16;
+    b->padded = sq_round16(b->count);
     b->parts = t->workers < SQ_GRADIENT_SLOTS ? (size_t)t->workers : SQ_GRADIENT_SLOTS;
     b->outputs.most = outputs < n ? outputs : n;
     b->items.most = (size_t)t->options.sce_bucket_items < live ? (size_t)t->options.sce_bucket_items : live;
@@ -90,7 +90,7 @@ typedef struct scratch {
 static scratch take_scratch(sq_arena *arena, const sq_trainer *t)
 {
     const sq_buckets *b = &t->buckets;
-    size_t vp = (size_t)t->model->layout.vp, items = (b->items.most + 15) / 16 * 16;
+    size_t vp = (size_t)t->model->layout.vp, items = sq_round16(b->items.most);
     scratch s;
     s.rows = SQ_TAKE(arena, float, items *vp);
     s.transposed = SQ_TAKE(arena, float, items *vp);
@@ -135,7 +135,7 @@ static void score_targets(void *arg, int32_t task, int32_t worker)
 static sq_bucket bucket_of(const sq_trainer *t, const sq_loss_rule *rule, size_t index, scratch *s)
 {
     const sq_buckets *b = &t->buckets;
-    size_t vp = (size_t)t->model->layout.vp, k = (size_t)b->items.found[index], padded = (k + 15) / 16 * 16;
+    size_t vp = (size_t)t->model->layout.vp, k = (size_t)b->items.found[index], padded = sq_round16(k);
     sq_bucket o = {.rule = rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .k = k, .width = vp};
     o.items = b->items.at + index * b->items.most;
     o.rows = s->rows;

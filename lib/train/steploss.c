@@ -3,7 +3,7 @@
 #include "train/trainer.h"
 #include <string.h>
 
-static size_t shared_width(const sq_trainer *t) { return ((size_t)t->options.negatives + 15) / 16 * 16; }
+static size_t shared_width(const sq_trainer *t) { return sq_round16((size_t)t->options.negatives); }
 
 /* Candidates' vectors are asked for and used a piece of the targets at a time, whose list of them stays in a second-level cache; with
  * shared negatives, where targets have none of their own, at once. */
