@@ -18,7 +18,7 @@
 /* The initial values are preset "sasrec": SASRec.pytorch's wiring and recipe (Adam 1e-3, betas .9 and .98, batch 128, one
  * uniform negative). */
 const sq_option sq_option_table[] = {
-    INTEGER(M, dim, "50", 1, 4096, "Width of the model and length of an item vector (d)."),
+    INTEGER(M, dim, "50", 1, SQ_MOST_DIM, "Width of the model and length of an item vector (d)."),
     INTEGER(M, blocks, "2", 0, 64, "Number of blocks, each of attention (or a filter, see mixer) and a feed-forward layer."),
     INTEGER(M, heads, "1", 1, 64, "Attention heads; must divide dim where head_dim is 0."),
     INTEGER(M, head_dim, "0", 0, 1024, "Width of a head; 0 = dim / heads. Others need attention_output, or heads times it to be dim."),
@@ -95,7 +95,7 @@ const sq_option sq_option_table[] = {
     CHOICE(M, user_embedding, "none", "none|added|concatenated|prefix",
            "How a user's own vector enters the model: not at all, added to every event, concatenated to every event's vector "
            "and to the items' at the output (SSE-PT), or as a token in front of the window."),
-    INTEGER(M, user_dim, "0", 0, 4096,
+    INTEGER(M, user_dim, "0", 0, SQ_MOST_DIM,
             "Length of a user's vector with user_embedding = concatenated; 0 = dim, which it is in the other cases."),
     CHOICE(M, gates, "none", "none|position|content",
            "Learned gates on attention probabilities: one for each pair of positions, shared by all histories "
@@ -229,6 +229,7 @@ const sq_option sq_option_table[] = {
     INTEGER(T, micro_batch, "512", 32, 65536,
             "Tokens that one worker takes through the network at a time; sums of gradients follow it, so it is part of a run."),
 };
+_Static_assert(sizeof sq_option_table / sizeof *sq_option_table <= SQ_MOST_OPTIONS, "SQ_MOST_OPTIONS holds the table");
 const int32_t sq_option_count = (int32_t)(sizeof sq_option_table / sizeof *sq_option_table);
 
 #undef M

@@ -27,11 +27,10 @@ static double *real_field(sq_options *options, const sq_option *option)
 
 static int32_t unknown_option(const char *name, seqrec_error *error)
 {
-    const char *names[128];
-    int32_t count = sq_option_count < 128 ? sq_option_count : 128;
-    for (int32_t i = 0; i < count; i++) names[i] = sq_option_table[i].name;
+    const char *names[SQ_MOST_OPTIONS];
+    for (int32_t i = 0; i < sq_option_count; i++) names[i] = sq_option_table[i].name;
     return sq_fail(error, SEQREC_E_UNSUPPORTED, "there is no option \"%.60s\"; the nearest is \"%s\"", name,
-                   sq_nearest_name(name, names, (size_t)count));
+                   sq_nearest_name(name, names, (size_t)sq_option_count));
 }
 
 /* Index of `value` among "a|b|c", or -1. */

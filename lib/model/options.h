@@ -74,6 +74,9 @@ enum {
 enum { SQ_UNKNOWN_ITEM_ERROR, SQ_UNKNOWN_ITEM_SKIP };
 enum { SQ_UNKNOWN_USER_ERROR, SQ_UNKNOWN_USER_DEFAULT };
 
+#define SQ_MOST_DIM 4096    /* of options dim and user_dim */
+#define SQ_MOST_OPTIONS 128 /* rows of the table at most */
+
 enum { SQ_SCOPE_MODEL, SQ_SCOPE_TRAINING };
 enum { SQ_KIND_INTEGER, SQ_KIND_REAL, SQ_KIND_BOOLEAN, SQ_KIND_CHOICE };
 

@@ -187,7 +187,7 @@ static void keep_items(const sq_trainer *t, const sq_embedding *e, int32_t n, co
 /* The user's gradient: its part of the input and, where sq_step_join left it, of the score. */
 static void keep_user(sq_trainer *t, const sq_embedding *e, int64_t sequence, int32_t n, const float *d, float *grads)
 {
-    float input[4096 + 16], *duser = t->duser + (size_t)sequence * (size_t)t->model->layout.up;
+    float input[SQ_MOST_DIM + 16], *duser = t->duser + (size_t)sequence * (size_t)t->model->layout.up;
     size_t up = (size_t)t->model->layout.up;
     sq_embed_user_bwd(e, n, d, input);
     if (is_plain(t))

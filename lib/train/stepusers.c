@@ -75,7 +75,7 @@ static void user_part(void *arg, int32_t part, int32_t worker)
     sq_trainer *t = job->trainer;
     const sq_row_entries *e = &t->user_entries;
     size_t up = (size_t)t->model->layout.up, end = e->part_starts[part + 1];
-    float g[4096 + 16];
+    float g[SQ_MOST_DIM + 16];
     (void)worker;
     t->part_norm[part] = 0;
     for (size_t i = e->part_starts[part]; i < end;) {
