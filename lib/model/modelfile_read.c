@@ -241,7 +241,7 @@ static int32_t read_parameter(reading *r, const sq_parameter *p, float *flat, se
     const sq_tensor *tensor = NULL;
     SQ_TRY(expect_parameter(r, p, &tensor, error));
     SQ_TRY(sq_tensor_read(r->file, tensor, flat, error));
-    SQ_TRY(check_finite(p->name, flat, (size_t)(p->rows * p->cols), 0, error));
+    SQ_TRY(check_finite(p->name, flat, (size_t)sq_parameter_elements(p), 0, error));
     sq_parameter_import(p, flat, r->weights->at);
     return SEQREC_OK;
 }
@@ -251,7 +251,7 @@ static int32_t read_parameters(reading *r, seqrec_error *error)
     const sq_memory *memory = &r->context->memory;
     int64_t most = 0;
     for (int32_t i = 0; i < r->layout.count; i++) {
-        int64_t elements = r->layout.parameters[i].rows * r->layout.parameters[i].cols;
+        int64_t elements = sq_parameter_elements(&r->layout.parameters[i]);
         if (elements > most) most = elements;
     }
     r->weights = sq_weights_create(memory, r->layout.floats);

@@ -202,9 +202,7 @@ static int32_t add_table(sq_tensor_writer *writer, const char *table, sq_table_s
 static int32_t add_parameters(sq_tensor_writer *writer, sq_model_source *source, seqrec_error *error)
 {
     const sq_layout *layout = &source->model->layout;
-    size_t all = 0;
-    for (int32_t i = 0; i < layout->count; i++)
-        all += (size_t)layout->parameters[i].rows * (size_t)layout->parameters[i].cols;
+    const size_t all = (size_t)sq_layout_elements(layout);
     float *flat = source->parameters = sq_alloc(&source->model->context->memory, all, sizeof *flat);
     SQ_CHECK(flat, error, SEQREC_E_MEMORY, "no memory for a copy of %zu parameters", all);
     for (int32_t i = 0; i < layout->count; i++) {
@@ -213,7 +211,7 @@ static int32_t add_parameters(sq_tensor_writer *writer, sq_model_source *source,
         sq_parameter_shape(p, shape);
         sq_parameter_export(p, source->snapshot->weights->at, flat);
         SQ_TRY(sq_tensor_writer_add(writer, p->name, SQ_F32, p->rank, shape, flat, error));
-        flat += p->rows * p->cols;
+        flat += sq_parameter_elements(p);
     }
     return SEQREC_OK;
 }

@@ -88,6 +88,16 @@ int32_t sq_layout_outline(const sq_memory *memory, const sq_options *options, sq
 int32_t sq_layout_create(const sq_memory *memory, const sq_options *options, sq_layout *out, seqrec_error *error);
 void sq_layout_free(const sq_memory *memory, sq_layout *layout);
 
+static inline int64_t sq_parameter_elements(const sq_parameter *p) { return p->rows * p->cols; }
+
+/* Of all parameters, as files hold them: without padding. */
+static inline int64_t sq_layout_elements(const sq_layout *l)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < l->count; i++) n += sq_parameter_elements(&l->parameters[i]);
+    return n;
+}
+
 static inline size_t sq_parameter_index(const sq_parameter *p, int64_t r, int64_t c)
 {
     int64_t row = r / p->row_group * p->row_group_ld + r % p->row_group;

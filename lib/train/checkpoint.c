@@ -2,6 +2,7 @@
  * so far, when there was validation) is kept beside them. Random numbers need no state: they are functions of seed and step. */
 #include "train/checkpoint.h"
 #include "base/text.h"
+#include "model/checksum.h"
 #include "model/modelfile.h"
 #include <float.h>
 #include <math.h>
@@ -61,25 +62,18 @@ static int32_t read_rows(const sq_tensor_file *file, const char *name, const sq_
 
 /* ---- parameters in the order of the file -------------------------------------------------------------------------------- */
 
-static int64_t parameter_count(const sq_layout *l)
-{
-    int64_t n = 0;
-    for (int32_t i = 0; i < l->count; i++) n += l->parameters[i].rows * l->parameters[i].cols;
-    return n;
-}
-
 static void flatten(const sq_layout *l, const float *values, float *flat)
 {
     for (int32_t i = 0; i < l->count; i++) {
         sq_parameter_export(&l->parameters[i], values, flat);
-        flat += l->parameters[i].rows * l->parameters[i].cols;
+        flat += sq_parameter_elements(&l->parameters[i]);
     }
 }
 
 static int32_t read_parameters(const sq_memory *memory, const sq_tensor_file *file, const char *name, const sq_layout *l,
                                float *values, float lowest, seqrec_error *error)
 {
-    int64_t n = parameter_count(l);
+    int64_t n = sq_layout_elements(l);
     const sq_tensor *tensor;
     SQ_TRY(sq_tensor_file_expect(file, name, SQ_F32, 1, &n, &tensor, error));
     float *flat = sq_alloc(memory, (size_t)n, sizeof *flat), *at = flat;
@@ -88,7 +82,7 @@ static int32_t read_parameters(const sq_memory *memory, const sq_tensor_file *fi
     if (status == SEQREC_OK) status = check_floats(name, flat, (size_t)n, lowest, error);
     for (int32_t i = 0; status == SEQREC_OK && i < l->count; i++) {
         sq_parameter_import(&l->parameters[i], at, values);
-        at += l->parameters[i].rows * l->parameters[i].cols;
+        at += sq_parameter_elements(&l->parameters[i]);
     }
     sq_free(memory, flat);
     return status;
@@ -112,8 +106,8 @@ static int32_t add_real(sq_tensor_writer *w, const char *key, double value, seqr
 
 static int32_t add_hash(sq_tensor_writer *w, const char *key, uint64_t hash, seqrec_error *error)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+    char text[SQ_CHECKSUM_DIGITS + 1] = {0};
+    sq_checksum_write(hash, text);
     return sq_tensor_writer_text(w, key, text, error);
 }
 
@@ -168,13 +162,8 @@ static int32_t read_hash(const sq_tensor_file *file, const char *key, uint64_t *
 {
     const char *text;
     SQ_TRY(text_of(file, key, &text, error));
-    size_t n = strlen(text);
-    *out = 0;
-    for (size_t i = 0; i < 16; i++) {
-        const char *digits = "0123456789abcdef", *at = n == 16 ? strchr(digits, text[i]) : NULL;
-        SQ_CHECK(at, error, SEQREC_E_FORMAT, "metadata %s = \"%.40s\" is not 16 hex digits", key, text);
-        *out = *out << 4 | (uint64_t)(at - digits);
-    }
+    SQ_CHECK(strlen(text) == SQ_CHECKSUM_DIGITS && sq_checksum_parse(text, out), error, SEQREC_E_FORMAT,
+             "metadata %s = \"%.40s\" is not 16 hex digits", key, text);
     return SEQREC_OK;
 }
 
@@ -246,7 +235,7 @@ static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
     if (!k->snapshot) return SEQREC_OK;
-    k->flat = sq_alloc(memory, (size_t)parameter_count(&j->t->model->layout), sizeof *k->flat);
+    k->flat = sq_alloc(memory, (size_t)sq_layout_elements(&j->t->model->layout), sizeof *k->flat);
     SQ_CHECK(k->flat, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(&j->t->model->layout, k->snapshot->weights->at, k->flat);
     SQ_TRY(list_chunks(k->snapshot->catalogue, &k->item_chunks, error));
@@ -271,7 +260,7 @@ static int32_t gather(save_job *j, seqrec_error *error)
     sq_trainer *t = j->t;
     const sq_memory *memory = &t->context->memory;
     const sq_layout *l = &t->model->layout;
-    size_t n = (size_t)parameter_count(l);
+    size_t n = (size_t)sq_layout_elements(l);
     j->m = sq_alloc(memory, n, sizeof *j->m);
     j->v = sq_alloc(memory, n, sizeof *j->v);
     SQ_CHECK(j->m && j->v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
@@ -344,7 +333,7 @@ static int32_t add_all_came(save_job *j, seqrec_error *error)
 static int32_t describe(save_job *j, seqrec_error *error)
 {
     sq_trainer *t = j->t;
-    int64_t n = parameter_count(&t->model->layout);
+    int64_t n = sq_layout_elements(&t->model->layout);
     SQ_TRY(sq_trainer_sync(t, error));
     j->kept[0].snapshot = t->fit.best;
     j->kept[1].snapshot = t->fit.average;
