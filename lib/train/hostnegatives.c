@@ -8,7 +8,7 @@ static int32_t reserve(sq_trainer *t, size_t draws, seqrec_error *error)
     const sq_memory *memory = &t->context->memory;
     size_t tokens = (size_t)t->plan.target_count;
     SQ_TRY(SQ_GROW(memory, t->host_items, t->host_items_capacity, 0, draws, error));
-    SQ_TRY(SQ_GROW(memory, t->host_log, t->host_log_capacity, 0, draws, error));
+    SQ_TRY(SQ_GROW(memory, t->log_draws, t->log_draws_capacity, 0, draws, error));
     return SQ_GROW(memory, t->host_targets, t->host_targets_capacity, 0, tokens, error);
 }
 
@@ -17,10 +17,10 @@ static int32_t check_probabilities(sq_trainer *t, size_t draws, seqrec_error *er
 {
     float k = logf((float)sq_trainer_draws(t));
     for (size_t i = 0; i < draws; i++) {
-        SQ_CHECK(isfinite(t->host_log[i]) && t->host_log[i] <= 0, error, SEQREC_E_ARGUMENT,
+        SQ_CHECK(isfinite(t->log_draws[i]) && t->log_draws[i] <= 0, error, SEQREC_E_ARGUMENT,
                  "log_probabilities[%zu] = %g of the host's negatives is not the logarithm of a probability", i,
-                 (double)t->host_log[i]);
-        t->host_log[i] += k;
+                 (double)t->log_draws[i]);
+        t->log_draws[i] += k;
     }
     return SEQREC_OK;
 }
@@ -40,11 +40,11 @@ int32_t sq_step_ask_host(sq_trainer *t, seqrec_error *error)
     SQ_TRY(reserve(t, draws, error));
     for (int64_t i = 0; i < t->plan.target_count; i++) t->host_targets[i] = sq_catalogue_id(t->items.catalogue, t->plan.targets[i]);
     for (size_t i = 0; i < draws; i++) t->host_items[i] = t->host_targets[0];
-    for (size_t i = 0; i < draws; i++) t->host_log[i] = t->options.logq == SQ_LOGQ_NONE ? 0 : NAN;
+    for (size_t i = 0; i < draws; i++) t->log_draws[i] = t->options.logq == SQ_LOGQ_NONE ? 0 : NAN;
     seqrec_negatives request = {.struct_size = sizeof request, .tokens = t->plan.target_count, .rows = rows, .k = k};
     request.targets = t->host_targets;
     request.items = t->host_items;
-    request.log_probabilities = t->host_log;
+    request.log_probabilities = t->log_draws;
     SQ_CHECK(t->host_negatives(t->host_context, &request) == 0, error, SEQREC_E_CANCELLED,
              "the host's function for negatives asked to stop");
     SQ_TRY(check_items(t, draws, error));

@@ -48,8 +48,8 @@ typedef struct row_entries {
 typedef struct row_group {
     size_t count, most;
     row_entries *rows;            /* [most] */
-    float *own;                   /* [most][dp] sums of what own candidates add */
-    float *input, *output, *table; /* [dp] working vectors of one row */
+    float *own;                   /* [most][vp] sums of what own candidates add */
+    float *input, *output, *table; /* [vp] working vectors of one row */
 } row_group;
 
 static size_t group_rows(const sq_trainer *t)
@@ -60,14 +60,14 @@ static size_t group_rows(const sq_trainer *t)
 
 static void group_take(sq_arena *arena, const sq_trainer *t, row_group *g)
 {
-    const size_t dp = (size_t)t->model->layout.vp;
+    const size_t vp = (size_t)t->model->layout.vp;
     g->count = 0;
     g->most = group_rows(t);
     g->rows = SQ_TAKE(arena, row_entries, g->most);
-    g->own = SQ_TAKE(arena, float, g->most * dp);
-    g->input = SQ_TAKE(arena, float, dp);
-    g->output = SQ_TAKE(arena, float, dp);
-    g->table = SQ_TAKE(arena, float, dp);
+    g->own = SQ_TAKE(arena, float, g->most * vp);
+    g->input = SQ_TAKE(arena, float, vp);
+    g->output = SQ_TAKE(arena, float, vp);
+    g->table = SQ_TAKE(arena, float, vp);
 }
 
 void sq_row_gradients_take(sq_arena *arena, const sq_trainer *t)
@@ -85,14 +85,14 @@ static size_t position_of(size_t e, double share) { return (size_t)(int64_t)(((d
 /* Adds what entries numbered below `limit` add to the row's sum. */
 static void add_own(const sq_trainer *t, row_entries *r, size_t limit, double share, float *sum)
 {
-    const size_t dp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens;
+    const size_t vp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens;
     pending own;
     own.n = 0;
     for (; r->next < r->end; r->next++) {
         const sq_row_entry *entry = sq_row_entry_at(&t->entries, r->next);
         if (entry->number >= limit) break;
         if (r->next + EARLIER < r->end) __builtin_prefetch(sq_row_entry_at(&t->entries, r->next + EARLIER));
-        push(t, &own, entry->factor, t->u + position_of(entry->number - tokens, share) * dp, sum);
+        push(t, &own, entry->factor, t->u + position_of(entry->number - tokens, share) * vp, sum);
     }
     flush(t, &own, sum);
 }
@@ -100,8 +100,8 @@ static void add_own(const sq_trainer *t, row_entries *r, size_t limit, double sh
 /* In the order of the entries, whatever the blocks. */
 static void sum_own(const sq_trainer *t, row_group *g)
 {
-    const size_t dp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens, positions = (size_t)t->plan.target_count;
-    size_t entries = 0, blocks = positions * dp / BLOCK_FLOATS, most;
+    const size_t vp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens, positions = (size_t)t->plan.target_count;
+    size_t entries = 0, blocks = positions * vp / BLOCK_FLOATS, most;
     if (t->candidates == 0 || g->count == 0) return;
     const double share = 1 / (double)t->candidates;
     for (size_t r = 0; r < g->count; r++) entries += g->rows[r].end - g->rows[r].own;
@@ -111,7 +111,7 @@ static void sum_own(const sq_trainer *t, row_group *g)
     const size_t block = (positions + blocks - 1) / blocks * t->candidates;
     for (size_t limit = tokens + block;; limit += block) {
         if (limit > own_end(t)) limit = own_end(t);
-        for (size_t r = 0; r < g->count; r++) add_own(t, &g->rows[r], limit, share, g->own + r * dp);
+        for (size_t r = 0; r < g->count; r++) add_own(t, &g->rows[r], limit, share, g->own + r * vp);
         if (limit == own_end(t)) return;
     }
 }
@@ -119,40 +119,40 @@ static void sum_own(const sq_trainer *t, row_group *g)
 /* sum over the gradient slots of row j of the shared table; of the buckets' items there is one row each. */
 static void push_table(const sq_trainer *t, pending *p, size_t row, float *sum)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     if (sq_trainer_at_batch(t)) {
-        push(t, p, 1, t->buckets.drows + row * dp, sum);
+        push(t, p, 1, t->buckets.drows + row * vp, sum);
         return;
     }
     for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
         if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1])
-            push(t, p, 1, t->dtable + (s * t->table_rows + row) * dp, sum);
+            push(t, p, 1, t->dtable + (s * t->table_rows + row) * vp, sum);
 }
 
 static void cosine_project(const sq_trainer *t, const float *vector, int from_unit, float *g)
 {
-    size_t dp = (size_t)t->model->layout.vp;
-    float square = t->kernels->dot(dp, vector, vector);
+    size_t vp = (size_t)t->model->layout.vp;
+    float square = t->kernels->dot(vp, vector, vector);
     if (square < SQ_NO_SQUARE) {
-        memset(g, 0, dp * sizeof *g);
+        memset(g, 0, vp * sizeof *g);
         return;
     }
-    t->kernels->axpy(dp, -t->kernels->dot(dp, g, vector) / square, vector, g);
-    if (from_unit) t->kernels->scale(dp, 1.0f / sqrtf(square), g, g);
+    t->kernels->axpy(vp, -t->kernels->dot(vp, g, vector) / square, vector, g);
+    if (from_unit) t->kernels->scale(vp, 1.0f / sqrtf(square), g, g);
 }
 
 /* input, output = gradient of the row's input vector and output vector; tied: both in input. own: the sum over its own candidates. */
 static void row_gradient(const sq_trainer *t, const row_entries *r, const float *own, row_group *g)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     pending p;
     p.n = 0;
-    memset(g->input, 0, dp * sizeof *g->input);
-    memset(g->table, 0, dp * sizeof *g->table);
-    memcpy(g->output, own, dp * sizeof *own);
+    memset(g->input, 0, vp * sizeof *g->input);
+    memset(g->table, 0, vp * sizeof *g->table);
+    memcpy(g->output, own, vp * sizeof *own);
     for (size_t i = r->from; i < r->own; i++)
-        push(t, &p, scale, t->dx + (size_t)sq_row_entry_at(&t->entries, i)->number * dp, g->input);
+        push(t, &p, scale, t->dx + (size_t)sq_row_entry_at(&t->entries, i)->number * vp, g->input);
     flush(t, &p, g->input);
     for (size_t i = r->next; i < r->end; i++)
         push_table(t, &p, (size_t)sq_row_entry_at(&t->entries, i)->number - own_end(t), g->table);
@@ -163,8 +163,8 @@ static void row_gradient(const sq_trainer *t, const row_entries *r, const float 
         cosine_project(t, vector, 0, g->output);
         cosine_project(t, vector, 1, g->table);
     }
-    t->kernels->add(dp, g->table, g->output);
-    if (t->items.catalogue->tables == 1) t->kernels->add(dp, g->output, g->input);
+    t->kernels->add(vp, g->table, g->output);
+    if (t->items.catalogue->tables == 1) t->kernels->add(vp, g->output, g->input);
 }
 
 /* ---- walking over the rows of a step ------------------------------------------------------------------------------------ */
@@ -188,18 +188,18 @@ static int takes_part(const sq_trainer *t, size_t from, size_t end)
 
 static void add_row(const sq_trainer *t, row_group *g, int32_t slot, size_t from, size_t end)
 {
-    size_t dp = (size_t)t->model->layout.vp, own = from;
+    size_t vp = (size_t)t->model->layout.vp, own = from;
     while (own < end && sq_row_entry_at(&t->entries, own)->number < (size_t)t->plan.tokens) own++;
-    memset(g->own + g->count * dp, 0, dp * sizeof *g->own);
+    memset(g->own + g->count * vp, 0, vp * sizeof *g->own);
     g->rows[g->count++] = (row_entries){slot, from, own, own, end};
 }
 
 static void visit_group(const gradients_job *job, row_group *g)
 {
-    const size_t dp = (size_t)job->trainer->model->layout.vp;
+    const size_t vp = (size_t)job->trainer->model->layout.vp;
     sum_own(job->trainer, g);
     for (size_t r = 0; r < g->count; r++) {
-        row_gradient(job->trainer, &g->rows[r], g->own + r * dp, g);
+        row_gradient(job->trainer, &g->rows[r], g->own + r * vp, g);
         job->visit(job->trainer, g->rows[r].slot, g->input, g->output, job->arg);
     }
     g->count = 0;

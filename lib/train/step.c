@@ -287,8 +287,8 @@ int32_t sq_trainer_plan_add(sq_trainer *t, const sq_plan_sequence *whole, seqrec
 static int32_t reserve(sq_trainer *t, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t dp = (size_t)t->model->layout.vp, n = (size_t)t->plan.tokens * dp, micro = (size_t)t->plan.micro_count;
-    size_t targets = (size_t)t->plan.most_targets * dp;
+    size_t vp = (size_t)t->model->layout.vp, n = (size_t)t->plan.tokens * vp, micro = (size_t)t->plan.micro_count;
+    size_t targets = (size_t)t->plan.most_targets * vp;
     SQ_TRY(SQ_GROW(memory, t->u, t->u_capacity, 0, targets, error));
     SQ_TRY(SQ_GROW(memory, t->dx, t->dx_capacity, 0, n, error));
     SQ_TRY(SQ_GROW(memory, t->losses, t->losses_capacity, 0, micro, error));

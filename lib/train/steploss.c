@@ -20,7 +20,7 @@ static size_t loss_floats(const sq_trainer *t, size_t tokens)
 
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
-    size_t n = (size_t)t->plan.most_tokens, dp = (size_t)t->model->layout.vp, listed = piece_of(t, n) * t->candidates;
+    size_t n = (size_t)t->plan.most_tokens, vp = (size_t)t->model->layout.vp, listed = piece_of(t, n) * t->candidates;
     const size_t draws = sq_round16(sq_step_run_draws(t));
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
@@ -28,7 +28,7 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->places = SQ_TAKE(arena, int32_t, draws);
     out->again = SQ_TAKE(arena, int32_t, draws);
     out->which = SQ_TAKE(arena, int32_t, draws);
-    out->du = SQ_TAKE(arena, float, n * dp);
+    out->du = SQ_TAKE(arena, float, n * vp);
     out->unit = SQ_TAKE(arena, float, cosine ? n : 0);
     out->items = SQ_TAKE(arena, const float *, n);
     out->rows = SQ_TAKE(arena, const float *, listed);
@@ -52,27 +52,27 @@ static float *vectors_of(const sq_trainer *t, const sq_micro *m)
 
 void sq_step_normalise(sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), *u = vectors_of(t, m);
     if (t->options.score != SQ_SCORE_COSINE) return;
     for (size_t i = 0; i < (size_t)m->targets; i++) {
-        float norm = sq_length(t->kernels, dp, u + i * dp);
+        float norm = sq_length(t->kernels, vp, u + i * vp);
         s->unit[i] = norm > 0 ? 1.0f / (norm * temperature) : 0;
-        t->kernels->scale(dp, s->unit[i], u + i * dp, u + i * dp);
+        t->kernels->scale(vp, s->unit[i], u + i * vp, u + i * vp);
     }
 }
 
 /* unit * (du - v <v, du>), v = u of length one; the gradient of log(1 / temperature) is sum <u, du>. */
 void sq_step_normalise_bwd(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     float temperature = sq_temperature(&t->model->layout, &t->options, t->weights), *u = vectors_of(t, m), sum = 0;
     if (t->options.score != SQ_SCORE_COSINE) return;
     for (size_t i = 0; i < (size_t)m->targets; i++) {
-        float along = t->kernels->dot(dp, u + i * dp, s->du + i * dp);
+        float along = t->kernels->dot(vp, u + i * vp, s->du + i * vp);
         sum += along;
-        t->kernels->axpy(dp, -along * (temperature * temperature), u + i * dp, s->du + i * dp);
-        t->kernels->scale(dp, s->unit[i], s->du + i * dp, s->du + i * dp);
+        t->kernels->axpy(vp, -along * (temperature * temperature), u + i * vp, s->du + i * vp);
+        t->kernels->scale(vp, s->unit[i], s->du + i * vp, s->du + i * vp);
     }
     if (t->options.temperature_learned)
         t->grads[(size_t)slot * t->model->layout.floats + t->model->layout.log_scale] += sum;
@@ -113,9 +113,9 @@ static const float *shares_of(const sq_trainer *t, const sq_micro *m, const sq_s
 
 static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float *u, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     place_targets(t, m, s->target);
-    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->targets, .width = dp, .d = (size_t)t->model->layout.vd};
+    sq_softmax o = {.kernels = t->kernels, .n = (size_t)m->targets, .width = vp, .d = (size_t)t->model->layout.vd};
     o.items = (size_t)t->items.live_count;
     o.smoothing = (float)t->options.label_smoothing;
     o.weight = t->plan.weights + m->first_target;
@@ -124,7 +124,7 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     o.rows = t->table;
     o.panels = t->panels;
     o.du = s->du;
-    o.drows = t->dtable + (size_t)slot * t->table_rows * dp;
+    o.drows = t->dtable + (size_t)slot * t->table_rows * vp;
     o.scratch = s->loss;
     o.targets = (size_t)t->options.targets;
     o.share = shares_of(t, m, s);
@@ -193,13 +193,13 @@ static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch 
 
 static double shared_loss(sq_trainer *t, const sq_micro *m, int32_t slot, const sq_sampled *o, sq_step_scratch *s)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     mask_shared(t, m, s);
     sq_shared shared = {.negatives = t->table, .transposed = t->panels, .k = shared_width(t)};
     shared.live = (size_t)t->options.negatives;
     shared.masked = s->masked;
-    shared.log_expected = t->options.logq == SQ_LOGQ_NONE ? NULL : t->host_log;
-    shared.dnegatives = t->dtable + (size_t)slot * t->table_rows * dp;
+    shared.log_expected = t->options.logq == SQ_LOGQ_NONE ? NULL : t->log_draws;
+    shared.dnegatives = t->dtable + (size_t)slot * t->table_rows * vp;
     shared.logits = s->loss;
     return sq_shared_negatives(o, &shared);
 }
@@ -265,26 +265,26 @@ double sq_step_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scra
 
 void sq_step_output_row(const sq_trainer *t, int32_t slot, float *to)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     const float *from = sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue);
     if (t->options.score == SQ_SCORE_COSINE) {
-        t->kernels->scale(dp, sq_inverse_length(t->kernels, dp, from), from, to);
+        t->kernels->scale(vp, sq_inverse_length(t->kernels, vp, from), from, to);
         return;
     }
-    memcpy(to, from, dp * sizeof *to);
+    memcpy(to, from, vp * sizeof *to);
 }
 
 static void table_panel(void *arg, int32_t panel, int32_t worker)
 {
     sq_trainer *t = arg;
-    size_t first = (size_t)panel * 64, dp = (size_t)t->model->layout.vp;
+    size_t first = (size_t)panel * 64, vp = (size_t)t->model->layout.vp;
     (void)worker;
     for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++)
-        sq_step_output_row(t, t->items.live[r], t->table + r * dp);
-    sq_softmax_panel(t->kernels, t->table, dp, (size_t)t->model->layout.vd, (size_t)panel, t->panels);
+        sq_step_output_row(t, t->items.live[r], t->table + r * vp);
+    sq_softmax_panel(t->kernels, t->table, vp, (size_t)t->model->layout.vd, (size_t)panel, t->panels);
 }
 
-/* table [rows][dp], its transpose, and the gradient slots. */
+/* table [rows][vp], its transpose, and the gradient slots. */
 static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
@@ -313,20 +313,20 @@ static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_error *error)
 {
     if (!t->log_expected) return SEQREC_OK;
-    SQ_TRY(SQ_GROW(&t->context->memory, t->host_log, t->host_log_capacity, 0, t->options.negatives, error));
-    for (int64_t j = 0; j < t->options.negatives; j++) t->host_log[j] = t->log_expected[negatives[j]];
+    SQ_TRY(SQ_GROW(&t->context->memory, t->log_draws, t->log_draws_capacity, 0, t->options.negatives, error));
+    for (int64_t j = 0; j < t->options.negatives; j++) t->log_draws[j] = t->log_expected[negatives[j]];
     return SEQREC_OK;
 }
 
 static int32_t shared_table(sq_trainer *t, seqrec_error *error)
 {
-    size_t dp = (size_t)t->model->layout.vp, k = shared_width(t);
+    size_t vp = (size_t)t->model->layout.vp, k = shared_width(t);
     const int32_t *negatives = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
     SQ_TRY(reserve_table(t, k, error));
     SQ_TRY(shared_expected(t, negatives, error));
     for (int64_t j = 0; j < t->options.negatives; j++)
         sq_step_output_row(t, negatives[j], t->table + (size_t)j * (size_t)t->model->layout.vp);
-    t->kernels->transpose(k, dp, t->table, dp, t->panels, k);
+    t->kernels->transpose(k, vp, t->table, vp, t->panels, k);
     return SEQREC_OK;
 }
 

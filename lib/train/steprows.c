@@ -146,13 +146,13 @@ static void lengths_of_part(void *arg, int32_t part, int32_t worker)
 {
     const sq_trainer *t = arg;
     const sq_row_entries *e = &t->entries;
-    const size_t dp = (size_t)t->model->layout.vp, offset = sq_output_offset(t->items.catalogue);
+    const size_t vp = (size_t)t->model->layout.vp, offset = sq_output_offset(t->items.catalogue);
     (void)worker;
     for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++) {
         if (i > e->part_starts[part] && sq_row_slot(e, i) == sq_row_slot(e, i - 1)) continue;
         const int32_t slot = sq_row_slot(e, i);
         t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] =
-            sq_inverse_length(t->kernels, dp, sq_trainer_row(t, slot) + offset);
+            sq_inverse_length(t->kernels, vp, sq_trainer_row(t, slot) + offset);
     }
 }
 
@@ -172,11 +172,11 @@ void sq_step_rows(sq_trainer *t)
 
 static void add_norm(sq_trainer *t, int32_t slot, const float *input, const float *output, const void *arg)
 {
-    size_t dp = (size_t)t->model->layout.vp;
+    size_t vp = (size_t)t->model->layout.vp;
     double *norm = &t->part_norm[slot >> t->entries.shift];
     (void)arg;
-    *norm += (double)t->kernels->dot(dp, input, input);
-    if (t->items.catalogue->tables == 2) *norm += (double)t->kernels->dot(dp, output, output);
+    *norm += (double)t->kernels->dot(vp, input, input);
+    if (t->items.catalogue->tables == 2) *norm += (double)t->kernels->dot(vp, output, output);
 }
 
 double sq_step_row_norm(sq_trainer *t)
@@ -192,10 +192,10 @@ static void update(sq_trainer *t, int32_t slot, const float *input, const float 
 {
     const sq_adam *rule = arg;
     sq_row_state *state = t->items.state[slot / SQ_CHUNK_ROWS];
-    size_t dp = (size_t)t->model->layout.vp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
+    size_t vp = (size_t)t->model->layout.vp, r = (size_t)(slot % SQ_CHUNK_ROWS), at = r * (size_t)t->items.catalogue->stride;
     float *row = sq_trainer_row(t, slot);
-    t->kernels->adam(dp, rule, input, row, state->m + at, state->v + at);
-    if (t->items.catalogue->tables == 2) t->kernels->adam(dp, rule, output, row + dp, state->m + at + dp, state->v + at + dp);
+    t->kernels->adam(vp, rule, input, row, state->m + at, state->v + at);
+    if (t->items.catalogue->tables == 2) t->kernels->adam(vp, rule, output, row + vp, state->m + at + vp, state->v + at + vp);
     state->last[r] = t->step + 1;
 }
 

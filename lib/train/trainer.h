@@ -49,9 +49,9 @@ struct seqrec_trainer {
     seqrec_negatives_fn host_negatives; /* sampler = host */
     void *host_context;
     int64_t *host_items;  /* [rows][draws] what it filled in */
-    float *host_log;      /* [rows][draws] */
+    float *log_draws;     /* [rows][draws] logarithm of the expected draws: the host's, or those of shared negatives */
     int64_t *host_targets; /* [tokens] */
-    size_t host_items_capacity, host_log_capacity, host_targets_capacity;
+    size_t host_items_capacity, log_draws_capacity, host_targets_capacity;
     sq_adam rules[SQ_RULES];
 
     /* full softmax and shared negatives: the output vectors in one piece */
@@ -197,7 +197,7 @@ int32_t sq_step_ask_host(sq_trainer *trainer, seqrec_error *error);
 static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t token, int64_t draw)
 {
     if (slot < 0) return 0;
-    return t->log_expected ? t->log_expected[slot] : t->host_log[token * sq_trainer_draws(t) + draw];
+    return t->log_expected ? t->log_expected[slot] : t->log_draws[token * sq_trainer_draws(t) + draw];
 }
 /* stepbuckets.c: losses of batch scope. Memory for the plan; then, with the user vectors of all targets in u, the losses of the
  * micro-batches and, if it learns, buckets.du, coefficient, and the entries behind the inputs, which it sorts. */
