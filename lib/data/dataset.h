@@ -25,7 +25,7 @@ struct seqrec_dataset {
     sq_names item_names;          /* by dense item index */
     sq_names user_names;          /* by user index */
     int32_t users_apart;          /* 1: users are told apart by number alone; two may have one name */
-    uint64_t hash;                /* XXH3-64 over users, items, ids, offsets, sequence (as ids), timestamps */
+    uint64_t hash;                /* sq_dataset_hash */
     _Atomic(int64_t *) event_ids; /* [events] item ids of `sequence`, made when first asked for; else NULL */
 };
 

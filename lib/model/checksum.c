@@ -1,4 +1,4 @@
-/* model: XXH3-64 from xxhash.h, compiled into this file only. */
+/* model: XXH3-64 from xxhash.h, and its digits. */
 #include "model/checksum.h"
 
 #define XXH_INLINE_ALL

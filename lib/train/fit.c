@@ -235,11 +235,11 @@ static int32_t check_same(const job *j, const char *split, uint64_t values, seqr
     return SEQREC_OK;
 }
 
-/* Users of a step. Gradients of several batches make one step: in packed micro-batches that is one larger batch. */
-static int64_t users_of_step(const job *j) { return j->t->options.batch * j->t->options.accumulate; }
+/* Windows of a step, each as often as it has maskings. Gradients of several batches make one step: in packed micro-batches that is one
+ * larger batch. */
+static int64_t samples_of_step(const job *j) { return j->t->options.batch * j->t->options.accumulate; }
 
-/* Steps that this many users make. */
-static int64_t batches_of(const job *j, int64_t users) { return (users + users_of_step(j) - 1) / users_of_step(j); }
+static int64_t batches_of(const job *j, int64_t samples) { return (samples + samples_of_step(j) - 1) / samples_of_step(j); }
 
 /* Steps until the last epoch is over. */
 static int64_t steps_left(const job *j)
@@ -452,7 +452,7 @@ static int32_t run_epoch(job *j, double *seconds, seqrec_error *error)
     shuffle(j);
     j->partial = 0;
     for (double start = sq_seconds(); f->done < j->samples && !j->cancelled; start = sq_seconds()) {
-        int64_t last = f->done + users_of_step(j) < j->samples ? f->done + users_of_step(j) : j->samples;
+        int64_t last = f->done + samples_of_step(j) < j->samples ? f->done + samples_of_step(j) : j->samples;
         seqrec_step_stats stats = {.struct_size = sizeof stats};
         SQ_TRY(plan_batch(j, f->done, last, error));
         SQ_TRY(t->plan.tokens > 0 ? sq_trainer_run(t, &stats, error) : sq_trainer_pass(t, error));

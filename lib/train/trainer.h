@@ -16,7 +16,7 @@
 /* Where a fit is: what a checkpoint needs beside weights and optimiser state to go on as if nothing had happened. */
 typedef struct sq_progress_state {
     int64_t epoch;        /* completed */
-    int64_t done;         /* users done of the epoch that is under way, in its order: option batch may change between them */
+    int64_t done;         /* samples done of the epoch that is under way, in its order: option batch may change between them */
     double loss;          /* summed over its targets so far, each times its weight */
     double weight;        /* of these */
     int64_t targets;
