@@ -822,6 +822,11 @@ SEQREC_API int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_
 /** The values of the events of sequence `index` (ratings or the like), in step with its items, or NULL where the events have none: a
  * borrowed view as that of seqrec_dataset_sequence. E_RANGE as there. Rule R. */
 SEQREC_API int32_t seqrec_dataset_values(const seqrec_dataset *dataset, int64_t index, const float **values, seqrec_error *error);
+/** How `split` (as seqrec_fit.split; NULL: leave-one-out) divides sequence `index`, whose events a fit takes so: [0, *train_end) are
+ * training, [*train_end, *valid_end) validation, and what is behind them test; a part may be empty. Both pointers may be NULL. E_RANGE:
+ * an index that seqrec_dataset_sequence refuses; E_FORMAT, E_ARGUMENT, E_UNSUPPORTED: a split that a fit on this dataset refuses. Rule R. */
+SEQREC_API int32_t seqrec_dataset_division(const seqrec_dataset *dataset, const char *split, int64_t index, int64_t *train_end,
+                                           int64_t *valid_end, seqrec_error *error);
 /** Copies the ids of all items of the dataset (its catalogue, in the order of their ids) to ids[items]; *count (may be NULL) gets
  * their number. ids may be NULL for capacity 0, which asks for the number alone; E_RANGE when capacity is smaller. Rule R. */
 SEQREC_API int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *ids, int64_t capacity, int64_t *count,

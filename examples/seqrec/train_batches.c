@@ -1,52 +1,9 @@
 /* seqrec tool: batches of the training part of a dataset, for stepping a trainer by hand. */
 #include "train_batches.h"
-#include "arguments.h"
 #include "random_draw.h"
 #include "terminal.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* How events are divided, as far as training sees it. */
-typedef struct division {
-    int64_t held_out, least; /* the last so many of a user with at least so many are not training */
-    int by_time;  /* 1: those at or after `until` are not */
-    int64_t until;
-} division;
-
-/* The two numbers of KIND:NUMBER:NUMBER; 0 when the text is something else. */
-static int read_pair(const char *text, const char *kind, int64_t pair[2])
-{
-    char first[32] = "";
-    const size_t skipped = strlen(kind);
-    const char *colon = strncmp(text, kind, skipped) ? NULL : strchr(text + skipped, ':');
-    if (!colon || (size_t)(colon - text) - skipped >= sizeof first) return 0;
-    memcpy(first, text + skipped, (size_t)(colon - text) - skipped);
-    return read_count(first, &pair[0]) && read_count(colon + 1, &pair[1]);
-}
-
-static int parse_division(const char *command, const char *split, division *out)
-{
-    int64_t pair[2] = {1, 3};
-    if (split && !strcmp(split, "none")) return 0;
-    if (split && read_pair(split, "time:", pair)) {
-        *out = (division){.by_time = 1, .until = pair[0]};
-        return 0;
-    }
-    if (split && strcmp(split, "leave-one-out") &&
-        !(read_pair(split, "last:", pair) && pair[0] >= 1 && pair[1] > pair[0] && pair[1] - pair[0] >= 2))
-        return usage_error(command, "--split %s: is none of leave-one-out, none, time:SECONDS:SECONDS, last:EVENTS:LEAST", split);
-    *out = (division){.held_out = pair[0] + 1, .least = pair[1]};
-    return 0;
-}
-
-/* Events [0, result) are training. */
-static int64_t training_events(const division *by, const int64_t *times, int64_t count)
-{
-    int64_t kept = count;
-    if (by->held_out) return count >= by->least ? count - by->held_out : count;
-    while (by->by_time && kept && times[kept - 1] >= by->until) kept--;
-    return kept;
-}
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -64,17 +21,17 @@ static void count_items(train_batches *batches, const int64_t *items, int64_t co
 }
 
 /* Lists the sequences with a target, and counts the training events of each item. */
-static int list_sequences(train_batches *batches, const division *by, int64_t users, int64_t *longest)
+static int list_sequences(const char *command, train_batches *batches, const char *split, int64_t users, int64_t *longest)
 {
     seqrec_error error = {0};
     const int64_t *items = NULL, *times = NULL;
     int64_t count = 0;
     for (int64_t u = 0; u < users; u++) {
-        if (seqrec_dataset_sequence(batches->dataset, u, NULL, &items, &times, &count, &error) != SEQREC_OK)
+        if (seqrec_dataset_sequence(batches->dataset, u, NULL, &items, &times, NULL, &error) != SEQREC_OK)
             return fail_library("reading", &error);
-        if (by->by_time && !times) return fail("a division by time needs timestamps, and the events have none");
+        if (seqrec_dataset_division(batches->dataset, split, u, &count, NULL, &error) != SEQREC_OK)
+            return fail_value(command, "dividing", &error);
         batches->has_times = times != NULL; /* all have times, or none */
-        count = training_events(by, times, count);
         count_items(batches, items, count);
         if (count < 2) continue;
         batches->users[batches->count] = u;
@@ -117,14 +74,12 @@ static void shuffle(train_batches *batches)
 int batches_open(const char *command, train_batches *batches, const seqrec_dataset *dataset, const char *split,
                  int64_t size, uint64_t seed)
 {
-    division by = {0};
     int64_t longest = 0;
     seqrec_dataset_stats stats = {.struct_size = sizeof stats};
     batches->dataset = dataset;
     batches->seed = seed;
-    int outcome = parse_division(command, split, &by);
-    if (!outcome) outcome = describe(batches, &stats);
-    if (!outcome) outcome = list_sequences(batches, &by, stats.users, &longest);
+    int outcome = describe(batches, &stats);
+    if (!outcome) outcome = list_sequences(command, batches, split, stats.users, &longest);
     if (outcome) return outcome;
     batches->size = size < batches->count ? size : batches->count;
     batches->offsets = malloc((size_t)(batches->size + 1) * sizeof *batches->offsets);

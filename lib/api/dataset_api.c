@@ -158,6 +158,20 @@ int32_t seqrec_dataset_sequence(const seqrec_dataset *dataset, int64_t index, in
     return SEQREC_OK;
 }
 
+int32_t seqrec_dataset_division(const seqrec_dataset *dataset, const char *split, int64_t index, int64_t *train_end,
+                                int64_t *valid_end, seqrec_error *error)
+{
+    sq_division division;
+    int64_t train = 0, valid = 0;
+    SQ_TRY(check_index(dataset, index, error));
+    SQ_TRY(sq_division_parse(split, &division, error));
+    SQ_TRY(sq_division_check(&division, dataset, error));
+    sq_division_user(&division, dataset, index, &train, &valid);
+    if (train_end != NULL) *train_end = train;
+    if (valid_end != NULL) *valid_end = valid;
+    return SEQREC_OK;
+}
+
 int32_t seqrec_dataset_items(const seqrec_dataset *dataset, int64_t *ids, int64_t capacity, int64_t *count,
                              seqrec_error *error)
 {

@@ -3,20 +3,13 @@
 #include <string.h>
 #include "base/text.h"
 
-static int32_t parse_times(const char *text, sq_division *out)
+/* "NUMBER:NUMBER"; 0 when the text is something else. */
+static int32_t parse_pair(const char *text, int64_t *first, int64_t *second)
 {
     const char *colon = strchr(text, ':');
     if (colon == NULL) return 0;
-    return sq_parse_int64(text, (size_t)(colon - text), &out->valid_from) == SEQREC_OK &&
-           sq_parse_int64(colon + 1, strlen(colon + 1), &out->test_from) == SEQREC_OK;
-}
-
-static int32_t parse_last(const char *text, sq_division *out)
-{
-    const char *colon = strchr(text, ':');
-    if (colon == NULL) return 0;
-    return sq_parse_int64(text, (size_t)(colon - text), &out->last) == SEQREC_OK &&
-           sq_parse_int64(colon + 1, strlen(colon + 1), &out->least) == SEQREC_OK;
+    return sq_parse_int64(text, (size_t)(colon - text), first) == SEQREC_OK &&
+           sq_parse_int64(colon + 1, strlen(colon + 1), second) == SEQREC_OK;
 }
 
 int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *error)
@@ -26,13 +19,13 @@ int32_t sq_division_parse(const char *text, sq_division *out, seqrec_error *erro
         made.kind = SQ_DIVISION_NONE;
     } else if (text != NULL && strncmp(text, "time:", 5) == 0) {
         made.kind = SQ_DIVISION_TIME;
-        SQ_CHECK(parse_times(text + 5, &made), error, SEQREC_E_FORMAT,
+        SQ_CHECK(parse_pair(text + 5, &made.valid_from, &made.test_from), error, SEQREC_E_FORMAT,
                  "split \"%.80s\": a time split is written time:SECONDS:SECONDS", text);
         SQ_CHECK(made.valid_from <= made.test_from, error, SEQREC_E_ARGUMENT,
                  "split \"%.80s\": the test may not start before the validation", text);
     } else if (text != NULL && strncmp(text, "last:", 5) == 0) {
         made.kind = SQ_DIVISION_LAST;
-        SQ_CHECK(parse_last(text + 5, &made), error, SEQREC_E_FORMAT,
+        SQ_CHECK(parse_pair(text + 5, &made.last, &made.least), error, SEQREC_E_FORMAT,
                  "split \"%.80s\": a split of the last events is written last:EVENTS:LEAST", text);
         SQ_CHECK(made.last >= 1, error, SEQREC_E_ARGUMENT, "split \"%.80s\": EVENTS = %lld is below 1: nothing would be held out", text,
                  (long long)made.last);

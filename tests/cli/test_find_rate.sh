@@ -99,6 +99,12 @@ run find-rate $small --split time:5
 exits 2 "a split that is none"
 run find-rate $small --split last:2:3
 exits 2 "a split that leaves nothing to train on"
+run find-rate $small --split time:200:100
+exits 2 "a split whose test starts before its validation is refused, as by train"
+says "may not start before" "a split whose test starts before its validation: the rule is told"
+cut -d, -f1,2 events.csv | tail -n +2 | tr , ' ' > pairs.txt
+run find-rate --data pairs.txt --set dim=8 --quiet --split time:1:2
+exits 2 "a split by time of events without times"
 run find-rate --steps 30
 exits 2 "find-rate without --data"
 

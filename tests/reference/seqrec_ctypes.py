@@ -262,6 +262,7 @@ SIGNATURES = {
     "dataset_describe": (c_int32, [H, POINTER(DatasetStats), ERR]),
     "dataset_sequence": (c_int32, [H, c_int64, I64P, POINTER(I64P), POINTER(I64P), I64P, ERR]),
     "dataset_values": (c_int32, [H, c_int64, POINTER(POINTER(c_float)), ERR]),
+    "dataset_division": (c_int32, [H, c_char_p, c_int64, I64P, I64P, ERR]),
     "dataset_items": (c_int32, [H, I64P, c_int64, I64P, ERR]),
     "dataset_item_name": (c_int32, [H, c_int64, POINTER(c_char_p), ERR]),
     "dataset_match_items": (c_int32, [H, H, I64P, c_int64, I64P, U8P, ERR]),

@@ -405,6 +405,42 @@ END_TEST
 
 /* ---- k-core and statistics ---- */
 
+START_TEST(a_host_is_told_where_the_parts_of_a_sequence_end)
+{
+    int64_t train = -1, valid = -1;
+    make(BATCH(.sequences = 2, .offsets = IDS(0, 5, 7), .items = IDS(1, 2, 3, 4, 5, 6, 7), .timestamps = IDS(10, 20, 20, 30, 40, 1, 2)));
+    ck_assert_int_eq(seqrec_dataset_division(dataset, "time:20:30", 0, &train, &valid, &error), SEQREC_OK);
+    ck_assert(train == 1 && valid == 3);
+    ck_assert_int_eq(seqrec_dataset_division(dataset, NULL, 0, &train, NULL, &error), SEQREC_OK);
+    ck_assert(train == 3 && valid == 3);
+    ck_assert_int_eq(seqrec_dataset_division(dataset, NULL, 0, NULL, &valid, &error), SEQREC_OK);
+    ck_assert(train == 3 && valid == 4);
+    ck_assert_int_eq(seqrec_dataset_division(dataset, "none", 1, &train, &valid, NULL), SEQREC_OK);
+    ck_assert(train == 2 && valid == 2);
+}
+END_TEST
+
+START_TEST(a_division_that_a_fit_refuses_is_refused_and_nothing_told)
+{
+    const struct {
+        const char *split;
+        int64_t index;
+        int32_t status;
+    } wrong[] = {{"halves", 0, SEQREC_E_UNSUPPORTED}, {"time:5", 0, SEQREC_E_FORMAT},   {"time:200:100", 0, SEQREC_E_ARGUMENT},
+                 {"last:2:3", 0, SEQREC_E_ARGUMENT},  {"time:1:2", 0, SEQREC_E_ARGUMENT}, {NULL, 1, SEQREC_E_RANGE},
+                 {NULL, -1, SEQREC_E_RANGE}};
+    int64_t train = -1, valid = -1;
+    make(BATCH(.sequences = 1, .offsets = IDS(0, 3), .items = IDS(1, 2, 3)));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const int32_t status = seqrec_dataset_division(dataset, wrong[i].split, wrong[i].index, &train, &valid, &error);
+        ck_assert_msg(status == wrong[i].status && error.message[0] != 0, "%d: %s", (int)i, error.message);
+    }
+    ck_assert_int_eq(seqrec_dataset_division(NULL, NULL, 0, &train, &valid, &error), SEQREC_E_ARGUMENT);
+    ck_assert_str_eq(error.message, "dataset is NULL");
+    ck_assert(train == -1 && valid == -1);
+}
+END_TEST
+
 START_TEST(the_k_core_is_iterated_and_keeps_names_times_and_values)
 {
     seqrec_dataset *all = NULL;
@@ -967,6 +1003,8 @@ int main(void)
     tcase_add_test(tests, the_hash_of_the_values_tells_them_and_their_order_apart);
     tcase_add_test(tests, divisions_are_parsed_or_refused);
     tcase_add_test(tests, divisions_part_each_users_events);
+    tcase_add_test(tests, a_host_is_told_where_the_parts_of_a_sequence_end);
+    tcase_add_test(tests, a_division_that_a_fit_refuses_is_refused_and_nothing_told);
     tcase_add_test(tests, the_k_core_is_iterated_and_keeps_names_times_and_values);
     tcase_add_test(tests, the_k_core_is_that_of_the_plain_iteration);
     tcase_add_test(tests, noise_replaces_its_share_of_the_training_events_and_nothing_else);
