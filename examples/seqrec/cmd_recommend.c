@@ -7,6 +7,7 @@
 #include "ranked_items.h"
 #include "recommend_batch.h"
 #include "serving_file.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,11 +102,13 @@ typedef struct scored {
     float score;
 } scored;
 
-/* By falling score, equal scores as they were given. */
+/* By falling score, those that are no numbers last; equal scores as they were given. */
 static int compare_scored(const void *a, const void *b)
 {
     const scored *x = a, *y = b;
-    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    const int x_is_none = isnan(x->score) != 0, y_is_none = isnan(y->score) != 0;
+    if (x_is_none != y_is_none) return x_is_none ? 1 : -1;
+    if (!x_is_none && x->score != y->score) return x->score > y->score ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 

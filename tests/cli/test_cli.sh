@@ -679,6 +679,20 @@ run import --model named.st --vectors events.csv --ids vectors.ids.txt --out x.s
 exits 1 "import: no .npy file"
 [ ! -e x.st ]
 verdict $? "import: nothing written after a failure"
+if [ -n "$PYTHON" ]; then
+    # A finite vector so long that its products overflow with both signs: its score is no number.
+    "$SEQREC" export --model m.st --out huge > out 2> err && "$PYTHON" -c 'import struct
+bytes, row = bytearray(open("huge.npy", "rb").read()), [line.strip() for line in open("huge.ids.txt")].index("2")
+at = 10 + struct.unpack("<H", bytes[8:10])[0] + row * 64
+bytes[at:at + 64] = struct.pack("<16f", *[3.4e38] * 16)
+open("huge.npy", "wb").write(bytes)' 2> err
+    "$SEQREC" import --model m.st --vectors huge.npy --ids huge.ids.txt --out huge.st > out 2> err
+    for candidates in 9,2,7 9,7,2 2,9,7; do
+        run recommend --model huge.st --history 1,3,4 --candidates $candidates --json
+        parses "recommend: of candidates $candidates the one whose score is no number is last" \
+            "[i['id'] for i in r['items']].index(2) == 2 and r['items'][2]['score'] is None and r['items'][0]['score'] >= r['items'][1]['score']"
+    done
+fi
 
 # ---- broken files ----
 head -c 1000 m.st > cut.st
