@@ -1,5 +1,6 @@
 /* seqrec tool: the options of a training run, from preset, configuration file and --set, in that order. */
 #include "train_options.h"
+#include "option_needs.h"
 #include "terminal.h"
 #include "text_lines.h"
 #include <ctype.h>
@@ -123,18 +124,17 @@ static int apply_sets(const char *command, const train_options *options, option_
     return outcome;
 }
 
-/* list: ends with NULL. */
-static int is_one_of(const char *word, const char *const *list)
+/* Refuses a cut-off behind a metric of no list. Returns 0 or the exit code. */
+static int check_cutoff(const char *command, const char *metric, const char *kind)
 {
-    while (*list && strcmp(word, *list) != 0) list++;
-    return *list != NULL;
-}
-
-/* Metrics of no list, which have no cut-off. */
-static int is_whole(const char *kind)
-{
-    static const char *const whole[] = {"mrr", "loss", "ece", "ece_mass", "apart_popular", NULL};
-    return is_one_of(kind, whole);
+    seqrec_config *scratch = NULL;
+    seqrec_error error = {0};
+    int32_t status = seqrec_config_create(NULL, &scratch, &error);
+    if (status == SEQREC_OK) status = seqrec_config_set(scratch, "metric_kind", kind, &error);
+    const int has_cutoff = status == SEQREC_OK && option_is_read(scratch, "metric_cutoff");
+    seqrec_config_release(scratch);
+    if (status != SEQREC_OK) return fail_library("starting", &error);
+    return has_cutoff ? 0 : usage_error(command, "--metric %s: %s is of no list and has no length behind @", metric, kind);
 }
 
 /* "ndcg@10" is option metric_kind and, behind the @, metric_cutoff. */
@@ -145,9 +145,8 @@ static int apply_metric(const char *command, const char *metric, option_sink sin
     const size_t length = metric ? strcspn(metric, "@") : 0;
     if (!metric) return 0;
     snprintf(kind, sizeof kind, "%.*s", (int)(length < sizeof kind ? length : sizeof kind - 1), metric);
-    if (at && is_whole(kind))
-        return usage_error(command, "--metric %s: %s is of no list and has no length behind @", metric, kind);
     int outcome = apply_flag(command, "--metric", "metric_kind", kind, sink, target);
+    if (!outcome && at) outcome = check_cutoff(command, metric, kind);
     return outcome ? outcome : apply_flag(command, "--metric", "metric_cutoff", at ? at + 1 : NULL, sink, target);
 }
 
@@ -259,18 +258,20 @@ void name_metric(const seqrec_config *config, char *out, size_t bytes)
 {
     char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    if (is_whole(kind))
-        snprintf(out, bytes, "%s", kind);
-    else
+    if (option_is_read(config, "metric_cutoff"))
         snprintf(out, bytes, "%s@%lld", kind, (long long)option_count(config, "metric_cutoff"));
+    else
+        snprintf(out, bytes, "%s", kind);
 }
 
 int metric_falls(const seqrec_config *config)
 {
-    static const char *const falling[] = {"gini", "loss", "ece", "ece_mass", NULL};
+    static const char *const falling[] = {"gini", "loss", "ece", "ece_mass"};
     char kind[32];
     option_text(config, "metric_kind", kind, sizeof kind);
-    return is_one_of(kind, falling);
+    for (size_t i = 0; i < sizeof falling / sizeof *falling; i++)
+        if (!strcmp(kind, falling[i])) return 1;
+    return 0;
 }
 
 void free_train_options(train_options *options)

@@ -16,6 +16,7 @@
 #include "eval/personal.h"
 #include "eval/ranking.h"
 #include "run_suite.h"
+#include "train/fit.h"
 
 enum { MOST_ITEMS = 400 };
 
@@ -1910,6 +1911,30 @@ END_TEST
 
 /* ---- failures ---- */
 
+/* Whether the word is one of "a|b". */
+static int is_listed(const char *word, const char *list)
+{
+    const size_t length = strlen(word);
+    for (; list != NULL; list = strchr(list, '|') ? strchr(list, '|') + 1 : NULL)
+        if (strcspn(list, "|") == length && memcmp(list, word, length) == 0) return 1;
+    return 0;
+}
+
+START_TEST(metrics_without_a_cutoff_are_those_whose_cutoff_is_told_as_unread)
+{
+    static const char unlike[] = "metric_kind!=";
+    const char *needs = sq_option_needs("metric_cutoff");
+    sq_options options;
+    ck_assert_int_eq(sq_options_preset(&options, "sasrec", NULL), SEQREC_OK);
+    ck_assert_int_eq(strncmp(needs, unlike, strlen(unlike)), 0);
+    for (options.metric_kind = 0; options.metric_kind <= SQ_METRIC_APART_POPULAR; options.metric_kind++) {
+        char name[32];
+        sq_option_text(&options, sq_option_find("metric_kind"), name, sizeof name);
+        ck_assert_msg(sq_metric_has_cutoff(options.metric_kind) == !is_listed(name, needs + strlen(unlike)), "%s", name);
+    }
+}
+END_TEST
+
 START_TEST(wrong_options_are_refused_with_the_rule)
 {
     static const int64_t zero[] = {10, 0};
@@ -2122,6 +2147,7 @@ int main(void)
     tcase_add_loop_test(tests, a_comparison_by_groups_is_that_of_their_users, 0, 6);
     tcase_add_loop_test(tests, a_model_does_not_differ_from_itself, 0, 6);
     tcase_add_test(tests, a_clear_difference_has_a_small_p_whichever_comes_first);
+    tcase_add_test(tests, metrics_without_a_cutoff_are_those_whose_cutoff_is_told_as_unread);
     tcase_add_test(tests, wrong_options_are_refused_with_the_rule);
     tcase_add_test(tests, a_failing_scorer_ends_the_evaluation_with_its_first_message);
     tcase_add_test(tests, progress_reaches_the_total_and_can_stop_the_evaluation_at_any_call);
