@@ -3,6 +3,7 @@
 #include "data_source.h"
 #include "json_writer.h"
 #include "model_clock.h"
+#include "train_options.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,8 +173,7 @@ static int32_t configure(const bench_run *run, const char *preset, seqrec_config
     if (status == SEQREC_OK) status = seqrec_config_set(*config, "epochs", number, error);
     if (status == SEQREC_OK) status = seqrec_config_set(*config, "schedule", "constant", error);
     if (status == SEQREC_OK) status = seqrec_config_set(*config, "warmup_steps", "0", error);
-    if (status == SEQREC_OK) status = seqrec_config_get(*config, "negatives", number, sizeof number, NULL, error);
-    if (status != SEQREC_OK || atoll(number) <= run->data.items) return status;
+    if (status != SEQREC_OK || option_count(*config, "negatives") <= run->data.items) return status;
     snprintf(number, sizeof number, "%lld", (long long)run->data.items);
     return seqrec_config_set(*config, "negatives", number, error);
 }

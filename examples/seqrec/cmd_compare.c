@@ -4,6 +4,7 @@
 #include "data_source.h"
 #include "evaluation.h"
 #include "model_clock.h"
+#include "serving_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,12 +143,8 @@ static int compare_models(compare_run *run)
 
 static int compare(compare_run *run)
 {
-    seqrec_error error = {0};
     int outcome = open_context(run->threads, &run->context);
-    for (int i = 0; i < 2 && !outcome; i++) {
-        if (seqrec_model_load(run->context, run->paths.at[i], &run->models[i], &error) != SEQREC_OK)
-            outcome = fail_file(run->paths.at[i], "loading", &error);
-    }
+    for (int i = 0; i < 2 && !outcome; i++) outcome = load_model(run->context, run->paths.at[i], 0, &run->models[i]);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     for (int i = 0; i < 2 && !outcome; i++) outcome = check_timed(run->models[i], run->dataset, &run->source);
     if (!outcome) outcome = add_training_noise(text.name, &run->what, &run->source, run->models, 2, &run->dataset);

@@ -115,16 +115,15 @@ static void emit_item(json_writer *json, const decode_run *run, int64_t item)
 {
     char name[NAME_BYTES];
     emit_count(json, "id", item);
-    if (seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK) emit_text(json, "name", name);
+    if (item_name(run->model, item, name)[0]) emit_text(json, "name", name);
 }
 
 static void print_item(const decode_run *run, int64_t item)
 {
     char name[NAME_BYTES];
-    const int named = seqrec_items_name(run->model, item, name, sizeof name, NULL, NULL) == SEQREC_OK;
-    printf(" %lld%s", (long long)item, named ? " (" : "");
-    print_name(named ? name : "");
-    if (named) putchar(')');
+    printf(" %lld%s", (long long)item, item_name(run->model, item, name)[0] ? " (" : "");
+    print_name(name);
+    if (name[0]) putchar(')');
 }
 
 /* A line for each item that is settled. Paths and places are counted from 1; path 0: all paths of a beam. */

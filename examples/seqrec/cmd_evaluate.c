@@ -4,6 +4,7 @@
 #include "data_source.h"
 #include "evaluation.h"
 #include "model_clock.h"
+#include "serving_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,11 +129,8 @@ static void print_text(const evaluate_run *run)
 
 static int evaluate(evaluate_run *run)
 {
-    seqrec_error error = {0};
     int outcome = open_context(run->threads, &run->context);
-    if (!outcome && run->model_path &&
-        seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
-        outcome = fail_file(run->model_path, "loading", &error);
+    if (!outcome && run->model_path) outcome = load_model(run->context, run->model_path, 0, &run->model);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
     if (!outcome) outcome = check_timed(run->model, run->dataset, &run->source);
     if (!outcome) outcome = add_training_noise(text.name, &run->what, &run->source, &run->model, 1, &run->dataset);

@@ -5,12 +5,13 @@
 #include "npy_file.h"
 #include "output_check.h"
 #include "output_file.h"
+#include "ranked_items.h"
 #include "serving_file.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1024, NAME_BYTES = 4100, PATH_BYTES = 4096 };
+enum { BLOCK = 1024, PATH_BYTES = 4096 };
 
 static const command_text text = {"export", "--model MODEL (--out PREFIX | --serving FILE [--table T] | --longer FILE --max-length N) [OPTIONS]",
                                   "Writes PREFIX.npy (float32, one row per item) and PREFIX.ids.txt (one id per line,\n"
@@ -43,17 +44,11 @@ static int each_block(export_run *run, block_fn take)
     }
 }
 
-/* "" where the item has none. */
-static const char *name_of(const export_run *run, int64_t id, char name[NAME_BYTES])
-{
-    return seqrec_items_name(run->model, id, name, NAME_BYTES, NULL, NULL) == SEQREC_OK ? name : "";
-}
-
 static int check_names(export_run *run, const int64_t *ids, int64_t n)
 {
     char name[NAME_BYTES];
     for (int64_t i = 0; i < n; i++)
-        if (strpbrk(name_of(run, ids[i], name), "\r\n"))
+        if (strpbrk(item_name(run->model, ids[i], name), "\r\n"))
             return fail("%s: the name of item %" PRId64 " holds a line end", run->ids_path, ids[i]);
     return 0;
 }
@@ -65,7 +60,7 @@ static int write_block(export_run *run, const int64_t *ids, int64_t n)
     if (seqrec_items_get(run->model, ids, n, run->rows, &error) != SEQREC_OK) return fail_library("exporting", &error);
     fwrite(run->rows, sizeof *run->rows, (size_t)(n * run->width), run->vectors.to);
     for (int64_t i = 0; i < n; i++) {
-        const char *told = name_of(run, ids[i], name);
+        const char *told = item_name(run->model, ids[i], name);
         fprintf(run->ids.to, "%" PRId64 "%s%s\n", ids[i], *told ? "\t" : "", told);
     }
     run->count += n;

@@ -62,7 +62,7 @@ static int parse(find_run *run, int argc, char **argv)
     return parse_arguments(&text, table, argc, argv);
 }
 
-static int check_arguments(const find_run *run)
+static int check_arguments(find_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!(run->from < run->to))

@@ -4,6 +4,7 @@
 #include "json_writer.h"
 #include "npy_file.h"
 #include "output_check.h"
+#include "serving_file.h"
 #include "text_lines.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -152,12 +153,9 @@ static int change_model(import_run *run)
 
 static int import_vectors(import_run *run)
 {
-    seqrec_error error = {0};
     int outcome = open_context(1, &run->context);
-    if (outcome) return outcome;
-    if (seqrec_model_load(run->context, run->model_path, &run->model, &error) != SEQREC_OK)
-        return fail_file(run->model_path, "loading", &error);
-    outcome = read_vectors(run);
+    if (!outcome) outcome = load_model(run->context, run->model_path, 0, &run->model);
+    if (!outcome) outcome = read_vectors(run);
     if (outcome) return outcome;
     run->rows = calloc((size_t)run->count + 1, sizeof *run->rows);
     run->ids = malloc(((size_t)run->count + 1) * sizeof *run->ids);

@@ -58,10 +58,10 @@ static int parse(recommend_run *run, int argc, char **argv)
     return parse_arguments(&text, table, argc, argv);
 }
 
-static int check_batch(const recommend_run *run)
+static int check_batch(recommend_run *run)
 {
     const history_source *h = &run->history;
-    const data_source *s = &h->source;
+    data_source *s = &run->history.source;
     data_source others = *s;
     if (h->history_text || h->times_text || h->request_text || h->user || s->files.count || run->candidate_text)
         return usage_error(text.name, "--batch excludes --history, --times, --request-time, --data, --user and --candidates");

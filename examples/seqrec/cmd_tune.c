@@ -95,7 +95,7 @@ static int check_files(const tune_run *run)
     return check_outputs(text.name, outputs, inputs, &run->source.files);
 }
 
-static int check_arguments(const tune_run *run)
+static int check_arguments(tune_run *run)
 {
     if (!run->source.files.count) return usage_error(text.name, "--data FILE is needed");
     if (!run->out || !*run->out) return usage_error(text.name, "--out DIR is needed");

@@ -15,16 +15,13 @@ static int read_core(const char *text, int64_t core[2])
     return read_count(first, &core[0]) && read_count(comma + 1, &core[1]) && core[0] >= 0 && core[1] >= 0;
 }
 
-int check_data_source(const char *command, const data_source *source)
+int check_data_source(const char *command, data_source *source)
 {
-    int64_t core[2];
-    double minimum = 0;
-    int64_t seed = 0;
-    if (source->ties && !read_count(source->ties, &seed))
+    if (source->ties && !read_count(source->ties, &source->ties_seed))
         return usage_error(command, "--shuffle-ties %s: the seed must be a whole number", source->ties);
-    if (source->kcore && !read_core(source->kcore, core))
+    if (source->kcore && !read_core(source->kcore, source->core))
         return usage_error(command, "--kcore %s: must be two whole numbers, e.g. 5,5", source->kcore);
-    if (source->minimum && !read_real(source->minimum, &minimum))
+    if (source->minimum && !read_real(source->minimum, &source->minimum_value))
         return usage_error(command, "--min-value %s: must be a number", source->minimum);
     if (source->separator && !*source->separator) return usage_error(command, "--separator: must not be empty");
     return PARSED;
@@ -55,11 +52,9 @@ const char *data_option_given(const data_source *s, const char *user_column)
 static int cut_to_core(const data_source *source, seqrec_dataset **dataset)
 {
     char data[256];
-    int64_t core[2] = {0, 0};
     seqrec_error error = {0};
     seqrec_dataset *smaller = NULL;
-    read_core(source->kcore, core);
-    if (seqrec_dataset_kcore(*dataset, core[0], core[1], &smaller, &error) != SEQREC_OK)
+    if (seqrec_dataset_kcore(*dataset, source->core[0], source->core[1], &smaller, &error) != SEQREC_OK)
         return fail_library("filtering", &error);
     seqrec_dataset_release(*dataset);
     *dataset = smaller;
@@ -85,7 +80,8 @@ static int read_file(const char *command, seqrec_context *context, const data_so
     reader.timestamp = source->time;
     reader.separator = data_separator(source);
     reader.header = source->header;
-    reader.has_minimum = source->minimum && read_real(source->minimum, &reader.minimum_value);
+    reader.has_minimum = source->minimum != NULL;
+    reader.minimum_value = source->minimum_value;
     reader.progress = progress_tick;
     reader.progress_context = bar;
     int32_t status = seqrec_dataset_read(context, path, &reader, out, &error);
@@ -130,9 +126,7 @@ static int shuffle_ties(const data_source *source, seqrec_dataset **dataset)
 {
     seqrec_error error = {0};
     seqrec_dataset *shuffled = NULL;
-    int64_t seed = 0;
-    read_count(source->ties, &seed);
-    if (seqrec_dataset_shuffle_ties(*dataset, (uint64_t)seed, &shuffled, &error) != SEQREC_OK)
+    if (seqrec_dataset_shuffle_ties(*dataset, (uint64_t)source->ties_seed, &shuffled, &error) != SEQREC_OK)
         return fail_library("shuffling ties", &error);
     seqrec_dataset_release(*dataset);
     *dataset = shuffled;
@@ -174,12 +168,10 @@ enum { SELECTION_BYTES = 64 };
 /* How a source selects, by the keys of the notes; "" where it does not. */
 static void describe_selection(const data_source *source, char out[2][SELECTION_BYTES])
 {
-    int64_t core[2] = {0, 0};
-    double minimum = 0;
     out[0][0] = out[1][0] = 0;
-    if (source->kcore && read_core(source->kcore, core))
-        snprintf(out[0], SELECTION_BYTES, "%lld,%lld", (long long)core[0], (long long)core[1]);
-    if (source->minimum && read_real(source->minimum, &minimum)) snprintf(out[1], SELECTION_BYTES, "%.15g", minimum);
+    if (source->kcore)
+        snprintf(out[0], SELECTION_BYTES, "%lld,%lld", (long long)source->core[0], (long long)source->core[1]);
+    if (source->minimum) snprintf(out[1], SELECTION_BYTES, "%.15g", source->minimum_value);
 }
 
 static const char *const selection_keys[2] = {"kcore", "min_value"};

@@ -8,12 +8,13 @@
 /* Zero it before parsing, and free files.at at the end. */
 typedef struct data_source {
     text_list files; /* in the order in which they are joined */
-    const char *format, *user, *item, *value, *time, *separator, *kcore;
-    const char *minimum;
+    const char *format, *user, *item, *value, *time, *separator;
+    const char *kcore, *minimum, *ties; /* as they were given, NULL: they were not; what they say is below */
+    int64_t core[2], ties_seed;         /* by check_data_source */
+    double minimum_value;               /* the same */
     int header, users_apart;
     double noise;
     int64_t noise_seed;
-    const char *ties; /* seed, or NULL: as they are */
 } data_source;
 
 /* Rows of an argument table; `user_column` is the name of the option for the user column. */
@@ -50,8 +51,8 @@ typedef struct data_source {
         "noise-seed", ARGUMENT_COUNT, &(s).noise_seed, "N", "seed of the noise (default: 0)", 0, 9e15                  \
     }
 
-/* Checks the texts that are numbers. Returns PARSED or the exit code. */
-int check_data_source(const char *command, const data_source *source);
+/* Reads the texts that are numbers, which everything below takes as read. Returns PARSED or the exit code. */
+int check_data_source(const char *command, data_source *source);
 /* The name of an option beside --data that was given, NULL: none was. user_column: the name of that option. */
 const char *data_option_given(const data_source *source, const char *user_column);
 /* What --separator stands for; NULL: it was not given. */

@@ -3,15 +3,7 @@
 #include "terminal.h"
 
 #ifdef SEQREC_TOOL_ANN
-#include <time.h>
 #include "seqrec_ann.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 int write_index(const seqrec_model *model, const index_options *options, const char *path, index_facts *facts)
 {
@@ -23,9 +15,9 @@ int write_index(const seqrec_model *model, const index_options *options, const c
                                       .build_breadth = options->build_breadth,
                                       .seed = (uint64_t)options->seed,
                                       .threads = (int32_t)options->threads};
-    const double start = now();
+    const double start = now_seconds();
     if (seqrec_ann_build(model, &asked, &ann, &error) != SEQREC_OK) return fail_value("index", "building", &error);
-    facts->seconds = now() - start;
+    facts->seconds = now_seconds() - start;
     int outcome = 0;
     if (seqrec_ann_save(ann, path, &error) != SEQREC_OK) outcome = fail_file(path, "writing", &error);
     if (!outcome && seqrec_ann_describe(ann, &info, &error) != SEQREC_OK) outcome = fail_library("describing", &error);

@@ -42,10 +42,8 @@ static int needs_are_met(const seqrec_config *config, const char *needs)
 
 static const char *needs_of(const char *name)
 {
-    seqrec_option_info option = {.struct_size = sizeof option};
-    for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++)
-        if (!strcmp(option.name, name)) return option.needs;
-    return NULL;
+    seqrec_option_info option;
+    return find_option(name, &option) ? option.needs : NULL;
 }
 
 int option_is_read(const seqrec_config *config, const char *name)

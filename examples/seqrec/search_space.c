@@ -3,6 +3,7 @@
 #include "random_draw.h"
 #include "terminal.h"
 #include "text_lines.h"
+#include "train_options.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +39,8 @@ static int check_value(const place *at, const search_space *space, const char *n
 
 static const char *option_kind(const char *name)
 {
-    seqrec_option_info option = {.struct_size = sizeof option};
-    for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++)
-        if (!strcmp(option.name, name)) return option.kind;
-    return NULL;
+    seqrec_option_info option;
+    return find_option(name, &option) ? option.kind : NULL;
 }
 
 /* Cuts `text` at the first `mark`; returns what is behind it, or NULL. */

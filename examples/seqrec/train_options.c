@@ -241,6 +241,14 @@ int build_config(const char *command, train_options *options, seqrec_config **ou
     return outcome;
 }
 
+int find_option(const char *name, seqrec_option_info *out)
+{
+    *out = (seqrec_option_info){.struct_size = sizeof *out};
+    for (int32_t i = 0; seqrec_option_describe(i, out) == SEQREC_OK; i++)
+        if (!strcmp(out->name, name)) return 1;
+    return 0;
+}
+
 void option_text(const seqrec_config *config, const char *name, char *out, size_t bytes)
 {
     if (seqrec_config_get(config, name, out, bytes, NULL, NULL) != SEQREC_OK) out[0] = 0;

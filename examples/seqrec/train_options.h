@@ -60,6 +60,8 @@ void free_train_options(train_options *options);
 void name_metric(const seqrec_config *config, char *out, size_t bytes);
 /* 1 when the lowest value of it is the best. */
 int metric_falls(const seqrec_config *config);
+/* The row of the option in *out; 0: there is none of that name. */
+int find_option(const char *name, seqrec_option_info *out);
 /* Value of an option as text, "" when it is not there. */
 void option_text(const seqrec_config *config, const char *name, char *out, size_t bytes);
 int64_t option_count(const seqrec_config *config, const char *name);

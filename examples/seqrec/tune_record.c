@@ -1,9 +1,9 @@
 /* seqrec tool: the record of a search: what was searched, and a line for each training that is finished. */
 #include "tune_record.h"
-#include "arguments.h"
 #include "json_lines.h"
 #include "json_writer.h"
 #include "terminal.h"
+#include "train_options.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -24,10 +24,8 @@ typedef struct reading {
 /* An option that the record does not name came after it: it stands for what had been done before, the default. */
 static const char *initial_text(const char *key)
 {
-    seqrec_option_info option = {.struct_size = sizeof option};
-    for (int32_t i = 0; seqrec_option_describe(i, &option) == SEQREC_OK; i++)
-        if (!strcmp(option.name, key)) return option.initial;
-    return "nothing";
+    seqrec_option_info option;
+    return find_option(key, &option) ? option.initial : "nothing";
 }
 
 static const char *text_of(const json_t *object, const char *key)
