@@ -23,7 +23,7 @@ static const command commands[] = {
     {"synth", run_synth, "generate events and the best possible result on them"},
     {"stats", run_stats, "describe a file of events"},
     {"options", run_options, "list the options of --set and the presets"},
-    {"export", run_export, "write item vectors as .npy with their ids"},
+    {"export", run_export, "write item vectors, a file for serving, or a model with longer windows"},
     {"import", run_import, "put item vectors into a model"},
     {"index", run_index, "build an index of a model's items for approximate search"},
     {"tune", run_tune, "search for options by validation"},
@@ -40,7 +40,8 @@ static void print_help(FILE *to)
     for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fputs("\n'seqrec COMMAND --help' lists the options of a command, 'seqrec --version' describes this build.\n"
           "Results go to stdout (with --json one object on the last line), everything else to stderr.\n"
-          "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted (training: step finished, model saved).\n",
+          "Exit status: 0 done, 1 failed, 2 wrong usage, 129, 130 or 143 interrupted\n"
+          "(training: step finished, model saved).\n",
           to);
 }
 
