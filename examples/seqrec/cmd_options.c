@@ -54,7 +54,7 @@ static void print_text(seqrec_config *config)
         printf("%s%-18s%s %s, %s", bold(), option.name, plain(), option.scope, option.kind);
         printf(" (%s), default %s\n", domain(&option, room, sizeof room), option.initial);
         printf("%-18s %s\n", "", option.help);
-        if (option.needs) printf("%-18s Read with %s.\n", "", option.needs);
+        if (option.needs) printf("%-18s Used only with %s.\n", "", option.needs);
     }
     printf("\n%sPresets%s\n", bold(), plain());
     for (int32_t p = 0; (preset = seqrec_preset_name(p)); p++) {
@@ -107,7 +107,7 @@ static void print_json(seqrec_config *config)
 /* In a cell of a table a bar would end it. */
 static void print_needs(const char *needs)
 {
-    fputs(" Read with `", stdout);
+    fputs(" Used only with `", stdout);
     for (; *needs; needs++) fputs(*needs == '|' ? "` or `" : (char[2]){*needs, 0}, stdout);
     fputs("`.", stdout);
 }
@@ -135,7 +135,9 @@ static void print_markdown(seqrec_config *config)
     const char *preset;
     puts("# Options\n\nWritten by `seqrec options --markdown` from the library's option table; do not edit.\n"
          "An option is set with `seqrec_config_set(config, name, value, &error)`, on the command line with\n"
-         "`--set name=value`. Numbers are written as in C, whatever the locale.");
+         "`--set name=value`. Numbers are written as in C, whatever the locale.\n\n"
+         "*Used only with* names the options that must have these values for the option to have an effect;\n"
+         "*since* is the first version that has it.");
     print_markdown_scope("model", "Model (stored in the model file, fixed once the model exists)");
     print_markdown_scope("training", "Training (stored in the model file, may change between steps)");
     print_markdown_scope("runtime", "Runtime (never stored)");
