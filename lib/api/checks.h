@@ -18,17 +18,21 @@ static inline int32_t sq_ids_check(const int64_t *ids, int64_t n, seqrec_error *
     return SEQREC_OK;
 }
 
+/* offsets [n + 1]: from 0, never falling. name: of the argument. */
+static inline int32_t sq_offsets_check(const char *name, const int64_t *offsets, int64_t n, seqrec_error *error)
+{
+    SQ_CHECK(offsets[0] == 0, error, SEQREC_E_ARGUMENT, "%s[0] = %lld; offsets start at 0", name, (long long)offsets[0]);
+    for (int64_t b = 0; b < n; b++)
+        SQ_CHECK(offsets[b] <= offsets[b + 1], error, SEQREC_E_ARGUMENT, "%s[%lld] = %lld is below %s[%lld] = %lld", name,
+                 (long long)(b + 1), (long long)offsets[b + 1], name, (long long)b, (long long)offsets[b]);
+    return SEQREC_OK;
+}
+
 static inline int32_t sq_batch_offsets_check(const seqrec_batch *batch, seqrec_error *error)
 {
     SQ_CHECK(batch->offsets != NULL, error, SEQREC_E_ARGUMENT, "batch.offsets is NULL for %lld sequences",
              (long long)batch->sequences);
-    SQ_CHECK(batch->offsets[0] == 0, error, SEQREC_E_ARGUMENT, "batch.offsets[0] = %lld; offsets start at 0",
-             (long long)batch->offsets[0]);
-    for (int64_t b = 0; b < batch->sequences; b++) {
-        SQ_CHECK(batch->offsets[b] <= batch->offsets[b + 1], error, SEQREC_E_ARGUMENT,
-                 "batch.offsets[%lld] = %lld is below batch.offsets[%lld] = %lld", (long long)(b + 1),
-                 (long long)batch->offsets[b + 1], (long long)b, (long long)batch->offsets[b]);
-    }
+    SQ_TRY(sq_offsets_check("batch.offsets", batch->offsets, batch->sequences, error));
     SQ_CHECK(batch->items != NULL || batch->offsets[batch->sequences] == 0, error, SEQREC_E_ARGUMENT,
              "batch.items is NULL for %lld events", (long long)batch->offsets[batch->sequences]);
     return SEQREC_OK;

@@ -7,32 +7,12 @@
 #include "data/synth.h"
 #include "model/match.h"
 
-static int32_t check_events(const seqrec_batch *batch, int64_t events, seqrec_error *error)
+static int32_t check_values(const seqrec_batch *batch, seqrec_error *error)
 {
-    SQ_CHECK(events == 0 || batch->items != NULL, error, SEQREC_E_ARGUMENT, "batch.items is NULL for %lld events",
-             (long long)events);
-    for (int64_t e = 0; batch->values != NULL && e < events; e++) {
-        SQ_CHECK(isfinite(batch->values[e]), error, SEQREC_E_ARGUMENT, "batch.values[%lld] is not finite",
-                 (long long)e);
-    }
+    const int64_t events = batch->sequences > 0 && batch->values != NULL ? batch->offsets[batch->sequences] : 0;
+    for (int64_t e = 0; e < events; e++)
+        SQ_CHECK(isfinite(batch->values[e]), error, SEQREC_E_ARGUMENT, "batch.values[%lld] is not finite", (long long)e);
     return SEQREC_OK;
-}
-
-static int32_t check_batch(const seqrec_batch *batch, seqrec_error *error)
-{
-    SQ_CHECK(batch->sequences >= 0, error, SEQREC_E_ARGUMENT, "batch.sequences = %lld is negative",
-             (long long)batch->sequences);
-    if (batch->sequences == 0) return SEQREC_OK;
-    SQ_CHECK(batch->offsets != NULL, error, SEQREC_E_ARGUMENT, "batch.offsets is NULL for %lld sequences",
-             (long long)batch->sequences);
-    SQ_CHECK(batch->offsets[0] == 0, error, SEQREC_E_ARGUMENT, "batch.offsets[0] = %lld; offsets start at 0",
-             (long long)batch->offsets[0]);
-    for (int64_t b = 0; b < batch->sequences; b++) {
-        SQ_CHECK(batch->offsets[b] <= batch->offsets[b + 1], error, SEQREC_E_ARGUMENT,
-                 "batch.offsets[%lld] = %lld is below batch.offsets[%lld] = %lld", (long long)(b + 1),
-                 (long long)batch->offsets[b + 1], (long long)b, (long long)batch->offsets[b]);
-    }
-    return check_events(batch, batch->offsets[batch->sequences], error);
 }
 
 int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch, seqrec_dataset **out,
@@ -40,11 +20,10 @@ int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch
 {
     seqrec_batch read = {0};
     SQ_CHECK(context != NULL, error, SEQREC_E_ARGUMENT, "context is NULL");
-    SQ_CHECK(batch != NULL, error, SEQREC_E_ARGUMENT, "batch is NULL");
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_pool_check(context->pool, error));
-    SQ_TRY(sq_struct_read(&read, sizeof read, batch, SQ_BATCH_FIRST, "batch", error));
-    SQ_TRY(check_batch(&read, error));
+    SQ_TRY(sq_batch_read(&read, batch, error));
+    SQ_TRY(check_values(&read, error));
     return sq_dataset_create(context, &read, out, error);
 }
 

@@ -12,18 +12,6 @@ static int32_t begin(const seqrec_model *model, const seqrec_batch *batch, const
     return sq_filter_read(read_filter_to, filter, error);
 }
 
-static int32_t check_offsets(const int64_t *offsets, int64_t sequences, seqrec_error *error)
-{
-    SQ_CHECK(offsets[0] == 0, error, SEQREC_E_ARGUMENT, "candidate_offsets[0] = %lld; offsets start at 0",
-             (long long)offsets[0]);
-    for (int64_t b = 0; b < sequences; b++) {
-        SQ_CHECK(offsets[b] <= offsets[b + 1], error, SEQREC_E_ARGUMENT,
-                 "candidate_offsets[%lld] = %lld is below candidate_offsets[%lld] = %lld", (long long)(b + 1),
-                 (long long)offsets[b + 1], (long long)b, (long long)offsets[b]);
-    }
-    return SEQREC_OK;
-}
-
 int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const int64_t *candidates,
                      const int64_t *candidate_offsets, int64_t n, const seqrec_filter *filter, float *scores,
                      seqrec_error *error)
@@ -31,7 +19,7 @@ int32_t seqrec_score(const seqrec_model *model, const seqrec_batch *batch, const
     seqrec_batch b = {0};
     seqrec_filter f = {0};
     SQ_TRY(begin(model, batch, filter, &b, &f, error));
-    if (candidate_offsets != NULL) SQ_TRY(check_offsets(candidate_offsets, b.sequences, error));
+    if (candidate_offsets != NULL) SQ_TRY(sq_offsets_check("candidate_offsets", candidate_offsets, b.sequences, error));
     SQ_CHECK(candidate_offsets != NULL || n >= 0, error, SEQREC_E_ARGUMENT, "n = %lld is negative", (long long)n);
     const int64_t listed = candidate_offsets != NULL ? candidate_offsets[b.sequences] : n;
     SQ_CHECK(candidates != NULL || listed == 0, error, SEQREC_E_ARGUMENT, "candidates is NULL for %lld candidates",
