@@ -60,6 +60,28 @@ static void gather_axpy(size_t n, size_t width, const float *a, const float *con
     }
 }
 
+/* 64 columns of x stay in registers over all rows. */
+static void spread_axpy(size_t n, size_t width, const float *a, const float *x, const int32_t *index, float *y)
+{
+    size_t i = 0;
+    for (; i + 64 <= width; i += 64) {
+        vec v[4 * PARTS];
+        for (int p = 0; p < 4 * PARTS; p++) v[p] = load(x + i + p * LANES);
+        for (size_t r = 0; r < n; r++) {
+            if (index[r] < 0) continue;
+            const vec c = splat(a[r]);
+            float *to = y + (size_t)index[r] * width + i;
+            for (int p = 0; p < 4 * PARTS; p++) store(to + p * LANES, fused(c, v[p], load(to + p * LANES)));
+        }
+    }
+    for (; i < width; i += LANES)
+        for (size_t r = 0; r < n; r++) {
+            if (index[r] < 0) continue;
+            float *to = y + (size_t)index[r] * width + i;
+            store(to, fused(splat(a[r]), load(x + i), load(to)));
+        }
+}
+
 /* Without a branch: which are marked nobody can foresee. */
 static size_t find_marked(size_t n, const int32_t *x, const uint64_t *bits, int32_t *places)
 {
@@ -771,6 +793,7 @@ const sq_kernels SQ_NAME(sq_kernels) = {
     .dots = dots,
     .gather_dots = gather_dots,
     .gather_axpy = gather_axpy,
+    .spread_axpy = spread_axpy,
     .dot = dot,
     .axpy = axpy,
     .scale = scale,

@@ -46,6 +46,8 @@ typedef struct sq_kernels {
     /* out[r] = <u, rows[r]>; y += sum_r a[r] * rows[r], in order of r. */
     void (*gather_dots)(size_t n, size_t width, const float *u, const float *const *rows, float *out);
     void (*gather_axpy)(size_t n, size_t width, const float *a, const float *const *rows, float *y);
+    /* row index[r] of y [][width] += a[r] * x, one after another, for those whose index is not negative */
+    void (*spread_axpy)(size_t n, size_t width, const float *a, const float *x, const int32_t *index, float *y);
     float (*dot)(size_t width, const float *a, const float *b);
     /* y += a * x; y = a * x; y += x */
     void (*axpy)(size_t width, float a, const float *x, float *y);

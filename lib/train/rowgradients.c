@@ -76,9 +76,6 @@ void sq_row_gradients_take(sq_arena *arena, const sq_trainer *t)
     group_take(arena, t, &g);
 }
 
-/* Entries are those of the tokens, of the targets' own candidates, and behind this number of what is shared. */
-static size_t own_end(const sq_trainer *t) { return (size_t)t->plan.tokens + (size_t)t->plan.target_count * t->candidates; }
-
 /* Which of the groups of 1 / `share` entry e is in, without a division of 64 bits: exact, since both are below 2^32. */
 static size_t position_of(size_t e, double share) { return (size_t)(int64_t)(((double)(int64_t)e + 0.5) * share); }
 
@@ -102,7 +99,7 @@ static void sum_own(const sq_trainer *t, row_group *g)
 {
     const size_t vp = (size_t)t->model->layout.vp, tokens = (size_t)t->plan.tokens, positions = (size_t)t->plan.target_count;
     size_t entries = 0, blocks = positions * vp / BLOCK_FLOATS, most;
-    if (t->candidates == 0 || g->count == 0) return;
+    if (t->candidates == 0 || t->dense || g->count == 0) return;
     const double share = 1 / (double)t->candidates;
     for (size_t r = 0; r < g->count; r++) entries += g->rows[r].end - g->rows[r].own;
     most = entries / (g->count * BLOCK_ENTRIES);
@@ -110,9 +107,9 @@ static void sum_own(const sq_trainer *t, row_group *g)
     if (blocks < 1) blocks = 1;
     const size_t block = (positions + blocks - 1) / blocks * t->candidates;
     for (size_t limit = tokens + block;; limit += block) {
-        if (limit > own_end(t)) limit = own_end(t);
+        if (limit > sq_trainer_own_end(t)) limit = sq_trainer_own_end(t);
         for (size_t r = 0; r < g->count; r++) add_own(t, &g->rows[r], limit, share, g->own + r * vp);
-        if (limit == own_end(t)) return;
+        if (limit == sq_trainer_own_end(t)) return;
     }
 }
 
@@ -145,7 +142,7 @@ static void cosine_project(const sq_trainer *t, const float *vector, int from_un
 static void row_gradient(const sq_trainer *t, const row_entries *r, const float *own, row_group *g)
 {
     size_t vp = (size_t)t->model->layout.vp;
-    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
+    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f, *shared = t->dense ? g->output : g->table;
     pending p;
     p.n = 0;
     memset(g->input, 0, vp * sizeof *g->input);
@@ -155,9 +152,9 @@ static void row_gradient(const sq_trainer *t, const row_entries *r, const float 
         push(t, &p, scale, t->dx + (size_t)sq_row_entry_at(&t->entries, i)->number * vp, g->input);
     flush(t, &p, g->input);
     for (size_t i = r->next; i < r->end; i++)
-        push_table(t, &p, (size_t)sq_row_entry_at(&t->entries, i)->number - own_end(t), g->table);
-    if (sq_trainer_is_full(t)) push_table(t, &p, (size_t)t->items.compact[r->slot], g->table);
-    flush(t, &p, g->table);
+        push_table(t, &p, (size_t)sq_row_entry_at(&t->entries, i)->number - sq_trainer_own_end(t), shared);
+    if (sq_trainer_is_full(t)) push_table(t, &p, (size_t)t->items.compact[r->slot], shared);
+    flush(t, &p, shared);
     if (t->options.score == SQ_SCORE_COSINE) {
         const float *vector = sq_trainer_row(t, r->slot) + sq_output_offset(t->items.catalogue);
         cosine_project(t, vector, 0, g->output);

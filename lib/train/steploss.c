@@ -21,7 +21,7 @@ static size_t loss_floats(const sq_trainer *t, size_t tokens)
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch *out)
 {
     size_t n = (size_t)t->plan.most_tokens, vp = (size_t)t->model->layout.vp, listed = piece_of(t, n) * t->candidates;
-    const size_t draws = sq_round16(sq_step_run_draws(t));
+    const size_t draws = sq_round16(sq_step_run_draws(t) + (size_t)t->options.targets);
     int cosine = t->options.score == SQ_SCORE_COSINE, logq = t->options.logq != SQ_LOGQ_NONE;
     out->bits = SQ_TAKE(arena, uint64_t, (size_t)sq_trainer_slots(t) / 64 + 1);
     out->drawn = SQ_TAKE(arena, int32_t, draws);
@@ -135,7 +135,7 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
 /* Vectors of the candidates of targets first .. first + n - 1 of the step, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
 {
-    const int32_t *slots = t->entries.slots + t->plan.tokens + first * (int64_t)t->candidates;
+    const int32_t *slots = t->own + first * (int64_t)t->candidates;
     size_t offset = sq_output_offset(t->items.catalogue);
     int cosine = t->options.score == SQ_SCORE_COSINE;
     for (size_t i = 0; i < n * t->candidates; i++) {
@@ -147,7 +147,7 @@ static void candidate_rows(const sq_trainer *t, int64_t first, size_t n, sq_step
 static void candidate_expected(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
 {
     int64_t c = (int64_t)t->candidates, targets = t->options.targets;
-    const int32_t *slots = t->entries.slots + t->plan.tokens + first * c;
+    const int32_t *slots = t->own + first * c;
     if (t->options.logq == SQ_LOGQ_NONE) return;
     for (int64_t i = 0; i < (int64_t)n; i++)
         for (int64_t j = 0; j < c; j++) {
@@ -176,13 +176,13 @@ static void mask_history(const sq_trainer *t, int64_t sequence, const int32_t *n
 static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch *s)
 {
     const sq_plan *p = &t->plan;
-    const int32_t *negatives = t->entries.slots + p->tokens + p->target_count * (int64_t)t->candidates;
+    const int32_t *negatives = t->entries.slots + sq_trainer_own_end(t);
     size_t k = shared_width(t), live = (size_t)t->options.negatives, c = t->candidates;
     int own = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
         mask_history(t, q, negatives, s->bits, s->history);
         for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++) {
-            const int32_t *targets = t->entries.slots + p->tokens + i * (int64_t)c;
+            const int32_t *targets = t->own + i * (int64_t)c;
             uint8_t *masked = s->masked + (size_t)(i - m->first_target) * k;
             memcpy(masked, s->history, live);
             for (size_t a = 0; a < c && own; a++)
@@ -221,6 +221,18 @@ sq_loss_rule sq_step_rule(const sq_trainer *t)
     return rule;
 }
 
+/* Adds what the candidates of positions first .. first + n - 1 add to their rows to the slot's table. */
+static void spread(sq_trainer *t, size_t first, size_t n, int32_t slot, sq_step_scratch *s)
+{
+    const size_t width = (size_t)t->model->layout.vp, c = t->candidates;
+    float *table = t->dtable + (size_t)slot * t->table_rows * width;
+    for (size_t i = first; i < first + n; i++) {
+        const int32_t *slots = t->own + i * c;
+        for (size_t j = 0; j < c; j++) s->drawn[j] = slots[j] < 0 ? -1 : t->items.compact[slots[j]];
+        t->kernels->spread_axpy(c, width, t->coefficient + i * c, t->u + i * width, s->drawn, table);
+    }
+}
+
 /* Of n targets of a micro-batch, from `first` of it on; added to sum. */
 static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t first, size_t n, double sum, sq_step_scratch *s)
 {
@@ -242,7 +254,10 @@ static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t 
     if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
     if (s->bias) o.bias = s->bias + first, o.dbias = s->dbias + first;
     if (t->options.logq != SQ_LOGQ_NONE) o.log_expected = s->expected;
-    return sq_trainer_shares(t) ? shared_loss(t, m, slot, &o, s) : sq_sampled_loss(&o);
+    if (sq_trainer_shares(t)) return shared_loss(t, m, slot, &o, s);
+    sum = sq_sampled_loss(&o);
+    if (t->dense) spread(t, at, n, slot, s);
+    return sum;
 }
 
 static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
@@ -321,7 +336,7 @@ static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_e
 static int32_t shared_table(sq_trainer *t, seqrec_error *error)
 {
     size_t vp = (size_t)t->model->layout.vp, k = shared_width(t);
-    const int32_t *negatives = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
+    const int32_t *negatives = t->entries.slots + sq_trainer_own_end(t);
     SQ_TRY(reserve_table(t, k, error));
     SQ_TRY(shared_expected(t, negatives, error));
     for (int64_t j = 0; j < t->options.negatives; j++)
@@ -333,6 +348,7 @@ static int32_t shared_table(sq_trainer *t, seqrec_error *error)
 int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
 {
     if (sq_trainer_shares(t)) return shared_table(t, error);
+    if (t->dense) return reserve_table(t, (size_t)t->items.live_count, error);
     if (!sq_trainer_is_full(t)) return SEQREC_OK;
     size_t rows = ((size_t)t->items.live_count + 63) / 64 * 64;
     SQ_TRY(reserve_table(t, rows, error));

@@ -196,6 +196,12 @@ static void fill_run(const run *o, int64_t end, double history)
     for (size_t i = 0; i < o->n && t->redraws; i++) t->redrawn[o->first + (int64_t)i] = redrawn(o, i, history);
 }
 
+static void touch(const run *o, uint8_t *touched)
+{
+    for (size_t j = 0; j < o->n * (o->m + o->draws); j++)
+        if (o->out[j] >= 0) touched[o->out[j]] = 1;
+}
+
 static void draw_micro(void *arg, int32_t task, int32_t worker)
 {
     sq_trainer *t = arg;
@@ -212,8 +218,9 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
         const int64_t end = p->target_starts[s + 1];
         for (o.first = p->target_starts[s]; o.first < end; o.first += most) {
             o.n = (size_t)(end - o.first < most ? end - o.first : most);
-            o.out = t->entries.slots + p->tokens + o.first * (int64_t)t->candidates;
+            o.out = t->own + o.first * (int64_t)t->candidates;
             fill_run(&o, end, history);
+            if (t->dense) touch(&o, t->touched + (size_t)worker * (size_t)sq_trainer_slots(t));
         }
         if (excludes_history(t)) mark(p, s, scratch.bits, 0);
     }
@@ -222,7 +229,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
 /* One set for the batch, behind the candidates of the tokens; what a token may not have of it is masked later. */
 static void draw_shared(sq_trainer *t)
 {
-    int32_t *out = t->entries.slots + t->plan.tokens + t->plan.target_count * (int64_t)t->candidates;
+    int32_t *out = t->entries.slots + sq_trainer_own_end(t);
     int host = sq_sampler_kind_at(t->options.sampler)->host;
     for (int64_t j = 0; j < t->options.negatives; j++)
         out[j] = host ? sq_catalogue_find(t->items.catalogue, t->host_items[j])
@@ -243,11 +250,46 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
     return SEQREC_OK;
 }
 
+#define DENSE_SHARE 8       /* candidates of a step for each item */
+#define DENSE_FLOATS 524288 /* of a table of all items: 2 MiB */
+
+/* Whether what own candidates add to rows is summed in a table of all items: where a row has many of them in a step, and a
+ * second-level cache holds the table or nearly. */
+static int32_t is_dense(const sq_trainer *t)
+{
+    const int64_t own = t->plan.target_count * (int64_t)t->candidates, live = t->items.live_count;
+    if (sq_trainer_own_draws(t) == 0 || t->options.hard_pool || sq_trainer_at_batch(t)) return 0;
+    return own >= DENSE_SHARE * live && live * t->model->layout.vp <= DENSE_FLOATS;
+}
+
+static int32_t reserve_dense(sq_trainer *t, size_t most, seqrec_error *error)
+{
+    const size_t bytes = (size_t)t->workers * (size_t)sq_trainer_slots(t);
+    SQ_TRY(SQ_GROW(&t->context->memory, t->drawn, t->drawn_capacity, 0, most, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, bytes, error));
+    memset(t->touched, 0, bytes);
+    return SEQREC_OK;
+}
+
+/* An entry for the row of each item that somebody drew or aims at. */
+static void enter_touched(sq_trainer *t)
+{
+    int32_t *out = t->entries.slots + sq_trainer_own_end(t);
+    for (int64_t c = 0; c < t->items.live_count; c++) {
+        const int32_t slot = t->items.live[c];
+        uint8_t touched = 0;
+        for (int32_t w = 0; w < t->workers; w++) touched |= t->touched[(size_t)w * (size_t)sq_trainer_slots(t) + (size_t)slot];
+        out[c] = touched ? slot : -1;
+    }
+}
+
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
     int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
-    size_t most = (size_t)t->plan.most_targets * t->candidates, items = sq_trainer_at_batch(t) ? t->buckets.items.most : 0;
-    size_t entries = (size_t)n + most + (size_t)shared + t->buckets.most_count * items;
+    const size_t most = (size_t)t->plan.most_targets * t->candidates, items = sq_trainer_at_batch(t) ? t->buckets.items.most : 0;
+    t->dense = is_dense(t);
+    const size_t own = t->dense ? DENSE_SHARE * (size_t)t->items.live_count : most; /* also what a smaller step without it has */
+    const size_t entries = (size_t)n + own + (size_t)shared + t->buckets.most_count * items;
     SQ_TRY(check_targets(t, error));
     SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, entries, error));
     SQ_TRY(SQ_GROW(&t->context->memory, t->coefficient, t->coefficient_capacity, 0, most, error));
@@ -256,11 +298,14 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;
-    t->entries.count = (size_t)n + (size_t)targets * t->candidates + (size_t)shared + t->buckets.count * items;
+    if (t->dense) SQ_TRY(reserve_dense(t, most, error));
+    t->own = t->dense ? t->drawn : t->entries.slots + n;
+    t->entries.count = sq_trainer_own_end(t) + (t->dense ? (size_t)t->items.live_count : 0) + (size_t)shared + t->buckets.count * items;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);
     if (sq_trainer_at_batch(t)) return SEQREC_OK; /* sq_step_buckets has the rest */
     if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
     if (shared) draw_shared(t);
+    if (t->dense) enter_touched(t);
     sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
     return SEQREC_OK;
 }

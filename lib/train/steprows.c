@@ -167,7 +167,7 @@ void sq_step_lengths(sq_trainer *t)
 void sq_step_rows(sq_trainer *t)
 {
     const size_t tokens = (size_t)t->plan.tokens;
-    sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, tokens, tokens + (size_t)t->plan.target_count * t->candidates);
+    sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, tokens, sq_trainer_own_end(t));
 }
 
 static void add_norm(sq_trainer *t, int32_t slot, const float *input, const float *output, const void *arg)

@@ -54,7 +54,7 @@ struct seqrec_trainer {
     size_t host_items_capacity, log_draws_capacity, host_targets_capacity;
     sq_adam rules[SQ_RULES];
 
-    /* full softmax and shared negatives: the output vectors in one piece */
+    /* full softmax and shared negatives: the output vectors in one piece; with `dense` the gradients alone */
     float *table, *panels; /* [padded live][vp] and its transpose in panels */
     float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][vp] */
     size_t table_rows;
@@ -66,7 +66,12 @@ struct seqrec_trainer {
     int64_t *sequence_times;
     size_t sequence_capacity, sequence_weights_capacity, sequence_times_capacity;
     sq_row_entries entries;
-    size_t candidates; /* entries per target behind the inputs: targets and the draws of its own; 0 in a full softmax */
+    size_t candidates; /* of each position: targets and the draws of its own; 0 in a full softmax */
+    int32_t dense;     /* 1: what own candidates add to rows is summed in dtable, of whose rows there are entries; 0: they are entries themselves */
+    int32_t *own;      /* [targets][candidates] their slots, or -1: among those of the entries, or with `dense` in `drawn` */
+    int32_t *drawn;
+    uint8_t *touched;  /* [workers][slots] dense: what the worker drew */
+    size_t drawn_capacity, touched_capacity;
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
     float *coefficient; /* [targets][candidates] */
     int32_t redraws;    /* 1: with logq, the rule of seen items has negatives drawn again */
@@ -151,6 +156,13 @@ static inline size_t sq_trainer_candidates(const sq_trainer *t)
 {
     return sq_trainer_is_full(t) ? 0 : (size_t)(t->options.targets + sq_trainer_own_draws(t));
 }
+
+/* Entries are those of the tokens, of the positions' own candidates up to this number, and behind it of rows of dtable. */
+static inline size_t sq_trainer_own_end(const sq_trainer *t)
+{
+    return (size_t)t->plan.tokens + (t->dense ? 0 : (size_t)t->plan.target_count * t->candidates);
+}
+static inline int32_t sq_trainer_tabled(const sq_trainer *t) { return t->dense || sq_trainer_is_full(t) || sq_trainer_shares(t); }
 
 /* rowgradients.c: calls visit for each row that has a gradient in this step, with softmax for all live rows, in rising order within a part of
  * the entries; parts run side by side. input, output [vp]: gradient of its vectors; of a tied table input has both. The last takes a

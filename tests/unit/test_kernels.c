@@ -193,6 +193,38 @@ static void gather_axpy_body(const sq_kernels *k)
     EACH(size_t, width, some_widths) gather_axpy_case(k, *n, *width);
 }
 
+static void spread_axpy_case(const sq_kernels *k, size_t n, size_t width)
+{
+    matrix y = matrix_of(5, width, width, n), x = matrix_of(1, width, width, 3), a = matrix_of(1, n, n, 9);
+    matrix expected = matrix_copy(&y);
+    int32_t index[40];
+    for (size_t r = 0; r < n; r++) index[r] = r % 7 == 3 ? -1 : (int32_t)(r * 2 % 5); /* rows come again */
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < width && index[r] >= 0; i++) {
+            float *to = &expected.at[(size_t)index[r] * width + i];
+            *to = chain(k, a.at[r], x.at[i], *to);
+        }
+    k->spread_axpy(n, width, a.at, x.at, index, y.at);
+    for (size_t i = 0; i < 5 * width; i++) MUST(same_bits(y.at[i], expected.at[i]), "n %zu width %zu", n, width);
+    matrix_note(&y);
+    matrix_close(&y);
+    matrix_close(&x);
+    matrix_close(&a);
+    matrix_close(&expected);
+}
+
+static void spread_axpy_body(const sq_kernels *k)
+{
+    EACH(size_t, n, some_counts)
+    EACH(size_t, width, some_widths) spread_axpy_case(k, *n, *width);
+}
+
+START_TEST(a_row_is_spread_over_rows_in_order)
+{
+    each_variant(spread_axpy_body);
+}
+END_TEST
+
 START_TEST(gathered_rows_are_added_in_order)
 {
     each_variant(gather_axpy_body);
@@ -955,6 +987,7 @@ int main(void)
     tcase_add_test(c, dot_sums_in_sixteen_lanes_and_one_tree);
     tcase_add_test(c, dots_of_many_rows_are_the_dots_of_each);
     tcase_add_test(c, gathered_rows_are_added_in_order);
+    tcase_add_test(c, a_row_is_spread_over_rows_in_order);
     tcase_add_test(c, axpy_scale_and_add_round_as_plain_c);
     tcase_add_test(c, max_skips_nan_and_ignores_what_lies_behind);
     tcase_add_test(c, max_abs_is_infinite_when_anything_is_not_finite);

@@ -172,7 +172,7 @@ static counts count_entries(const sq_trainer *t)
     counts n = {0};
     for (int64_t s = 0; s < p->sequences; s++)
         for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
-            const int32_t *slots = t->entries.slots + p->tokens + i * (1 + NEGATIVES);
+            const int32_t *slots = t->own + i * (1 + NEGATIVES);
             ck_assert_int_eq(slots[0], p->targets[i]);
             for (int j = 1; j <= NEGATIVES; j++) {
                 int seen = 0;
@@ -271,7 +271,7 @@ START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_ite
         if (step == 0) proposal(s.trainer, bought, q);
         for (int64_t i = p->target_starts[0]; i < p->target_starts[1]; i++, negatives += NEGATIVES) {
             add_expected(s.trainer, q, p->targets[i], expected);
-            for (int64_t j = 1; j <= NEGATIVES; j++) count[s.trainer->entries.slots[p->tokens + i * (1 + NEGATIVES) + j]]++;
+            for (int64_t j = 1; j <= NEGATIVES; j++) count[s.trainer->own[i * (1 + NEGATIVES) + j]]++;
         }
     }
     for (int i = 0; i < ITEMS; i++) expected[i] *= (double)NEGATIVES / (double)negatives;
@@ -336,7 +336,7 @@ START_TEST(a_step_has_the_loss_of_the_draws_it_made_with_their_logarithms_subtra
         while (p->target_starts[sequence + 1] <= i) sequence++;
         const int64_t from = p->starts[sequence];
         sq_encode(&e, &(sq_history){.slots = p->inputs + from, .n = p->target_tokens[i] - from + 1, .user = -1}, &scratch, u);
-        sum += plain_loss(&s, u, s.trainer->entries.slots + p->tokens + i * (1 + NEGATIVES), q);
+        sum += plain_loss(&s, u, s.trainer->own + i * (1 + NEGATIVES), q);
     }
     ck_assert_msg(fabs(found - sum / (double)p->target_count) < 1e-4, "%g and %g", found, sum / (double)p->target_count);
     sq_snapshot_release(s.model, now);
@@ -408,7 +408,7 @@ START_TEST(a_hard_pool_uses_the_draws_that_score_highest)
     small_step(s.trainer, &b);
     const sq_trainer *t = s.trainer;
     for (int64_t i = 0; i < t->plan.tokens; i++) {
-        const int32_t *slots = t->entries.slots + t->plan.tokens + i * (1 + POOL) + 1;
+        const int32_t *slots = t->own + i * (1 + POOL) + 1;
         const float *g = t->coefficient + i * (1 + POOL) + 1;
         float lowest = INFINITY, left = -INFINITY;
         int used = 0;
@@ -449,7 +449,7 @@ START_TEST(the_hardest_of_a_pool_has_the_rank_of_the_best_of_so_many_draws)
         const sq_trainer *t = s.trainer;
         const size_t stride = (size_t)t->items.catalogue->stride, dp = (size_t)s.model->layout.dp;
         for (int64_t i = 0; i < t->plan.tokens; i++, tokens++) {
-            const int32_t *slots = t->entries.slots + t->plan.tokens + i * (1 + POOL) + 1;
+            const int32_t *slots = t->own + i * (1 + POOL) + 1;
             const float *g = t->coefficient + i * (1 + POOL) + 1;
             float score[ITEMS];
             int used = 0, rank = 0;
@@ -611,11 +611,10 @@ START_TEST(each_step_draws_its_own_negatives)
     small_train(&s, &o);
     small_batch b = long_histories();
     int32_t first[NEGATIVES], second[NEGATIVES];
-    size_t at = 0;
     for (int step = 0; step < 2; step++) {
         small_step(s.trainer, &b);
-        at = (size_t)s.trainer->plan.tokens * (_i ? 2 : 1) + (_i ? 0 : 1);
-        memcpy(step ? second : first, s.trainer->entries.slots + at, sizeof first);
+        const int32_t *slots = _i ? s.trainer->entries.slots + sq_trainer_own_end(s.trainer) : s.trainer->own + 1;
+        memcpy(step ? second : first, slots, sizeof first);
     }
     ck_assert(memcmp(first, second, sizeof first) != 0);
     small_close(&s);
