@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/rng.h"
+#include "base/sort.h"
 #include "eval/metrics.h"
 
 enum { LANES = 8, WAVE = 64 };

@@ -1,28 +1,11 @@
 /* eval: means over users and their percentile intervals by resampling users. */
 #ifndef SQ_BOOTSTRAP_H
 #define SQ_BOOTSTRAP_H
-#include <string.h>
 #include "base/context.h"
 
 typedef struct sq_interval {
     double low, high;
 } sq_interval;
-
-/* Unsigned integers that order as the doubles do, and back. */
-static inline uint64_t sq_code_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 63 != 0 ? ~bits : bits | (uint64_t)1 << 63;
-}
-
-static inline double sq_value_of(uint64_t code)
-{
-    const uint64_t bits = code >> 63 != 0 ? code & ~((uint64_t)1 << 63) : ~code;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 /* Mean of values[n], n > 0, summed in their order. */
 double sq_mean(const double *values, int64_t n);

@@ -2,6 +2,7 @@
 #include "eval/compare.h"
 #include <inttypes.h>
 #include <math.h>
+#include "base/sort.h"
 #include "eval/bootstrap.h"
 #include "eval/groups.h"
 #include "eval/job.h"

@@ -2,16 +2,6 @@
 #include "base/sort.h"
 #include "sampler/sampler.h"
 #include <math.h>
-#include <string.h>
-
-/* Bits of non-negative doubles order as the doubles do; turned over, they order them falling. */
-static uint64_t falling(double weight)
-{
-    uint64_t bits;
-    weight += 0.0; /* -0 becomes 0 */
-    memcpy(&bits, &weight, sizeof bits);
-    return ~bits;
-}
 
 /* Equal weights keep the order of slots. */
 int32_t sq_log_uniform_prepare(sq_sampler *s, const sq_memory *memory, const double *weights, seqrec_error *error)
@@ -22,7 +12,10 @@ int32_t sq_log_uniform_prepare(sq_sampler *s, const sq_memory *memory, const dou
     uint32_t *order = sq_alloc(memory, 2 * n, sizeof *order);
     int failed = !keys || !order;
     if (!failed) {
-        for (size_t i = 0; i < n; i++) keys[i] = falling(weights ? weights[i] : 0), order[i] = (uint32_t)i;
+        for (size_t i = 0; i < n; i++) {
+            keys[i] = ~sq_code_of((weights ? weights[i] : 0) + 0.0); /* falling; -0 becomes 0 */
+            order[i] = (uint32_t)i;
+        }
         sq_sort_keys(keys, order, n, keys + n, order + n, 64);
         for (size_t r = 0; r < n; r++) s->weights[order[r]] = log1p(1.0 / ((double)r + 1)) / log((double)n + 1);
     }

@@ -1,7 +1,6 @@
 /* serve: several paths made one list: sums by item, then a sort that keeps the order in which equal ones came. */
 #include "serve/aggregate.h"
 #include <math.h>
-#include <string.h>
 #include "base/idmap.h"
 #include "base/sort.h"
 
@@ -60,20 +59,12 @@ static int32_t add_up(tally *t, const sq_memory *memory, const sq_paths *p, int3
     return SEQREC_OK;
 }
 
-/* A key that rises as scores, which are not negative, fall. */
-static uint64_t key_of(double score)
-{
-    uint64_t bits;
-    memcpy(&bits, &score, sizeof bits);
-    return ~bits;
-}
-
 /* order [count]: of the entries, the best first. */
 static void sort(const tally *t, uint64_t *keys, uint32_t *order)
 {
     const size_t n = (size_t)t->count;
     for (size_t i = 0; i < n; i++) {
-        keys[i] = key_of(t->entries[i].score);
+        keys[i] = ~sq_code_of(t->entries[i].score);
         order[i] = (uint32_t)i;
     }
     sq_sort_keys(keys, order, n, keys + n, order + n, 64);

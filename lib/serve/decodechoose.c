@@ -41,14 +41,8 @@ static double next_of(const sq_decoding *c, const sq_group *group, int64_t i)
     return c->now[i].log_probability + log_share(o, (double)o->best.scores[head]) - penalty_of(c, o->best.slots[head]);
 }
 
-/* A key that rises as values fall. */
-static uint64_t falling(double value)
-{
-    uint64_t bits;
-    value += 0.0; /* one zero */
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 63 ? bits : INT64_MAX - bits;
-}
+/* A key that rises as values fall; one zero. */
+static uint64_t falling(double value) { return ~sq_code_of(value + 0.0); }
 
 /* The best items of each path of a group by falling score less penalty, equal ones as they were. As many as there are paths in all are
  * kept of each: those that earlier groups took, which alone may fall behind, and those that this group may need. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/rng.h"
+#include "base/sort.h"
 #include "counting_allocator.h"
 #include "eval/baselines.h"
 #include "eval/bootstrap.h"
