@@ -14,7 +14,7 @@ function kind_of(symbol) {
         symbol ~ /^(dot|gather_dots|compute_logits|axpy|scale|__log|__exp|__ieee754|logistic|sq_logistic|sq_soft)/)
         return 5
     if (symbol ~ /^(draw|sq_sampler|sq_uniform|sq_popularity|sq_alias|sq_in_batch|sq_mixed|random64|list_refused|redraw|attempt_again|find|mark)/) return 6
-    if (symbol ~ /^(adam|gather_axpy|row_gradient|walk_part|update|replay|count_chunk|scatter_chunk|carry_chunk|sq_row|sq_step)/ ||
+    if (symbol ~ /^(adam|gather_axpy|spread_axpy|row_gradient|walk_part|update|replay|count_chunk|scatter_chunk|carry_chunk|sq_row|sq_step)/ ||
         symbol ~ /^(commit_piece|reduce_piece|look_up|max_abs|not_fit|flush|push|sort|sq_sort)/)
         return 7
     if (symbol ~ /^(add$|fill_rows|column_sums|transpose|embed|sq_embed|join_heads|__mem|mem)/) return 8
