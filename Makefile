@@ -32,7 +32,7 @@ test:
 	@sh .ci/setup test
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) sh tests/run.sh
 
-#: make check        unit tests and checks of the sources (under a minute, no Python)
+#: make check        unit tests and checks of the sources (about a minute, no Python)
 check: all
 	@meson test -C $(BUILD) --no-rebuild --list 2>/dev/null | grep -q : || \
 	    { sh .ci/setup build && meson configure $(BUILD) -Dtests=true && ninja -C $(BUILD) -j $(JOBS); }
