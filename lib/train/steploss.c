@@ -226,9 +226,13 @@ static void spread(sq_trainer *t, size_t first, size_t n, int32_t slot, sq_step_
 {
     const size_t width = (size_t)t->model->layout.vp, c = t->candidates;
     float *table = t->dtable + (size_t)slot * t->table_rows * width;
+    uint8_t *touched = t->touched + (size_t)slot * t->table_rows;
     for (size_t i = first; i < first + n; i++) {
         const int32_t *slots = t->own + i * c;
-        for (size_t j = 0; j < c; j++) s->drawn[j] = slots[j] < 0 ? -1 : t->items.compact[slots[j]];
+        for (size_t j = 0; j < c; j++) {
+            s->drawn[j] = slots[j] < 0 ? -1 : t->items.compact[slots[j]];
+            if (s->drawn[j] >= 0) touched[s->drawn[j]] = 1;
+        }
         t->kernels->spread_axpy(c, width, t->coefficient + i * c, t->u + i * width, s->drawn, table);
     }
 }

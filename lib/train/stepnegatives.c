@@ -196,12 +196,6 @@ static void fill_run(const run *o, int64_t end, double history)
     for (size_t i = 0; i < o->n && t->redraws; i++) t->redrawn[o->first + (int64_t)i] = redrawn(o, i, history);
 }
 
-static void touch(const run *o, uint8_t *touched)
-{
-    for (size_t j = 0; j < o->n * (o->m + o->draws); j++)
-        if (o->out[j] >= 0) touched[o->out[j]] = 1;
-}
-
 static void draw_micro(void *arg, int32_t task, int32_t worker)
 {
     sq_trainer *t = arg;
@@ -220,7 +214,6 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
             o.n = (size_t)(end - o.first < most ? end - o.first : most);
             o.out = t->own + o.first * (int64_t)t->candidates;
             fill_run(&o, end, history);
-            if (t->dense) touch(&o, t->touched + (size_t)worker * (size_t)sq_trainer_slots(t));
         }
         if (excludes_history(t)) mark(p, s, scratch.bits, 0);
     }
@@ -264,23 +257,8 @@ static int32_t is_dense(const sq_trainer *t)
 
 static int32_t reserve_dense(sq_trainer *t, size_t most, seqrec_error *error)
 {
-    const size_t bytes = (size_t)t->workers * (size_t)sq_trainer_slots(t);
     SQ_TRY(SQ_GROW(&t->context->memory, t->drawn, t->drawn_capacity, 0, most, error));
-    SQ_TRY(SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, bytes, error));
-    memset(t->touched, 0, bytes);
-    return SEQREC_OK;
-}
-
-/* An entry for the row of each item that somebody drew or aims at. */
-static void enter_touched(sq_trainer *t)
-{
-    int32_t *out = t->entries.slots + sq_trainer_own_end(t);
-    for (int64_t c = 0; c < t->items.live_count; c++) {
-        const int32_t slot = t->items.live[c];
-        uint8_t touched = 0;
-        for (int32_t w = 0; w < t->workers; w++) touched |= t->touched[(size_t)w * (size_t)sq_trainer_slots(t) + (size_t)slot];
-        out[c] = touched ? slot : -1;
-    }
+    return SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, SQ_GRADIENT_SLOTS * (size_t)t->items.live_count, error);
 }
 
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
@@ -305,7 +283,7 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     if (sq_trainer_at_batch(t)) return SEQREC_OK; /* sq_step_buckets has the rest */
     if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
     if (shared) draw_shared(t);
-    if (t->dense) enter_touched(t);
+    if (t->dense) return SEQREC_OK; /* sq_step_rows has the rest */
     sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
     return SEQREC_OK;
 }

@@ -109,8 +109,8 @@ void sq_step_replay(sq_trainer *t)
 {
     replay_job items = {t, &t->items, &t->entries}, users = {t, &t->users, &t->user_entries};
     if (!sq_trainer_exact(t)) return;
-    if (sq_trainer_at_batch(t))
-        sq_parallel(t->context->pool, t->items.chunks, replay_chunk, &items); /* it looks at all of them */
+    if (sq_trainer_at_batch(t) || t->dense)
+        sq_parallel(t->context->pool, t->items.chunks, replay_chunk, &items); /* it looks at all of them, or nearly */
     else if (!sq_trainer_is_full(t))
         sq_parallel(t->context->pool, t->entries.parts, replay_part, &items);
     if (sq_trainer_personal(t)) sq_parallel(t->context->pool, t->user_entries.parts, replay_part, &users);
@@ -142,31 +142,59 @@ int32_t sq_trainer_pass(sq_trainer *t, seqrec_error *error)
 
 /* ---- lengths, for cosines -------------------------------------------------------------------------------------------- */
 
+static void note_length(const sq_trainer *t, int32_t slot)
+{
+    t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] =
+        sq_inverse_length(t->kernels, (size_t)t->model->layout.vp, sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue));
+}
+
 static void lengths_of_part(void *arg, int32_t part, int32_t worker)
 {
     const sq_trainer *t = arg;
     const sq_row_entries *e = &t->entries;
-    const size_t vp = (size_t)t->model->layout.vp, offset = sq_output_offset(t->items.catalogue);
     (void)worker;
-    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++) {
-        if (i > e->part_starts[part] && sq_row_slot(e, i) == sq_row_slot(e, i - 1)) continue;
-        const int32_t slot = sq_row_slot(e, i);
-        t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] =
-            sq_inverse_length(t->kernels, vp, sq_trainer_row(t, slot) + offset);
-    }
+    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
+        if (i == e->part_starts[part] || sq_row_slot(e, i) != sq_row_slot(e, i - 1)) note_length(t, sq_row_slot(e, i));
+}
+
+static void lengths_of_chunk(void *arg, int32_t chunk, int32_t worker)
+{
+    const sq_trainer *t = arg;
+    (void)worker;
+    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
+        if (t->items.catalogue->slots[chunk]->live[r]) note_length(t, chunk * SQ_CHUNK_ROWS + r);
 }
 
 void sq_step_lengths(sq_trainer *t)
 {
-    if (t->options.score == SQ_SCORE_COSINE && sq_trainer_samples(t)) /* a loss of batch scope sorts its entries later */
+    if (t->options.score != SQ_SCORE_COSINE || !sq_trainer_samples(t)) return; /* a loss of batch scope sorts its entries later */
+    if (t->dense)
+        sq_parallel(t->context->pool, t->items.chunks, lengths_of_chunk, t);
+    else
         sq_parallel(t->context->pool, t->entries.parts, lengths_of_part, t);
 }
 
 /* ---- norm and update ------------------------------------------------------------------------------------------------ */
 
+/* An entry for each row of dtable that something was added to. */
+static void enter_touched(sq_trainer *t)
+{
+    int32_t *out = t->entries.slots + sq_trainer_own_end(t);
+    for (size_t c = 0; c < t->table_rows; c++) {
+        uint8_t touched = 0;
+        for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
+            if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1]) touched |= t->touched[s * t->table_rows + c];
+        out[c] = touched ? t->items.live[c] : -1;
+    }
+}
+
 void sq_step_rows(sq_trainer *t)
 {
     const size_t tokens = (size_t)t->plan.tokens;
+    if (t->dense) {
+        enter_touched(t);
+        sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
+    }
     sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, tokens, sq_trainer_own_end(t));
 }
 

@@ -70,7 +70,7 @@ struct seqrec_trainer {
     int32_t dense;     /* 1: what own candidates add to rows is summed in dtable, of whose rows there are entries; 0: they are entries themselves */
     int32_t *own;      /* [targets][candidates] their slots, or -1: among those of the entries, or with `dense` in `drawn` */
     int32_t *drawn;
-    uint8_t *touched;  /* [workers][slots] dense: what the worker drew */
+    uint8_t *touched;  /* [SQ_GRADIENT_SLOTS][live] dense: whose rows of dtable something was added to */
     size_t drawn_capacity, touched_capacity;
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
     float *coefficient; /* [targets][candidates] */
@@ -174,7 +174,7 @@ void sq_row_gradients_take(sq_arena *arena, const sq_trainer *trainer);
 /* steprows.c: the item rows' share of a step. */
 void sq_step_replay(sq_trainer *trainer);                           /* exact: rows of this step, before they are read */
 void sq_step_lengths(sq_trainer *trainer);                          /* score = cosine: inverse_norm of the rows of this step */
-void sq_step_rows(sq_trainer *trainer);                             /* row entries get their coefficients */
+void sq_step_rows(sq_trainer *trainer);                             /* row entries get their coefficients; of a dense step they are made here */
 double sq_step_row_norm(sq_trainer *trainer);                       /* squared norm of all row gradients */
 void sq_step_update_rows(sq_trainer *trainer, const sq_adam *rule);
 sq_adam sq_trainer_rule(const sq_trainer *trainer, int64_t step);
