@@ -3,8 +3,6 @@
 #include "api/structs.h"
 #include "train/checkpoint.h"
 #include "train/fit.h"
-#include <float.h>
-#include <math.h>
 #include <string.h>
 
 /* Options of the model's scope must be the model's own. */
@@ -43,128 +41,17 @@ static int32_t usable(const seqrec_trainer *trainer, seqrec_error *error)
 
 /* ---- a step --------------------------------------------------------------------------------------------------------- */
 
-/* Weights of the batch's events as targets, or NULL: all 1. */
-static int32_t event_weights(const seqrec_trainer *t, const seqrec_batch *batch, const float **out, seqrec_error *error)
+static int32_t check_weights(const seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
 {
     int64_t n = batch->sequences > 0 ? batch->offsets[batch->sequences] : 0;
-    int values = t->options.event_weights == SQ_EVENT_WEIGHTS_VALUES && !batch->weights;
-    const float *weights = values ? batch->values : batch->weights;
-    SQ_CHECK(weights || !values || n == 0, error, SEQREC_E_ARGUMENT,
+    const float *weights = sq_trainer_event_weights(t, batch);
+    SQ_CHECK(weights || t->options.event_weights != SQ_EVENT_WEIGHTS_VALUES || n == 0, error, SEQREC_E_ARGUMENT,
              "event_weights = values needs batch.values or batch.weights");
     for (int64_t i = 0; weights && i < n; i++)
         SQ_CHECK(weights[i] >= 0 && weights[i] <= 1e15f, error, SEQREC_E_ARGUMENT,
-                 "batch.%s[%lld] = %g is not a weight in 0 .. 1e15", values ? "values" : "weights", (long long)i,
+                 "batch.%s[%lld] = %g is not a weight in 0 .. 1e15", batch->weights ? "weights" : "values", (long long)i,
                  (double)weights[i]);
-    *out = weights;
     return SEQREC_OK;
-}
-
-static int32_t check_items(const seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
-{
-    for (int64_t b = 0; b < batch->sequences; b++)
-        for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++)
-            SQ_CHECK(sq_catalogue_find(t->items.catalogue, batch->items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
-                     "event %lld of sequence %lld: the model has no item %lld", (long long)(i - batch->offsets[b]),
-                     (long long)b, (long long)batch->items[i]);
-    return SEQREC_OK;
-}
-
-/* Which row has an id: slot and generation, -1 for none. */
-static int64_t place_of(const sq_catalogue *catalogue, int64_t id)
-{
-    const int32_t slot = sq_catalogue_find(catalogue, id);
-    if (slot < 0) return -1;
-    return (int64_t)slot << 32 | sq_catalogue_generation(catalogue, slot);
-}
-
-/* Whether an id had a row, `before`, when it came, and has it no more, though another may have the id by now. */
-static int is_gone(const sq_catalogue *catalogue, int64_t before, int64_t id)
-{
-    return before >= 0 && before != place_of(catalogue, id);
-}
-
-/* Slots, weights and times of one sequence in the trainer's own memory; items the model does not have are passed over, and with `waited`,
- * where the batch waited, those that were removed meanwhile. */
-static int32_t read_sequence(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const sq_waiting *waited, int64_t b,
-                             sq_plan_sequence *out, seqrec_error *error)
-{
-    const sq_memory *memory = &t->context->memory;
-    size_t n = (size_t)(batch->offsets[b + 1] - batch->offsets[b]);
-    SQ_TRY(SQ_GROW(memory, t->sequence, t->sequence_capacity, 0, n, error));
-    SQ_TRY(SQ_GROW(memory, t->sequence_weights, t->sequence_weights_capacity, 0, n, error));
-    SQ_TRY(SQ_GROW(memory, t->sequence_times, t->sequence_times_capacity, 0, n, error));
-    *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, batch->timestamps ? t->sequence_times : NULL, 0, 0, 0};
-    for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
-        int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);
-        if (slot < 0 || (waited && is_gone(t->items.catalogue, waited->places[i], batch->items[i]))) continue;
-        if (weights) t->sequence_weights[out->n] = weights[i];
-        if (out->times) t->sequence_times[out->n] = batch->timestamps[i];
-        t->sequence[out->n++] = slot;
-    }
-    return SEQREC_OK;
-}
-
-static int needs_user(const seqrec_trainer *t)
-{
-    return sq_trainer_personal(t) && t->options.unknown_users != SQ_UNKNOWN_USER_DEFAULT;
-}
-
-static int32_t check_users(const seqrec_trainer *t, const seqrec_batch *batch, seqrec_error *error)
-{
-    for (int64_t b = 0; needs_user(t) && b < batch->sequences; b++)
-        SQ_CHECK(sq_catalogue_find(t->users.catalogue, batch->users[b]) >= 0, error, SEQREC_E_NOT_FOUND,
-                 "sequence %lld: the model has no user %lld", (long long)b, (long long)batch->users[b]);
-    return SEQREC_OK;
-}
-
-/* Slot of the user of sequence b, -1 for the default vector. */
-static int32_t user_of(const seqrec_trainer *t, const seqrec_batch *batch, int64_t b)
-{
-    return sq_trainer_personal(t) ? sq_catalogue_find(t->users.catalogue, batch->users[b]) : -1;
-}
-
-/* Sequences whose user was forgotten while they waited are passed over; waited NULL: they came just now. */
-static int32_t plan(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const sq_waiting *waited, seqrec_error *error)
-{
-    const sq_memory *memory = &t->context->memory;
-    sq_plan_sequence sequence;
-    sq_plan_clear(&t->plan);
-    for (int64_t b = 0; b < batch->sequences; b++) {
-        t->plan.user = user_of(t, batch, b);
-        if (t->plan.user < 0 && needs_user(t)) continue;
-        if (waited && sq_trainer_personal(t) && is_gone(t->users.catalogue, waited->rows[b], batch->users[b])) continue;
-        SQ_TRY(read_sequence(t, batch, weights, waited, b, &sequence, error));
-        SQ_TRY(sq_trainer_plan_add(t, &sequence, error));
-    }
-    return sq_plan_finish(&t->plan, memory, t->options.micro_batch, error);
-}
-
-static int32_t run(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, const sq_waiting *waited, seqrec_step_stats *stats,
-                   seqrec_error *error)
-{
-    SQ_TRY(plan(t, batch, weights, waited, error));
-    return sq_trainer_run(t, stats, error);
-}
-
-/* Adds the batch to those that wait; when enough are there, makes one step of them. */
-static int32_t accumulate(seqrec_trainer *t, const seqrec_batch *batch, const float *weights, seqrec_step_stats *stats,
-                          seqrec_error *error)
-{
-    sq_waiting *w = &t->waiting, before = *w;
-    SQ_TRY(sq_waiting_add(w, &t->context->memory, batch, weights, error));
-    for (int64_t b = 0; sq_trainer_personal(t) && b < batch->sequences; b++)
-        w->rows[before.sequences + b] = place_of(t->users.catalogue, batch->users[b]);
-    for (int64_t i = before.events; i < w->events; i++) w->places[i] = place_of(t->items.catalogue, w->items[i]);
-    stats->step = t->step;
-    stats->loss = NAN;
-    stats->waiting = w->batches;
-    if (w->batches < t->options.accumulate) return SEQREC_OK;
-    seqrec_batch all = {.struct_size = sizeof all, .sequences = w->sequences, .offsets = w->offsets, .items = w->items, .users = w->users};
-    all.timestamps = w->times;
-    int32_t status = run(t, &all, w->weights, w, stats, error);
-    sq_waiting_rewind(w, status == SEQREC_OK ? &(sq_waiting){0} : &before);
-    stats->waiting = 0;
-    return status;
 }
 
 int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats,
@@ -172,23 +59,16 @@ int32_t seqrec_trainer_step(seqrec_trainer *trainer, const seqrec_batch *batch, 
 {
     seqrec_batch b = {0};
     seqrec_step_stats s = {.struct_size = sizeof s};
-    const float *weights = NULL;
     SQ_TRY(usable(trainer, error));
     SQ_TRY(sq_batch_read(&b, batch, error));
-    SQ_TRY(event_weights(trainer, &b, &weights, error));
+    SQ_TRY(check_weights(trainer, &b, error));
     SQ_TRY(sq_batch_times_check(trainer->model, &b, error));
     SQ_CHECK(trainer->options.known_items == SQ_KNOWN_NONE, error, SEQREC_E_UNSUPPORTED,
              "known_items weighs the events of a fit by what its epochs found: on batches of the host bring batch.weights");
     SQ_CHECK(b.users || !sq_trainer_personal(trainer) || b.sequences == 0, error, SEQREC_E_ARGUMENT,
              "batch.users is NULL: a model with users trains their vectors");
     if (stats) SQ_TRY(sq_struct_check(stats, SQ_STEP_STATS_FIRST, "stats", error));
-    SQ_TRY(sq_trainer_sync(trainer, error));
-    if (trainer->options.unknown_items == SQ_UNKNOWN_ITEM_ERROR) SQ_TRY(check_items(trainer, &b, error));
-    SQ_TRY(check_users(trainer, &b, error));
-    if (trainer->options.accumulate > 1 || trainer->waiting.batches > 0)
-        SQ_TRY(accumulate(trainer, &b, weights, &s, error));
-    else
-        SQ_TRY(run(trainer, &b, weights, NULL, &s, error));
+    SQ_TRY(sq_trainer_step(trainer, &b, &s, error));
     if (stats) sq_struct_write(stats, &s, sizeof s);
     return SEQREC_OK;
 }

@@ -108,6 +108,11 @@ int32_t sq_trainer_set(sq_trainer *trainer, const char *name, const char *value,
 int32_t sq_trainer_plan_add(sq_trainer *trainer, const sq_plan_sequence *sequence, seqrec_error *error);
 /* One step on trainer->plan. */
 int32_t sq_trainer_run(sq_trainer *trainer, seqrec_step_stats *stats, seqrec_error *error);
+/* hoststep.c: a step on a batch whose arguments have been checked, or with option accumulate a batch more that waits for it. Ids are looked
+ * up, and refused, behind the sync of here, which says what rows there are. On failure the batch does not wait either. */
+int32_t sq_trainer_step(sq_trainer *trainer, const seqrec_batch *batch, seqrec_step_stats *stats, seqrec_error *error);
+/* What the batch's events weigh as targets in it; NULL: 1 each, or with event_weights = values that the batch has neither. */
+const float *sq_trainer_event_weights(const sq_trainer *trainer, const seqrec_batch *batch);
 /* What sq_trainer_run asks of the sampler, where there will be `items` of them; counts_come: a fit will bring the training counts. */
 int32_t sq_trainer_check_sampler(const sq_trainer *trainer, int64_t items, int32_t counts_come, seqrec_error *error);
 /* Brings all rows up to the current step (item_updates = exact). */

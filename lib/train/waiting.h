@@ -2,6 +2,7 @@
 #ifndef SQ_WAITING_H
 #define SQ_WAITING_H
 #include "base/memory.h"
+#include "model/catalogue.h"
 
 /* Copies by item id: an item may go before the step. */
 typedef struct sq_waiting {
@@ -16,10 +17,11 @@ typedef struct sq_waiting {
     size_t offsets_capacity, items_capacity, weights_capacity, times_capacity, users_capacity, rows_capacity, places_capacity;
 } sq_waiting;
 
-/* Adds a batch that has been checked; weights NULL: 1. Its rows and places are the caller's to fill, from behind those before. On failure
- * nothing changes. */
+/* Adds a batch that has been checked; weights NULL: 1; users NULL: the model has none. On failure nothing changes. */
 int32_t sq_waiting_add(sq_waiting *waiting, const sq_memory *memory, const seqrec_batch *batch, const float *weights,
-                       seqrec_error *error);
+                       const sq_catalogue *items, const sq_catalogue *users, seqrec_error *error);
+/* Whether an id had a row, `place`, when its batch came, and has it no more, though another may have the id by now. */
+int32_t sq_waiting_is_gone(const sq_catalogue *catalogue, int64_t place, int64_t id);
 /* Takes the counts back to what they were; what is behind them is forgotten. */
 static inline void sq_waiting_rewind(sq_waiting *waiting, const sq_waiting *before)
 {
