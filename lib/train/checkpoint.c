@@ -11,22 +11,45 @@
 
 /* ---- rows in the order of the file ------------------------------------------------------------------------------------- */
 
-/* One column of row data: [items][tables * d] out of chunks of padded rows. */
+/* The padded row at a slot of a table of some kind. */
+typedef float *row_at(const void *table, int32_t slot);
+
+static float *catalogue_row(const void *table, int32_t slot)
+{
+    return sq_catalogue_row(table, slot);
+}
+
+static float *moment_row(const sq_trained *table, float *chunk, int32_t slot)
+{
+    return chunk + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)table->catalogue->stride;
+}
+
+static float *m_row(const void *table, int32_t slot)
+{
+    return moment_row(table, ((const sq_trained *)table)->state[slot / SQ_CHUNK_ROWS]->m, slot);
+}
+
+static float *v_row(const void *table, int32_t slot)
+{
+    return moment_row(table, ((const sq_trained *)table)->state[slot / SQ_CHUNK_ROWS]->v, slot);
+}
+
+/* One column of row data: [items][tables * d], of the live rows. */
 typedef struct column {
-    const sq_catalogue *catalogue;
-    const int32_t *slots;
-    float *const *chunks; /* [chunks] */
+    const sq_trained *members; /* which rows there are, and how wide */
+    const void *table;
+    row_at *row;
 } column;
 
 static int32_t bring_rows(void *from, int64_t first, int64_t count, void *out, seqrec_error *error)
 {
     const column *c = from;
-    size_t d = (size_t)c->catalogue->dim, dp = (size_t)c->catalogue->padded, tables = (size_t)c->catalogue->tables;
+    const sq_catalogue *k = c->members->catalogue;
+    size_t d = (size_t)k->dim, dp = (size_t)k->padded, tables = (size_t)k->tables;
     float *to = out;
     (void)error;
     for (int64_t i = first; i < first + count; i++) {
-        int32_t slot = c->slots[i];
-        const float *row = c->chunks[slot / SQ_CHUNK_ROWS] + (size_t)(slot % SQ_CHUNK_ROWS) * (size_t)c->catalogue->stride;
+        const float *row = c->row(c->table, c->members->live[i]);
         for (size_t t = 0; t < tables; t++, to += d) memcpy(to, row + t * dp, d * sizeof *to);
     }
     return SEQREC_OK;
@@ -41,17 +64,17 @@ static int32_t check_floats(const char *name, const float *values, size_t n, flo
     return SEQREC_OK;
 }
 
-static int32_t read_rows(const sq_tensor_file *file, const char *name, const sq_catalogue *catalogue, const int32_t *slots,
-                         float *const *chunks, float lowest, seqrec_error *error)
+static int32_t read_rows(const sq_tensor_file *file, const char *name, column c, float lowest, seqrec_error *error)
 {
-    size_t d = (size_t)catalogue->dim, dp = (size_t)catalogue->padded, tables = (size_t)catalogue->tables;
-    int64_t shape[2] = {catalogue->count, (int64_t)(tables * d)};
+    const sq_catalogue *k = c.members->catalogue;
+    size_t d = (size_t)k->dim, dp = (size_t)k->padded, tables = (size_t)k->tables;
+    int64_t shape[2] = {k->count, (int64_t)(tables * d)};
     const sq_tensor *tensor;
     sq_tensor_cursor cursor;
     SQ_TRY(sq_tensor_file_expect(file, name, SQ_F32, 2, shape, &tensor, error));
     sq_tensor_start(&cursor, file, tensor);
-    for (int64_t i = 0; i < catalogue->count; i++) {
-        float *row = chunks[slots[i] / SQ_CHUNK_ROWS] + (size_t)(slots[i] % SQ_CHUNK_ROWS) * (size_t)catalogue->stride;
+    for (int64_t i = 0; i < k->count; i++) {
+        float *row = c.row(c.table, c.members->live[i]);
         for (size_t t = 0; t < tables; t++) {
             SQ_TRY(sq_tensor_next(&cursor, row + t * dp, d * sizeof *row, error));
             SQ_TRY(check_floats(name, row + t * dp, d, lowest, error));
@@ -197,15 +220,9 @@ typedef struct kept {
     const char *parameters, *items, *users; /* names of its tensors */
     sq_snapshot *snapshot;                  /* NULL: not there */
     float *flat;
-    float **item_chunks, **user_chunks;
-    column item_rows, user_rows;
 } kept;
 
-/* Adam state of a table. */
-typedef struct moments {
-    float **chunks_m, **chunks_v;
-    column rows_m, rows_v;
-} moments;
+#define COLUMNS 8 /* two moments of both tables, and two kept snapshots of both */
 
 /* What the writer points into. */
 typedef struct save_job {
@@ -214,23 +231,17 @@ typedef struct save_job {
     sq_model_source *source;
     sq_tensor_writer *writer;
     float *m, *v; /* flat parameters */
-    moments items, users;
     kept kept[2];
+    column columns[COLUMNS];
+    int32_t filled; /* of the columns */
     int64_t *items_came, *users_came; /* of the live rows, for the running mean */
     double *counts; /* of the live items */
 } save_job;
 
+#define OPT_ITEMS "opt.items.m", "opt.items.v"
+#define OPT_USERS "opt.users.m", "opt.users.v"
 #define COUNTS "train.popularity"
 
-static int32_t list_chunks(const sq_catalogue *table, float ***out, seqrec_error *error)
-{
-    *out = sq_alloc(&table->context->memory, (size_t)table->chunks, sizeof **out);
-    SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
-    for (int32_t c = 0; c < table->chunks; c++) (*out)[c] = table->rows[c]->at;
-    return SEQREC_OK;
-}
-
-/* Its rows: sq_trainer_sync has brought it under today's membership. */
 static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
 {
     const sq_memory *memory = &j->t->context->memory;
@@ -238,20 +249,6 @@ static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
     k->flat = sq_alloc(memory, (size_t)sq_layout_elements(&j->t->model->layout), sizeof *k->flat);
     SQ_CHECK(k->flat, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(&j->t->model->layout, k->snapshot->weights->at, k->flat);
-    SQ_TRY(list_chunks(k->snapshot->catalogue, &k->item_chunks, error));
-    return list_chunks(k->snapshot->users, &k->user_chunks, error);
-}
-
-static int32_t gather_moments(const sq_trained *table, moments *out, seqrec_error *error)
-{
-    const sq_memory *memory = &table->catalogue->context->memory;
-    out->chunks_m = sq_alloc(memory, (size_t)table->chunks, sizeof *out->chunks_m);
-    out->chunks_v = sq_alloc(memory, (size_t)table->chunks, sizeof *out->chunks_v);
-    SQ_CHECK(out->chunks_m && out->chunks_v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
-    for (int32_t c = 0; c < table->chunks; c++) {
-        out->chunks_m[c] = table->state[c]->m;
-        out->chunks_v[c] = table->state[c]->v;
-    }
     return SEQREC_OK;
 }
 
@@ -266,19 +263,35 @@ static int32_t gather(save_job *j, seqrec_error *error)
     SQ_CHECK(j->m && j->v, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
     flatten(l, t->m, j->m);
     flatten(l, t->v, j->v);
-    SQ_TRY(gather_moments(&t->items, &j->items, error));
-    SQ_TRY(gather_moments(&t->users, &j->users, error));
     for (int i = 0; i < 2; i++) SQ_TRY(gather_kept(j, &j->kept[i], error));
     return SEQREC_OK;
 }
 
-static int32_t add_column(save_job *j, const char *name, const sq_table_source *table, column *c, float *const *chunks,
-                          seqrec_error *error)
+static int32_t add_column(save_job *j, const char *name, column c, seqrec_error *error)
 {
-    const sq_catalogue *k = table->catalogue;
-    int64_t shape[2] = {table->count, (int64_t)k->dim * k->tables};
-    *c = (column){k, table->slots, chunks};
-    return sq_tensor_writer_add_rows(j->writer, name, SQ_F32, 2, shape, bring_rows, c, error);
+    const sq_catalogue *k = c.members->catalogue;
+    int64_t shape[2] = {k->count, (int64_t)k->dim * k->tables};
+    column *stays = &j->columns[j->filled++];
+    *stays = c;
+    return sq_tensor_writer_add_rows(j->writer, name, SQ_F32, 2, shape, bring_rows, stays, error);
+}
+
+static int32_t add_moments(save_job *j, const char *m, const char *v, const sq_trained *table, seqrec_error *error)
+{
+    SQ_TRY(add_column(j, m, (column){table, table, m_row}, error));
+    return add_column(j, v, (column){table, table, v_row}, error);
+}
+
+/* Its rows have the trainer's membership: sq_trainer_sync has brought it under today's. */
+static int32_t add_kept(save_job *j, const kept *k, seqrec_error *error)
+{
+    const sq_trainer *t = j->t;
+    int64_t n = sq_layout_elements(&t->model->layout);
+    if (!k->snapshot) return SEQREC_OK;
+    SQ_TRY(sq_tensor_writer_add(j->writer, k->parameters, SQ_F32, 1, &n, k->flat, error));
+    SQ_TRY(add_column(j, k->items, (column){&t->items, k->snapshot->catalogue, catalogue_row}, error));
+    if (!sq_trainer_personal(t)) return SEQREC_OK;
+    return add_column(j, k->users, (column){&t->users, k->snapshot->users, catalogue_row}, error);
 }
 
 /* The file is a model too, and says what it was trained on even before the fit publishes. */
@@ -341,27 +354,16 @@ static int32_t describe(save_job *j, seqrec_error *error)
     SQ_TRY(note_fit(j, error));
     SQ_TRY(sq_tensor_writer_create(&t->context->memory, &j->writer, error));
     SQ_TRY(sq_model_file_describe(j->writer, t->model, j->now, &t->options, (sq_file_form){SQ_FORM_PLAIN, 0}, &j->source, error));
-    const sq_table_source *items = &j->source->items, *users = &j->source->users;
     SQ_TRY(gather(j, error));
     SQ_TRY(add_counters(j->writer, t, error));
     SQ_TRY(sq_tensor_writer_add(j->writer, "opt.m", SQ_F32, 1, &n, j->m, error));
     SQ_TRY(sq_tensor_writer_add(j->writer, "opt.v", SQ_F32, 1, &n, j->v, error));
-    SQ_TRY(add_column(j, "opt.items.m", items, &j->items.rows_m, j->items.chunks_m, error));
-    SQ_TRY(add_column(j, "opt.items.v", items, &j->items.rows_v, j->items.chunks_v, error));
-    if (sq_trainer_personal(t)) {
-        SQ_TRY(add_column(j, "opt.users.m", users, &j->users.rows_m, j->users.chunks_m, error));
-        SQ_TRY(add_column(j, "opt.users.v", users, &j->users.rows_v, j->users.chunks_v, error));
-    }
+    SQ_TRY(add_moments(j, OPT_ITEMS, &t->items, error));
+    if (sq_trainer_personal(t)) SQ_TRY(add_moments(j, OPT_USERS, &t->users, error));
     SQ_TRY(add_counts(j, error));
     if (t->known && t->fit.done > 0 && t->known_epoch == t->fit.epoch)
         SQ_TRY(sq_tensor_writer_add(j->writer, KNOWN, SQ_F32, 1, &t->known_count, t->known, error));
-    for (int i = 0; i < 2; i++) {
-        kept *k = &j->kept[i];
-        if (!k->snapshot) continue;
-        SQ_TRY(sq_tensor_writer_add(j->writer, k->parameters, SQ_F32, 1, &n, k->flat, error));
-        SQ_TRY(add_column(j, k->items, items, &k->item_rows, k->item_chunks, error));
-        if (sq_trainer_personal(t)) SQ_TRY(add_column(j, k->users, users, &k->user_rows, k->user_chunks, error));
-    }
+    for (int i = 0; i < 2; i++) SQ_TRY(add_kept(j, &j->kept[i], error));
     return add_all_came(j, error);
 }
 
@@ -372,20 +374,14 @@ int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     save_job j = {.t = t};
-    j.kept[0] = (kept){BEST, NULL, NULL, NULL, NULL, {0}, {0}};
-    j.kept[1] = (kept){AVERAGE, NULL, NULL, NULL, NULL, {0}, {0}};
+    j.kept[0] = (kept){BEST, NULL, NULL};
+    j.kept[1] = (kept){AVERAGE, NULL, NULL};
     int32_t status = describe(&j, error);
     if (status == SEQREC_OK) status = sq_tensor_writer_save(j.writer, path, error);
     sq_tensor_writer_free(j.writer);
     sq_model_source_free(j.source);
     sq_snapshot_release(t->model, j.now);
-    void *blocks[] = {j.m, j.v, j.counts, j.items_came, j.users_came, j.items.chunks_m, j.items.chunks_v, j.users.chunks_m,
-                      j.users.chunks_v};
-    for (int i = 0; i < 2; i++) {
-        sq_free(memory, j.kept[i].flat);
-        sq_free(memory, j.kept[i].item_chunks);
-        sq_free(memory, j.kept[i].user_chunks);
-    }
+    void *blocks[] = {j.m, j.v, j.kept[0].flat, j.kept[1].flat, j.counts, j.items_came, j.users_came};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     return status;
 }
@@ -394,24 +390,22 @@ int32_t sq_checkpoint_save(sq_trainer *t, const char *path, seqrec_error *error)
 
 /* Moments of a table, whose rows are all current. */
 static int32_t read_moments(const sq_tensor_file *file, const char *m, const char *v, sq_trained *table, int64_t step,
-                            float **chunks, seqrec_error *error)
+                            seqrec_error *error)
 {
-    for (int32_t c = 0; c < table->chunks; c++) chunks[c] = table->state[c]->m;
-    SQ_TRY(read_rows(file, m, table->catalogue, table->live, chunks, -FLT_MAX, error));
-    for (int32_t c = 0; c < table->chunks; c++) chunks[c] = table->state[c]->v;
-    SQ_TRY(read_rows(file, v, table->catalogue, table->live, chunks, 0, error));
+    SQ_TRY(read_rows(file, m, (column){table, table, m_row}, -FLT_MAX, error));
+    SQ_TRY(read_rows(file, v, (column){table, table, v_row}, 0, error));
     sq_trained_set_current(table, step);
     return SEQREC_OK;
 }
 
-static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, float **chunks, seqrec_error *error)
+static int32_t read_state(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     SQ_TRY(read_parameters(memory, file, "opt.m", &t->model->layout, t->m, -FLT_MAX, error));
     SQ_TRY(read_parameters(memory, file, "opt.v", &t->model->layout, t->v, 0, error));
-    SQ_TRY(read_moments(file, "opt.items.m", "opt.items.v", &t->items, t->step, chunks, error));
+    SQ_TRY(read_moments(file, OPT_ITEMS, &t->items, t->step, error));
     if (!sq_trainer_personal(t)) return SEQREC_OK;
-    return read_moments(file, "opt.users.m", "opt.users.v", &t->users, t->step, chunks, error);
+    return read_moments(file, OPT_USERS, &t->users, t->step, error);
 }
 
 static int32_t own_rows(sq_trainer *t, seqrec_error *error)
@@ -420,16 +414,9 @@ static int32_t own_rows(sq_trainer *t, seqrec_error *error)
     return sq_trained_own_rows(&t->users, error);
 }
 
-static int32_t read_kept_rows(const sq_tensor_file *file, const char *name, const sq_catalogue *catalogue,
-                              const sq_trained *table, float **chunks, seqrec_error *error)
-{
-    for (int32_t c = 0; c < catalogue->chunks; c++) chunks[c] = catalogue->rows[c]->at;
-    return read_rows(file, name, catalogue, table->live, chunks, -FLT_MAX, error);
-}
-
 /* A kept snapshot: copies of the trainer's rows, overwritten with those of the file. NULL when the file has none. */
 static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *parameters, const char *items,
-                         const char *users, float **chunks, sq_snapshot **out, seqrec_error *error)
+                         const char *users, sq_snapshot **out, seqrec_error *error)
 {
     if (!sq_tensor_file_find(file, items) && !sq_tensor_file_find(file, parameters)) return SEQREC_OK;
     SQ_TRY(own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
@@ -437,9 +424,9 @@ static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *
     SQ_TRY(own_rows(t, error)); /* from here on the snapshot's rows are its own */
     SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, -FLT_MAX,
                            error));
-    SQ_TRY(read_kept_rows(file, items, (*out)->catalogue, &t->items, chunks, error));
+    SQ_TRY(read_rows(file, items, (column){&t->items, (*out)->catalogue, catalogue_row}, -FLT_MAX, error));
     if (!sq_trainer_personal(t)) return SEQREC_OK;
-    return read_kept_rows(file, users, (*out)->users, &t->users, chunks, error);
+    return read_rows(file, users, (column){&t->users, (*out)->users, catalogue_row}, -FLT_MAX, error);
 }
 
 static int32_t read_came(const sq_tensor_file *file, const char *name, int64_t averaged, const sq_trained *table, seqrec_error *error)
@@ -503,19 +490,14 @@ static int32_t read_known(const sq_tensor_file *file, sq_trainer *t, seqrec_erro
 static int32_t restore(const sq_tensor_file *file, sq_trainer *t, seqrec_error *error)
 {
     int32_t has_best = sq_tensor_file_find(file, "train.best.items") != NULL;
-    int32_t most = t->items.chunks > t->users.chunks ? t->items.chunks : t->users.chunks;
-    float **chunks = sq_alloc(&t->context->memory, (size_t)most, sizeof *chunks);
-    SQ_CHECK(chunks, error, SEQREC_E_MEMORY, "no memory for a list of %d chunks", (int)most);
-    int32_t status = read_counters(file, t, has_best, error);
-    if (status == SEQREC_OK) status = read_state(file, t, chunks, error);
-    if (status == SEQREC_OK) status = read_kept(file, t, BEST, chunks, &t->fit.best, error);
-    if (status == SEQREC_OK) status = read_kept(file, t, AVERAGE, chunks, &t->fit.average, error);
-    if (status == SEQREC_OK) status = read_came(file, ITEMS_CAME, t->fit.averaged, &t->items, error);
-    if (status == SEQREC_OK) status = read_came(file, USERS_CAME, t->fit.averaged, &t->users, error);
-    if (status == SEQREC_OK) status = read_counts(file, t, error);
-    if (status == SEQREC_OK) status = read_known(file, t, error);
-    sq_free(&t->context->memory, chunks);
-    return status;
+    SQ_TRY(read_counters(file, t, has_best, error));
+    SQ_TRY(read_state(file, t, error));
+    SQ_TRY(read_kept(file, t, BEST, &t->fit.best, error));
+    SQ_TRY(read_kept(file, t, AVERAGE, &t->fit.average, error));
+    SQ_TRY(read_came(file, ITEMS_CAME, t->fit.averaged, &t->items, error));
+    SQ_TRY(read_came(file, USERS_CAME, t->fit.averaged, &t->users, error));
+    SQ_TRY(read_counts(file, t, error));
+    return read_known(file, t, error);
 }
 
 int32_t sq_checkpoint_read(seqrec_context *context, const sq_tensor_file *file, sq_trainer **out, seqrec_model **out_model,
