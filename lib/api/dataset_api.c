@@ -182,15 +182,15 @@ int32_t seqrec_dataset_item_name(const seqrec_dataset *dataset, int64_t id, cons
 static int32_t match_items(const seqrec_dataset *dataset, const sq_snapshot *now, const int64_t *ids, int64_t n, int64_t *out, uint8_t *known,
                            seqrec_error *error)
 {
-    const sq_item_match match = sq_match_items(now->catalogue, now->names, dataset);
-    SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
+    const sq_item_match match = sq_match_items(now->parts.catalogue, now->parts.names, dataset);
+    SQ_TRY(sq_match_check(now->parts.catalogue, now->parts.names, dataset, error));
     for (int64_t i = 0; i < n; i++)
         SQ_CHECK(sq_idmap_find(&dataset->item_index, ids[i]) >= 0, error, SEQREC_E_NOT_FOUND, "ids[%lld]: the dataset has no item %lld",
                  (long long)i, (long long)ids[i]);
     for (int64_t i = 0; i < n; i++) {
         const int32_t slot = sq_match_item(&match, sq_idmap_find(&dataset->item_index, ids[i]));
         known[i] = slot >= 0;
-        if (slot >= 0) out[i] = sq_catalogue_id(now->catalogue, slot);
+        if (slot >= 0) out[i] = sq_catalogue_id(now->parts.catalogue, slot);
     }
     return SEQREC_OK;
 }

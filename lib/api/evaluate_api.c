@@ -101,7 +101,7 @@ static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_s
                         const seqrec_dataset *dataset, const seqrec_evaluation *how, seqrec_report **out,
                         seqrec_error *error)
 {
-    const provenance from = provenance_of(snapshot->notes, dataset);
+    const provenance from = provenance_of(snapshot->parts.notes, dataset);
     sq_division division;
     sq_scorer scorer;
     SQ_TRY(choose_division(how->division, &from.split, 1, &division, error));
@@ -177,8 +177,8 @@ static int32_t compare(seqrec_context *context, side *a, side *b, const seqrec_d
                        const seqrec_evaluation *how, seqrec_report **out, seqrec_error *error)
 {
     sq_division division;
-    a->from = provenance_of(a->snapshot->notes, dataset);
-    b->from = provenance_of(b->snapshot->notes, dataset);
+    a->from = provenance_of(a->snapshot->parts.notes, dataset);
+    b->from = provenance_of(b->snapshot->parts.notes, dataset);
     if (!how->allow_trained) SQ_TRY(refuse_unlike(&a->from, &b->from, error));
     const char *const noted[] = {a->from.split, b->from.split};
     SQ_TRY(choose_division(how->division, noted, 2, &division, error));

@@ -138,11 +138,11 @@ int32_t seqrec_model_describe_index(const seqrec_model *model, seqrec_index_info
     SQ_CHECK(out != NULL, error, SEQREC_E_ARGUMENT, "out is NULL");
     SQ_TRY(sq_struct_check(out, SQ_INDEX_INFO_FIRST, "info", error));
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
-    const sq_cover *cover = snapshot->cover;
+    const sq_cover *cover = snapshot->parts.cover;
     if (cover != NULL) {
         info.attached = 1;
         info.beside = cover->side_count;
-        info.covered = snapshot->catalogue->count - cover->side_count;
+        info.covered = snapshot->parts.catalogue->count - cover->side_count;
         info.searched = atomic_load_explicit(&cover->index->searched, memory_order_relaxed);
         info.scanned = atomic_load_explicit(&cover->index->scanned, memory_order_relaxed);
         info.failed = atomic_load_explicit(&cover->index->failed, memory_order_relaxed);

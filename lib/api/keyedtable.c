@@ -5,19 +5,19 @@
 
 static const sq_catalogue *table_of(const sq_snapshot *snapshot, int32_t of)
 {
-    return of == SQ_OF_USERS ? snapshot->users : snapshot->catalogue;
+    return of == SQ_OF_USERS ? snapshot->parts.users : snapshot->parts.catalogue;
 }
 
 static const sq_item_names *names_of(const sq_snapshot *snapshot, int32_t of)
 {
-    return of == SQ_OF_USERS ? snapshot->user_names : snapshot->names;
+    return of == SQ_OF_USERS ? snapshot->parts.user_names : snapshot->parts.names;
 }
 
 /* A change of one table; NULL parts stay. */
 static sq_change change_of(int32_t of, sq_catalogue *table, sq_item_names *names)
 {
-    if (of == SQ_OF_USERS) return (sq_change){.users = table, .user_names = names};
-    return (sq_change){.catalogue = table, .names = names};
+    if (of == SQ_OF_USERS) return (sq_change){.parts.users = table, .parts.user_names = names};
+    return (sq_change){.parts.catalogue = table, .parts.names = names};
 }
 
 /* ---- Changes: each builds the next table from the published one. ---- */
@@ -109,9 +109,9 @@ static int32_t check_present(const sq_catalogue *table, const int64_t *ids, int6
 static int32_t set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n, seqrec_error *error)
 {
     sq_item_names *made = NULL;
-    SQ_TRY(check_present(model->current->catalogue, ids, n, error));
-    SQ_TRY(sq_item_names_with(model->current->names, ids, names, n, &made, error));
-    return sq_model_publish(model, (sq_change){.names = made}, error);
+    SQ_TRY(check_present(model->current->parts.catalogue, ids, n, error));
+    SQ_TRY(sq_item_names_with(model->current->parts.names, ids, names, n, &made, error));
+    return sq_model_publish(model, (sq_change){.parts.names = made}, error);
 }
 
 int32_t sq_keyed_set_names(seqrec_model *model, const int64_t *ids, const char *const *names, int64_t n, seqrec_error *error)

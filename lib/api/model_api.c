@@ -69,7 +69,7 @@ int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out,
     SQ_TRY(sq_model_usable(model, error));
     SQ_CHECK(key != NULL, error, SEQREC_E_ARGUMENT, "key is NULL");
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
-    const char *value = sq_notes_get(snapshot->notes, key);
+    const char *value = sq_notes_get(snapshot->parts.notes, key);
     if (value == NULL && strcmp(key, "preset") == 0 && model->preset[0] != '\0') value = model->preset;
     int32_t status = value == NULL ? sq_fail(error, SEQREC_E_NOT_FOUND, "the model has no note \"%.100s\"", key)
                                    : sq_text_out(value, strlen(value), key, out, out_bytes, needed, error);
@@ -135,7 +135,7 @@ int32_t seqrec_model_gates(const seqrec_model *model, double *open, int64_t capa
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
     const double all = 0.5 * (double)l->length * (double)(l->length + 1);
     for (int32_t b = 0; open != NULL && b < gated; b++)
-        open[b] = (double)sq_gate_table_open(&snapshot->weights->gates, l, b) / all;
+        open[b] = (double)sq_gate_table_open(&snapshot->parts.weights->gates, l, b) / all;
     sq_snapshot_release(model, snapshot);
     if (blocks != NULL) *blocks = gated;
     return SEQREC_OK;

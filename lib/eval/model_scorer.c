@@ -91,7 +91,7 @@ static void carve(model_scorer *s, sq_arena *arena, int64_t longest)
 
 static void map_items(model_scorer *s)
 {
-    const sq_item_match match = sq_match_items(s->scoring.catalogue, s->snapshot->names, s->dataset);
+    const sq_item_match match = sq_match_items(s->scoring.catalogue, s->snapshot->parts.names, s->dataset);
     for (size_t i = 0; i < s->scoring.width; i++) s->zero[i] = 0;
     for (int64_t i = 0; i < s->dataset->items; i++) {
         const int32_t slot = sq_match_item(&match, i);
@@ -108,15 +108,15 @@ static int32_t furnish(model_scorer *s, seqrec_error *error)
     SQ_TRY(sq_match_times(s->model, s->dataset, error));
     sq_arena measured = {0};
     carve(s, &measured, longest);
-    SQ_TRY(sq_weights_settle(s->model, s->snapshot->weights, error));
+    SQ_TRY(sq_weights_settle(s->model, s->snapshot->parts.weights, error));
     s->encoder = sq_encoder_of(s->model, s->snapshot);
-    SQ_TRY(sq_match_check(s->scoring.catalogue, s->snapshot->names, s->dataset, error));
+    SQ_TRY(sq_match_check(s->scoring.catalogue, s->snapshot->parts.names, s->dataset, error));
     SQ_TRY(sq_arena_reserve(&s->arena, &s->context->memory, measured.peak, error));
     carve(s, &s->arena, longest);
     map_items(s);
     s->vectors = (sq_item_vectors){s->scoring.kernels, s->scoring.width, s->rows};
     for (int64_t u = 0; u < s->dataset->users; u++)
-        s->user_of[u] = sq_match_user(s->snapshot->users, s->snapshot->user_names, s->dataset, u);
+        s->user_of[u] = sq_match_user(s->snapshot->parts.users, s->snapshot->parts.user_names, s->dataset, u);
     return SEQREC_OK;
 }
 
@@ -134,7 +134,7 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
     s->model = sq_model_retain((seqrec_model *)model); /* a reference count is not part of the value */
     s->snapshot = take(model, snapshot);
     s->dataset = sq_dataset_retain((seqrec_dataset *)dataset);
-    s->scoring = sq_scoring_of(model, s->snapshot->catalogue);
+    s->scoring = sq_scoring_of(model, s->snapshot->parts.catalogue);
     sq_scorer made = {s, score, USERS, &s->vectors};
     const int32_t status = furnish(s, error);
     if (status == SEQREC_OK)

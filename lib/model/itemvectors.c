@@ -10,7 +10,7 @@ int32_t sq_vectors_open(const seqrec_model *model, seqrec_vectors **out, seqrec_
     SQ_CHECK(made, error, SEQREC_E_MEMORY, "no memory for a view of the item vectors");
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
     atomic_init(&made->references, 1);
-    made->catalogue = sq_catalogue_retain(snapshot->catalogue);
+    made->catalogue = sq_catalogue_retain(snapshot->parts.catalogue);
     made->cosine = model->options.score == SQ_SCORE_COSINE;
     sq_snapshot_release(model, snapshot);
     *out = made;

@@ -132,14 +132,12 @@ static int32_t list(const sq_catalogue *catalogue, const int64_t *ids, int64_t n
     return SEQREC_OK;
 }
 
-/* Puts the listed rows; with names when the first has one. */
+/* Puts the listed rows; with names when the first has one. A failure may leave the names in the hands of the caller. */
 static int32_t put(const sq_catalogue *catalogue, const sq_item_names *names, const additions *a, sq_item_start start,
                    sq_catalogue **out, sq_item_names **out_names, seqrec_error *error)
 {
     if (a->names[0]) SQ_TRY(sq_item_names_with(names, a->ids, a->names, a->count, out_names, error));
-    int32_t status = sq_catalogue_put(catalogue, a->ids, a->count, NULL, sq_item_start_fill, &start, out, error);
-    if (status != SEQREC_OK) sq_item_names_release(*out_names);
-    return status;
+    return sq_catalogue_put(catalogue, a->ids, a->count, NULL, sq_item_start_fill, &start, out, error);
 }
 
 /* What the data has by number is found by number alone, so no other number will do. */
@@ -151,9 +149,9 @@ static int32_t check_number(const char *what, const char *held, int64_t id, seqr
     return SEQREC_OK;
 }
 
-static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, additions *a, sq_change *change, seqrec_error *error)
+static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, additions *a, sq_parts *made, seqrec_error *error)
 {
-    const sq_snapshot *now = model->current;
+    const sq_parts *now = &model->current->parts;
     const sq_item_match match = sq_match_items(now->catalogue, now->names, dataset);
     SQ_TRY(sq_match_check(now->catalogue, now->names, dataset, error));
     for (int64_t i = 0; i < dataset->items; i++) {
@@ -163,14 +161,14 @@ static int32_t add_items(seqrec_model *model, const seqrec_dataset *dataset, add
         SQ_TRY(list(now->catalogue, dataset->item_ids, dataset->items, &dataset->item_names, i, a, error));
     }
     if (a->count == 0) return SEQREC_OK;
-    return put(now->catalogue, now->names, a, sq_item_start_of(model, now->catalogue->count + a->count), &change->catalogue, &change->names,
+    return put(now->catalogue, now->names, a, sq_item_start_of(model, now->catalogue->count + a->count), &made->catalogue, &made->names,
                error);
 }
 
 static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, const int64_t *users, int64_t n, additions *a,
-                         sq_change *change, seqrec_error *error)
+                         sq_parts *made, seqrec_error *error)
 {
-    const sq_snapshot *now = model->current;
+    const sq_parts *now = &model->current->parts;
     for (int64_t i = 0; i < n; i++) {
         const int64_t u = users[i];
         if (sq_match_user(now->users, now->user_names, dataset, u) >= 0) continue;
@@ -179,7 +177,7 @@ static int32_t add_users(seqrec_model *model, const seqrec_dataset *dataset, con
         SQ_TRY(list(now->users, dataset->user_ids, dataset->users, telling_names(dataset), u, a, error));
     }
     if (a->count == 0) return SEQREC_OK;
-    return put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &change->users, &change->user_names,
+    return put(now->users, now->user_names, a, sq_user_start_of(model, now->users->count + a->count), &made->users, &made->user_names,
                error);
 }
 
@@ -187,11 +185,10 @@ static int32_t add_both(seqrec_model *model, const seqrec_dataset *dataset, cons
                         additions *more, seqrec_error *error)
 {
     sq_change change = {0};
-    SQ_TRY(add_items(model, dataset, items, &change, error));
-    int32_t status = add_users(model, dataset, users, n, more, &change, error);
-    if (status == SEQREC_OK && (change.catalogue || change.users)) return sq_model_publish(model, change, error);
-    sq_catalogue_release(change.catalogue);
-    sq_item_names_release(change.names);
+    int32_t status = add_items(model, dataset, items, &change.parts, error);
+    if (status == SEQREC_OK) status = add_users(model, dataset, users, n, more, &change.parts, error);
+    if (status == SEQREC_OK && (change.parts.catalogue || change.parts.users)) return sq_model_publish(model, change, error);
+    sq_parts_drop(&model->context->memory, &change.parts);
     return status;
 }
 

@@ -69,15 +69,37 @@ int32_t sq_weights_settle(const seqrec_model *m, sq_weights *weights, seqrec_err
     return SEQREC_OK;
 }
 
-static void drop(const sq_memory *memory, sq_change *c)
+void sq_parts_drop(const sq_memory *memory, sq_parts *p)
 {
-    sq_weights_release(memory, c->weights);
-    sq_catalogue_release(c->catalogue);
-    sq_item_names_release(c->names);
-    sq_catalogue_release(c->users);
-    sq_item_names_release(c->user_names);
-    sq_notes_release(c->notes);
-    sq_cover_release(c->cover);
+    sq_weights_release(memory, p->weights);
+    sq_catalogue_release(p->catalogue);
+    sq_item_names_release(p->names);
+    sq_catalogue_release(p->users);
+    sq_item_names_release(p->user_names);
+    sq_notes_release(p->notes);
+    sq_cover_release(p->cover);
+}
+
+void sq_parts_inherit(sq_parts *p, const sq_parts *from)
+{
+    if (!p->weights) p->weights = sq_weights_retain(from->weights);
+    if (!p->catalogue) p->catalogue = sq_catalogue_retain(from->catalogue);
+    if (!p->names) p->names = sq_item_names_retain(from->names);
+    if (!p->users) p->users = sq_catalogue_retain(from->users);
+    if (!p->user_names) p->user_names = sq_item_names_retain(from->user_names);
+    if (!p->notes) p->notes = sq_notes_retain(from->notes);
+}
+
+sq_snapshot *sq_snapshot_create(const sq_memory *memory, sq_parts parts)
+{
+    sq_snapshot *s = sq_alloc_zero(memory, 1, sizeof *s);
+    if (!s) {
+        sq_parts_drop(memory, &parts);
+        return NULL;
+    }
+    s->references = 1;
+    s->parts = parts;
+    return s;
 }
 
 sq_snapshot *sq_snapshot_acquire(const seqrec_model *model)
@@ -98,7 +120,7 @@ sq_snapshot *sq_snapshot_retain(sq_snapshot *snapshot)
 void sq_snapshot_release(const seqrec_model *model, sq_snapshot *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
-    drop(&model->context->memory, &(sq_change){s->weights, s->catalogue, s->names, s->users, s->user_names, s->notes, s->cover, 0});
+    sq_parts_drop(&model->context->memory, &s->parts);
     sq_free(&model->context->memory, s);
 }
 
@@ -115,38 +137,38 @@ static int32_t settle_copies(const seqrec_model *model, sq_catalogue **items, se
 }
 
 /* The index stays beside the items that are there from now on. */
-static int32_t settle_cover(const sq_snapshot *old, sq_change *change, seqrec_error *error)
+static int32_t settle_cover(const sq_parts *old, sq_change *change, seqrec_error *error)
 {
-    if (change->cover || change->uncovered || !old->cover) return SEQREC_OK;
-    if (change->catalogue)
-        return sq_cover_create(old->cover->index, old->cover, old->catalogue, change->catalogue, &change->cover, error);
-    change->cover = sq_cover_retain(old->cover);
+    sq_parts *next = &change->parts;
+    if (next->cover || change->uncovered || !old->cover) return SEQREC_OK;
+    if (next->catalogue)
+        return sq_cover_create(old->cover->index, old->cover, old->catalogue, next->catalogue, &next->cover, error);
+    next->cover = sq_cover_retain(old->cover);
     return SEQREC_OK;
+}
+
+/* All that a change asks of its parts before anybody sees them. */
+static int32_t settle(const seqrec_model *model, const sq_parts *old, sq_change *change, seqrec_error *error)
+{
+    if (change->parts.weights) SQ_TRY(sq_weights_settle(model, change->parts.weights, error));
+    SQ_TRY(settle_copies(model, &change->parts.catalogue, error));
+    return settle_cover(old, change, error);
 }
 
 int32_t sq_model_publish(seqrec_model *model, sq_change change, seqrec_error *error)
 {
-    sq_snapshot *old = model->current, *next = NULL;
-    int32_t status = change.weights ? sq_weights_settle(model, change.weights, error) : SEQREC_OK;
-    if (status == SEQREC_OK) status = settle_copies(model, &change.catalogue, error);
-    if (status == SEQREC_OK) status = settle_cover(old, &change, error);
-    if (status == SEQREC_OK) {
-        next = sq_alloc_zero(&model->context->memory, 1, sizeof *next);
-        if (!next) status = sq_fail(error, SEQREC_E_MEMORY, "no memory for a snapshot");
-    }
+    const sq_memory *memory = &model->context->memory;
+    sq_snapshot *old = model->current;
+    const uint64_t trained = old->trained + (change.parts.weights != NULL);
+    int32_t status = settle(model, &old->parts, &change, error);
     if (status != SEQREC_OK) {
-        drop(&model->context->memory, &change);
+        sq_parts_drop(memory, &change.parts);
         return status;
     }
-    next->references = 1;
-    next->trained = old->trained + (change.weights != NULL);
-    next->weights = change.weights ? change.weights : sq_weights_retain(old->weights);
-    next->catalogue = change.catalogue ? change.catalogue : sq_catalogue_retain(old->catalogue);
-    next->names = change.names ? change.names : sq_item_names_retain(old->names);
-    next->users = change.users ? change.users : sq_catalogue_retain(old->users);
-    next->user_names = change.user_names ? change.user_names : sq_item_names_retain(old->user_names);
-    next->notes = change.notes ? change.notes : sq_notes_retain(old->notes);
-    next->cover = change.cover;
+    sq_parts_inherit(&change.parts, &old->parts);
+    sq_snapshot *next = sq_snapshot_create(memory, change.parts);
+    SQ_CHECK(next, error, SEQREC_E_MEMORY, "no memory for a snapshot");
+    next->trained = trained;
     sq_lock_take(&model->reading);
     model->current = next;
     sq_lock_give(&model->reading);
@@ -161,7 +183,7 @@ int32_t sq_model_quantise(seqrec_model *model, int32_t kind, seqrec_error *error
     int32_t status = SEQREC_OK;
     model->table = kind;
     if (kind != before)
-        status = sq_model_publish(model, (sq_change){.catalogue = sq_catalogue_retain(model->current->catalogue)}, error);
+        status = sq_model_publish(model, (sq_change){.parts.catalogue = sq_catalogue_retain(model->current->parts.catalogue)}, error);
     if (status != SEQREC_OK) model->table = before;
     sq_lock_give(&model->writing);
     return status;
@@ -171,9 +193,9 @@ int32_t sq_model_quantise(seqrec_model *model, int32_t kind, seqrec_error *error
 static int32_t attach(seqrec_model *model, sq_index *made, seqrec_error *error)
 {
     sq_change change = {0};
-    const sq_catalogue *now = model->current->catalogue;
-    SQ_TRY(sq_cover_create(made, NULL, NULL, now, &change.cover, error));
-    SQ_CHECK(change.cover, error, SEQREC_E_STATE, "the index covers too few of the %lld items of the model: build one of now",
+    const sq_catalogue *now = model->current->parts.catalogue;
+    SQ_TRY(sq_cover_create(made, NULL, NULL, now, &change.parts.cover, error));
+    SQ_CHECK(change.parts.cover, error, SEQREC_E_STATE, "the index covers too few of the %lld items of the model: build one of now",
              (long long)now->count);
     return sq_model_publish(model, change, error);
 }
@@ -194,7 +216,7 @@ int32_t sq_model_note(seqrec_model *model, const char *key, const char *value, s
 {
     sq_change change = {0};
     sq_lock_take(&model->writing);
-    int32_t status = sq_notes_with(model->current->notes, key, value, &change.notes, error);
+    int32_t status = sq_notes_with(model->current->parts.notes, key, value, &change.parts.notes, error);
     if (status == SEQREC_OK) status = sq_model_publish(model, change, error);
     sq_lock_give(&model->writing);
     return status;
@@ -213,15 +235,15 @@ static int32_t fresh_weights(const seqrec_model *m, sq_weights **out, seqrec_err
 /* Fills the parts that are absent. */
 static int32_t first_snapshot(seqrec_model *m, seqrec_error *error)
 {
-    sq_snapshot *s = m->current;
+    sq_parts *first = &m->current->parts;
     int32_t tables = m->options.tied_output ? 1 : 2;
-    if (!s->weights) SQ_TRY(fresh_weights(m, &s->weights, error));
-    SQ_TRY(sq_weights_settle(m, s->weights, error));
-    if (!s->catalogue) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_item, m->layout.vd, tables, &s->catalogue, error));
-    if (!s->names) SQ_TRY(sq_item_names_create(m->context, &s->names, error));
-    if (!s->users) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_user, m->layout.ud, 1, &s->users, error));
-    if (!s->user_names) SQ_TRY(sq_item_names_create(m->context, &s->user_names, error));
-    return s->notes ? SEQREC_OK : sq_notes_create(m->context, &s->notes, error);
+    if (!first->weights) SQ_TRY(fresh_weights(m, &first->weights, error));
+    SQ_TRY(sq_weights_settle(m, first->weights, error));
+    if (!first->catalogue) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_item, m->layout.vd, tables, &first->catalogue, error));
+    if (!first->names) SQ_TRY(sq_item_names_create(m->context, &first->names, error));
+    if (!first->users) SQ_TRY(sq_catalogue_create(m->context, &sq_kind_user, m->layout.ud, 1, &first->users, error));
+    if (!first->user_names) SQ_TRY(sq_item_names_create(m->context, &first->user_names, error));
+    return first->notes ? SEQREC_OK : sq_notes_create(m->context, &first->notes, error);
 }
 
 static int32_t build(seqrec_model *m, seqrec_error *error)
@@ -233,32 +255,29 @@ static int32_t build(seqrec_model *m, seqrec_error *error)
     return first_snapshot(m, error);
 }
 
-/* A model and its first snapshot, both blank. */
-static seqrec_model *blank(seqrec_context *context)
+/* A model, blank but for the parts of its first snapshot, whose references it takes over, also on failure. */
+static seqrec_model *blank(seqrec_context *context, sq_parts parts)
 {
-    seqrec_model *m = sq_alloc_zero(&context->memory, 1, sizeof *m);
-    if (!m) return NULL;
-    m->current = sq_alloc_zero(&context->memory, 1, sizeof *m->current);
-    if (!m->current) {
-        sq_free(&context->memory, m);
+    const sq_memory *memory = &context->memory;
+    seqrec_model *m = sq_alloc_zero(memory, 1, sizeof *m);
+    if (!m) {
+        sq_parts_drop(memory, &parts);
         return NULL;
     }
     m->context = sq_context_retain(context);
     m->references = 1;
-    m->current->references = 1;
-    return m;
+    m->current = sq_snapshot_create(memory, parts);
+    if (m->current) return m;
+    sq_free(memory, m);
+    sq_context_release(context);
+    return NULL;
 }
 
-int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_change parts,
+int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_parts parts,
                           seqrec_model **out, seqrec_error *error)
 {
-    seqrec_model *m = blank(context);
-    if (!m) {
-        drop(&context->memory, &parts);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a model");
-    }
-    *m->current = (sq_snapshot){1,           parts.weights,    parts.catalogue, parts.names,
-                                parts.users, parts.user_names, parts.notes, parts.cover, 0};
+    seqrec_model *m = blank(context, parts);
+    SQ_CHECK(m, error, SEQREC_E_MEMORY, "no memory for a model");
     m->options = *options;
     memcpy(m->preset, preset, strnlen(preset, sizeof m->preset - 1));
     m->kernels = sq_kernels_best();
@@ -275,7 +294,7 @@ int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, co
 int32_t sq_model_create(seqrec_context *context, const sq_options *options, const char *preset, seqrec_model **out,
                         seqrec_error *error)
 {
-    return sq_model_assemble(context, options, preset, (sq_change){0}, out, error);
+    return sq_model_assemble(context, options, preset, (sq_parts){0}, out, error);
 }
 
 void sq_model_options(const seqrec_model *model, sq_options *out)

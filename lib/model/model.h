@@ -19,9 +19,9 @@ typedef struct sq_weights {
     int32_t settled;     /* 1: that is done, and nothing is written any more */
 } sq_weights;
 
-/* Everything a read needs; reference counted. */
-typedef struct sq_snapshot {
-    _Atomic int32_t references;
+/* What a snapshot consists of: a reference to each. One more is a field here, and a line each in sq_parts_drop and
+ * sq_parts_inherit. */
+typedef struct sq_parts {
     sq_weights *weights;
     sq_catalogue *catalogue; /* of items */
     sq_item_names *names;
@@ -29,6 +29,12 @@ typedef struct sq_snapshot {
     sq_item_names *user_names;
     sq_notes *notes;
     sq_cover *cover; /* an index beside `catalogue`; NULL: none */
+} sq_parts;
+
+/* Everything a read needs; reference counted. */
+typedef struct sq_snapshot {
+    _Atomic int32_t references;
+    sq_parts parts;
     uint64_t trained; /* rises with every snapshot of the model that has other weights than the one before */
 } sq_snapshot;
 
@@ -53,23 +59,17 @@ struct seqrec_model {
     int32_t idle;
 };
 
-/* Parts of a snapshot; NULL = as before, or fresh in a new model. */
+/* What the next snapshot has that the one before has not. */
 typedef struct sq_change {
-    sq_weights *weights;
-    sq_catalogue *catalogue;
-    sq_item_names *names;
-    sq_catalogue *users;
-    sq_item_names *user_names;
-    sq_notes *notes;
-    sq_cover *cover;   /* of the items as they will be; NULL: the one before, carried on to them */
+    sq_parts parts;    /* NULL: as before; the cover is of the items as they will be, and the one before is carried on to them */
     int32_t uncovered; /* 1: no index from now on */
 } sq_change;
 
 /* A model without items, with fresh weights. */
 int32_t sq_model_create(seqrec_context *context, const sq_options *options, const char *preset, seqrec_model **out,
                         seqrec_error *error);
-/* A model that begins with these parts; takes over their references, also on failure. */
-int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_change parts,
+/* A model that begins with these parts, fresh where they are NULL; takes over their references, also on failure. */
+int32_t sq_model_assemble(seqrec_context *context, const sq_options *options, const char *preset, sq_parts parts,
                           seqrec_model **out, seqrec_error *error);
 /* The options, while a trainer may be storing others. */
 void sq_model_options(const seqrec_model *model, sq_options *out);
@@ -78,6 +78,13 @@ void sq_model_take_training(seqrec_model *model, const sq_options *options);
 seqrec_model *sq_model_retain(seqrec_model *model);
 void sq_model_release(seqrec_model *model);
 
+/* Gives up the references; NULL is left out. */
+void sq_parts_drop(const sq_memory *memory, sq_parts *parts);
+/* Adds a reference to the part of `from` wherever there is none yet; the cover, which goes with its items, stays as it is. */
+void sq_parts_inherit(sq_parts *parts, const sq_parts *from);
+
+/* Of all these parts but a cover; takes over their references, also on failure: NULL when memory fails. */
+sq_snapshot *sq_snapshot_create(const sq_memory *memory, sq_parts parts);
 sq_snapshot *sq_snapshot_acquire(const seqrec_model *model);
 sq_snapshot *sq_snapshot_retain(sq_snapshot *snapshot);
 void sq_snapshot_release(const seqrec_model *model, sq_snapshot *snapshot);

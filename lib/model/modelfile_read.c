@@ -552,9 +552,9 @@ static int32_t follow_file(const reading *r, seqrec_model *made, seqrec_error *e
 
 static int32_t assemble(reading *r, seqrec_model **out, seqrec_error *error)
 {
-    const sq_change parts = {.weights = r->weights,        .catalogue = r->items.catalogue,
-                             .names = r->items.names,      .users = r->users.catalogue,
-                             .user_names = r->users.names, .notes = r->notes};
+    const sq_parts parts = {.weights = r->weights,        .catalogue = r->items.catalogue,
+                            .names = r->items.names,      .users = r->users.catalogue,
+                            .user_names = r->users.names, .notes = r->notes};
     seqrec_model *made = NULL;
     r->weights = NULL;
     r->items.catalogue = r->users.catalogue = NULL;

@@ -54,7 +54,7 @@ static int32_t add_texts(sq_tensor_writer *writer, const sq_model_source *source
     SQ_TRY(add_options(writer, options, SQ_SCOPE_MODEL, "model.", error));
     SQ_TRY(add_options(writer, options, SQ_SCOPE_TRAINING, "training.", error));
     SQ_TRY(add_notes(writer, source->model->foreign, "training.", error));
-    return add_notes(writer, source->snapshot->notes, "note.", error);
+    return add_notes(writer, source->snapshot->parts.notes, "note.", error);
 }
 
 /* ---- Items and users. Each function of type sq_tensor_rows brings one column of a table. ---- */
@@ -209,7 +209,7 @@ static int32_t add_parameters(sq_tensor_writer *writer, sq_model_source *source,
         const sq_parameter *p = &layout->parameters[i];
         int64_t shape[2];
         sq_parameter_shape(p, shape);
-        sq_parameter_export(p, source->snapshot->weights->at, flat);
+        sq_parameter_export(p, source->snapshot->parts.weights->at, flat);
         SQ_TRY(sq_tensor_writer_add(writer, p->name, SQ_F32, p->rank, shape, flat, error));
         flat += sq_parameter_elements(p);
     }
@@ -244,13 +244,14 @@ static int32_t list_slots(sq_table_source *source, seqrec_error *error)
 static int32_t describe(sq_tensor_writer *writer, sq_model_source *source, const sq_options *options, sq_file_form form,
                         seqrec_error *error)
 {
+    const sq_parts *parts = &source->snapshot->parts;
     int personal = source->model->options.user_embedding != SQ_USER_NONE;
-    source->items = (sq_table_source){.catalogue = source->snapshot->catalogue, .names = source->snapshot->names, .form = form.form};
+    source->items = (sq_table_source){.catalogue = parts->catalogue, .names = parts->names, .form = form.form};
     source->items.rule = (sq_coarse_rule){form.table, source->model->options.score == SQ_SCORE_COSINE};
     if (form.form != SQ_FORM_PLAIN) SQ_TRY(sq_serving_prepare(&source->items, error));
     SQ_TRY(list_slots(&source->items, error));
     if (personal) {
-        source->users = (sq_table_source){.catalogue = source->snapshot->users, .names = source->snapshot->user_names};
+        source->users = (sq_table_source){.catalogue = parts->users, .names = parts->user_names};
         SQ_TRY(list_slots(&source->users, error));
     }
     SQ_TRY(add_texts(writer, source, options, form, error));

@@ -93,7 +93,7 @@ static int32_t read_list(sq_decoding *c, const char *name, const int64_t *ids, i
 
 static int32_t read_allowed(sq_decoding *c, seqrec_error *error)
 {
-    const sq_catalogue *items = c->request.snapshot->catalogue;
+    const sq_catalogue *items = c->request.snapshot->parts.catalogue;
     int64_t n;
     if (c->filter->allow == NULL) {
         for (int32_t k = 0; k < items->chunks; k++)
@@ -249,7 +249,8 @@ void sq_decoding_deliver(sq_decoding *c, int64_t *items, double *log_probabiliti
 
 static int32_t most_kept(const sq_decoding *c)
 {
-    const int64_t wanted = c->given != NULL ? 0 : sq_decoding_draws(c) ? c->how->top_k : c->how->width, count = c->request.snapshot->catalogue->count;
+    const int64_t wanted = c->given != NULL ? 0 : sq_decoding_draws(c) ? c->how->top_k : c->how->width;
+    const int64_t count = c->request.snapshot->parts.catalogue->count;
     return (int32_t)(wanted < count ? wanted : count);
 }
 

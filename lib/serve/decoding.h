@@ -100,12 +100,12 @@ static inline int32_t sq_decoding_keeps_scores(const sq_decoding *c)
 
 static inline size_t sq_decoding_slots(const sq_decoding *c)
 {
-    return (size_t)c->request.snapshot->catalogue->chunks * SQ_CHUNK_ROWS;
+    return (size_t)c->request.snapshot->parts.catalogue->chunks * SQ_CHUNK_ROWS;
 }
 
 static inline int64_t sq_decoding_id(const sq_decoding *c, int32_t slot)
 {
-    return sq_catalogue_id(c->request.snapshot->catalogue, slot);
+    return sq_catalogue_id(c->request.snapshot->parts.catalogue, slot);
 }
 
 static inline int32_t sq_decoding_over(const sq_decoding *c) { return c->stopped || c->done == c->how->steps; }

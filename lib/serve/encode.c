@@ -6,10 +6,10 @@
 sq_encoder sq_encoder_of(const seqrec_model *model, const sq_snapshot *snapshot)
 {
     const sq_dropout none = {.scale = 1};
-    const sq_weights *weights = snapshot->weights;
+    const sq_weights *weights = snapshot->parts.weights;
     sq_encoder encoder = {.embedding = sq_embedding_of(model, weights->at),
-                          .catalogue = snapshot->catalogue,
-                          .users = snapshot->users};
+                          .catalogue = snapshot->parts.catalogue,
+                          .users = snapshot->parts.users};
     encoder.network.kernels = model->kernels;
     encoder.network.layout = &model->layout;
     encoder.network.options = &model->options;

@@ -62,14 +62,14 @@ static int64_t least(int64_t a, int64_t b)
 
 static void plan(call *c)
 {
-    const sq_catalogue *catalogue = c->request.snapshot->catalogue;
+    const sq_catalogue *catalogue = c->request.snapshot->parts.catalogue;
     const int64_t threads = sq_pool_width(c->request.model->context->pool);
     const int64_t sequences = c->request.batch->sequences;
     const int64_t eligible = c->filter->allow != NULL ? c->filter->allow_count : catalogue->count;
     const int64_t most = least(c->k, least(eligible, catalogue->count));
     c->approximate = catalogue->rule.kind != SQ_TABLE_FLOAT32 && c->filter->allow == NULL;
     c->kept = (int32_t)(c->approximate && most > 0 ? sq_approximate_kept(most, catalogue->count) : most);
-    c->indexed = sq_indexed_plan(c->request.snapshot->cover, &c->request.scoring, c->filter, most);
+    c->indexed = sq_indexed_plan(c->request.snapshot->parts.cover, &c->request.scoring, c->filter, most);
     c->blocks = c->filter->allow != NULL ? ceiling(eligible, SQ_SCORED_ITEMS) : catalogue->chunks;
     c->parts = c->kept > LONG_LIST ? 1 : least(threads, c->blocks / PART_BLOCKS);
     if (c->parts < 1) c->parts = 1;
@@ -99,7 +99,7 @@ static void carve(void *arg, sq_arena *arena)
 
 static int64_t id_in(const call *c, int32_t slot)
 {
-    return sq_catalogue_id(c->request.snapshot->catalogue, slot);
+    return sq_catalogue_id(c->request.snapshot->parts.catalogue, slot);
 }
 
 /* Drops listed items without a mark. */
@@ -163,7 +163,7 @@ static const int32_t *seen_from(const call *c, int64_t task, int32_t slot, int64
 /* Which rows of a chunk may be recommended at all, but for the host's marks. */
 static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
 {
-    const sq_slots *slots = c->request.snapshot->catalogue->slots[chunk];
+    const sq_slots *slots = c->request.snapshot->parts.catalogue->slots[chunk];
     const int32_t first = chunk * SQ_CHUNK_ROWS;
     int64_t at = sq_slots_from(c->deny, c->denied, first);
     if (at == c->denied || c->deny[at] - first >= SQ_CHUNK_ROWS) return slots->live;
@@ -175,7 +175,7 @@ static const uint8_t *allowed_in(const call *c, int32_t chunk, sq_seat *seat)
 /* The same with the marks: they are read for chunks in which somebody's score asks for it. */
 static const uint8_t *marked_in(const call *c, int32_t chunk, const uint8_t *allowed, sq_seat *seat)
 {
-    const int64_t *ids = c->request.snapshot->catalogue->slots[chunk]->id;
+    const int64_t *ids = c->request.snapshot->parts.catalogue->slots[chunk]->id;
     for (int32_t row = 0; row < SQ_CHUNK_ROWS; row++) seat->allowed[row] = allowed[row] && sq_filter_marks(c->filter, ids[row]);
     return seat->allowed;
 }

@@ -16,7 +16,7 @@ int32_t sq_request_open(sq_request *request, const seqrec_model *model, const se
     SQ_TRY(sq_pool_check(model->context->pool, error));
     request->snapshot = ready != NULL ? sq_snapshot_retain(ready->snapshot) : sq_snapshot_acquire(model);
     request->encoder = sq_encoder_of(model, request->snapshot);
-    request->scoring = sq_scoring_of(model, request->snapshot->catalogue);
+    request->scoring = sq_scoring_of(model, request->snapshot->parts.catalogue);
     return SEQREC_OK;
 }
 
@@ -40,7 +40,7 @@ static void look_up_run(void *arg, int32_t task, int32_t worker)
 {
     const lookup *l = arg;
     const seqrec_batch *batch = l->request->batch;
-    const sq_catalogue *catalogue = l->request->snapshot->catalogue;
+    const sq_catalogue *catalogue = l->request->snapshot->parts.catalogue;
     const int64_t first = task * l->run, last = first + l->run < batch->sequences ? first + l->run : batch->sequences;
     (void)worker;
     for (int64_t b = first; b < last; b++) {
@@ -81,7 +81,7 @@ static int32_t refuse_unknown(const sq_request *request, int64_t b, seqrec_error
     if (request->ready != NULL)
         return sq_fail(error, SEQREC_E_NOT_FOUND, "%" PRId64 " events of the session are of items that are not in the model",
                        request->ready->unknown);
-    while (sq_catalogue_find(request->snapshot->catalogue, batch->items[e]) >= 0) e++;
+    while (sq_catalogue_find(request->snapshot->parts.catalogue, batch->items[e]) >= 0) e++;
     return sq_fail(error, SEQREC_E_NOT_FOUND,
                    "item %" PRId64 " of sequence %" PRId64 " (event %" PRId64 ") is not in the model", batch->items[e],
                    b, e - batch->offsets[b]);
@@ -114,7 +114,7 @@ static void look_up_users(sq_request *request)
     if (request->model->options.user_embedding == SQ_USER_NONE || request->ready != NULL) return;
     if (batch->users == NULL) request->strangers = batch->sequences;
     for (int64_t b = 0; batch->users != NULL && b < batch->sequences; b++) {
-        request->users[b] = sq_catalogue_find(request->snapshot->users, batch->users[b]);
+        request->users[b] = sq_catalogue_find(request->snapshot->parts.users, batch->users[b]);
         request->strangers += request->users[b] < 0;
     }
 }
@@ -126,7 +126,7 @@ int32_t sq_request_find(sq_request *request, const char *list, const int64_t *id
 {
     int64_t known = 0;
     for (int64_t i = 0; i < n; i++) {
-        const int32_t slot = sq_catalogue_find(request->snapshot->catalogue, ids[i]);
+        const int32_t slot = sq_catalogue_find(request->snapshot->parts.catalogue, ids[i]);
         SQ_CHECK(slot >= 0 || unknown_items == SEQREC_UNKNOWN_SKIP, error, SEQREC_E_NOT_FOUND,
                  "item %" PRId64 " (%s[%" PRId64 "]) is not in the model", ids[i], list, i);
         if (slot >= 0) slots[known++] = slot;

@@ -99,7 +99,7 @@ int32_t sq_rerank_mmr(const seqrec_model *model, const int64_t *items, const dou
     seqrec_model *lender = (seqrec_model *)model; /* idle arenas are not part of the model's value */
     sq_arena arena, measured = {0};
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
-    ranking r = {.scoring = sq_scoring_of(model, snapshot->catalogue), .relevance = relevance, .lambda = lambda, .n = n};
+    ranking r = {.scoring = sq_scoring_of(model, snapshot->parts.catalogue), .relevance = relevance, .lambda = lambda, .n = n};
     carve(&r, &measured);
     int32_t status = sq_model_borrow(lender, measured.peak, &arena, error);
     if (status == SEQREC_OK) {

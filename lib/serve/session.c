@@ -6,7 +6,7 @@
 static int32_t check_known(const sq_session_view *v, const int64_t *items, int64_t n, seqrec_error *error)
 {
     for (int64_t i = 0; i < n; i++)
-        SQ_CHECK(sq_catalogue_find(v->snapshot->catalogue, items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
+        SQ_CHECK(sq_catalogue_find(v->snapshot->parts.catalogue, items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
                  "item %" PRId64 " (items[%" PRId64 "]) is not in the model", items[i], i);
     return SEQREC_OK;
 }

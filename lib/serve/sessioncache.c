@@ -68,7 +68,7 @@ static int32_t is_unchanged(const sq_catalogue *table, int32_t slot, int64_t id,
 
 static int32_t has_its_items(sq_session_cache *cache, const sq_session_view *v)
 {
-    const sq_catalogue *items = v->snapshot->catalogue;
+    const sq_catalogue *items = v->snapshot->parts.catalogue;
     for (int64_t e = 0; items->version != cache->items && e < cache->events; e++) {
         const int32_t slot = cache->slots[e];
         if (slot < 0 ? sq_catalogue_find(items, v->events[e].item) >= 0
@@ -81,12 +81,12 @@ static int32_t has_its_items(sq_session_cache *cache, const sq_session_view *v)
 
 static int32_t find_user(const sq_session_view *v)
 {
-    return v->has_user ? sq_catalogue_find(v->snapshot->users, v->user) : -1;
+    return v->has_user ? sq_catalogue_find(v->snapshot->parts.users, v->user) : -1;
 }
 
 static int32_t has_its_user(sq_session_cache *cache, const sq_session_view *v)
 {
-    const sq_catalogue *users = v->snapshot->users;
+    const sq_catalogue *users = v->snapshot->parts.users;
     if (users->version == cache->users) return 1;
     if (find_user(v) != cache->user) return 0;
     if (cache->user >= 0 && !is_unchanged(users, cache->user, v->user, cache->users)) return 0;
@@ -103,8 +103,8 @@ static void settle(sq_session_cache *cache, const sq_session_view *v)
     forget(cache);
     cache->model = v->model_count;
     cache->trained = v->snapshot->trained;
-    cache->items = v->snapshot->catalogue->version;
-    cache->users = v->snapshot->users->version;
+    cache->items = v->snapshot->parts.catalogue->version;
+    cache->users = v->snapshot->parts.users->version;
     cache->user = find_user(v);
 }
 
@@ -152,7 +152,7 @@ static int32_t find_slots(sq_session_cache *cache, const sq_session_view *v, seq
     SQ_TRY(SQ_GROW(memory, cache->seen, cache->seen_room, cache->distinct, v->count, error));
     SQ_TRY(check_times(v, first, error));
     for (; cache->events < v->count; cache->events++) {
-        const int32_t slot = sq_catalogue_find(v->snapshot->catalogue, v->events[cache->events].item);
+        const int32_t slot = sq_catalogue_find(v->snapshot->parts.catalogue, v->events[cache->events].item);
         cache->slots[cache->events] = slot;
         cache->known += slot >= 0;
     }

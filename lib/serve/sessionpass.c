@@ -80,13 +80,13 @@ void sq_session_encode_window(const sq_session_view *v, int32_t user, int64_t n,
     sq_encode(&v->encoder, &history, &d->whole, out);
 }
 
-static const float *row_of(const sq_session_view *v, int32_t slot) { return sq_catalogue_row(v->snapshot->catalogue, slot); }
+static const float *row_of(const sq_session_view *v, int32_t slot) { return sq_catalogue_row(v->snapshot->parts.catalogue, slot); }
 
 /* The embedding of events whose first token has this place; a user's own token stands in front of the first alone. */
 static sq_embedding embedding_at(const sq_session_view *v, int32_t user, int64_t place)
 {
     sq_embedding e = v->encoder.embedding;
-    if (e.place != SQ_EMBED_PLAIN && user >= 0) e.user = sq_catalogue_row(v->snapshot->users, user);
+    if (e.place != SQ_EMBED_PLAIN && user >= 0) e.user = sq_catalogue_row(v->snapshot->parts.users, user);
     if (e.place == SQ_EMBED_PREFIX_USER && place > 0) {
         e.place = SQ_EMBED_PLAIN;
         place--;

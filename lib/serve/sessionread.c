@@ -36,7 +36,7 @@ static int32_t topk(seqrec_session *s, const sq_session_view *v, int64_t k, cons
                     float *scores, int64_t *found, seqrec_error *error)
 {
     int64_t offsets[2], some = 0;
-    const int64_t count = v->snapshot->catalogue->count;
+    const int64_t count = v->snapshot->parts.catalogue->count;
     SQ_CHECK(k <= count, error, SEQREC_E_RANGE, "k = %" PRId64 " is above the %" PRId64 " items of the model", k, count);
     SQ_TRY(sq_session_cache_update(&s->cache, v, error));
     const sq_ready ready = sq_session_ready(s, v, filter->exclude_seen);
@@ -103,7 +103,7 @@ int32_t sq_session_encode(seqrec_session *s, float *out, seqrec_error *error)
 static int32_t find(const sq_session_view *v, const int64_t *candidates, int64_t n, int32_t *slots, seqrec_error *error)
 {
     for (int64_t i = 0; i < n; i++) {
-        slots[i] = sq_catalogue_find(v->snapshot->catalogue, candidates[i]);
+        slots[i] = sq_catalogue_find(v->snapshot->parts.catalogue, candidates[i]);
         SQ_CHECK(slots[i] >= 0, error, SEQREC_E_NOT_FOUND, "item %" PRId64 " (candidates[%" PRId64 "]) is not in the model",
                  candidates[i], i);
     }

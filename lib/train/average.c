@@ -56,9 +56,9 @@ static int32_t blend_table(const sq_trainer *t, const sq_catalogue *mean, const 
 /* Puts the mean of `mean` and `now` in place of `now`, whose weights are its own. */
 static int32_t blend(const sq_trainer *t, const sq_snapshot *mean, sq_snapshot *now, seqrec_error *error)
 {
-    SQ_TRY(blend_table(t, mean->catalogue, &t->items, &now->catalogue, error));
-    SQ_TRY(blend_table(t, mean->users, &t->users, &now->users, error));
-    move(now->weights->at, mean->weights->at, t->model->layout.floats, 1 - part_of(t, 0));
+    SQ_TRY(blend_table(t, mean->parts.catalogue, &t->items, &now->parts.catalogue, error));
+    SQ_TRY(blend_table(t, mean->parts.users, &t->users, &now->parts.users, error));
+    move(now->parts.weights->at, mean->parts.weights->at, t->model->layout.floats, 1 - part_of(t, 0));
     return SEQREC_OK;
 }
 

@@ -248,7 +248,7 @@ static int32_t gather_kept(const save_job *j, kept *k, seqrec_error *error)
     if (!k->snapshot) return SEQREC_OK;
     k->flat = sq_alloc(memory, (size_t)sq_layout_elements(&j->t->model->layout), sizeof *k->flat);
     SQ_CHECK(k->flat, error, SEQREC_E_MEMORY, "no memory for writing a checkpoint");
-    flatten(&j->t->model->layout, k->snapshot->weights->at, k->flat);
+    flatten(&j->t->model->layout, k->snapshot->parts.weights->at, k->flat);
     return SEQREC_OK;
 }
 
@@ -289,19 +289,19 @@ static int32_t add_kept(save_job *j, const kept *k, seqrec_error *error)
     int64_t n = sq_layout_elements(&t->model->layout);
     if (!k->snapshot) return SEQREC_OK;
     SQ_TRY(sq_tensor_writer_add(j->writer, k->parameters, SQ_F32, 1, &n, k->flat, error));
-    SQ_TRY(add_column(j, k->items, (column){&t->items, k->snapshot->catalogue, catalogue_row}, error));
+    SQ_TRY(add_column(j, k->items, (column){&t->items, k->snapshot->parts.catalogue, catalogue_row}, error));
     if (!sq_trainer_personal(t)) return SEQREC_OK;
-    return add_column(j, k->users, (column){&t->users, k->snapshot->users, catalogue_row}, error);
+    return add_column(j, k->users, (column){&t->users, k->snapshot->parts.users, catalogue_row}, error);
 }
 
 /* The file is a model too, and says what it was trained on even before the fit publishes. */
 static int32_t note_fit(save_job *j, seqrec_error *error)
 {
     sq_notes *notes = NULL;
-    SQ_TRY(sq_trainer_notes(j->t, j->now->notes, &notes, error));
+    SQ_TRY(sq_trainer_notes(j->t, j->now->parts.notes, &notes, error));
     if (!notes) return SEQREC_OK;
-    sq_notes_release(j->now->notes);
-    j->now->notes = notes;
+    sq_notes_release(j->now->parts.notes);
+    j->now->parts.notes = notes;
     return SEQREC_OK;
 }
 
@@ -422,11 +422,11 @@ static int32_t read_kept(const sq_tensor_file *file, sq_trainer *t, const char *
     SQ_TRY(own_rows(t, error)); /* what the trainer still shares with the model is not the snapshot's to write */
     SQ_TRY(sq_trainer_snapshot(t, out, error));
     SQ_TRY(own_rows(t, error)); /* from here on the snapshot's rows are its own */
-    SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->weights->at, -FLT_MAX,
+    SQ_TRY(read_parameters(&t->context->memory, file, parameters, &t->model->layout, (*out)->parts.weights->at, -FLT_MAX,
                            error));
-    SQ_TRY(read_rows(file, items, (column){&t->items, (*out)->catalogue, catalogue_row}, -FLT_MAX, error));
+    SQ_TRY(read_rows(file, items, (column){&t->items, (*out)->parts.catalogue, catalogue_row}, -FLT_MAX, error));
     if (!sq_trainer_personal(t)) return SEQREC_OK;
-    return read_rows(file, users, (column){&t->users, (*out)->users, catalogue_row}, -FLT_MAX, error);
+    return read_rows(file, users, (column){&t->users, (*out)->parts.users, catalogue_row}, -FLT_MAX, error);
 }
 
 static int32_t read_came(const sq_tensor_file *file, const char *name, int64_t averaged, const sq_trained *table, seqrec_error *error)

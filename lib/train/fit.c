@@ -50,7 +50,7 @@ static int32_t map_items(job *j, seqrec_error *error)
     if (!j->slot_of) j->slot_of = sq_alloc(&j->t->context->memory, (size_t)j->data->items, sizeof *j->slot_of);
     SQ_CHECK(j->slot_of, error, SEQREC_E_MEMORY, "no memory for %lld items", (long long)j->data->items);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
-    const sq_item_match match = sq_match_items(j->t->items.catalogue, now->names, j->data);
+    const sq_item_match match = sq_match_items(j->t->items.catalogue, now->parts.names, j->data);
     for (int64_t i = 0; i < j->data->items; i++) j->slot_of[i] = sq_match_item(&match, i);
     sq_snapshot_release(j->t->model, now);
     j->mapped = j->t->items.catalogue->version;
@@ -126,7 +126,7 @@ static int32_t map_users(job *j, seqrec_error *error)
     SQ_CHECK(j->user_of, error, SEQREC_E_MEMORY, "no memory for %lld users", (long long)j->data->users);
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
     for (int64_t u = 0; u < j->data->users; u++)
-        j->user_of[u] = sq_match_user(users, now->user_names, j->data, u);
+        j->user_of[u] = sq_match_user(users, now->parts.user_names, j->data, u);
     sq_snapshot_release(j->t->model, now);
     j->users_mapped = users->version;
     return SEQREC_OK;
@@ -309,9 +309,9 @@ static int32_t add_rows(job *j, seqrec_error *error)
 static int32_t check_items(const job *j, seqrec_error *error)
 {
     sq_snapshot *now = sq_snapshot_acquire(j->t->model);
-    int32_t status = sq_match_check(now->catalogue, now->names, j->data, error);
-    const sq_item_match match = sq_match_items(now->catalogue, now->names, j->data);
-    int64_t items = now->catalogue->count;
+    int32_t status = sq_match_check(now->parts.catalogue, now->parts.names, j->data, error);
+    const sq_item_match match = sq_match_items(now->parts.catalogue, now->parts.names, j->data);
+    int64_t items = now->parts.catalogue->count;
     for (int64_t i = 0; i < j->data->items; i++) items += sq_match_item(&match, i) < 0;
     sq_snapshot_release(j->t->model, now);
     return status == SEQREC_OK ? sq_trainer_check_sampler(j->t, items, 1, error) : status;

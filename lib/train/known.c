@@ -166,7 +166,7 @@ int32_t sq_known_refresh(sq_trainer *t, const sq_known_events *events, seqrec_er
     sq_arena arena = {0};
     sq_snapshot *now = NULL;
     SQ_TRY(sq_trainer_snapshot(t, &now, error));
-    int32_t status = sq_weights_settle(t->model, now->weights, error);
+    int32_t status = sq_weights_settle(t->model, now->parts.weights, error);
     carve(&k, &arena);
     if (status == SEQREC_OK) status = sq_arena_reserve(&arena, memory, arena.peak, error);
     if (status == SEQREC_OK) {

@@ -85,23 +85,25 @@ static void drop_draft(const sq_trainer *t, draft *d)
 static int32_t rebase(const sq_trainer *t, const sq_snapshot *kept, const sq_snapshot *next, sq_snapshot **out,
                       seqrec_error *error)
 {
+    const sq_memory *memory = &t->context->memory;
     if (!kept) return SEQREC_OK;
-    sq_snapshot *s = sq_alloc_zero(&t->context->memory, 1, sizeof *s);
-    SQ_CHECK(s, error, SEQREC_E_MEMORY, "no memory for the best weights so far");
-    s->references = 1;
-    s->weights = sq_weights_retain(kept->weights);
-    s->names = sq_item_names_retain(kept->names);
-    s->user_names = sq_item_names_retain(next->user_names); /* not kept's: nobody forgotten stays in it */
-    s->notes = sq_notes_retain(kept->notes);
-    *out = s;
-    SQ_TRY(sq_trained_merge(kept->users, next->users, &s->users, error));
-    return sq_trained_merge(kept->catalogue, next->catalogue, &s->catalogue, error);
+    sq_parts parts = {.user_names = sq_item_names_retain(next->parts.user_names)}; /* not kept's: nobody forgotten stays in it */
+    int32_t status = sq_trained_merge(kept->parts.users, next->parts.users, &parts.users, error);
+    if (status == SEQREC_OK) status = sq_trained_merge(kept->parts.catalogue, next->parts.catalogue, &parts.catalogue, error);
+    if (status != SEQREC_OK) {
+        sq_parts_drop(memory, &parts);
+        return status;
+    }
+    sq_parts_inherit(&parts, &kept->parts);
+    *out = sq_snapshot_create(memory, parts);
+    SQ_CHECK(*out, error, SEQREC_E_MEMORY, "no memory for the best weights so far");
+    return SEQREC_OK;
 }
 
 static int32_t make_draft(const sq_trainer *t, const sq_snapshot *next, sq_moment now, draft *d, seqrec_error *error)
 {
-    SQ_TRY(sq_trained_draft(&t->items, next->catalogue, now, &d->items, error));
-    SQ_TRY(sq_trained_draft(&t->users, next->users, now, &d->users, error));
+    SQ_TRY(sq_trained_draft(&t->items, next->parts.catalogue, now, &d->items, error));
+    SQ_TRY(sq_trained_draft(&t->users, next->parts.users, now, &d->users, error));
     SQ_TRY(draft_popularity(t, &d->items, &d->popularity, error));
     SQ_TRY(draft_sampler(t, &d->items, d->popularity, &d->sampler, &d->log_expected, error));
     SQ_TRY(rebase(t, t->fit.best, next, &d->best, error));
@@ -146,8 +148,8 @@ int32_t sq_trainer_sync(sq_trainer *t, seqrec_error *error)
 {
     sq_snapshot *s = sq_snapshot_acquire(t->model);
     int32_t status = SEQREC_OK;
-    if (!t->items.catalogue || s->catalogue->version != t->items.catalogue->version ||
-        s->users->version != t->users.catalogue->version)
+    if (!t->items.catalogue || s->parts.catalogue->version != t->items.catalogue->version ||
+        s->parts.users->version != t->users.catalogue->version)
         status = follow(t, s, error);
     sq_snapshot_release(t->model, s);
     return status;
@@ -170,7 +172,7 @@ static int32_t build(sq_trainer *t, seqrec_error *error)
              "no memory for the optimiser state of %zu parameters", floats);
     SQ_TRY(sq_gate_table_create(memory, &t->model->layout, &t->gates, error));
     sq_snapshot *s = sq_snapshot_acquire(t->model);
-    memcpy(t->weights, s->weights->at, floats * sizeof(float));
+    memcpy(t->weights, s->parts.weights->at, floats * sizeof(float));
     sq_snapshot_release(t->model, s);
     return sq_trainer_sync(t, error);
 }
@@ -277,30 +279,32 @@ int32_t sq_trainer_set_popularity(sq_trainer *t, const double *counts, seqrec_er
 
 /* ---- publishing ----------------------------------------------------------------------------------------------------------- */
 
+/* Copies of what is trained. */
+static int32_t copy_trained(const sq_trainer *t, sq_parts *out, seqrec_error *error)
+{
+    out->weights = sq_weights_create(&t->context->memory, t->model->layout.floats);
+    SQ_CHECK(out->weights, error, SEQREC_E_MEMORY, "no memory for a copy of the weights");
+    memcpy(out->weights->at, t->weights, t->model->layout.floats * sizeof(float));
+    SQ_TRY(sq_catalogue_with_rows(t->items.catalogue, t->items.rows, &out->catalogue, error));
+    return sq_catalogue_with_rows(t->users.catalogue, t->users.rows, &out->users, error);
+}
+
 int32_t sq_trainer_snapshot(sq_trainer *t, sq_snapshot **out, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
+    sq_parts parts = {0};
     SQ_TRY(sq_trainer_catch_up(t, error));
-    sq_snapshot *now = sq_snapshot_acquire(t->model), *s = sq_alloc_zero(memory, 1, sizeof *s);
-    if (s) {
-        s->references = 1;
-        s->names = sq_item_names_retain(now->names);
-        s->user_names = sq_item_names_retain(now->user_names);
-        s->notes = sq_notes_retain(now->notes);
-        s->weights = sq_weights_create(memory, t->model->layout.floats);
+    sq_snapshot *now = sq_snapshot_acquire(t->model), *made = NULL;
+    int32_t status = copy_trained(t, &parts, error);
+    if (status == SEQREC_OK) {
+        sq_parts_inherit(&parts, &now->parts);
+        made = sq_snapshot_create(memory, parts);
+        if (!made) status = sq_fail(error, SEQREC_E_MEMORY, "no memory for a copy of the weights");
+    } else {
+        sq_parts_drop(memory, &parts);
     }
     sq_snapshot_release(t->model, now);
-    if (!s || !s->weights) {
-        sq_snapshot_release(t->model, s);
-        return sq_fail(error, SEQREC_E_MEMORY, "no memory for a copy of the weights");
-    }
-    memcpy(s->weights->at, t->weights, t->model->layout.floats * sizeof(float));
-    int32_t status = sq_catalogue_with_rows(t->items.catalogue, t->items.rows, &s->catalogue, error);
-    if (status == SEQREC_OK) status = sq_catalogue_with_rows(t->users.catalogue, t->users.rows, &s->users, error);
-    if (status == SEQREC_OK)
-        *out = s;
-    else
-        sq_snapshot_release(t->model, s);
+    if (made) *out = made;
     return status;
 }
 
@@ -326,16 +330,17 @@ int32_t sq_trainer_notes(const sq_trainer *t, const sq_notes *base, sq_notes **o
 int32_t sq_trainer_publish_snapshot(sq_trainer *t, sq_snapshot *snapshot, seqrec_error *error)
 {
     sq_change change = {0};
+    sq_parts *parts = &change.parts;
     sq_lock_take(&t->model->writing);
-    int32_t status = sq_trained_merge(snapshot->catalogue, t->model->current->catalogue, &change.catalogue, error);
-    if (status == SEQREC_OK) status = sq_trained_merge(snapshot->users, t->model->current->users, &change.users, error);
-    if (status == SEQREC_OK) status = sq_trainer_notes(t, t->model->current->notes, &change.notes, error);
+    const sq_parts *now = &t->model->current->parts;
+    int32_t status = sq_trained_merge(snapshot->parts.catalogue, now->catalogue, &parts->catalogue, error);
+    if (status == SEQREC_OK) status = sq_trained_merge(snapshot->parts.users, now->users, &parts->users, error);
+    if (status == SEQREC_OK) status = sq_trainer_notes(t, now->notes, &parts->notes, error);
     if (status == SEQREC_OK) {
-        change.weights = sq_weights_retain(snapshot->weights);
+        parts->weights = sq_weights_retain(snapshot->parts.weights);
         status = sq_model_publish(t->model, change, error);
     } else {
-        sq_catalogue_release(change.catalogue);
-        sq_catalogue_release(change.users);
+        sq_parts_drop(&t->context->memory, parts);
     }
     sq_lock_give(&t->model->writing);
     return status;

@@ -31,8 +31,8 @@ static inline void pass_inputs(network_pass *p, const small_batch *b, int64_t fi
     for (int64_t s = 0; s < b->sequences; s++)
         longest = p->starts[s + 1] - p->starts[s] > longest ? p->starts[s + 1] - p->starts[s] : longest;
     for (int64_t i = 0; i < b->offsets[b->sequences]; i++)
-        p->items[i] = b->slots[i] < 0 ? p->model->current->weights->at + p->model->layout.mask
-                                      : sq_catalogue_row(p->model->current->catalogue, b->slots[i]);
+        p->items[i] = b->slots[i] < 0 ? p->model->current->parts.weights->at + p->model->layout.mask
+                                      : sq_catalogue_row(p->model->current->parts.catalogue, b->slots[i]);
     p->batch = (sq_micro_batch){.tokens = p->starts[b->sequences], .sequences = (int32_t)b->sequences, .longest = longest,
                                 .starts = p->starts, .first = first, .times = p->times, .asks = p->asks};
     memcpy(p->times, b->times, sizeof p->times);
@@ -58,9 +58,9 @@ static inline network_pass *pass_open(const seqrec_model *model, const small_bat
     p->u = sq_alloc_zero(memory, (size_t)p->batch.tokens * (size_t)l->dp, sizeof(float));
     p->dx = sq_alloc_zero(memory, (size_t)p->batch.tokens * (size_t)l->dp, sizeof(float));
     p->net = (sq_network){.kernels = model->kernels, .layout = l, .options = &model->options};
-    p->net.weights = model->current->weights->at;
+    p->net.weights = model->current->parts.weights->at;
     p->net.transposed = p->transposed;
-    p->net.gates = model->current->weights->gates.z ? &model->current->weights->gates : NULL;
+    p->net.gates = model->current->parts.weights->gates.z ? &model->current->parts.weights->gates : NULL;
     p->net.embedding = pass_dropout(dropout, 11);
     p->net.attention = pass_dropout(dropout, 12);
     p->net.ffn = p->net.ffn_output = pass_dropout(dropout, 13);
@@ -141,14 +141,14 @@ static inline small_batch batch_of_one(const small_batch *b, int64_t index)
 static inline void small_weights(small_model *s)
 {
     const sq_layout *l = &s->model->layout;
-    sq_change change = {.weights = sq_weights_create(&s->context->memory, l->floats)};
-    ck_assert_ptr_nonnull(change.weights);
+    sq_change change = {.parts.weights = sq_weights_create(&s->context->memory, l->floats)};
+    ck_assert_ptr_nonnull(change.parts.weights);
     for (int32_t i = 0; i < l->count; i++) {
         const sq_parameter *p = &l->parameters[i];
         double size = p->rank == 2 && !p->table ? 1.5 / sqrt((double)l->d) : 0.3;
         for (int64_t r = 0; r < p->rows; r++)
             for (int64_t c = 0; c < p->cols; c++)
-                change.weights->at[sq_parameter_index(p, r, c)] =
+                change.parts.weights->at[sq_parameter_index(p, r, c)] =
                     p->start + (float)size * wave((uint64_t)i, r * p->cols + c);
     }
     sq_lock_take(&s->model->writing);

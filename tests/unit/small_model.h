@@ -49,8 +49,8 @@ static inline void small_put(small_model *s, int64_t base, int64_t n, const floa
     for (int64_t i = 0; i < n; i++) ids[i] = base + i;
     sq_item_start start = sq_item_start_of(s->model, n);
     sq_change change = {0};
-    EXPECT_OK(sq_catalogue_put(s->model->current->catalogue, ids, n, vectors, sq_item_start_fill, &start,
-                               &change.catalogue, error));
+    EXPECT_OK(sq_catalogue_put(s->model->current->parts.catalogue, ids, n, vectors, sq_item_start_fill, &start,
+                               &change.parts.catalogue, error));
     sq_lock_take(&s->model->writing);
     EXPECT_OK(sq_model_publish(s->model, change, error));
     sq_lock_give(&s->model->writing);
@@ -60,7 +60,7 @@ static inline void small_put(small_model *s, int64_t base, int64_t n, const floa
 static inline void small_remove(small_model *s, const int64_t *ids, int64_t n)
 {
     sq_change change = {0};
-    EXPECT_OK(sq_catalogue_remove(s->model->current->catalogue, ids, n, &change.catalogue, error));
+    EXPECT_OK(sq_catalogue_remove(s->model->current->parts.catalogue, ids, n, &change.parts.catalogue, error));
     sq_lock_take(&s->model->writing);
     EXPECT_OK(sq_model_publish(s->model, change, error));
     sq_lock_give(&s->model->writing);
@@ -69,7 +69,7 @@ static inline void small_remove(small_model *s, const int64_t *ids, int64_t n)
 static inline void small_update(small_model *s, int64_t id, const float *vector)
 {
     sq_change change = {0};
-    EXPECT_OK(sq_catalogue_update(s->model->current->catalogue, &id, 1, vector, &change.catalogue, error));
+    EXPECT_OK(sq_catalogue_update(s->model->current->parts.catalogue, &id, 1, vector, &change.parts.catalogue, error));
     sq_lock_take(&s->model->writing);
     EXPECT_OK(sq_model_publish(s->model, change, error));
     sq_lock_give(&s->model->writing);

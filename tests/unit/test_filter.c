@@ -195,7 +195,7 @@ START_TEST(a_spectrum_is_two_tables_that_begin_as_small_noise)
         ck_assert_int_eq(p->cols, 50);
         for (int64_t r = 0; r < p->rows; r++)
             for (int64_t c = 0; c < p->cols; c++) {
-                double x = (double)s.model->current->weights->at[sq_parameter_index(p, r, c)];
+                double x = (double)s.model->current->parts.weights->at[sq_parameter_index(p, r, c)];
                 square += x * x;
             }
         ck_assert_msg(fabs(sqrt(square / 5050) - 0.02) < 0.001, "deviation %g", sqrt(square / 5050));

@@ -55,7 +55,7 @@ static void expect_fresh(const small_model *s, int32_t slot)
     const sq_trainer *t = s->trainer;
     size_t stride = (size_t)t->items.catalogue->stride;
     const float zero[128] = {0};
-    same_floats("vectors", sq_trainer_row(t, slot), sq_catalogue_row(s->model->current->catalogue, slot), stride);
+    same_floats("vectors", sq_trainer_row(t, slot), sq_catalogue_row(s->model->current->parts.catalogue, slot), stride);
     same_floats("first moments", moments(t, slot, 0), zero, stride);
     same_floats("second moments", moments(t, slot, 1), zero, stride);
     ck_assert_int_eq(t->items.state[slot / SQ_CHUNK_ROWS]->last[slot % SQ_CHUNK_ROWS], t->step);
@@ -162,9 +162,9 @@ START_TEST(removed_items_never_come_back)
     }
     EXPECT_OK(sq_trainer_publish(s.trainer, error));
     for (int i = 0; i < 4; i++) {
-        ck_assert_int_eq(sq_catalogue_find(s.model->current->catalogue, gone[i]), -1);
+        ck_assert_int_eq(sq_catalogue_find(s.model->current->parts.catalogue, gone[i]), -1);
         for (int32_t j = 0; j < s.trainer->items.catalogue->stride; j++)
-            ck_assert(sq_catalogue_row(s.model->current->catalogue, (int32_t)gone[i])[j] == 0);
+            ck_assert(sq_catalogue_row(s.model->current->parts.catalogue, (int32_t)gone[i])[j] == 0);
     }
     state_free(&before);
     small_close(&s);
@@ -229,25 +229,25 @@ START_TEST(publishing_shows_the_trained_rows_and_keeps_what_others_changed)
     sq_options o = follow_options(_i);
     small_model s = warm(NULL, &o);
     sq_snapshot *reader = sq_snapshot_acquire(s.model);
-    float vector[WIDTH], first = sq_catalogue_row(reader->catalogue, 3)[0];
+    float vector[WIDTH], first = sq_catalogue_row(reader->parts.catalogue, 3)[0];
     vector_of(&o, vector, 4);
     small_update(&s, 7, vector);
     small_remove(&s, &gone, 1);
     small_put(&s, 3000, 2, NULL);
     EXPECT_OK(sq_trainer_publish(s.trainer, error));
-    const sq_catalogue *now = s.model->current->catalogue;
+    const sq_catalogue *now = s.model->current->parts.catalogue;
     ck_assert_int_eq(now->count, ITEMS + 1);
     ck_assert_mem_eq(sq_catalogue_row(now, 7), vector, (size_t)o.dim * sizeof *vector);
-    same_floats("weights", s.model->current->weights->at, s.trainer->weights, s.model->layout.floats);
+    same_floats("weights", s.model->current->parts.weights->at, s.trainer->weights, s.model->layout.floats);
     for (int64_t i = 0; i < s.trainer->items.live_count; i++)
         same_floats("rows", sq_catalogue_row(now, s.trainer->items.live[i]), sq_trainer_row(s.trainer, s.trainer->items.live[i]),
                     (size_t)now->stride);
     sq_snapshot *published = sq_snapshot_acquire(s.model);
     float *copy = malloc((size_t)now->stride * SQ_CHUNK_ROWS * sizeof *copy);
-    memcpy(copy, published->catalogue->rows[0]->at, (size_t)now->stride * SQ_CHUNK_ROWS * sizeof *copy);
+    memcpy(copy, published->parts.catalogue->rows[0]->at, (size_t)now->stride * SQ_CHUNK_ROWS * sizeof *copy);
     train_on(&s); /* readers' rows stay as they are */
-    same_floats("rows of a reader", copy, published->catalogue->rows[0]->at, (size_t)now->stride * SQ_CHUNK_ROWS);
-    ck_assert(sq_catalogue_row(reader->catalogue, 3)[0] == first);
+    same_floats("rows of a reader", copy, published->parts.catalogue->rows[0]->at, (size_t)now->stride * SQ_CHUNK_ROWS);
+    ck_assert(sq_catalogue_row(reader->parts.catalogue, 3)[0] == first);
     free(copy);
     sq_snapshot_release(s.model, published);
     sq_snapshot_release(s.model, reader);

@@ -213,12 +213,12 @@ static sq_options gated(int64_t gates, int64_t estimator)
 static void fill_gates(small_model *s, float (*value)(int32_t query, int32_t key))
 {
     const sq_layout *l = &s->model->layout;
-    sq_change change = {.weights = sq_weights_create(&s->context->memory, l->floats)};
-    memcpy(change.weights->at, s->model->current->weights->at, l->floats * sizeof(float));
+    sq_change change = {.parts.weights = sq_weights_create(&s->context->memory, l->floats)};
+    memcpy(change.parts.weights->at, s->model->current->parts.weights->at, l->floats * sizeof(float));
     for (int32_t b = 0; b < l->blocks; b++)
         for (int32_t i = 0; i < l->length; i++)
             for (int32_t j = 0; j <= i; j++)
-                change.weights->at[l->block[b].gates + (size_t)i * (size_t)l->lp + (size_t)j] = value(i, j);
+                change.parts.weights->at[l->block[b].gates + (size_t)i * (size_t)l->lp + (size_t)j] = value(i, j);
     sq_lock_take(&s->model->writing);
     EXPECT_OK(sq_model_publish(s->model, change, error));
     sq_lock_give(&s->model->writing);
@@ -277,8 +277,8 @@ START_TEST(behind_closed_gates_events_do_not_matter)
     fill_gates(&s, (_i ? all_open : own_only));
     const sq_layout *l = &s.model->layout;
     for (int32_t i = 0; i < l->length && !_i; i++) { /* close the own ones too */
-        memset(sq_gate_row(&s.model->current->weights->gates, l, 0, i), 0, (size_t)l->lp * sizeof(float));
-        sq_gate_row_done(&s.model->current->weights->gates, l, 0, i);
+        memset(sq_gate_row(&s.model->current->parts.weights->gates, l, 0, i), 0, (size_t)l->lp * sizeof(float));
+        sq_gate_row_done(&s.model->current->parts.weights->gates, l, 0, i);
     }
     other = b;
     for (int i = 0; i < 19; i++) other.slots[i] = (b.slots[i] + 1) % ITEMS;
@@ -303,7 +303,7 @@ START_TEST(gates_belong_to_slots_of_the_window)
     o.position = _i;
     small_model s = small_open(&o, 0, ITEMS);
     const sq_layout *l = &s.model->layout;
-    sq_gate_table *t = &s.model->current->weights->gates;
+    sq_gate_table *t = &s.model->current->parts.weights->gates;
     for (int32_t i = 0; i < l->length; i++)
         for (int32_t j = 0; j <= i; j++) sq_gate_row(t, l, 1, i)[j] = (float)(100 * i + j);
     sq_gates g = sq_gate_table_view(t, l, &o, 1, 7, NULL);
@@ -491,7 +491,7 @@ START_TEST(estimates_of_binary_gates_have_the_mean_of_the_exact_gradient)
     small_batch b;
     small_draw(&b, 5, 3, 3, 3, ITEMS);
     small_weights(&s);
-    memcpy(s.trainer->weights, s.model->current->weights->at, s.model->layout.floats * sizeof(float));
+    memcpy(s.trainer->weights, s.model->current->parts.weights->at, s.model->layout.floats * sizeof(float));
     const sq_layout *l = &s.model->layout;
     for (size_t i = 0; i < (size_t)ITEMS * (size_t)s.trainer->items.catalogue->stride; i++)
         s.trainer->items.rows[0]->at[i] *= 8; /* far scores: much depends on a gate */
@@ -660,7 +660,7 @@ static double open_back(const small_model *s, int32_t back)
     const sq_layout *l = &s->model->layout;
     double open = 0, all = 0;
     for (int32_t i = 2; i < l->length; i++)
-        if (i >= back) all++, open += sq_gate_row(&s->model->current->weights->gates, l, 0, i)[i - back] > 0;
+        if (i >= back) all++, open += sq_gate_row(&s->model->current->parts.weights->gates, l, 0, i)[i - back] > 0;
     return open / all;
 }
 
@@ -730,7 +730,7 @@ START_TEST(a_strong_sparsity_term_closes_gates)
     small_draw(&b, 77, 1, 20, 20, ITEMS);
     if (o.gates == SQ_GATES_CONTENT) ck_assert_int_lt(open_for(&s, &b), 20);
     for (int32_t k = 0; k < l->blocks && o.gates == SQ_GATES_POSITION; k++)
-        ck_assert_int_eq(sq_gate_table_open(&s.model->current->weights->gates, l, k), 0);
+        ck_assert_int_eq(sq_gate_table_open(&s.model->current->parts.weights->gates, l, k), 0);
     small_close(&s);
 }
 END_TEST

@@ -71,13 +71,13 @@ static int golden_model(const sq_options *o, int32_t variant, small_model *out)
     small_model s = small_open(o, 0, 0);
     s.model->kernels = sq_kernels_variant(variant);
     float flat[50 * 50], vectors[GOLDEN_ITEMS * 2 * 50];
-    sq_change change = {.weights = sq_weights_create(&s.context->memory, s.model->layout.floats)};
-    ck_assert_ptr_nonnull(change.weights);
+    sq_change change = {.parts.weights = sq_weights_create(&s.context->memory, s.model->layout.floats)};
+    ck_assert_ptr_nonnull(change.parts.weights);
     for (int32_t i = 0; i < s.model->layout.count; i++) {
         const sq_parameter *p = &s.model->layout.parameters[i];
         int32_t n = tensor_of(p->name);
         for (int64_t j = 0; j < p->rows * p->cols; j++) flat[j] = golden_weight(n, j, (int32_t)d);
-        sq_parameter_import(p, flat, change.weights->at);
+        sq_parameter_import(p, flat, change.parts.weights->at);
     }
     sq_lock_take(&s.model->writing);
     EXPECT_OK(sq_model_publish(s.model, change, error));
@@ -123,7 +123,7 @@ static double inner(const float *a, const float *b, int64_t d)
 static void check_scores(int32_t at, const small_model *s, const float *u, const int32_t *last)
 {
     const golden_case *g = &golden_cases[at];
-    const sq_catalogue *items = s->model->current->catalogue;
+    const sq_catalogue *items = s->model->current->parts.catalogue;
     double largest = 0;
     for (int32_t q = 0; q < GOLDEN_SEQUENCES; q++)
         for (int32_t i = 0; i < GOLDEN_ITEMS; i++) largest = fmax(largest, fabs(g->scores[q][i]));

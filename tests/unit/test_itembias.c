@@ -126,7 +126,7 @@ static void score_all(const small_model *s, float *u, float *scores)
     sq_encode_scratch scratch;
     const float *rows[ITEMS];
     sq_encoder encoder = sq_encoder_of(s->model, s->model->current);
-    sq_scoring scoring = sq_scoring_of(s->model, s->model->current->catalogue);
+    sq_scoring scoring = sq_scoring_of(s->model, s->model->current->parts.catalogue);
     sq_encode_scratch_take(&arena, s->model, sq_encode_window(s->model, 5), &scratch);
     EXPECT_OK(sq_arena_reserve(&arena, &s->context->memory, arena.peak, error));
     sq_encode_scratch_take(&arena, s->model, sq_encode_window(s->model, 5), &scratch);
@@ -143,8 +143,8 @@ START_TEST(a_score_is_the_product_of_the_vectors_and_the_bias)
     float u[32], scores[ITEMS];
     score_all(&s, u, scores);
     for (int32_t i = 0; i < ITEMS; i++) {
-        const float *row = sq_catalogue_row(s.model->current->catalogue, i);
-        const float *out = row + sq_output_offset(s.model->current->catalogue);
+        const float *row = sq_catalogue_row(s.model->current->parts.catalogue, i);
+        const float *out = row + sq_output_offset(s.model->current->parts.catalogue);
         double score = (double)out[o.dim];
         for (int64_t c = 0; c < o.dim; c++) score += (double)u[c] * (double)out[c];
         ck_assert_msg(fabs((double)scores[i] - score) < 1e-5, "item %d: %.9g, not %.9g", i, (double)scores[i], score);
@@ -159,8 +159,8 @@ START_TEST(a_bias_is_no_input)
     small_model s = open_model(&o, 0);
     float before[32], after[32], vector[2 * 17], was[ITEMS], is[ITEMS];
     score_all(&s, before, was);
-    size_t width = (size_t)o.dim + 1, tables = (size_t)s.model->current->catalogue->tables;
-    const float *row = sq_catalogue_row(s.model->current->catalogue, 7);
+    size_t width = (size_t)o.dim + 1, tables = (size_t)s.model->current->parts.catalogue->tables;
+    const float *row = sq_catalogue_row(s.model->current->parts.catalogue, 7);
     for (size_t t = 0; t < tables; t++) {
         memcpy(vector + t * width, row + t * (size_t)s.model->layout.vp, width * sizeof *vector);
         vector[t * width + width - 1] += 2;

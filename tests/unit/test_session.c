@@ -107,17 +107,17 @@ static void give_weights(small_model *wide, const small_model *narrow,
                          void (*change)(const sq_layout *to, float *weights, const small_model *from))
 {
     const sq_layout *l = &narrow->model->layout, *w = &wide->model->layout;
-    const float *from = narrow->model->current->weights->at;
-    sq_change made = {.weights = sq_weights_create(&wide->context->memory, w->floats)};
+    const float *from = narrow->model->current->parts.weights->at;
+    sq_change made = {.parts.weights = sq_weights_create(&wide->context->memory, w->floats)};
     ck_assert_int_eq(l->count, w->count);
     for (int32_t p = 0; p < w->count; p++)
         for (int64_t r = 0; r < w->parameters[p].rows; r++)
             for (int64_t i = 0; i < w->parameters[p].cols; i++) {
                 const sq_parameter *a = &l->parameters[p], *b = &w->parameters[p];
                 ck_assert_str_eq(a->name, b->name);
-                if (i < a->cols && r < a->rows) made.weights->at[sq_parameter_index(b, r, i)] = from[sq_parameter_index(a, r, i)];
+                if (i < a->cols && r < a->rows) made.parts.weights->at[sq_parameter_index(b, r, i)] = from[sq_parameter_index(a, r, i)];
             }
-    if (change) change(w, made.weights->at, narrow);
+    if (change) change(w, made.parts.weights->at, narrow);
     sq_lock_take(&wide->model->writing);
     EXPECT_OK(sq_model_publish(wide->model, made, error));
     sq_lock_give(&wide->model->writing);
@@ -169,7 +169,7 @@ END_TEST
 static void close_the_band(const sq_layout *w, float *weights, const small_model *narrow)
 {
     const sq_layout *l = &narrow->model->layout;
-    const float *from = narrow->model->current->weights->at;
+    const float *from = narrow->model->current->parts.weights->at;
     for (int32_t b = 0; b < w->blocks; b++)
         for (int32_t x = 0; x < w->columns; x++) {
             const int32_t distance = w->past - x;

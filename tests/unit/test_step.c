@@ -821,7 +821,7 @@ START_TEST(a_truncated_normal_start_stays_within_two_deviations)
     double square = 0, largest = 0;
     for (int32_t slot = 0; slot < ITEMS; slot++)
         for (int64_t i = 0; i < o.dim; i++) {
-            double x = (double)sq_catalogue_row(s.model->current->catalogue, slot)[i];
+            double x = (double)sq_catalogue_row(s.model->current->parts.catalogue, slot)[i];
             square += x * x / (double)(ITEMS * o.dim);
             largest = fmax(largest, fabs(x));
         }
@@ -832,7 +832,7 @@ START_TEST(a_truncated_normal_start_stays_within_two_deviations)
         const sq_parameter *p = &s.model->layout.parameters[i];
         for (int64_t r = 0; p->rank == 2 && r < p->rows; r++)
             for (int64_t c = 0; c < p->cols; c++)
-                if (!(fabsf(s.model->current->weights->at[sq_parameter_index(p, r, c)]) <= 0.1f))
+                if (!(fabsf(s.model->current->parts.weights->at[sq_parameter_index(p, r, c)]) <= 0.1f))
                     ck_abort_msg("%s, row %lld, column %lld", p->name, (long long)r, (long long)c);
     }
     small_close(&s);

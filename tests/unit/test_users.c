@@ -40,7 +40,7 @@ static void put_users(small_model *s, int64_t base, int64_t n)
     for (int64_t i = 0; i < n; i++) ids[i] = base + i;
     sq_item_start start = sq_user_start_of(s->model, n);
     sq_change change = {0};
-    EXPECT_OK(sq_catalogue_put(s->model->current->users, ids, n, NULL, sq_item_start_fill, &start, &change.users, error));
+    EXPECT_OK(sq_catalogue_put(s->model->current->parts.users, ids, n, NULL, sq_item_start_fill, &start, &change.parts.users, error));
     sq_lock_take(&s->model->writing);
     EXPECT_OK(sq_model_publish(s->model, change, error));
     sq_lock_give(&s->model->writing);
@@ -49,7 +49,7 @@ static void put_users(small_model *s, int64_t base, int64_t n)
 static void forget_user(small_model *s, int64_t id)
 {
     sq_change change = {0};
-    EXPECT_OK(sq_catalogue_remove(s->model->current->users, &id, 1, &change.users, error));
+    EXPECT_OK(sq_catalogue_remove(s->model->current->parts.users, &id, 1, &change.parts.users, error));
     sq_lock_take(&s->model->writing);
     EXPECT_OK(sq_model_publish(s->model, change, error));
     sq_lock_give(&s->model->writing);
@@ -195,7 +195,7 @@ static double joined_loss(const sq_trainer *t, const network_pass *p, const floa
         double own = sqrt((double)l->ud) * product(at + l->vd, user, l->ud);
         for (int64_t j = 0; j <= t->options.negatives; j++) {
             int32_t slot = j ? t->entries.slots[t->plan.tokens + i * (1 + t->options.negatives) + j] : t->plan.targets[i];
-            double score = product(at, sq_catalogue_row(t->model->current->catalogue, slot), l->vd) + own;
+            double score = product(at, sq_catalogue_row(t->model->current->parts.catalogue, slot), l->vd) + own;
             loss += log1p(exp(j ? score : -score)) / (double)t->plan.tokens;
         }
     }
@@ -409,7 +409,7 @@ START_TEST(users_with_the_same_history_get_different_vectors_and_strangers_the_d
     encode(&s, now, history, 5, 2, other);
     ck_assert(memcmp(one, other, 14 * sizeof(float)) != 0);
     /* Whose vector is the default one gets what a stranger gets. */
-    memcpy(sq_catalogue_row(now->users, 1), now->weights->at + s.model->layout.user_default,
+    memcpy(sq_catalogue_row(now->parts.users, 1), now->parts.weights->at + s.model->layout.user_default,
            (size_t)s.model->layout.up * sizeof(float));
     encode(&s, now, history, 5, 1, one);
     encode(&s, now, history, 5, -1, stranger);
@@ -544,7 +544,7 @@ START_TEST(a_forgotten_user_leaves_the_trainer_and_a_new_one_starts_fresh)
     for (size_t i = 0; i < up; i++) {
         ck_assert(sq_trained_row(&s.trainer->users, gone)[i] == 0);
         ck_assert(state->m[(size_t)gone * up + i] == 0 && state->v[(size_t)gone * up + i] == 0);
-        ck_assert(sq_catalogue_row(s.trainer->fit.best->users, gone)[i] == 0);
+        ck_assert(sq_catalogue_row(s.trainer->fit.best->parts.users, gone)[i] == 0);
     }
     for (int32_t u = 0; u < USERS; u++)
         if (u != gone)
@@ -557,7 +557,7 @@ START_TEST(a_forgotten_user_leaves_the_trainer_and_a_new_one_starts_fresh)
     ck_assert(state->m[(size_t)gone * up] == 0);
     ck_assert(sq_trained_row(&s.trainer->users, gone)[0] != 0);
     EXPECT_OK(sq_trainer_publish(s.trainer, error));
-    ck_assert_int_eq(sq_catalogue_find(s.model->current->users, gone), -1);
+    ck_assert_int_eq(sq_catalogue_find(s.model->current->parts.users, gone), -1);
     both_free(&before);
     small_close(&s);
 }
