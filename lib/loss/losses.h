@@ -100,6 +100,9 @@ void sq_bucket_losses(const sq_bucket *o, double *loss);
  * drows [k][width]. */
 void sq_bucket_gradients(const sq_bucket *o, const float *weight, float *slope, float *du, float *drows);
 
+#define SQ_SOFTMAX_PANEL 64 /* items of a panel */
+static inline size_t sq_softmax_padded(size_t items) { return (items + SQ_SOFTMAX_PANEL - 1) / SQ_SOFTMAX_PANEL * SQ_SOFTMAX_PANEL; }
+
 /* Full softmax cross-entropy over V items, tiled: logits exist for one tile of tokens and, for large V, a block of items. */
 typedef struct sq_softmax {
     const sq_kernels *kernels;
@@ -108,8 +111,8 @@ typedef struct sq_softmax {
     const float *weight;       /* [n] */
     const float *u;            /* [n][width] */
     const int32_t *target;     /* [n] in 0 .. V - 1; [n][targets], -1: none */
-    const float *rows;         /* [V padded to 64][width], zero behind V */
-    const float *panels;       /* [V / 64][d][64]: the same transposed in panels */
+    const float *rows;         /* [V padded][width], zero behind V */
+    const float *panels;       /* [V padded / panel][d][panel]: the same transposed in panels */
     float *du;                 /* [n][width] */
     float *drows;              /* [V padded][width] += */
     float *scratch;            /* sq_softmax_scratch floats */
@@ -122,6 +125,6 @@ size_t sq_softmax_scratch(size_t items, size_t width, size_t targets);
 double sq_softmax_loss(const sq_softmax *o);
 /* loss [n], without weights, smoothing and gradients, which are not looked at. */
 void sq_softmax_losses(const sq_softmax *o, float *loss);
-/* Builds panels of items 64 * first .. from rows. */
+/* Builds one panel from its rows. */
 void sq_softmax_panel(const sq_kernels *kernels, const float *rows, size_t width, size_t d, size_t panel, float *panels);
 #endif

@@ -5,13 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#define PANEL 64             /* items of a panel */
+#define PANEL SQ_SOFTMAX_PANEL
 #define TILE_FLOATS 114688   /* logits of a tile: 448 KiB, within a second-level cache of 512 KiB */
 #define LARGEST_TILE 48      /* tokens */
 #define SMALLEST_TILE 24     /* below this, items are blocked */
 #define KEPT_FLOATS 1048576  /* logits of all blocks of a tile: up to 4 MiB, of a third-level cache, are kept; else they are computed twice */
-
-static size_t round_panel(size_t items) { return (items + PANEL - 1) / PANEL * PANEL; }
 
 /* Tokens of a tile, items of a block, and items whose logits are kept: those of a block, or all. */
 typedef struct shape {
@@ -21,7 +19,7 @@ typedef struct shape {
 /* A block is the whole catalogue when SMALLEST_TILE tokens of it fit. */
 static shape tile_shape(size_t items)
 {
-    size_t padded = round_panel(items), tokens = TILE_FLOATS / padded;
+    size_t padded = sq_softmax_padded(items), tokens = TILE_FLOATS / padded;
     if (tokens > LARGEST_TILE) tokens = LARGEST_TILE;
     if (tokens >= SMALLEST_TILE) return (shape){tokens, padded, padded};
     size_t block = TILE_FLOATS / LARGEST_TILE / PANEL * PANEL;

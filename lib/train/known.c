@@ -3,11 +3,9 @@
 #include "serve/encode.h"
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #define LEAST 1e-6f
 #define MOST_TASKS 65536
-#define PANEL 64
 
 /* Working memory of one worker. */
 typedef struct bench {
@@ -35,7 +33,7 @@ typedef struct known {
 /* At least one, as if there were: all may have been removed. */
 static size_t items_of(const sq_trainer *t) { return t->items.live_count > 0 ? (size_t)t->items.live_count : 1; }
 
-static size_t padded_items(const sq_trainer *t) { return (items_of(t) + PANEL - 1) / PANEL * PANEL; }
+static size_t padded_items(const sq_trainer *t) { return sq_softmax_padded(items_of(t)); }
 
 static void carve(known *k, sq_arena *arena)
 {
@@ -62,13 +60,8 @@ static void carve(known *k, sq_arena *arena)
 static void fill_panel(void *arg, int32_t panel, int32_t worker)
 {
     known *k = arg;
-    sq_trainer *t = k->t;
-    size_t vp = (size_t)t->model->layout.vp, first = (size_t)panel * PANEL;
     (void)worker;
-    memset(k->rows + first * vp, 0, PANEL * vp * sizeof *k->rows);
-    for (size_t r = first; r < first + PANEL && r < (size_t)t->items.live_count; r++)
-        sq_step_output_row(t, t->items.live[r], k->rows + r * vp);
-    sq_softmax_panel(t->kernels, k->rows, vp, (size_t)t->model->layout.vd, (size_t)panel, k->panels);
+    sq_step_output_panel(k->t, (size_t)panel, k->rows, k->panels);
 }
 
 /* ---- one window ------------------------------------------------------------------------------------------------------- */
@@ -155,7 +148,7 @@ static void run(known *k, const sq_snapshot *snapshot)
     k->encoder = sq_encoder_of(k->t->model, snapshot);
     k->tasks = k->events->count < MOST_TASKS ? (int32_t)k->events->count : MOST_TASKS;
     for (int64_t i = 0; i < events; i++) k->out[i] = -logf((float)items_of(k->t));
-    sq_parallel(pool, (int32_t)(padded_items(k->t) / PANEL), fill_panel, k);
+    sq_parallel(pool, (int32_t)(padded_items(k->t) / SQ_SOFTMAX_PANEL), fill_panel, k);
     sq_parallel(pool, k->tasks, run_task, k);
 }
 

@@ -293,14 +293,20 @@ void sq_step_output_row(const sq_trainer *t, int32_t slot, float *to)
     memcpy(to, from, vp * sizeof *to);
 }
 
+void sq_step_output_panel(const sq_trainer *t, size_t panel, float *rows, float *panels)
+{
+    const size_t vp = (size_t)t->model->layout.vp, items = (size_t)t->items.live_count, end = (panel + 1) * SQ_SOFTMAX_PANEL;
+    size_t r = panel * SQ_SOFTMAX_PANEL;
+    for (; r < end && r < items; r++) sq_step_output_row(t, t->items.live[r], rows + r * vp);
+    memset(rows + r * vp, 0, (end - r) * vp * sizeof *rows);
+    sq_softmax_panel(t->kernels, rows, vp, (size_t)t->model->layout.vd, panel, panels);
+}
+
 static void table_panel(void *arg, int32_t panel, int32_t worker)
 {
     sq_trainer *t = arg;
-    size_t first = (size_t)panel * 64, vp = (size_t)t->model->layout.vp;
     (void)worker;
-    for (size_t r = first; r < first + 64 && r < (size_t)t->items.live_count; r++)
-        sq_step_output_row(t, t->items.live[r], t->table + r * vp);
-    sq_softmax_panel(t->kernels, t->table, vp, (size_t)t->model->layout.vd, (size_t)panel, t->panels);
+    sq_step_output_panel(t, (size_t)panel, t->table, t->panels);
 }
 
 /* table [rows][vp], its transpose, and the gradient slots. */
@@ -354,8 +360,8 @@ int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
     if (sq_trainer_shares(t)) return shared_table(t, error);
     if (t->dense) return reserve_table(t, (size_t)t->items.live_count, error);
     if (!sq_trainer_is_full(t)) return SEQREC_OK;
-    size_t rows = ((size_t)t->items.live_count + 63) / 64 * 64;
+    size_t rows = sq_softmax_padded((size_t)t->items.live_count);
     SQ_TRY(reserve_table(t, rows, error));
-    sq_parallel(t->context->pool, (int32_t)(rows / 64), table_panel, t);
+    sq_parallel(t->context->pool, (int32_t)(rows / SQ_SOFTMAX_PANEL), table_panel, t);
     return SEQREC_OK;
 }

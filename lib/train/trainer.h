@@ -258,6 +258,8 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_sc
 sq_loss_rule sq_step_rule(const sq_trainer *trainer);
 /* to [vp] = the output vector of an item as scores take it: with score = cosine of length one. */
 void sq_step_output_row(const sq_trainer *trainer, int32_t slot, float *to);
+/* The same of all items of one panel into its rows of rows [padded live][vp], zero behind the last item, and into panels. */
+void sq_step_output_panel(const sq_trainer *trainer, size_t panel, float *rows, float *panels);
 /* In the order of their use. Cosine scores: u becomes what scores take; */
 void sq_step_normalise(sq_trainer *trainer, const sq_micro *micro, sq_step_scratch *scratch);
 /* the loss, and du by that (token scope); */
