@@ -57,18 +57,27 @@ static size_t word_distance(const char *a, const char *b)
     return row[b_length];
 }
 
+/* The nearest so far, the first of several; one that is `distance` away or more is no longer near. */
+typedef struct nearest {
+    const char *to, *best;
+    size_t distance;
+} nearest;
+
+static nearest nearest_start(const char *word) { return (nearest){.to = word, .distance = strlen(word) / 3 + 2}; }
+
+static void nearest_try(nearest *so_far, const char *word)
+{
+    size_t distance = word_distance(so_far->to, word);
+    if (distance >= so_far->distance) return;
+    so_far->distance = distance;
+    so_far->best = word;
+}
+
 const char *nearest_word(const char *word, const char *const *words)
 {
-    const char *best = NULL;
-    size_t best_distance = strlen(word) / 3 + 2;
-    for (; *words; words++) {
-        size_t distance = word_distance(word, *words);
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = *words;
-        }
-    }
-    return best;
+    nearest found = nearest_start(word);
+    for (; *words; words++) nearest_try(&found, *words);
+    return found.best;
 }
 
 static const argument *find_argument(const argument *table, const char *name, size_t length)
@@ -80,15 +89,12 @@ static const argument *find_argument(const argument *table, const char *name, si
 
 static int unknown_option(const command_text *command, const argument *table, const char *name, size_t length)
 {
-    const char *words[80];
-    size_t count = 0;
-    for (; table->name && count < 78; table++) words[count++] = table->name;
-    words[count++] = "help";
-    words[count] = NULL;
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)(length < 63 ? length : 63), name);
-    const char *near = nearest_word(word, words);
-    if (near) return usage_error(command->name, "unknown option --%s; did you mean --%s?", word, near);
+    nearest found = nearest_start(word);
+    for (; table->name; table++) nearest_try(&found, table->name);
+    nearest_try(&found, "help");
+    if (found.best) return usage_error(command->name, "unknown option --%s; did you mean --%s?", word, found.best);
     return usage_error(command->name, "unknown option --%s", word);
 }
 
