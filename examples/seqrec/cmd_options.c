@@ -140,7 +140,6 @@ static void print_markdown(seqrec_config *config)
          "*since* is the first version that has it.");
     print_markdown_scope("model", "Model (stored in the model file, fixed once the model exists)");
     print_markdown_scope("training", "Training (stored in the model file, may change between steps)");
-    print_markdown_scope("runtime", "Runtime (never stored)");
     puts("\n## Presets\n\nWhat each preset sets apart from the defaults above.\n\n| preset | options |\n|---|---|");
     for (int32_t p = 0; (preset = seqrec_preset_name(p)); p++) {
         printf("| `%s` |", preset);
