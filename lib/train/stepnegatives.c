@@ -243,7 +243,7 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
     return SEQREC_OK;
 }
 
-#define DENSE_SHARE 8       /* candidates of a step for each item */
+#define DENSE_SHARE 64      /* candidates of a step for each item */
 #define DENSE_FLOATS 524288 /* of a table of all items: 2 MiB */
 
 /* Whether what own candidates add to rows is summed in a table of all items: where a row has many of them in a step, and a

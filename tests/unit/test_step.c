@@ -467,7 +467,7 @@ START_TEST(row_gradients_of_many_positions_follow_their_definition_at_any_number
 {
     static const int kinds[] = {0, 1, 32, 33 + 2 + 8}; /* BCE and sampled softmax, untied and tied, the last with cosines and lazy rows */
     const int dense = _i / 4;
-    const int32_t items = dense ? 600 : 1000;
+    const int32_t items = dense ? 300 : 1000;
     small_batch b;
     sq_options options = step_options();
     training_kind(kinds[_i % 4], &options);
