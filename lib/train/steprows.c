@@ -24,14 +24,37 @@ sq_adam sq_trainer_rule(const sq_trainer *t, int64_t step)
     return sq_schedule_rule(&schedule, step, 1);
 }
 
-/* ---- replay --------------------------------------------------------------------------------------------------------- */
+/* ---- walking over rows ------------------------------------------------------------------------------------------------- */
 
-/* A table whose rows are to be brought up to t->step: those of the entries, or all. */
-typedef struct replay_job {
+/* Rows of a table that something is done to: those of the entries, or all. */
+typedef struct row_walk {
     const sq_trainer *t;
     sq_trained *table;
     const sq_row_entries *entries;
-} replay_job;
+    void (*visit)(const struct row_walk *walk, int32_t slot);
+} row_walk;
+
+static void walk_part(void *arg, int32_t part, int32_t worker)
+{
+    const row_walk *walk = arg;
+    const sq_row_entries *e = walk->entries;
+    (void)worker;
+    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
+        if (i == e->part_starts[part] || sq_row_slot(e, i) != sq_row_slot(e, i - 1)) walk->visit(walk, sq_row_slot(e, i));
+}
+
+static void walk_chunk(void *arg, int32_t chunk, int32_t worker)
+{
+    const row_walk *walk = arg;
+    (void)worker;
+    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
+        if (walk->table->catalogue->slots[chunk]->live[r]) walk->visit(walk, chunk * SQ_CHUNK_ROWS + r);
+}
+
+static void walk_entries(row_walk *walk) { sq_parallel(walk->t->context->pool, walk->entries->parts, walk_part, walk); }
+static void walk_all(row_walk *walk) { sq_parallel(walk->t->context->pool, walk->table->chunks, walk_chunk, walk); }
+
+/* ---- replay --------------------------------------------------------------------------------------------------------- */
 
 enum { RUN = 64 }; /* steps that are replayed at once; fewer are not worth the question whether the row has settled */
 
@@ -77,50 +100,33 @@ static void replay_moments(const sq_trainer *t, int64_t last, const idle_row *ro
 }
 
 /* Takes a row through the steps it missed, up to t->step, with a zero gradient. */
-static void replay_row(const replay_job *job, int32_t slot)
+static void replay_row(const row_walk *walk, int32_t slot)
 {
-    const sq_trainer *t = job->t;
-    sq_row_state *state = job->table->state[slot / SQ_CHUNK_ROWS];
+    const sq_trainer *t = walk->t;
+    sq_row_state *state = walk->table->state[slot / SQ_CHUNK_ROWS];
     const int32_t r = slot % SQ_CHUNK_ROWS;
-    const size_t stride = (size_t)job->table->catalogue->stride, at = (size_t)r * stride;
-    const idle_row row = {stride, sq_trained_row(job->table, slot), state->m + at, state->v + at};
+    const size_t stride = (size_t)walk->table->catalogue->stride, at = (size_t)r * stride;
+    const idle_row row = {stride, sq_trained_row(walk->table, slot), state->m + at, state->v + at};
     (t->options.weight_decay > 0 ? replay_decay : replay_moments)(t, state->last[r], &row);
     state->last[r] = t->step;
 }
 
-static void replay_part(void *arg, int32_t part, int32_t worker)
-{
-    const replay_job *job = arg;
-    const sq_row_entries *e = job->entries;
-    (void)worker;
-    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
-        if (i == e->part_starts[part] || sq_row_slot(e, i) != sq_row_slot(e, i - 1)) replay_row(job, sq_row_slot(e, i));
-}
-
-static void replay_chunk(void *arg, int32_t chunk, int32_t worker)
-{
-    const replay_job *job = arg;
-    (void)worker;
-    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
-        if (job->table->catalogue->slots[chunk]->live[r]) replay_row(job, chunk * SQ_CHUNK_ROWS + r);
-}
-
 void sq_step_replay(sq_trainer *t)
 {
-    replay_job items = {t, &t->items, &t->entries}, users = {t, &t->users, &t->user_entries};
+    row_walk items = {t, &t->items, &t->entries, replay_row}, users = {t, &t->users, &t->user_entries, replay_row};
     if (!sq_trainer_exact(t)) return;
     if (sq_trainer_at_batch(t) || t->dense)
-        sq_parallel(t->context->pool, t->items.chunks, replay_chunk, &items); /* it looks at all of them, or nearly */
+        walk_all(&items); /* it looks at all of them, or nearly */
     else if (!sq_trainer_is_full(t))
-        sq_parallel(t->context->pool, t->entries.parts, replay_part, &items);
-    if (sq_trainer_personal(t)) sq_parallel(t->context->pool, t->user_entries.parts, replay_part, &users);
+        walk_entries(&items);
+    if (sq_trainer_personal(t)) walk_entries(&users);
 }
 
 static int32_t catch_up(sq_trainer *t, sq_trained *table, seqrec_error *error)
 {
-    replay_job job = {t, table, NULL};
+    row_walk rows = {t, table, NULL, replay_row};
     SQ_TRY(sq_trained_own_rows(table, error));
-    sq_parallel(t->context->pool, table->chunks, replay_chunk, &job);
+    walk_all(&rows);
     return SEQREC_OK;
 }
 
@@ -142,36 +148,18 @@ int32_t sq_trainer_pass(sq_trainer *t, seqrec_error *error)
 
 /* ---- lengths, for cosines -------------------------------------------------------------------------------------------- */
 
-static void note_length(const sq_trainer *t, int32_t slot)
+static void note_length(const row_walk *walk, int32_t slot)
 {
-    t->items.state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] =
+    const sq_trainer *t = walk->t;
+    walk->table->state[slot / SQ_CHUNK_ROWS]->inverse_norm[slot % SQ_CHUNK_ROWS] =
         sq_inverse_length(t->kernels, (size_t)t->model->layout.vp, sq_trainer_row(t, slot) + sq_output_offset(t->items.catalogue));
-}
-
-static void lengths_of_part(void *arg, int32_t part, int32_t worker)
-{
-    const sq_trainer *t = arg;
-    const sq_row_entries *e = &t->entries;
-    (void)worker;
-    for (size_t i = e->part_starts[part]; i < e->part_starts[part + 1]; i++)
-        if (i == e->part_starts[part] || sq_row_slot(e, i) != sq_row_slot(e, i - 1)) note_length(t, sq_row_slot(e, i));
-}
-
-static void lengths_of_chunk(void *arg, int32_t chunk, int32_t worker)
-{
-    const sq_trainer *t = arg;
-    (void)worker;
-    for (int32_t r = 0; r < SQ_CHUNK_ROWS; r++)
-        if (t->items.catalogue->slots[chunk]->live[r]) note_length(t, chunk * SQ_CHUNK_ROWS + r);
 }
 
 void sq_step_lengths(sq_trainer *t)
 {
+    row_walk items = {t, &t->items, &t->entries, note_length};
     if (t->options.score != SQ_SCORE_COSINE || !sq_trainer_samples(t)) return; /* a loss of batch scope sorts its entries later */
-    if (t->dense)
-        sq_parallel(t->context->pool, t->items.chunks, lengths_of_chunk, t);
-    else
-        sq_parallel(t->context->pool, t->entries.parts, lengths_of_part, t);
+    (t->dense ? walk_all : walk_entries)(&items);
 }
 
 /* ---- norm and update ------------------------------------------------------------------------------------------------ */

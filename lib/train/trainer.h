@@ -250,8 +250,8 @@ typedef struct sq_step_scratch {
     uint8_t *masked, *history; /* shared negatives: of each target, of its sequence */
     int32_t *starts;     /* [sequences + 1] within the micro-batch */
     uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
-    /* [round16(sq_step_run_draws)] own negatives of a run: what was drawn, where that is refused, what was drawn there instead, what of
-     * this is refused too */
+    /* [round16(sq_step_run_draws + targets)] own negatives of a run: what was drawn, where that is refused, what was drawn there instead, what of
+     * this is refused too; in the loss of a dense step `drawn` has the rows of a position's candidates */
     int32_t *drawn, *places, *again, *which;
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
