@@ -15,6 +15,8 @@ THREADS=${THREADS:-2}
 ONLY=${ONLY:-}
 LIMIT=${LIMIT:-0}
 WORK=${WORK:-build/experiments/$(basename "$OUT" .jsonl)}
+# The library is the one beside the program: a line's commit would be wrong for another that the environment leads to.
+unset LD_LIBRARY_PATH
 began=$(date +%s)
 trap 'exit 130' INT
 trap 'exit 143' TERM
