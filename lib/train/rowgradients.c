@@ -142,7 +142,7 @@ static void cosine_project(const sq_trainer *t, const float *vector, int from_un
 static void row_gradient(const sq_trainer *t, const row_entries *r, const float *own, row_group *g)
 {
     size_t vp = (size_t)t->model->layout.vp;
-    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f, *shared = t->dense ? g->output : g->table;
+    float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
     pending p;
     p.n = 0;
     memset(g->input, 0, vp * sizeof *g->input);
@@ -152,9 +152,9 @@ static void row_gradient(const sq_trainer *t, const row_entries *r, const float 
         push(t, &p, scale, t->dx + (size_t)sq_row_entry_at(&t->entries, i)->number * vp, g->input);
     flush(t, &p, g->input);
     for (size_t i = r->next; i < r->end; i++)
-        push_table(t, &p, (size_t)sq_row_entry_at(&t->entries, i)->number - sq_trainer_own_end(t), shared);
-    if (sq_trainer_is_full(t)) push_table(t, &p, (size_t)t->items.compact[r->slot], shared);
-    flush(t, &p, shared);
+        push_table(t, &p, (size_t)sq_row_entry_at(&t->entries, i)->number - sq_trainer_own_end(t), g->table);
+    if (sq_trainer_is_full(t)) push_table(t, &p, (size_t)t->items.compact[r->slot], g->table);
+    flush(t, &p, g->table);
     if (t->options.score == SQ_SCORE_COSINE) {
         const float *vector = sq_trainer_row(t, r->slot) + sq_output_offset(t->items.catalogue);
         cosine_project(t, vector, 0, g->output);

@@ -167,7 +167,6 @@ static void run_slot(void *arg, int32_t slot, int32_t worker)
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
     memset(t->grads + (size_t)slot * floats, 0, floats * sizeof *t->grads);
-    if (t->dense) memset(t->touched + (size_t)slot * t->table_rows, 0, t->table_rows);
     if (sq_trainer_tabled(t)) memset(t->dtable + (size_t)slot * t->table_rows * vp, 0, t->table_rows * vp * sizeof *t->dtable);
     for (int64_t i = from; i < to; i++) run_micro(t, i, slot, &scratch);
 }

@@ -144,17 +144,24 @@ static void candidate_rows(const sq_trainer *t, int64_t first, size_t n, sq_step
     }
 }
 
+/* The same of a dense step, whose vectors are as scores take them. */
+static void rows_of_table(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
+{
+    const int32_t *own = t->own + first * (int64_t)t->candidates;
+    const size_t width = (size_t)t->model->layout.vp, count = n * t->candidates;
+    const float *table = t->table;
+    for (size_t i = 0; i < count; i++) s->rows[i] = own[i] < 0 ? NULL : table + (size_t)own[i] * width;
+}
+
 static void candidate_expected(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
 {
     int64_t c = (int64_t)t->candidates, targets = t->options.targets;
-    const int32_t *slots = t->own + first * c;
+    const int32_t *own = t->own + first * c;
     if (t->options.logq == SQ_LOGQ_NONE) return;
     for (int64_t i = 0; i < (int64_t)n; i++)
         for (int64_t j = 0; j < c; j++) {
-            int target = j < targets;
-            s->expected[i * c + j] = target && !t->log_expected
-                                         ? 0
-                                         : sq_step_expected(t, slots[i * c + j], first + i, target ? 0 : j - targets);
+            const int32_t target = j < targets, at = own[i * c + j], slot = t->dense && at >= 0 ? t->items.live[at] : at;
+            s->expected[i * c + j] = target && !t->log_expected ? 0 : sq_step_expected(t, slot, first + i, target ? 0 : j - targets);
             if (!target && t->redraws) s->expected[i * c + j] += t->redrawn[first + i];
         }
 }
@@ -221,20 +228,14 @@ sq_loss_rule sq_step_rule(const sq_trainer *t)
     return rule;
 }
 
-/* Adds what the candidates of positions first .. first + n - 1 add to their rows to the slot's table. */
-static void spread(sq_trainer *t, size_t first, size_t n, int32_t slot, sq_step_scratch *s)
+/* Adds what a micro-batch's candidates add to their rows to the slot's table: behind all of its scores, since a second-level cache holds
+ * this table or the one that they are read from. */
+static void spread(sq_trainer *t, const sq_micro *m, int32_t slot)
 {
-    const size_t width = (size_t)t->model->layout.vp, c = t->candidates;
+    const size_t width = (size_t)t->model->layout.vp, c = t->candidates, first = (size_t)m->first_target;
     float *table = t->dtable + (size_t)slot * t->table_rows * width;
-    uint8_t *touched = t->touched + (size_t)slot * t->table_rows;
-    for (size_t i = first; i < first + n; i++) {
-        const int32_t *slots = t->own + i * c;
-        for (size_t j = 0; j < c; j++) {
-            s->drawn[j] = slots[j] < 0 ? -1 : t->items.compact[slots[j]];
-            if (s->drawn[j] >= 0) touched[s->drawn[j]] = 1;
-        }
-        t->kernels->spread_axpy(c, width, t->coefficient + i * c, t->u + i * width, s->drawn, table);
-    }
+    for (size_t i = first; i < first + (size_t)m->targets; i++)
+        t->kernels->spread_axpy(c, width, t->coefficient + i * c, t->u + i * width, t->own + i * c, table);
 }
 
 /* Of n targets of a micro-batch, from `first` of it on; added to sum. */
@@ -243,7 +244,7 @@ static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t 
     const size_t width = (size_t)t->model->layout.vp, at = (size_t)m->first_target + first;
     sq_loss_rule rule = sq_step_rule(t);
     sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = n, .width = width, .sum = sum};
-    candidate_rows(t, (int64_t)at, n, s);
+    (t->dense ? rows_of_table : candidate_rows)(t, (int64_t)at, n, s);
     candidate_expected(t, (int64_t)at, n, s);
     o.m = (size_t)t->options.targets;
     o.k = t->candidates - o.m;
@@ -255,13 +256,10 @@ static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t 
     o.du = s->du + first * width;
     o.scratch = s->loss;
     if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
-    if (t->options.score == SQ_SCORE_COSINE) o.inverse_norm = s->inverse_norm;
+    if (t->options.score == SQ_SCORE_COSINE && !t->dense) o.inverse_norm = s->inverse_norm;
     if (s->bias) o.bias = s->bias + first, o.dbias = s->dbias + first;
     if (t->options.logq != SQ_LOGQ_NONE) o.log_expected = s->expected;
-    if (sq_trainer_shares(t)) return shared_loss(t, m, slot, &o, s);
-    sum = sq_sampled_loss(&o);
-    if (t->dense) spread(t, at, n, slot, s);
-    return sum;
+    return sq_trainer_shares(t) ? shared_loss(t, m, slot, &o, s) : sq_sampled_loss(&o);
 }
 
 static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_step_scratch *s)
@@ -271,6 +269,7 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_st
     (void)shares_of(t, m, s);
     for (size_t first = 0; first < targets; first += piece)
         sum = piece_loss(t, m, slot, first, targets - first < piece ? targets - first : piece, sum, s);
+    if (t->dense) spread(t, m, slot);
     return sum;
 }
 
@@ -309,14 +308,14 @@ static void table_panel(void *arg, int32_t panel, int32_t worker)
     sq_step_output_panel(t, (size_t)panel, t->table, t->panels);
 }
 
-/* table [rows][vp], its transpose, and the gradient slots. */
+/* table [rows][vp], its transpose where products need it, and the gradient slots. */
 static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     size_t floats = rows * (size_t)t->model->layout.vp;
     if (t->table && t->table_rows == rows) return SEQREC_OK;
     float *table = sq_alloc_zero(memory, floats, sizeof *table);
-    float *panels = sq_alloc_zero(memory, floats, sizeof *panels);
+    float *panels = sq_alloc_zero(memory, t->dense ? 0 : floats, sizeof *panels);
     float *dtable = sq_alloc_zero(memory, floats * SQ_GRADIENT_SLOTS, sizeof *dtable);
     if (!table || !panels || !dtable) {
         sq_free(memory, table);
@@ -355,10 +354,18 @@ static int32_t shared_table(sq_trainer *t, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t dense_table(sq_trainer *t, seqrec_error *error)
+{
+    const size_t vp = (size_t)t->model->layout.vp, rows = (size_t)t->items.live_count;
+    SQ_TRY(reserve_table(t, rows, error));
+    for (size_t r = 0; r < rows; r++) sq_step_output_row(t, t->items.live[r], t->table + r * vp);
+    return SEQREC_OK;
+}
+
 int32_t sq_step_table(sq_trainer *t, seqrec_error *error)
 {
     if (sq_trainer_shares(t)) return shared_table(t, error);
-    if (t->dense) return reserve_table(t, (size_t)t->items.live_count, error);
+    if (t->dense) return dense_table(t, error);
     if (!sq_trainer_is_full(t)) return SEQREC_OK;
     size_t rows = sq_softmax_padded((size_t)t->items.live_count);
     SQ_TRY(reserve_table(t, rows, error));

@@ -17,6 +17,7 @@ typedef struct run {
     int64_t first; /* position of the plan */
     size_t n, m, draws; /* positions, targets and own negatives of each */
     int32_t *out; /* [n][m + draws] the targets, and behind them the negatives */
+    uint8_t *touched; /* of a dense step: the worker's */
     const sq_step_scratch *s; /* bits are those of the history, where it is excluded, and then those of the targets are among them */
 } run;
 
@@ -184,6 +185,19 @@ static float redrawn(const run *o, size_t i, double history)
     return turned < 1 ? -(float)log1p(-turned) : 0;
 }
 
+/* The run's candidates, slots so far, become rows of the table. */
+static void find_rows(const run *o)
+{
+    const int32_t *compact = o->t->items.compact;
+    uint8_t *touched = o->touched;
+    const size_t count = o->n * (o->m + o->draws);
+    for (size_t i = 0; i < count; i++) {
+        if (o->out[i] < 0) continue;
+        o->out[i] = compact[o->out[i]];
+        touched[o->out[i]] = 1;
+    }
+}
+
 /* Candidates of a run of positions; `history` is the marked history's share of one draw, where it is wanted. */
 static void fill_run(const run *o, int64_t end, double history)
 {
@@ -194,6 +208,7 @@ static void fill_run(const run *o, int64_t end, double history)
     draw_run(o);
     for (size_t i = 0; i < o->n; i++) memcpy(o->out + i * stride + o->m, o->s->drawn + i * o->draws, o->draws * sizeof *o->out);
     for (size_t i = 0; i < o->n && t->redraws; i++) t->redrawn[o->first + (int64_t)i] = redrawn(o, i, history);
+    if (t->dense) find_rows(o);
 }
 
 static void draw_micro(void *arg, int32_t task, int32_t worker)
@@ -206,6 +221,7 @@ static void draw_micro(void *arg, int32_t task, int32_t worker)
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
     run o = {.t = t, .key = stream(t), .m = (size_t)t->options.targets, .draws = (size_t)sq_trainer_own_draws(t), .s = &scratch};
+    if (t->dense) o.touched = t->touched + (size_t)worker * (size_t)t->items.live_count;
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
         if (excludes_history(t)) mark(p, s, scratch.bits, 1);
         const double history = excludes_history(t) && t->redraws ? marked_share(t, s, scratch.bits) : 0;
@@ -246,8 +262,8 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
 #define DENSE_SHARE 64      /* candidates of a step for each item */
 #define DENSE_FLOATS 524288 /* of a table of all items: 2 MiB */
 
-/* Whether what own candidates add to rows is summed in a table of all items: where a row has many of them in a step, and a
- * second-level cache holds the table or nearly. */
+/* Whether own candidates are read from a table of all items, and what they add to rows is summed in another: where a row has many of them
+ * in a step, and a second-level cache holds such a table or nearly. */
 static int32_t is_dense(const sq_trainer *t)
 {
     const int64_t own = t->plan.target_count * (int64_t)t->candidates, live = t->items.live_count;
@@ -258,7 +274,10 @@ static int32_t is_dense(const sq_trainer *t)
 static int32_t reserve_dense(sq_trainer *t, size_t most, seqrec_error *error)
 {
     SQ_TRY(SQ_GROW(&t->context->memory, t->drawn, t->drawn_capacity, 0, most, error));
-    return SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, SQ_GRADIENT_SLOTS * (size_t)t->items.live_count, error);
+    const size_t touched = (size_t)t->workers * (size_t)t->items.live_count;
+    SQ_TRY(SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, touched, error));
+    memset(t->touched, 0, touched);
+    return SEQREC_OK;
 }
 
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)

@@ -158,8 +158,8 @@ static void note_length(const row_walk *walk, int32_t slot)
 void sq_step_lengths(sq_trainer *t)
 {
     row_walk items = {t, &t->items, &t->entries, note_length};
-    if (t->options.score != SQ_SCORE_COSINE || !sq_trainer_samples(t)) return; /* a loss of batch scope sorts its entries later */
-    (t->dense ? walk_all : walk_entries)(&items);
+    if (t->options.score != SQ_SCORE_COSINE || !sq_trainer_samples(t) || t->dense) return; /* a loss of batch scope sorts its entries later */
+    walk_entries(&items);
 }
 
 /* ---- norm and update ------------------------------------------------------------------------------------------------ */
@@ -170,8 +170,7 @@ static void enter_touched(sq_trainer *t)
     int32_t *out = t->entries.slots + sq_trainer_own_end(t);
     for (size_t c = 0; c < t->table_rows; c++) {
         uint8_t touched = 0;
-        for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
-            if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1]) touched |= t->touched[s * t->table_rows + c];
+        for (size_t w = 0; w < (size_t)t->workers; w++) touched |= t->touched[w * t->table_rows + c];
         out[c] = touched ? t->items.live[c] : -1;
     }
 }

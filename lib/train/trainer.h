@@ -54,8 +54,8 @@ struct seqrec_trainer {
     size_t host_items_capacity, log_draws_capacity, host_targets_capacity;
     sq_adam rules[SQ_RULES];
 
-    /* full softmax and shared negatives: the output vectors in one piece; with `dense` the gradients alone */
-    float *table, *panels; /* [padded live][vp] and its transpose in panels */
+    /* full softmax, shared negatives and `dense`: the output vectors in one piece */
+    float *table, *panels; /* [padded live][vp] and its transpose in panels, which `dense` has none of */
     float *dtable;                      /* [SQ_GRADIENT_SLOTS][padded live][vp] */
     size_t table_rows;
 
@@ -67,10 +67,11 @@ struct seqrec_trainer {
     size_t sequence_capacity, sequence_weights_capacity, sequence_times_capacity;
     sq_row_entries entries;
     size_t candidates; /* of each position: targets and the draws of its own; 0 in a full softmax */
-    int32_t dense;     /* 1: what own candidates add to rows is summed in dtable, of whose rows there are entries; 0: they are entries themselves */
-    int32_t *own;      /* [targets][candidates] their slots, or -1: among those of the entries, or with `dense` in `drawn` */
+    int32_t dense;     /* 1: own candidates are rows of table, and what they add to them is summed in dtable, of whose rows there are entries;
+                          0: they are entries themselves */
+    int32_t *own;      /* [targets][candidates] -1, or their slots, among those of the entries, or with `dense` rows of table, in `drawn` */
     int32_t *drawn;
-    uint8_t *touched;  /* [SQ_GRADIENT_SLOTS][live] dense: whose rows of dtable something was added to */
+    uint8_t *touched;  /* [workers][live] dense: which rows of table a worker drew */
     size_t drawn_capacity, touched_capacity;
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
     float *coefficient; /* [targets][candidates] */
@@ -251,7 +252,7 @@ typedef struct sq_step_scratch {
     int32_t *starts;     /* [sequences + 1] within the micro-batch */
     uint64_t *bits;      /* [slots / 64 + 1], zero between uses */
     /* [round16(sq_step_run_draws + targets)] own negatives of a run: what was drawn, where that is refused, what was drawn there instead, what of
-     * this is refused too; in the loss of a dense step `drawn` has the rows of a position's candidates */
+     * this is refused too */
     int32_t *drawn, *places, *again, *which;
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);

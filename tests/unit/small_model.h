@@ -165,6 +165,13 @@ static inline void small_draw(small_batch *batch, uint64_t seed, int64_t sequenc
     }
 }
 
+/* Slot of candidate j of position i of the latest step, -1 where it was left out. */
+static inline int32_t small_own(const sq_trainer *t, int64_t i, int64_t j)
+{
+    const int32_t at = t->own[i * (int64_t)t->candidates + j];
+    return t->dense && at >= 0 ? t->items.live[at] : at;
+}
+
 /* Plan, run; returns the mean loss. */
 static inline double small_step(sq_trainer *t, const small_batch *batch)
 {

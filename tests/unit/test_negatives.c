@@ -172,15 +172,15 @@ static counts count_entries(const sq_trainer *t)
     counts n = {0};
     for (int64_t s = 0; s < p->sequences; s++)
         for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
-            const int32_t *slots = t->own + i * (1 + NEGATIVES);
-            ck_assert_int_eq(slots[0], p->targets[i]);
+            ck_assert_int_eq(small_own(t, i, 0), p->targets[i]);
             for (int j = 1; j <= NEGATIVES; j++) {
+                const int32_t slot = small_own(t, i, j);
                 int seen = 0;
-                for (int64_t k = p->seen_starts[s]; k < p->seen_ends[s]; k++) seen |= p->seen[k] == slots[j];
-                ck_assert_int_lt(slots[j], ITEMS);
+                for (int64_t k = p->seen_starts[s]; k < p->seen_ends[s]; k++) seen |= p->seen[k] == slot;
+                ck_assert_int_lt(slot, ITEMS);
                 n.entries++;
-                n.empty += slots[j] < 0;
-                n.targets += slots[j] == slots[0];
+                n.empty += slot < 0;
+                n.targets += slot == p->targets[i];
                 n.history += seen;
             }
         }
@@ -271,7 +271,7 @@ START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_ite
         if (step == 0) proposal(s.trainer, bought, q);
         for (int64_t i = p->target_starts[0]; i < p->target_starts[1]; i++, negatives += NEGATIVES) {
             add_expected(s.trainer, q, p->targets[i], expected);
-            for (int64_t j = 1; j <= NEGATIVES; j++) count[s.trainer->own[i * (1 + NEGATIVES) + j]]++;
+            for (int64_t j = 1; j <= NEGATIVES; j++) count[small_own(s.trainer, i, j)]++;
         }
     }
     for (int i = 0; i < ITEMS; i++) expected[i] *= (double)NEGATIVES / (double)negatives;
@@ -280,19 +280,19 @@ START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_ite
 }
 END_TEST
 
-/* Loss of one target, in double precision: of logits without the logarithm of the draws that an item can be expected to have. slots: the target,
- * then its negatives, -1 where one was left out. */
-static double plain_loss(const small_model *s, const float *u, const int32_t *slots, const double *q)
+/* Loss of one target, in double precision: of logits without the logarithm of the draws that an item can be expected to have. */
+static double plain_loss(const small_model *s, const float *u, int64_t target, const double *q)
 {
     const size_t offset = sq_output_offset(s->trainer->items.catalogue), width = (size_t)s->model->layout.vp;
     double own = 0, sum = 0;
     for (int j = 0; j <= NEGATIVES; j++) {
+        const int32_t slot = small_own(s->trainer, target, j);
         double logit = 0;
-        if (slots[j] < 0) continue;
-        const float *row = sq_trainer_row(s->trainer, slots[j]) + offset;
+        if (slot < 0) continue;
+        const float *row = sq_trainer_row(s->trainer, slot) + offset;
         for (size_t c = 0; c < width; c++) logit += (double)u[c] * (double)row[c];
         if (s->trainer->options.logq == SQ_LOGQ_CLASSIC || (s->trainer->options.logq == SQ_LOGQ_CORRECTED && j > 0))
-            logit -= log(NEGATIVES * q[slots[j]]);
+            logit -= log(NEGATIVES * q[slot]);
         if (j == 0) own = logit;
         sum += exp(logit);
     }
@@ -336,7 +336,7 @@ START_TEST(a_step_has_the_loss_of_the_draws_it_made_with_their_logarithms_subtra
         while (p->target_starts[sequence + 1] <= i) sequence++;
         const int64_t from = p->starts[sequence];
         sq_encode(&e, &(sq_history){.slots = p->inputs + from, .n = p->target_tokens[i] - from + 1, .user = -1}, &scratch, u);
-        sum += plain_loss(&s, u, s.trainer->own + i * (1 + NEGATIVES), q);
+        sum += plain_loss(&s, u, i, q);
     }
     ck_assert_msg(fabs(found - sum / (double)p->target_count) < 1e-4, "%g and %g", found, sum / (double)p->target_count);
     sq_snapshot_release(s.model, now);
