@@ -59,15 +59,16 @@ static const float *chosen(const sq_trainer *t, const sq_micro *m, const sq_micr
     return s->chosen;
 }
 
-static int32_t not_fit(const sq_trainer *t, const sq_micro *m)
+static int32_t not_fit(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
 {
+    const float *coefficient = sq_step_coefficients(t, m, s);
     size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, targets = (size_t)m->targets;
     size_t up = sq_trainer_personal(t) ? (size_t)t->model->layout.up : 0;
     size_t c = targets * t->candidates, first = (size_t)m->first_target;
     int32_t bad = !(t->kernels->max_abs(targets * vp, t->u + first * vp) < LARGEST) ||
                   !(t->kernels->max_abs(n, t->dx + (size_t)m->first_token * vp) < LARGEST);
     bad |= up && !(t->kernels->max_abs((size_t)m->sequences * up, t->duser + (size_t)m->first_sequence * up) < LARGEST);
-    for (size_t i = 0; i < c; i++) bad |= !(fabsf(t->coefficient[first * t->candidates + i]) < LARGEST);
+    for (size_t i = 0; i < c; i++) bad |= !(fabsf(coefficient[i]) < LARGEST);
     for (size_t i = 0; i < targets && sq_trainer_at_batch(t); i++) bad |= !(fabsf(t->buckets.score[first + i]) < LARGEST);
     return bad;
 }
@@ -140,7 +141,7 @@ static void run_micro(sq_trainer *t, int64_t index, int32_t slot, sq_step_scratc
     read_back(t, m, s, &p);
     sq_network_bwd(&p.net, &p.batch, &s->work, s->dstates, p.grads);
     sq_step_embed_bwd(t, m, &p.embedding, s, p.grads);
-    t->unfit[index] = not_fit(t, m);
+    t->unfit[index] = not_fit(t, m, s);
 }
 
 /* The user vectors and, at token scope, the losses alone; what else it writes, run_slot writes anew. */
@@ -167,6 +168,7 @@ static void run_slot(void *arg, int32_t slot, int32_t worker)
     t->arenas[worker].used = 0;
     sq_step_scratch_take(&t->arenas[worker], t, &scratch);
     memset(t->grads + (size_t)slot * floats, 0, floats * sizeof *t->grads);
+    if (t->dense) memset(t->touched + (size_t)slot * t->table_rows, 0, t->table_rows);
     if (sq_trainer_tabled(t)) memset(t->dtable + (size_t)slot * t->table_rows * vp, 0, t->table_rows * vp * sizeof *t->dtable);
     for (int64_t i = from; i < to; i++) run_micro(t, i, slot, &scratch);
 }
@@ -402,6 +404,7 @@ int32_t sq_trainer_run(sq_trainer *t, seqrec_step_stats *stats, seqrec_error *er
     SQ_TRY(sq_step_buckets_reserve(t, error));
     sq_step_share(t);
     t->candidates = sq_trainer_candidates(t);
+    t->dense = sq_step_is_dense(t);
     SQ_TRY(reserve_workers(t, error));
     SQ_TRY(sq_step_negatives(t, error));
     SQ_TRY(sq_step_users(t, error));

@@ -34,6 +34,8 @@ void sq_step_scratch_take(sq_arena *arena, const sq_trainer *t, sq_step_scratch 
     out->rows = SQ_TAKE(arena, const float *, listed);
     out->inverse_norm = SQ_TAKE(arena, float, cosine ? listed : 0);
     out->expected = SQ_TAKE(arena, float, logq ? listed : 0);
+    out->own = SQ_TAKE(arena, int32_t, t->dense ? n * t->candidates : 0);
+    out->coefficient = SQ_TAKE(arena, float, t->dense ? n * t->candidates : 0);
     out->target = SQ_TAKE(arena, int32_t, n * (size_t)t->options.targets);
     out->share = SQ_TAKE(arena, float, t->options.targets > 1 ? n * (size_t)t->options.targets : 0);
     out->loss = SQ_TAKE(arena, float, loss_floats(t, n));
@@ -132,10 +134,9 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     return sq_softmax_loss(&o);
 }
 
-/* Vectors of the candidates of targets first .. first + n - 1 of the step, and what depends on them one by one. */
-static void candidate_rows(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
+/* Vectors of the candidates `own` of n targets, and what depends on them one by one. */
+static void candidate_rows(const sq_trainer *t, const int32_t *slots, size_t n, sq_step_scratch *s)
 {
-    const int32_t *slots = t->own + first * (int64_t)t->candidates;
     size_t offset = sq_output_offset(t->items.catalogue);
     int cosine = t->options.score == SQ_SCORE_COSINE;
     for (size_t i = 0; i < n * t->candidates; i++) {
@@ -145,18 +146,17 @@ static void candidate_rows(const sq_trainer *t, int64_t first, size_t n, sq_step
 }
 
 /* The same of a dense step, whose vectors are as scores take them. */
-static void rows_of_table(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
+static void rows_of_table(const sq_trainer *t, const int32_t *own, size_t n, sq_step_scratch *s)
 {
-    const int32_t *own = t->own + first * (int64_t)t->candidates;
     const size_t width = (size_t)t->model->layout.vp, count = n * t->candidates;
     const float *table = t->table;
     for (size_t i = 0; i < count; i++) s->rows[i] = own[i] < 0 ? NULL : table + (size_t)own[i] * width;
 }
 
-static void candidate_expected(const sq_trainer *t, int64_t first, size_t n, sq_step_scratch *s)
+/* first: of the step */
+static void candidate_expected(const sq_trainer *t, const int32_t *own, int64_t first, size_t n, sq_step_scratch *s)
 {
     int64_t c = (int64_t)t->candidates, targets = t->options.targets;
-    const int32_t *own = t->own + first * c;
     if (t->options.logq == SQ_LOGQ_NONE) return;
     for (int64_t i = 0; i < (int64_t)n; i++)
         for (int64_t j = 0; j < c; j++) {
@@ -230,12 +230,13 @@ sq_loss_rule sq_step_rule(const sq_trainer *t)
 
 /* Adds what a micro-batch's candidates add to their rows to the slot's table: behind all of its scores, since a second-level cache holds
  * this table or the one that they are read from. */
-static void spread(sq_trainer *t, const sq_micro *m, int32_t slot)
+static void spread(sq_trainer *t, const sq_micro *m, int32_t slot, const sq_step_scratch *s)
 {
-    const size_t width = (size_t)t->model->layout.vp, c = t->candidates, first = (size_t)m->first_target;
+    const size_t width = (size_t)t->model->layout.vp, c = t->candidates;
+    const float *u = vectors_of(t, m);
     float *table = t->dtable + (size_t)slot * t->table_rows * width;
-    for (size_t i = first; i < first + (size_t)m->targets; i++)
-        t->kernels->spread_axpy(c, width, t->coefficient + i * c, t->u + i * width, t->own + i * c, table);
+    for (size_t i = 0; i < (size_t)m->targets; i++)
+        t->kernels->spread_axpy(c, width, s->coefficient + i * c, u + i * width, s->own + i * c, table);
 }
 
 /* Of n targets of a micro-batch, from `first` of it on; added to sum. */
@@ -244,15 +245,16 @@ static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t 
     const size_t width = (size_t)t->model->layout.vp, at = (size_t)m->first_target + first;
     sq_loss_rule rule = sq_step_rule(t);
     sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = n, .width = width, .sum = sum};
-    (t->dense ? rows_of_table : candidate_rows)(t, (int64_t)at, n, s);
-    candidate_expected(t, (int64_t)at, n, s);
+    const int32_t *own = sq_step_own(t, m, s) + first * t->candidates;
+    (t->dense ? rows_of_table : candidate_rows)(t, own, n, s);
+    candidate_expected(t, own, (int64_t)at, n, s);
     o.m = (size_t)t->options.targets;
     o.k = t->candidates - o.m;
     o.weight = t->plan.weights + at;
     if (o.m > 1) o.share = s->share + first * o.m;
     o.u = t->u + at * width;
     o.rows = s->rows;
-    o.coefficient = t->coefficient + at * t->candidates;
+    o.coefficient = sq_step_coefficients(t, m, s) + first * t->candidates;
     o.du = s->du + first * width;
     o.scratch = s->loss;
     if (t->options.hard_pool) o.hardest = (size_t)t->options.negatives;
@@ -267,9 +269,10 @@ static double sampled_loss(sq_trainer *t, const sq_micro *m, int32_t slot, sq_st
     const size_t targets = (size_t)m->targets, piece = piece_of(t, targets);
     double sum = 0;
     (void)shares_of(t, m, s);
+    if (t->dense) sq_step_draw(t, m, slot, s);
     for (size_t first = 0; first < targets; first += piece)
         sum = piece_loss(t, m, slot, first, targets - first < piece ? targets - first : piece, sum, s);
-    if (t->dense) spread(t, m, slot);
+    if (t->dense) spread(t, m, slot, s);
     return sum;
 }
 

@@ -17,7 +17,7 @@ typedef struct run {
     int64_t first; /* position of the plan */
     size_t n, m, draws; /* positions, targets and own negatives of each */
     int32_t *out; /* [n][m + draws] the targets, and behind them the negatives */
-    uint8_t *touched; /* of a dense step: the worker's */
+    uint8_t *touched; /* of a dense step: the gradient slot's */
     const sq_step_scratch *s; /* bits are those of the history, where it is excluded, and then those of the targets are among them */
 } run;
 
@@ -211,28 +211,38 @@ static void fill_run(const run *o, int64_t end, double history)
     if (t->dense) find_rows(o);
 }
 
-static void draw_micro(void *arg, int32_t task, int32_t worker)
+/* A micro-batch's, to own [its targets][candidates]; `touched` is a dense step's. */
+static void draw_candidates(sq_trainer *t, const sq_micro *m, const sq_step_scratch *scratch, int32_t *own, uint8_t *touched)
 {
-    sq_trainer *t = arg;
     const sq_plan *p = &t->plan;
-    const sq_micro *m = &p->micro[task];
     const int64_t most = (int64_t)run_of(t);
-    sq_step_scratch scratch;
-    t->arenas[worker].used = 0;
-    sq_step_scratch_take(&t->arenas[worker], t, &scratch);
-    run o = {.t = t, .key = stream(t), .m = (size_t)t->options.targets, .draws = (size_t)sq_trainer_own_draws(t), .s = &scratch};
-    if (t->dense) o.touched = t->touched + (size_t)worker * (size_t)t->items.live_count;
+    run o = {.t = t, .key = stream(t), .m = (size_t)t->options.targets, .draws = (size_t)sq_trainer_own_draws(t), .touched = touched, .s = scratch};
     for (int64_t s = m->first_sequence; s < m->first_sequence + m->sequences; s++) {
-        if (excludes_history(t)) mark(p, s, scratch.bits, 1);
-        const double history = excludes_history(t) && t->redraws ? marked_share(t, s, scratch.bits) : 0;
+        if (excludes_history(t)) mark(p, s, scratch->bits, 1);
+        const double history = excludes_history(t) && t->redraws ? marked_share(t, s, scratch->bits) : 0;
         const int64_t end = p->target_starts[s + 1];
         for (o.first = p->target_starts[s]; o.first < end; o.first += most) {
             o.n = (size_t)(end - o.first < most ? end - o.first : most);
-            o.out = t->own + o.first * (int64_t)t->candidates;
+            o.out = own + (o.first - m->first_target) * (int64_t)t->candidates;
             fill_run(&o, end, history);
         }
-        if (excludes_history(t)) mark(p, s, scratch.bits, 0);
+        if (excludes_history(t)) mark(p, s, scratch->bits, 0);
     }
+}
+
+static void draw_micro(void *arg, int32_t task, int32_t worker)
+{
+    sq_trainer *t = arg;
+    const sq_micro *m = &t->plan.micro[task];
+    sq_step_scratch scratch;
+    t->arenas[worker].used = 0;
+    sq_step_scratch_take(&t->arenas[worker], t, &scratch);
+    draw_candidates(t, m, &scratch, t->own + m->first_target * (int64_t)t->candidates, NULL);
+}
+
+void sq_step_draw(sq_trainer *t, const sq_micro *m, int32_t slot, const sq_step_scratch *s)
+{
+    draw_candidates(t, m, s, s->own, t->touched + (size_t)slot * (size_t)t->items.live_count);
 }
 
 /* One set for the batch, behind the candidates of the tokens; what a token may not have of it is masked later. */
@@ -262,47 +272,35 @@ static int32_t check_targets(const sq_trainer *t, seqrec_error *error)
 #define DENSE_SHARE 64      /* candidates of a step for each item */
 #define DENSE_FLOATS 524288 /* of a table of all items: 2 MiB */
 
-/* Whether own candidates are read from a table of all items, and what they add to rows is summed in another: where a row has many of them
- * in a step, and a second-level cache holds such a table or nearly. */
-static int32_t is_dense(const sq_trainer *t)
+int32_t sq_step_is_dense(const sq_trainer *t)
 {
     const int64_t own = t->plan.target_count * (int64_t)t->candidates, live = t->items.live_count;
     if (sq_trainer_own_draws(t) == 0 || t->options.hard_pool || sq_trainer_at_batch(t)) return 0;
     return own >= DENSE_SHARE * live && live * t->model->layout.vp <= DENSE_FLOATS;
 }
 
-static int32_t reserve_dense(sq_trainer *t, size_t most, seqrec_error *error)
-{
-    SQ_TRY(SQ_GROW(&t->context->memory, t->drawn, t->drawn_capacity, 0, most, error));
-    const size_t touched = (size_t)t->workers * (size_t)t->items.live_count;
-    SQ_TRY(SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, touched, error));
-    memset(t->touched, 0, touched);
-    return SEQREC_OK;
-}
-
 int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
 {
     int64_t n = t->plan.tokens, targets = t->plan.target_count, shared = sq_trainer_shares(t) ? t->options.negatives : 0;
     const size_t most = (size_t)t->plan.most_targets * t->candidates, items = sq_trainer_at_batch(t) ? t->buckets.items.most : 0;
-    t->dense = is_dense(t);
-    const size_t own = t->dense ? DENSE_SHARE * (size_t)t->items.live_count : most; /* also what a smaller step without it has */
+    const size_t live = (size_t)t->items.live_count, own = t->dense ? DENSE_SHARE * live : most; /* also what a smaller step without it has */
     const size_t entries = (size_t)n + own + (size_t)shared + t->buckets.most_count * items;
     SQ_TRY(check_targets(t, error));
     SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, entries, error));
-    SQ_TRY(SQ_GROW(&t->context->memory, t->coefficient, t->coefficient_capacity, 0, most, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, t->coefficient, t->coefficient_capacity, 0, own, error));
     t->redraws = t->log_expected && t->options.seen != SQ_SEEN_KEEP && sq_trainer_own_draws(t) > 0;
     if (t->redraws) SQ_TRY(SQ_GROW(&t->context->memory, t->redrawn, t->redrawn_capacity, 0, t->plan.most_targets, error));
     if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;
-    if (t->dense) SQ_TRY(reserve_dense(t, most, error));
-    t->own = t->dense ? t->drawn : t->entries.slots + n;
-    t->entries.count = sq_trainer_own_end(t) + (t->dense ? (size_t)t->items.live_count : 0) + (size_t)shared + t->buckets.count * items;
+    if (t->dense) SQ_TRY(SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, SQ_GRADIENT_SLOTS * live, error));
+    t->own = t->dense ? NULL : t->entries.slots + n;
+    t->entries.count = sq_trainer_own_end(t) + (t->dense ? live : 0) + (size_t)shared + t->buckets.count * items;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);
     if (sq_trainer_at_batch(t)) return SEQREC_OK; /* sq_step_buckets has the rest */
+    if (t->dense) return SEQREC_OK;               /* sq_step_draw and sq_step_rows have it */
     if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
     if (shared) draw_shared(t);
-    if (t->dense) return SEQREC_OK; /* sq_step_rows has the rest */
     sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
     return SEQREC_OK;
 }

@@ -170,7 +170,8 @@ static void enter_touched(sq_trainer *t)
     int32_t *out = t->entries.slots + sq_trainer_own_end(t);
     for (size_t c = 0; c < t->table_rows; c++) {
         uint8_t touched = 0;
-        for (size_t w = 0; w < (size_t)t->workers; w++) touched |= t->touched[w * t->table_rows + c];
+        for (size_t s = 0; s < SQ_GRADIENT_SLOTS; s++)
+            if (t->plan.slot_starts[s] < t->plan.slot_starts[s + 1]) touched |= t->touched[s * t->table_rows + c];
         out[c] = touched ? t->items.live[c] : -1;
     }
 }

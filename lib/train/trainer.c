@@ -260,7 +260,7 @@ void sq_trainer_free(sq_trainer *t)
     sq_row_entries_free(&t->entries, memory);
     sq_row_entries_free(&t->user_entries, memory);
     void *blocks[] = {t->weights, t->transposed, t->m,  t->v,  t->grads,       t->table,  t->panels,
-                      t->dtable,  t->arenas,     t->host_items, t->log_draws, t->host_targets, t->u,  t->dx, t->coefficient, t->drawn, t->touched, t->redrawn, t->losses, t->unfit,
+                      t->dtable,  t->arenas,     t->host_items, t->log_draws, t->host_targets, t->u,  t->dx, t->coefficient, t->touched, t->redrawn, t->losses, t->unfit,
                       t->sequence, t->sequence_weights, t->sequence_times, t->duser, t->known};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sq_free(memory, blocks[i]);
     sq_free(memory, t);

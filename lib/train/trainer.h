@@ -67,14 +67,13 @@ struct seqrec_trainer {
     size_t sequence_capacity, sequence_weights_capacity, sequence_times_capacity;
     sq_row_entries entries;
     size_t candidates; /* of each position: targets and the draws of its own; 0 in a full softmax */
-    int32_t dense;     /* 1: own candidates are rows of table, and what they add to them is summed in dtable, of whose rows there are entries;
-                          0: they are entries themselves */
-    int32_t *own;      /* [targets][candidates] -1, or their slots, among those of the entries, or with `dense` rows of table, in `drawn` */
-    int32_t *drawn;
-    uint8_t *touched;  /* [workers][live] dense: which rows of table a worker drew */
-    size_t drawn_capacity, touched_capacity;
+    int32_t dense;     /* 1: own candidates are rows of table, drawn for a micro-batch at a time, and what they add to them is summed in dtable, of
+                          whose rows there are entries; 0: they are entries themselves */
+    int32_t *own;      /* [targets][candidates] their slots among those of the entries, or -1; NULL with `dense` */
+    uint8_t *touched;  /* [SQ_GRADIENT_SLOTS][live] dense: which rows of table were drawn */
+    size_t touched_capacity;
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
-    float *coefficient; /* [targets][candidates] */
+    float *coefficient; /* [targets][candidates], without `dense` */
     int32_t redraws;    /* 1: with logq, the rule of seen items has negatives drawn again */
     float *redrawn;     /* [targets] log of how much more often it makes the others come */
     size_t redrawn_capacity;
@@ -205,7 +204,10 @@ int32_t sq_step_users(sq_trainer *trainer, seqrec_error *error); /* this step's 
 double sq_step_user_norm(sq_trainer *trainer);                    /* squared norm of the users' gradients */
 void sq_step_update_users(sq_trainer *trainer, const sq_adam *rule);
 
-/* stepnegatives.c: draws this step's candidates into entries. */
+/* stepnegatives.c: whether own candidates are read from a table of all items, and what they add to rows is summed in another: where a row has
+ * many of them in a step, and a second-level cache holds such a table or nearly. */
+int32_t sq_step_is_dense(const sq_trainer *trainer);
+/* Draws this step's candidates into entries, but for those of a dense step, which makes entries of them later. */
 int32_t sq_step_negatives(sq_trainer *trainer, seqrec_error *error);
 /* The most own negatives that it draws at a time: of consecutive positions together. */
 size_t sq_step_run_draws(const sq_trainer *trainer);
@@ -245,6 +247,8 @@ typedef struct sq_step_scratch {
     const float **rows;  /* [targets of a piece][candidates] */
     float *inverse_norm; /* cosine: the same */
     float *expected;     /* logq: the same */
+    int32_t *own;        /* [targets][candidates] of a dense step: their rows in the trainer's table, or -1 */
+    float *coefficient;  /* the same */
     int32_t *target;     /* softmax: [targets] compact */
     float *share;        /* several targets: [targets][several] what each counts for in its position, the heaviest 1 */
     float *loss;         /* scratch of the loss */
@@ -256,6 +260,16 @@ typedef struct sq_step_scratch {
     int32_t *drawn, *places, *again, *which;
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
+static inline const int32_t *sq_step_own(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
+{
+    return t->dense ? s->own : t->own + m->first_target * (int64_t)t->candidates;
+}
+static inline float *sq_step_coefficients(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
+{
+    return t->dense ? s->coefficient : t->coefficient + m->first_target * (int64_t)t->candidates;
+}
+/* stepnegatives.c: draws a dense step's candidates of a micro-batch to s->own, and marks their rows in the gradient slot's `touched`. */
+void sq_step_draw(sq_trainer *trainer, const sq_micro *micro, int32_t slot, const sq_step_scratch *scratch);
 sq_loss_rule sq_step_rule(const sq_trainer *trainer);
 /* to [vp] = the output vector of an item as scores take it: with score = cosine of length one. */
 void sq_step_output_row(const sq_trainer *trainer, int32_t slot, float *to);

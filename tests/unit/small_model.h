@@ -165,11 +165,26 @@ static inline void small_draw(small_batch *batch, uint64_t seed, int64_t sequenc
     }
 }
 
-/* Slot of candidate j of position i of the latest step, -1 where it was left out. */
-static inline int32_t small_own(const sq_trainer *t, int64_t i, int64_t j)
+/* Slots of the own candidates of the latest step, [targets][candidates], -1 for one that was left out; a dense step's are drawn again. The
+ * caller frees them. */
+static inline int32_t *small_candidates(sq_trainer *t)
 {
-    const int32_t at = t->own[i * (int64_t)t->candidates + j];
-    return t->dense && at >= 0 ? t->items.live[at] : at;
+    const size_t c = t->candidates, count = (size_t)t->plan.target_count * c;
+    int32_t *slots = malloc(count * sizeof *slots);
+    if (!t->dense) return memcpy(slots, t->own, count * sizeof *slots);
+    t->step--; /* which draws are a function of */
+    for (int64_t i = 0; i < t->plan.micro_count; i++) {
+        const sq_micro *m = &t->plan.micro[i];
+        sq_step_scratch s;
+        t->arenas[0].used = 0;
+        sq_step_scratch_take(&t->arenas[0], t, &s);
+        memset(s.bits, 0, ((size_t)sq_trainer_slots(t) / 64 + 1) * sizeof *s.bits);
+        sq_step_draw(t, m, 0, &s);
+        for (size_t j = 0; j < (size_t)m->targets * c; j++)
+            slots[(size_t)m->first_target * c + j] = s.own[j] < 0 ? -1 : t->items.live[s.own[j]];
+    }
+    t->step++;
+    return slots;
 }
 
 /* Plan, run; returns the mean loss. */

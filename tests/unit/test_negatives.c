@@ -166,24 +166,26 @@ typedef struct counts {
 } counts;
 
 /* Counts the negatives of the latest step that are their token's target, in its sequence's history, or missing. */
-static counts count_entries(const sq_trainer *t)
+static counts count_entries(sq_trainer *t)
 {
     const sq_plan *p = &t->plan;
+    int32_t *own = small_candidates(t);
     counts n = {0};
     for (int64_t s = 0; s < p->sequences; s++)
         for (int64_t i = p->starts[s]; i < p->starts[s + 1]; i++) {
-            ck_assert_int_eq(small_own(t, i, 0), p->targets[i]);
+            const int32_t *slots = own + i * (1 + NEGATIVES);
+            ck_assert_int_eq(slots[0], p->targets[i]);
             for (int j = 1; j <= NEGATIVES; j++) {
-                const int32_t slot = small_own(t, i, j);
                 int seen = 0;
-                for (int64_t k = p->seen_starts[s]; k < p->seen_ends[s]; k++) seen |= p->seen[k] == slot;
-                ck_assert_int_lt(slot, ITEMS);
+                for (int64_t k = p->seen_starts[s]; k < p->seen_ends[s]; k++) seen |= p->seen[k] == slots[j];
+                ck_assert_int_lt(slots[j], ITEMS);
                 n.entries++;
-                n.empty += slot < 0;
-                n.targets += slot == p->targets[i];
+                n.empty += slots[j] < 0;
+                n.targets += slots[j] == slots[0];
                 n.history += seen;
             }
         }
+    free(own);
     return n;
 }
 
@@ -269,10 +271,12 @@ START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_ite
         small_step(s.trainer, &b);
         const sq_plan *p = &s.trainer->plan;
         if (step == 0) proposal(s.trainer, bought, q);
+        int32_t *own = small_candidates(s.trainer);
         for (int64_t i = p->target_starts[0]; i < p->target_starts[1]; i++, negatives += NEGATIVES) {
             add_expected(s.trainer, q, p->targets[i], expected);
-            for (int64_t j = 1; j <= NEGATIVES; j++) count[small_own(s.trainer, i, j)]++;
+            for (int64_t j = 1; j <= NEGATIVES; j++) count[own[i * (1 + NEGATIVES) + j]]++;
         }
+        free(own);
     }
     for (int i = 0; i < ITEMS; i++) expected[i] *= (double)NEGATIVES / (double)negatives;
     check_counts(count, expected, ITEMS, negatives);
@@ -280,19 +284,19 @@ START_TEST(negatives_follow_the_proposal_and_share_out_what_the_rule_of_seen_ite
 }
 END_TEST
 
-/* Loss of one target, in double precision: of logits without the logarithm of the draws that an item can be expected to have. */
-static double plain_loss(const small_model *s, const float *u, int64_t target, const double *q)
+/* Loss of one target, in double precision: of logits without the logarithm of the draws that an item can be expected to have. slots: the target,
+ * then its negatives, -1 where one was left out. */
+static double plain_loss(const small_model *s, const float *u, const int32_t *slots, const double *q)
 {
     const size_t offset = sq_output_offset(s->trainer->items.catalogue), width = (size_t)s->model->layout.vp;
     double own = 0, sum = 0;
     for (int j = 0; j <= NEGATIVES; j++) {
-        const int32_t slot = small_own(s->trainer, target, j);
         double logit = 0;
-        if (slot < 0) continue;
-        const float *row = sq_trainer_row(s->trainer, slot) + offset;
+        if (slots[j] < 0) continue;
+        const float *row = sq_trainer_row(s->trainer, slots[j]) + offset;
         for (size_t c = 0; c < width; c++) logit += (double)u[c] * (double)row[c];
         if (s->trainer->options.logq == SQ_LOGQ_CLASSIC || (s->trainer->options.logq == SQ_LOGQ_CORRECTED && j > 0))
-            logit -= log(NEGATIVES * q[slot]);
+            logit -= log(NEGATIVES * q[slots[j]]);
         if (j == 0) own = logit;
         sum += exp(logit);
     }
@@ -332,12 +336,14 @@ START_TEST(a_step_has_the_loss_of_the_draws_it_made_with_their_logarithms_subtra
     EXPECT_OK(sq_arena_reserve(&arena, &s.context->memory, arena.peak, error));
     sq_encode_scratch_take(&arena, s.model, 12, &scratch);
     const sq_plan *p = &s.trainer->plan;
+    int32_t *own = small_candidates(s.trainer);
     for (int64_t i = 0, sequence = 0; i < p->target_count; i++) {
         while (p->target_starts[sequence + 1] <= i) sequence++;
         const int64_t from = p->starts[sequence];
         sq_encode(&e, &(sq_history){.slots = p->inputs + from, .n = p->target_tokens[i] - from + 1, .user = -1}, &scratch, u);
-        sum += plain_loss(&s, u, i, q);
+        sum += plain_loss(&s, u, own + i * (1 + NEGATIVES), q);
     }
+    free(own);
     ck_assert_msg(fabs(found - sum / (double)p->target_count) < 1e-4, "%g and %g", found, sum / (double)p->target_count);
     sq_snapshot_release(s.model, now);
     sq_arena_free(&arena, &s.context->memory);
@@ -613,8 +619,9 @@ START_TEST(each_step_draws_its_own_negatives)
     int32_t first[NEGATIVES], second[NEGATIVES];
     for (int step = 0; step < 2; step++) {
         small_step(s.trainer, &b);
-        const int32_t *slots = _i ? s.trainer->entries.slots + sq_trainer_own_end(s.trainer) : s.trainer->own + 1;
-        memcpy(step ? second : first, slots, sizeof first);
+        int32_t *own = _i ? NULL : small_candidates(s.trainer);
+        memcpy(step ? second : first, _i ? s.trainer->entries.slots + sq_trainer_own_end(s.trainer) : own + 1, sizeof first);
+        free(own);
     }
     ck_assert(memcmp(first, second, sizeof first) != 0);
     small_close(&s);

@@ -121,6 +121,7 @@ END_TEST
 /* Row gradients of the latest step by the definition, from its entries: [slots][stride]. Own negatives, scores by dot. */
 static void naive_gradients(const sq_trainer *t, float *g)
 {
+    ck_assert(!t->dense);
     size_t dp = (size_t)t->model->layout.dp, stride = (size_t)t->items.catalogue->stride, c = t->candidates;
     size_t tokens = (size_t)t->plan.tokens, output = sq_output_offset(t->items.catalogue);
     float scale = t->options.scale_embeddings ? sqrtf((float)t->options.dim) : 1.0f;
@@ -130,7 +131,7 @@ static void naive_gradients(const sq_trainer *t, float *g)
     for (size_t i = 0; i < tokens; i++)
         t->kernels->axpy(dp, scale, t->dx + i * dp, g + (size_t)t->entries.slots[i] * stride);
     for (size_t e = 0; e < tokens * c; e++) {
-        int32_t slot = small_own(t, (int64_t)(e / c), (int64_t)(e % c));
+        int32_t slot = t->own[e];
         if (slot >= 0) t->kernels->axpy(dp, t->coefficient[e], t->u + e / c * dp, out + (size_t)slot * dp);
     }
     for (size_t e = tokens + tokens * c; e < t->entries.count && sq_trainer_at_batch(t); e++) { /* the items of buckets */
@@ -230,6 +231,7 @@ END_TEST
 /* What a step should have done, in double: rows before it, and the gradient of each row. */
 typedef struct oracle {
     const sq_trainer *t;
+    const int32_t *own; /* slots of the positions' own candidates */
     const float *rows; /* [slots][stride] before the step */
     size_t dp, stride;
     double *g; /* [slots][stride] */
@@ -277,7 +279,7 @@ static size_t candidates_of(const oracle *o, int64_t i, int64_t sequence, int32_
     }
     for (int64_t j = 0; j < t->options.negatives; j++) {
         int shared = t->options.negative_sharing == SQ_SHARE_BATCH, seen = 0;
-        int32_t slot = shared ? t->entries.slots[sq_trainer_own_end(t) + (size_t)j] : small_own(t, i, 1 + j);
+        int32_t slot = shared ? t->entries.slots[sq_trainer_own_end(t) + (size_t)j] : o->own[i * (1 + t->options.negatives) + 1 + j];
         for (int64_t k = p->seen_starts[sequence]; k < p->seen_ends[sequence]; k++) seen |= slot == p->seen[k];
         if (slot < 0 || (shared && t->options.seen == SQ_SEEN_EXCLUDE_HISTORY && seen)) continue;
         if (slot == out[0] && (sq_loss_kind_at(t->options.loss)->softmax || t->options.seen != SQ_SEEN_KEEP)) continue;
@@ -414,7 +416,8 @@ static trainer_state check_definition(sq_options options, int32_t threads, int32
     if (options.logq) EXPECT_OK(sq_trainer_set_popularity(s.trainer, bought, error));
     trainer_state before = state_of(s.trainer);
     double loss = small_step(s.trainer, &without), square = 0;
-    oracle o = {.t = s.trainer, .rows = before.rows, .dp = (size_t)s.model->layout.dp};
+    int32_t *own = small_candidates(s.trainer);
+    oracle o = {.t = s.trainer, .own = own, .rows = before.rows, .dp = (size_t)s.model->layout.dp};
     o.stride = (size_t)s.trainer->items.catalogue->stride;
     o.g = calloc(before.row_floats, sizeof *o.g);
     oracle_step(&o);
@@ -427,6 +430,7 @@ static trainer_state check_definition(sq_options options, int32_t threads, int32
             ck_abort_msg("row %zu, element %zu: %.9g, not %.9g (of %g)", i / o.stride, i % o.stride, found, o.g[i], sqrt(square));
     }
     free(o.g);
+    free(own);
     state_free(&before);
     trainer_state learned = state_of(s.trainer);
     small_close(&s);
