@@ -61,10 +61,10 @@ static const float *chosen(const sq_trainer *t, const sq_micro *m, const sq_micr
 
 static int32_t not_fit(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
 {
-    const float *coefficient = sq_step_coefficients(t, m, s);
     size_t vp = (size_t)t->model->layout.vp, n = (size_t)m->tokens * vp, targets = (size_t)m->targets;
     size_t up = sq_trainer_personal(t) ? (size_t)t->model->layout.up : 0;
     size_t c = targets * t->candidates, first = (size_t)m->first_target;
+    const float *coefficient = c ? sq_step_coefficients(t, m, s) : NULL;
     int32_t bad = !(t->kernels->max_abs(targets * vp, t->u + first * vp) < LARGEST) ||
                   !(t->kernels->max_abs(n, t->dx + (size_t)m->first_token * vp) < LARGEST);
     bad |= up && !(t->kernels->max_abs((size_t)m->sequences * up, t->duser + (size_t)m->first_sequence * up) < LARGEST);
