@@ -28,22 +28,49 @@ static void correct(const sq_sampled *o, size_t t, size_t first, size_t n, float
     for (size_t j = 0; j < n; j++) scores[j] -= expected[j];
 }
 
-/* Leaves the `keep` largest of n scores, the first of equals, and -Inf in place of the others. best [keep] is scratch. */
-static void keep_hardest(size_t n, size_t keep, float *scores, float *best)
+/* A number that rises with the score, -0 as 0. */
+static int32_t rising(float score)
 {
-    size_t held = 0, above = 0;
-    for (size_t j = 0; j < n; j++) {
-        size_t at = held < keep ? held++ : keep - 1;
-        if (j >= keep && !(scores[j] > best[at])) continue;
-        for (; at > 0 && best[at - 1] < scores[j]; at--) best[at] = best[at - 1];
-        best[at] = scores[j];
+    const float plus = score + 0.0f;
+    int32_t bits;
+    memcpy(&bits, &plus, sizeof bits);
+    return bits < 0 ? bits ^ INT32_MAX : bits;
+}
+
+static float score_of(int32_t rising)
+{
+    const int32_t bits = rising < 0 ? rising ^ INT32_MAX : rising;
+    float score;
+    memcpy(&score, &bits, sizeof score);
+    return score;
+}
+
+/* The `keep`-th largest of n >= keep scores, a bit in each round: counting takes vectors and no branch, where a heap or a list in order would
+ * wait for branches that nobody can foresee. keys [n] is scratch. */
+static float last_of_largest(size_t n, size_t keep, const float *scores, int32_t *keys)
+{
+    int32_t found = INT32_MIN;
+    for (size_t j = 0; j < n; j++) keys[j] = rising(scores[j]);
+    for (uint32_t bit = (uint32_t)1 << 31; bit; bit >>= 1) {
+        const int32_t more = (int32_t)((uint32_t)found + bit);
+        uint32_t count = 0;
+        for (size_t j = 0; j < n; j++) count += keys[j] >= more;
+        if (count >= keep) found = more;
     }
-    if (held < keep) return;
-    while (above < keep && best[above] > best[keep - 1]) above++;
+    return score_of(found);
+}
+
+/* Leaves the `keep` largest of n scores, the first of equals, and -Inf in place of the others; NaN stays. keys [n] is scratch. */
+static void keep_hardest(size_t n, size_t keep, float *scores, int32_t *keys)
+{
+    size_t above = 0;
+    if (n <= keep) return;
+    const float last = last_of_largest(n, keep, scores, keys);
+    for (size_t j = 0; j < n; j++) above += scores[j] > last;
     size_t equal = keep - above;
     for (size_t j = 0; j < n; j++) {
-        int tie = scores[j] == best[keep - 1];
-        if (scores[j] < best[keep - 1] || (tie && equal == 0)) scores[j] = -INFINITY;
+        const int tie = scores[j] == last;
+        if (scores[j] < last || (tie && equal == 0)) scores[j] = -INFINITY;
         equal -= tie && equal > 0;
     }
 }
@@ -71,7 +98,8 @@ static void gradient_of(const sq_sampled *o, size_t t, float *g)
 
 double sq_sampled_loss(const sq_sampled *o)
 {
-    float *targets = o->scratch, *negatives = targets + sq_round16(o->m), *best = negatives + sq_round16(o->k);
+    float *targets = o->scratch, *negatives = targets + sq_round16(o->m);
+    int32_t *keys = (int32_t *)(void *)(negatives + sq_round16(o->k));
     sq_loss_rule rule = *o->rule;
     double sum = o->sum;
     for (size_t t = 0; t < o->n; t++) {
@@ -80,7 +108,7 @@ double sq_sampled_loss(const sq_sampled *o)
         scores_of(o, t, o->m, o->k, negatives);
         if (o->log_expected && o->rule->corrects == SQ_LOGQ_CLASSIC) correct(o, t, 0, o->m, targets);
         if (o->log_expected) correct(o, t, o->m, o->k, negatives);
-        if (o->hardest) keep_hardest(o->k, o->hardest, negatives, best);
+        if (o->hardest) keep_hardest(o->k, o->hardest, negatives, keys);
         rule.share = o->share ? o->share + t * o->m : NULL;
         sum += (double)o->weight[t] * o->loss(&rule, o->weight[t], o->m, targets, o->k, negatives);
         memcpy(g, targets, o->m * sizeof *g);
