@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/rng.h"
 #include "loss/losses.h"
 #include "run_suite.h"
 
@@ -660,6 +661,67 @@ START_TEST(sampled_softmax_over_all_items_is_full_softmax)
 }
 END_TEST
 
+/* ---- the hardest of a pool ----------------------------------------------------------------------------------------- */
+
+/* The negatives that take part, by definition: the largest of those that are left, the first of equals, as often as there is room. */
+static void choose_hardest(size_t n, size_t keep, const float *scores, const uint8_t *left_out, uint8_t *chosen)
+{
+    memset(chosen, 0, n);
+    for (; keep > 0; keep--) {
+        size_t best = n;
+        for (size_t j = 0; j < n; j++)
+            if (!chosen[j] && !left_out[j] && (best == n || scores[j] > scores[best])) best = j;
+        if (best < n) chosen[best] = 1;
+    }
+}
+
+static double run_pool(size_t n, size_t keep, float (*vectors_of)[16], const uint8_t *left_out, float *coefficient)
+{
+    static const float u[16] = {1}, target[16] = {0.5f}, weight = 1;
+    const float *rows[MOST_CANDIDATES] = {target};
+    float du[16];
+    for (size_t j = 0; j < n; j++) rows[1 + j] = left_out[j] ? NULL : vectors_of[j];
+    sq_loss_rule rule = {.kernels = sq_kernels_best(), .beta = 1};
+    sq_sampled o = {.rule = &rule, .loss = sq_bce, .n = 1, .m = 1, .k = n, .width = 16, .weight = &weight, .u = u, .rows = rows};
+    o.coefficient = coefficient;
+    o.du = du;
+    o.hardest = keep;
+    o.scratch = zeros(sq_sampled_scratch(1, n));
+    const double loss = sq_sampled_loss(&o);
+    free(o.scratch);
+    return loss;
+}
+
+/* Few different scores, so that many are equal, both zeros among them, and some candidates left out. */
+START_TEST(the_hardest_of_a_pool_are_the_largest_and_of_equals_the_first)
+{
+    static const float some[] = {-3, -1e-30f, -0.0f, 0.0f, 1e-30f, 0.5f, 2, 40};
+    for (uint64_t c = 0; c < 2000; c++) {
+        float scores[60], rows[60][16] = {{0}}, coefficient[MOST_CANDIDATES];
+        uint8_t left_out[60], chosen[60];
+        const size_t n = 1 + sq_random64(1, c) % 60, keep = 1 + sq_random64(2, c) % (n + 2);
+        for (size_t j = 0; j < n; j++) {
+            scores[j] = rows[j][0] = some[sq_random64(3 + c, j) % (1 + c % 8)];
+            left_out[j] = sq_random64(4000 + c, j) % 5 == 0;
+        }
+        choose_hardest(n, keep, scores, left_out, chosen);
+        run_pool(n, keep, rows, left_out, coefficient);
+        for (size_t j = 0; j < n; j++)
+            ck_assert_msg((coefficient[1 + j] != 0) == chosen[j], "case %d: candidate %zu of %zu, %zu kept, score %g", (int)c, j, n, keep, (double)scores[j]);
+    }
+}
+END_TEST
+
+START_TEST(a_pool_hides_no_score_that_is_no_number)
+{
+    float rows[20][16] = {{0}}, coefficient[MOST_CANDIDATES];
+    const uint8_t left_out[20] = {0};
+    for (int j = 0; j < 20; j++) rows[j][0] = (float)j;
+    rows[7][0] = _i ? -NAN : NAN;
+    ck_assert(isnan(run_pool(20, 3, rows, left_out, coefficient)));
+}
+END_TEST
+
 START_TEST(a_score_that_is_not_finite_shows_in_the_loss)
 {
     for (int run = 0; run < KINDS; run++) {
@@ -691,6 +753,8 @@ int main(void)
     tcase_add_loop_test(tests, full_softmax_stays_finite_and_right_at_extreme_scores, 0, 3 * 6);
     tcase_add_test(tests, gradients_of_rows_are_added_to_what_is_there);
     tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);
+    tcase_add_test(tests, the_hardest_of_a_pool_are_the_largest_and_of_equals_the_first);
+    tcase_add_loop_test(tests, a_pool_hides_no_score_that_is_no_number, 0, 2);
     tcase_add_test(tests, a_score_that_is_not_finite_shows_in_the_loss);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
