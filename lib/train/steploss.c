@@ -134,7 +134,12 @@ static double softmax_loss(sq_trainer *t, const sq_micro *m, int32_t slot, float
     return sq_softmax_loss(&o);
 }
 
-/* Vectors of the candidates `own` of n targets, and what depends on them one by one. */
+static const int32_t *own_of(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
+{
+    return t->dense ? s->own : t->own + m->first_target * (int64_t)t->candidates;
+}
+
+/* Vectors of the candidates `slots` of n targets, and what depends on them one by one. */
 static void candidate_rows(const sq_trainer *t, const int32_t *slots, size_t n, sq_step_scratch *s)
 {
     size_t offset = sq_output_offset(t->items.catalogue);
@@ -153,7 +158,7 @@ static void rows_of_table(const sq_trainer *t, const int32_t *own, size_t n, sq_
     for (size_t i = 0; i < count; i++) s->rows[i] = own[i] < 0 ? NULL : table + (size_t)own[i] * width;
 }
 
-/* first: of the step */
+/* `first` is the first of the n targets in the step. */
 static void candidate_expected(const sq_trainer *t, const int32_t *own, int64_t first, size_t n, sq_step_scratch *s)
 {
     int64_t c = (int64_t)t->candidates, targets = t->options.targets;
@@ -245,7 +250,7 @@ static double piece_loss(sq_trainer *t, const sq_micro *m, int32_t slot, size_t 
     const size_t width = (size_t)t->model->layout.vp, at = (size_t)m->first_target + first;
     sq_loss_rule rule = sq_step_rule(t);
     sq_sampled o = {.rule = &rule, .loss = sq_loss_kind_at(t->options.loss)->scores, .n = n, .width = width, .sum = sum};
-    const int32_t *own = sq_step_own(t, m, s) + first * t->candidates;
+    const int32_t *own = own_of(t, m, s) + first * t->candidates;
     (t->dense ? rows_of_table : candidate_rows)(t, own, n, s);
     candidate_expected(t, own, (int64_t)at, n, s);
     o.m = (size_t)t->options.targets;

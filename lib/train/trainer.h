@@ -260,10 +260,7 @@ typedef struct sq_step_scratch {
     int32_t *drawn, *places, *again, *which;
 } sq_step_scratch;
 void sq_step_scratch_take(sq_arena *arena, const sq_trainer *trainer, sq_step_scratch *out);
-static inline const int32_t *sq_step_own(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
-{
-    return t->dense ? s->own : t->own + m->first_target * (int64_t)t->candidates;
-}
+/* Those of the loss of a micro-batch that has been through it. */
 static inline float *sq_step_coefficients(const sq_trainer *t, const sq_micro *m, const sq_step_scratch *s)
 {
     return t->dense ? s->coefficient : t->coefficient + m->first_target * (int64_t)t->candidates;
