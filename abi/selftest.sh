@@ -7,7 +7,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failures=0
 
-# stub DIRECTORY: an empty body for each function of DIRECTORY/include/seqrec.h.
+# stub DIRECTORY: an empty body for each function of DIRECTORY/include/seqrec/.
 stub() {
     {
         echo '#include "seqrec.h"'
@@ -16,7 +16,7 @@ stub() {
             open && /;$/ {
                 gsub(/SEQREC_API|SEQREC_MUST_CHECK/, "", text); sub(/;$/, "", text)
                 print text, (text ~ /^ *void +[a-z]/ ? "{ }" : "{ return 0; }"); open = 0
-            }' "$1/include/seqrec.h"
+            }' "$1"/include/seqrec/*.h
     } > "$1/stub.c"
 }
 
@@ -24,7 +24,7 @@ stub() {
 fresh() {
     copy=$scratch/$1
     mkdir -p "$copy/include"
-    cp "$here/../include/seqrec.h" "$copy/include/"
+    cp -R "$here/../include/seqrec.h" "$here/../include/seqrec" "$copy/include/"
     cp "$here/seqrec.map" "$copy/"
     stub "$copy"
 }
@@ -62,7 +62,7 @@ expect() {
 
 # swap_fields A B: exchanges two neighbouring int32_t fields.
 swap_fields() {
-    change "$copy/include/seqrec.h" "/^    int32_t $1;/{h;d;};/^    int32_t $2;/{G;}"
+    change "$copy/include/seqrec/core.h" "/^    int32_t $1;/{h;d;};/^    int32_t $2;/{G;}"
 }
 
 fresh baseline
@@ -86,7 +86,7 @@ build gcc -g -O2
 expect fail "a symbol removed"
 
 fresh symbol-added
-change "$copy/include/seqrec.h" 's/^SEQREC_API int32_t seqrec_version(void);/&\nSEQREC_API int32_t seqrec_added(void);/'
+change "$copy/include/seqrec/core.h" 's/^SEQREC_API int32_t seqrec_version(void);/&\nSEQREC_API int32_t seqrec_added(void);/'
 change "$copy/seqrec.map" 's/^ *seqrec_version;/&\nseqrec_added;/'
 stub "$copy"
 build gcc -g -O2
@@ -104,17 +104,17 @@ build gcc -g -O2
 expect fail "two fields swapped"
 
 fresh field-retyped
-change "$copy/include/seqrec.h" 's/^    int32_t exclude_seen;/    float exclude_seen;/'
+change "$copy/include/seqrec/core.h" 's/^    int32_t exclude_seen;/    float exclude_seen;/'
 build gcc -g -O2
 expect fail "an int32_t made float"
 
 fresh field-widened
-change "$copy/include/seqrec.h" 's/^    int32_t unknown_items;/    int64_t unknown_items;/'
+change "$copy/include/seqrec/core.h" 's/^    int32_t unknown_items;/    int64_t unknown_items;/'
 build gcc -g -O2
 expect fail "a field widened"
 
 fresh parameter-retyped
-change "$copy/include/seqrec.h" 's/^SEQREC_API int64_t seqrec_items_count(/SEQREC_API int32_t seqrec_items_count(/'
+change "$copy/include/seqrec/core.h" 's/^SEQREC_API int64_t seqrec_items_count(/SEQREC_API int32_t seqrec_items_count(/'
 stub "$copy"
 build gcc -g -O2
 expect fail "a return type narrowed"
@@ -124,15 +124,15 @@ build gcc -O2
 expect fail "a library without -g"
 
 fresh experimental-changed
-change "$copy/include/seqrec.h" 's/^SEQREC_API void seqrec_report_release(.*/SEQREC_API int64_t seqrec_report_release(float x);/'
-change "$copy/include/seqrec.h" 's/^    double hit10, ndcg10;/    float hit10; double ndcg10;/'
+change "$copy/include/seqrec/evaluations.h" 's/^SEQREC_API void seqrec_report_release(.*/SEQREC_API int64_t seqrec_report_release(float x);/'
+change "$copy/include/seqrec/datasets.h" 's/^    double hit10, ndcg10;/    float hit10; double ndcg10;/'
 stub "$copy"
 build gcc -g -O2
 expect pass "an experimental function and struct changed"
 
 fresh experimental-moved
 change "$copy/seqrec.map" '/ seqrec_report_metric;/d'
-change "$copy/include/seqrec.h" 's/^SEQREC_API void seqrec_report_release(.*/&\nSEQREC_API int32_t seqrec_report_count(void);/'
+change "$copy/include/seqrec/evaluations.h" 's/^SEQREC_API void seqrec_report_release(.*/&\nSEQREC_API int32_t seqrec_report_count(void);/'
 change "$copy/seqrec.map" 's/^ *seqrec_report_release;/&\nseqrec_report_count;/'
 stub "$copy"
 change "$copy/stub.c" '/[ *]seqrec_report_metric(/d'

@@ -20,7 +20,7 @@ say() {
     echo "install: $*"
 }
 
-for file in "$prefix/include/seqrec.h" "$libdir/libseqrec.a" "$libdir/libseqrec.so" "$libdir/libseqrec.so.1" \
+for file in "$prefix/include/seqrec.h" "$prefix/include/seqrec/core.h" "$libdir/libseqrec.a" "$libdir/libseqrec.so" "$libdir/libseqrec.so.1" \
     "$libdir/libseqrec.so.1.0.0" "$prefix/bin/seqrec" "$prefix/share/man/man1/seqrec.1"; do
     [ -e "$file" ] || { say "${file#"$scratch"} was not installed" >&2; exit 1; }
 done
