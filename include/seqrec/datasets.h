@@ -20,7 +20,8 @@ typedef struct seqrec_dataset seqrec_dataset;
 
 /** How to read a text file. Zero the struct and set struct_size; NULL strings mean "detect" or "by the header": where that has no
  * usual name of times, a warning in the context's log names the columns that are not read. Without a header columns are user, item, value,
- * timestamp; of three the third is a timestamp where all are 1e8 and above, a value where all are within 10,000 of 0, else E_FORMAT. */
+ * timestamp; of three the third is a timestamp where all are 1e8 and above, a value where all are within 10,000 of 0. Where neither
+ * header nor number tells which column is which, they have to be named: E_ARGUMENT. */
 typedef struct seqrec_reader {
     size_t struct_size;
     const char *format;    /**< "auto", "pairs" (user item), "movielens" (u::i::r::t), "csv", "tsv", "inter", "sequences", "udata" */

@@ -106,7 +106,7 @@ static int32_t missing_column(const sq_layout *layout, const sq_survey *survey, 
     list_header(&survey->first, NULL, names, sizeof names);
     if (name != NULL)
         return sq_fail(error, SEQREC_E_NOT_FOUND, "%s column \"%.40s\" is not in the header: %s", what, name, names);
-    return sq_fail(error, SEQREC_E_FORMAT, "line %lld: which column is the %s? name it, or its number: %s",
+    return sq_fail(error, SEQREC_E_ARGUMENT, "line %lld: which column is the %s? name it, or its number: %s",
                    (long long)survey->first_line, what, names);
 }
 
@@ -173,7 +173,7 @@ static int32_t usual_columns(const sq_survey *survey, sq_layout *out, seqrec_err
     } else if (out->columns == 3 && numbers && low >= -1e4 && high <= 1e4) {
         out->value = 2;
     } else {
-        return sq_fail(error, SEQREC_E_FORMAT,
+        return sq_fail(error, SEQREC_E_ARGUMENT,
                        "line %lld: %lld fields without a header; say which columns are user, item, value and timestamp",
                        (long long)survey->first_line, (long long)out->columns);
     }

@@ -228,8 +228,8 @@ START_TEST(what_fits_two_formats_is_refused_with_the_choices)
 {
     refuse("1 2 3\n4 5 6\n", NULL, SEQREC_E_FORMAT, "\"sequences\"");
     refuse("\n1\t2\t3\n", NULL, SEQREC_E_FORMAT, "line 2: 3 fields between tabs");
-    refuse("1,2,3,4,5\n", NULL, SEQREC_E_FORMAT, "say which columns");
-    refuse("1,2,50000\n", NULL, SEQREC_E_FORMAT, "say which columns");
+    refuse("1,2,3,4,5\n", NULL, SEQREC_E_ARGUMENT, "say which columns");
+    refuse("1,2,50000\n", NULL, SEQREC_E_ARGUMENT, "say which columns");
     refuse("1\n2\n", NULL, SEQREC_E_FORMAT, "line 1: one field");
 }
 END_TEST
@@ -378,7 +378,7 @@ START_TEST(a_line_of_millions_of_quoted_fields_is_refused_in_time)
     for (int f = 0; f < FIELDS; f++) memcpy(text + BEFORE + 3 * f, "\"\",", 3);
     text[BEFORE + 3 * FIELDS] = '\n';
     refuse_bytes(text, sizeof text - 1, NULL, SEQREC_E_FORMAT, "line 3: 2500001 fields where format \"csv\" has 2");
-    refuse_bytes(text + BEFORE, sizeof text - 1 - BEFORE, NULL, SEQREC_E_FORMAT, "line 1: 2500001 fields without a header");
+    refuse_bytes(text + BEFORE, sizeof text - 1 - BEFORE, NULL, SEQREC_E_ARGUMENT, "line 1: 2500001 fields without a header");
 }
 END_TEST
 
@@ -583,8 +583,8 @@ START_TEST(wrong_reader_settings_are_refused)
     refuse("1,2\n", READER(.user = "1", .item = "3"), SEQREC_E_RANGE, "item column 3");
     refuse("1,2\n", READER(.user = "who", .item = "2"), SEQREC_E_NOT_FOUND, "\"who\" is not in the header: 1, 2");
     refuse("1,2\n", READER(.user = "who", .item = "2", .header = -1), SEQREC_E_ARGUMENT, "has no header");
-    refuse("a,b\n1,2\n", NULL, SEQREC_E_FORMAT, "line 1: which column is the user? name it, or its number: a, b");
-    refuse("user,b\n1,2\n", NULL, SEQREC_E_FORMAT, "which column is the item");
+    refuse("a,b\n1,2\n", NULL, SEQREC_E_ARGUMENT, "line 1: which column is the user? name it, or its number: a, b");
+    refuse("user,b\n1,2\n", NULL, SEQREC_E_ARGUMENT, "which column is the item");
     refuse("user,item\n1,2\n", READER(.value = "stars"), SEQREC_E_NOT_FOUND, "value column \"stars\"");
     refuse("user,item\n1,2\n", READER(.timestamp = "9"), SEQREC_E_RANGE, "timestamp column 9");
 }
