@@ -2,7 +2,7 @@
 #include "eval/baselines.h"
 #include <inttypes.h>
 #include <string.h>
-#include "eval/metrics.h"
+#include "base/heap.h"
 
 #define BLOCK 64
 

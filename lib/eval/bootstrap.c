@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include "base/heap.h"
 #include "base/rng.h"
 #include "base/sort.h"
-#include "eval/metrics.h"
 
 enum { LANES = 8, WAVE = 64 };
 

@@ -2,6 +2,7 @@
 #include "eval/exposure.h"
 #include <inttypes.h>
 #include <string.h>
+#include "base/heap.h"
 #include "eval/bootstrap.h"
 #include "eval/metrics.h"
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "eval/metrics.h"
+#include "base/heap.h"
 
 /* Values of a population with their running weight. */
 typedef struct ladder {

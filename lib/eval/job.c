@@ -133,7 +133,7 @@ static int32_t order_by_popularity(sq_job *j, seqrec_error *error)
     if (whole) {
         sq_ranking_keys(j->popularity.score, items, keys);
         (void)sq_ranking_top(keys, items, items, ranked);
-        for (int64_t i = 0; i < items; i++) j->by_popularity[i] = ranked[i].item;
+        for (int64_t i = 0; i < items; i++) j->by_popularity[i] = sq_ranked_item(ranked[i]);
     }
     sq_free(memory, ranked);
     sq_free(memory, keys);

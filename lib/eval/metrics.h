@@ -22,7 +22,4 @@ double sq_metric_reciprocal(sq_place place);
 double sq_metric_coverage(const uint64_t *exposure, int64_t n);
 /* Gini coefficient of n exposures, which must be sorted, rising; NaN when they sum to 0. */
 double sq_metric_gini(const uint64_t *sorted, int64_t n);
-
-/* Sorts rising, in place, without memory of its own. */
-void sq_heap_sort(uint64_t *keys, int64_t n);
 #endif

@@ -132,7 +132,7 @@ static void keep_list(const run *r, bench *b, int64_t at)
     const sq_lists *lists = &r->pass->lists;
     const int64_t found = sq_ranking_top(b->keys, r->pass->dataset->items, lists->length, b->top);
     int32_t *list = lists->items + at * lists->length;
-    for (int64_t rank = 0; rank < lists->length; rank++) list[rank] = rank < found ? b->top[rank].item : -1;
+    for (int64_t rank = 0; rank < lists->length; rank++) list[rank] = rank < found ? sq_ranked_item(b->top[rank]) : -1;
 }
 
 /* The sum of cosines over the pairs of a growing list is the sum of <v_j, v_1 + .. + v_(j-1)> over unit vectors v. */

@@ -1,5 +1,6 @@
 /* eval: scores as ordered integers, counting what beats a target, and exact top-k. */
 #include "eval/ranking.h"
+#include "base/heap.h"
 
 #define LANES 16
 
@@ -33,41 +34,16 @@ sq_place sq_ranking_place(const int32_t *keys, int64_t n, int64_t target)
     return place;
 }
 
-static int32_t worse(sq_ranked a, sq_ranked b)
-{
-    return a.key != b.key ? a.key < b.key : a.item > b.item;
-}
-
-/* The root of the heap is the worst entry. */
-static void heap_down(sq_ranked *heap, int64_t n, sq_ranked entry)
-{
-    int64_t root = 0;
-    for (int64_t child = 1; child < n; child = 2 * root + 1) {
-        if (child + 1 < n && worse(heap[child + 1], heap[child])) child++;
-        if (!worse(heap[child], entry)) break;
-        heap[root] = heap[child];
-        root = child;
-    }
-    heap[root] = entry;
-}
-
-static void heap_up(sq_ranked *heap, int64_t at, sq_ranked entry)
-{
-    while (at > 0 && worse(entry, heap[(at - 1) / 2])) {
-        heap[at] = heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    heap[at] = entry;
-}
-
-/* Items come in rising order, so one that only equals the worst of a full heap loses to it. */
+/* Items come in rising order, so one that only equals the worst of a full list loses to it. */
 static void offer(sq_ranked *heap, int64_t *count, int64_t k, int32_t key, int64_t item)
 {
-    const sq_ranked entry = {key, (int32_t)item};
     if (*count < k) {
-        if (key != SQ_KEY_EXCLUDED) heap_up(heap, (*count)++, entry);
-    } else if (key > heap[0].key) {
-        heap_down(heap, k, entry);
+        if (key == SQ_KEY_EXCLUDED) return;
+        heap[(*count)++] = sq_ranked_of(key, (int32_t)item);
+        if (*count == k) sq_heap_make(heap, k);
+    } else if (key > sq_ranked_key(heap[0])) {
+        heap[0] = sq_ranked_of(key, (int32_t)item);
+        sq_heap_sink_root(heap, k);
     }
 }
 
@@ -85,14 +61,10 @@ int64_t sq_ranking_top(const int32_t *keys, int64_t n, int64_t k, sq_ranked *out
     if (k > n) k = n;
     if (k <= 0) return 0;
     for (; i + LANES <= n; i += LANES) {
-        if (count == k && !any_above(keys + i, out[0].key)) continue;
+        if (count == k && !any_above(keys + i, sq_ranked_key(out[0]))) continue;
         for (int64_t j = 0; j < LANES; j++) offer(out, &count, k, keys[i + j], i + j);
     }
     for (; i < n; i++) offer(out, &count, k, keys[i], i);
-    for (int64_t end = count - 1; end > 0; end--) {
-        const sq_ranked last = out[0];
-        heap_down(out, end, out[end]);
-        out[end] = last;
-    }
+    sq_heap_sort(out, count);
     return count;
 }

@@ -22,9 +22,23 @@ void sq_ranking_keys(const float *scores, int64_t n, int32_t *keys);
 /* Place of the item `target` among keys[n]; excluded items do not count. */
 sq_place sq_ranking_place(const int32_t *keys, int64_t n, int64_t target);
 
-typedef struct sq_ranked {
-    int32_t key, item;
-} sq_ranked;
+/* A key and its item as one number: the better, the smaller. */
+typedef uint64_t sq_ranked;
+
+static inline sq_ranked sq_ranked_of(int32_t key, int32_t item)
+{
+    return (uint64_t)((uint32_t)INT32_MAX - (uint32_t)key) << 32 | (uint32_t)item;
+}
+
+static inline int32_t sq_ranked_item(sq_ranked ranked)
+{
+    return (int32_t)(uint32_t)ranked;
+}
+
+static inline int32_t sq_ranked_key(sq_ranked ranked)
+{
+    return (int32_t)((uint32_t)INT32_MAX - (uint32_t)(ranked >> 32));
+}
 
 /* The best k of keys[n] without the excluded, best first, equal keys by rising item. Returns how many (at most k); out has
  * room for min(k, n). */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/heap.h"
 #include "base/rng.h"
 #include "base/sort.h"
 #include "counting_allocator.h"
@@ -327,7 +328,7 @@ START_TEST(top_k_is_the_sorted_prefix_with_ties_by_item)
                 if (keys[i] == SQ_KEY_EXCLUDED) continue;
                 rank = 0;
                 for (int64_t j = 0; j < n; j++) rank += keys[j] > keys[i] || (keys[j] == keys[i] && j < i);
-                if (rank < found) ck_assert_int_eq(top[rank].item, i);
+                if (rank < found) ck_assert_int_eq(sq_ranked_item(top[rank]), i);
             }
         }
     }
