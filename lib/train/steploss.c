@@ -320,10 +320,10 @@ static void table_panel(void *arg, int32_t panel, int32_t worker)
 static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
-    size_t floats = rows * (size_t)t->model->layout.vp;
-    if (t->table && t->table_rows == rows) return SEQREC_OK;
+    const size_t floats = rows * (size_t)t->model->layout.vp, transposed = t->dense ? 0 : floats;
+    if (t->table && t->table_rows == rows && sq_block_bytes(t->panels) >= transposed * sizeof *t->panels) return SEQREC_OK;
     float *table = sq_alloc_zero(memory, floats, sizeof *table);
-    float *panels = sq_alloc_zero(memory, t->dense ? 0 : floats, sizeof *panels);
+    float *panels = sq_alloc_zero(memory, transposed, sizeof *panels);
     float *dtable = sq_alloc_zero(memory, floats * SQ_GRADIENT_SLOTS, sizeof *dtable);
     if (!table || !panels || !dtable) {
         sq_free(memory, table);

@@ -1,4 +1,4 @@
-/* unit: a host allocator that counts, checks what comes back, and can fail at the n-th request. */
+/* unit: a host allocator that counts, checks what comes back and that nothing was written behind it, and can fail at the n-th request. */
 #ifndef COUNTING_ALLOCATOR_H
 #define COUNTING_ALLOCATOR_H
 #include <check.h>
@@ -22,14 +22,16 @@ typedef struct counted_block {
     size_t alignment;
 } counted_block;
 
-/* Each block has `alignment` bytes in front, which end in a counted_block. */
+enum { COUNTED_GUARD = 4096, COUNTED_FILL = 0xa5 };
+
+/* Each block has `alignment` bytes in front, which end in a counted_block, and COUNTED_GUARD behind. */
 static void *counting_allocate(void *context, size_t bytes, size_t alignment)
 {
     counting_allocator *self = context;
     if (++self->requests == self->fail_at) return NULL;
     char *raw = NULL;
-    if (posix_memalign((void **)&raw, alignment, alignment + bytes + self->offset) != 0) return NULL;
-    memset(raw, 0xa5, alignment + bytes + self->offset);
+    if (posix_memalign((void **)&raw, alignment, alignment + bytes + self->offset + COUNTED_GUARD) != 0) return NULL;
+    memset(raw, COUNTED_FILL, alignment + bytes + self->offset + COUNTED_GUARD);
     char *block = raw + alignment + self->offset;
     counted_block note = {raw, bytes, alignment};
     memcpy(block - sizeof note, &note, sizeof note);
@@ -39,6 +41,15 @@ static void *counting_allocate(void *context, size_t bytes, size_t alignment)
     return block;
 }
 
+/* The library leaves the slack at the end of a block zero, and what is behind as it was. */
+static void counted_end_is_untouched(const uint8_t *end)
+{
+    size_t written = 0;
+    for (size_t i = 0; i < SQ_SLACK; i++) written += end[-1 - (ptrdiff_t)i] != 0;
+    for (size_t i = 0; i < COUNTED_GUARD; i++) written += end[i] != COUNTED_FILL;
+    ck_assert_uint_eq(written, 0);
+}
+
 static void counting_release(void *context, void *block, size_t bytes, size_t alignment)
 {
     counting_allocator *self = context;
@@ -46,6 +57,7 @@ static void counting_release(void *context, void *block, size_t bytes, size_t al
     memcpy(&note, (char *)block - sizeof note, sizeof note);
     ck_assert_uint_eq(note.bytes, bytes);
     ck_assert_uint_eq(note.alignment, alignment);
+    if (bytes >= SQ_SLACK && self->offset == 0) counted_end_is_untouched((const uint8_t *)block + bytes);
     self->blocks--;
     self->bytes -= bytes;
     free(note.raw);
