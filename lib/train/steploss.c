@@ -190,7 +190,7 @@ static void mask_shared(const sq_trainer *t, const sq_micro *m, sq_step_scratch 
     const sq_plan *p = &t->plan;
     const int32_t *negatives = t->entries.slots + sq_trainer_own_end(t);
     size_t k = shared_width(t), live = (size_t)t->options.negatives, c = t->candidates;
-    int own = t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
+    const int own = sq_trainer_excludes_targets(t);
     for (int64_t q = m->first_sequence; q < m->first_sequence + m->sequences; q++) {
         mask_history(t, q, negatives, s->bits, s->history);
         for (int64_t i = p->target_starts[q]; i < p->target_starts[q + 1]; i++) {

@@ -18,7 +18,7 @@ typedef struct run {
     size_t n, m, draws; /* positions, targets and own negatives of each */
     int32_t *out; /* [n][m + draws] the targets, and behind them the negatives */
     uint8_t *touched; /* of a dense step: the gradient slot's */
-    const sq_step_scratch *s; /* bits are those of the history, where it is excluded, and then those of the targets are among them */
+    const sq_step_scratch *s; /* bits are those of the history, where it is excluded */
 } run;
 
 enum { RUN = 4096 }; /* draws of a run, or those of one position */
@@ -35,9 +35,8 @@ static int32_t is_marked(const uint64_t *bits, int32_t slot) { return bits[slot 
 
 static int excludes_history(const sq_trainer *t) { return t->options.seen == SQ_SEEN_EXCLUDE_HISTORY; }
 
-/* Under seen = keep a softmax leaves out a negative that is a target: as a second copy of it in the sum it would only push the
- * target down. */
-static int excludes_targets(const sq_trainer *t) { return t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax; }
+/* Whether the bits of a history say all: targets are of it unless they were exchanged. */
+static int bits_say_all(const sq_trainer *t) { return excludes_history(t) && !(t->options.sse_item > 0); }
 
 static const int32_t *targets_of(const run *o, size_t i) { return o->out + i * (o->m + o->draws); }
 
@@ -50,7 +49,7 @@ static int32_t is_target(const run *o, size_t i, int32_t slot)
 
 static int32_t is_refused(const run *o, size_t i, int32_t slot)
 {
-    return excludes_history(o->t) ? is_marked(o->s->bits, slot) : excludes_targets(o->t) && is_target(o, i, slot);
+    return (excludes_history(o->t) && is_marked(o->s->bits, slot)) || (sq_trainer_excludes_targets(o->t) && is_target(o, i, slot));
 }
 
 static void mark(const sq_plan *p, int64_t sequence, uint64_t *bits, int on)
@@ -89,8 +88,13 @@ static size_t list_refused(const run *o)
 {
     const sq_step_scratch *s = o->s;
     size_t count = 0;
-    if (excludes_history(o->t)) return o->t->kernels->find_marked(o->n * o->draws, s->drawn, s->bits, s->places);
-    for (size_t i = 0; i < o->n && excludes_targets(o->t); i++) {
+    if (bits_say_all(o->t)) return o->t->kernels->find_marked(o->n * o->draws, s->drawn, s->bits, s->places);
+    if (excludes_history(o->t)) {
+        for (size_t j = 0; j < o->n * o->draws; j++)
+            if (is_refused(o, j / o->draws, s->drawn[j])) s->places[count++] = (int32_t)j;
+        return count;
+    }
+    for (size_t i = 0; i < o->n && sq_trainer_excludes_targets(o->t); i++) {
         const size_t more = find_targets(o, i, s->drawn + i * o->draws, s->places + count);
         for (size_t end = count + more; count < end; count++) s->places[count] += (int32_t)(i * o->draws);
     }
@@ -114,9 +118,9 @@ static size_t list_refused_again(const run *o, size_t n)
 {
     const sq_step_scratch *s = o->s;
     size_t count = 0;
-    if (excludes_history(o->t)) return o->t->kernels->find_marked(n, s->again, s->bits, s->which);
+    if (bits_say_all(o->t)) return o->t->kernels->find_marked(n, s->again, s->bits, s->which);
     for (size_t i = 0; i < n; i++)
-        if (is_target(o, (size_t)s->places[i] / o->draws, s->again[i])) s->which[count++] = (int32_t)i;
+        if (is_refused(o, (size_t)s->places[i] / o->draws, s->again[i])) s->which[count++] = (int32_t)i;
     return count;
 }
 
@@ -177,8 +181,8 @@ static float redrawn(const run *o, size_t i, double history)
 {
     const int32_t *targets = targets_of(o, i);
     double turned = history;
-    for (size_t p = 0; p < o->m && !excludes_history(o->t); p++) {
-        int counted = targets[p] < 0;
+    for (size_t p = 0; p < o->m; p++) {
+        int counted = targets[p] < 0 || (excludes_history(o->t) && is_marked(o->s->bits, targets[p]));
         for (size_t before = 0; before < p; before++) counted |= targets[before] == targets[p];
         if (!counted) turned += share_of(o->t, targets[p]);
     }

@@ -147,6 +147,12 @@ static inline int32_t sq_trainer_shares(const sq_trainer *t)
 {
     return sq_trainer_samples(t) && t->options.negative_sharing == SQ_SHARE_BATCH;
 }
+/* Whether no negative of a target is that target: under seen = keep too for a softmax, whose sum a second copy of it would only
+ * push down. */
+static inline int32_t sq_trainer_excludes_targets(const sq_trainer *t)
+{
+    return t->options.seen != SQ_SEEN_KEEP || sq_loss_kind_at(t->options.loss)->softmax;
+}
 /* Draws for one target, or for the batch when it shares them. */
 static inline int64_t sq_trainer_draws(const sq_trainer *t)
 {

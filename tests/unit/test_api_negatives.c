@@ -93,6 +93,30 @@ START_TEST(the_rule_of_seen_items_holds_for_what_the_host_brings)
 }
 END_TEST
 
+/* Each position its own target. */
+static int32_t bring_targets(void *context, const seqrec_negatives *request)
+{
+    (void)context;
+    for (int64_t i = 0; i < request->rows; i++)
+        for (int64_t j = 0; j < request->k; j++) request->items[i * request->k + j] = request->targets[i];
+    return 0;
+}
+
+/* With stochastic shared embeddings the target is often none of the history. */
+START_TEST(a_target_that_was_exchanged_is_no_negative_of_itself)
+{
+    host h = {0};
+    host_batch b;
+    train_world w = open_host(&h, "position", "none");
+    set(&w, "seen", "exclude_history");
+    set(&w, "sse_item", "1");
+    EXPECT(SEQREC_OK, seqrec_trainer_set_negatives(w.trainer, bring_targets, NULL, &api.error));
+    const seqrec_step_stats stats = step(&w, walk(&b));
+    ck_assert_double_eq(stats.loss, 0);
+    world_close(&w);
+}
+END_TEST
+
 /* Items alone. */
 static int32_t bring_no_probabilities(void *context, const seqrec_negatives *request)
 {
@@ -541,6 +565,7 @@ int main(void)
     tcase_add_loop_test(tests, the_host_is_asked_once_a_step_for_all_negatives, 0, 2);
     tcase_add_loop_test(tests, the_host_s_negatives_are_those_that_train, 0, 2);
     tcase_add_loop_test(tests, the_rule_of_seen_items_holds_for_what_the_host_brings, 0, 3);
+    tcase_add_test(tests, a_target_that_was_exchanged_is_no_negative_of_itself);
     tcase_add_test(tests, what_the_host_brings_is_checked_before_the_step);
     tcase_add_test(tests, a_host_that_leaves_the_probabilities_is_refused_where_they_count);
     tcase_add_test(tests, known_items_need_a_fit);
