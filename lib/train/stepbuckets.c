@@ -261,5 +261,5 @@ void sq_step_buckets(sq_trainer *t, int32_t learns)
     if (!learns) return;
     sq_parallel(pool, (int32_t)b->count, learn_bucket, t);
     sq_parallel(pool, (int32_t)t->plan.micro_count, learn_targets, t);
-    sq_row_entries_sort(&t->entries, pool, (int32_t)sq_trainer_slots(t));
+    sq_row_entries_sort(&t->entries, pool, sq_trained_end(&t->items));
 }

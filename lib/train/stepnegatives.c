@@ -305,6 +305,6 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     if (t->dense) return SEQREC_OK;               /* sq_step_draw and sq_step_rows have it */
     if (t->candidates) sq_parallel(t->context->pool, (int32_t)t->plan.micro_count, draw_micro, t);
     if (shared) draw_shared(t);
-    sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
+    sq_row_entries_sort(&t->entries, t->context->pool, sq_trained_end(&t->items));
     return SEQREC_OK;
 }

@@ -181,7 +181,7 @@ void sq_step_rows(sq_trainer *t)
     const size_t tokens = (size_t)t->plan.tokens;
     if (t->dense) {
         enter_touched(t);
-        sq_row_entries_sort(&t->entries, t->context->pool, (int32_t)sq_trainer_slots(t));
+        sq_row_entries_sort(&t->entries, t->context->pool, sq_trained_end(&t->items));
     }
     sq_row_entries_carry(&t->entries, t->context->pool, t->coefficient, tokens, sq_trainer_own_end(t));
 }

@@ -58,7 +58,7 @@ int32_t sq_step_users(sq_trainer *t, seqrec_error *error)
     SQ_TRY(sq_row_entries_reserve(&t->user_entries, memory, sequences, error));
     t->user_entries.count = sequences;
     for (size_t s = 0; s < sequences; s++) t->user_entries.slots[s] = t->plan.users[s];
-    sq_row_entries_sort(&t->user_entries, t->context->pool, (int32_t)sq_trained_slots(&t->users));
+    sq_row_entries_sort(&t->user_entries, t->context->pool, sq_trained_end(&t->users));
     sq_row_entries_carry(&t->user_entries, t->context->pool, NULL, 0, 0);
     return SEQREC_OK;
 }

@@ -34,6 +34,11 @@ static inline int64_t *sq_trained_came(const sq_trained *table, int32_t slot)
     return &table->state[slot / SQ_CHUNK_ROWS]->came[slot % SQ_CHUNK_ROWS];
 }
 static inline int64_t sq_trained_slots(const sq_trained *table) { return (int64_t)table->chunks * SQ_CHUNK_ROWS; }
+/* Slots up to the last live one: how many there are in a file. */
+static inline int32_t sq_trained_end(const sq_trained *table)
+{
+    return table->live_count > 0 ? table->live[table->live_count - 1] + 1 : 0;
+}
 
 /* Following the model, in two halves so that several tables change together or not at all. The draft has the membership of
  * `next`: new and updated rows are those of `next` with fresh state, which came at `now`; removed ones are zero; all others stay

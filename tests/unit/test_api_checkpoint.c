@@ -32,6 +32,34 @@ START_TEST(a_restored_trainer_takes_the_steps_of_the_one_that_was_saved)
 }
 END_TEST
 
+/* The last places of the table are empty, and the file does not have them. */
+START_TEST(a_restored_trainer_sums_as_before_where_the_last_items_are_gone)
+{
+    enum { MORE = 1400, LEFT = 900, TIMES = 8 };
+    int64_t ids[MORE];
+    double norm[TIMES];
+    float weights[SEQUENCES * EVENTS];
+    host_batch b;
+    walk(&b);
+    for (int i = 0; i < SEQUENCES * EVENTS; i++) weights[i] = powf(0.01f, (float)(i % 5)); /* sums that round */
+    b.view.weights = weights;
+    for (int64_t i = 0; i < MORE; i++) ids[i] = i + 1;
+    train_world w = open_with_items((world_options){"clip_norm", "0.1"});
+    EXPECT(SEQREC_OK, seqrec_items_put(w.model, ids + ITEMS, MORE - ITEMS, NULL, &api.error));
+    step(&w, &b.view);
+    EXPECT(SEQREC_OK, seqrec_items_remove(w.model, ids + LEFT, MORE - LEFT, &api.error));
+    step(&w, &b.view);
+    world_checkpoint(&w, "half");
+    for (int n = 0; n < TIMES; n++) norm[n] = step(&w, &b.view).grad_norm;
+    world_checkpoint(&w, "whole");
+    world_load(&w, "half");
+    for (int n = 0; n < TIMES; n++) ck_assert(norm[n] == step(&w, &b.view).grad_norm);
+    world_checkpoint(&w, "resumed");
+    ck_assert(world_same("whole", "resumed"));
+    world_close(&w);
+}
+END_TEST
+
 static void fit_with_a_break(const char *const *changes, int64_t steps)
 {
     train_world w = world_open(changes, 0);
@@ -541,6 +569,7 @@ static void add_files(Suite *suite)
     TCase *tests = tcase_create("files");
     tcase_add_checked_fixture(tests, worlds_begin, worlds_end);
     tcase_add_test(tests, probabilities_of_an_epoch_before_are_not_those_of_a_checkpoint);
+    tcase_add_test(tests, a_restored_trainer_sums_as_before_where_the_last_items_are_gone);
     tcase_add_test(tests, a_checkpoint_cut_or_damaged_anywhere_is_refused);
     tcase_add_test(tests, a_model_is_not_taken_for_a_checkpoint);
     tcase_add_test(tests, a_checkpoint_with_right_checksums_and_wrong_content_is_refused);
