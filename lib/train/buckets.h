@@ -16,6 +16,7 @@ typedef struct sq_bucket_choice {
 typedef struct sq_buckets {
     sq_arena arena;
     size_t most_count;    /* buckets of the most targets that the plan can have */
+    size_t worker_bytes;  /* a worker's scratch for them */
     size_t count, padded; /* buckets, and up to the next multiple of 16 */
     size_t parts;      /* of the vectors to choose from, each with heaps of its own: how they are cut does not show */
     float *directions; /* [padded][vp] */

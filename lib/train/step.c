@@ -305,9 +305,8 @@ static int32_t reserve_workers(sq_trainer *t, seqrec_error *error)
     sq_step_scratch scratch = {0};
     sq_step_scratch_take(&measure, t, &scratch);
     sq_rewind(&measure, 0);
-    if (sq_trainer_at_batch(t)) sq_step_buckets_take(&measure, t);
-    sq_rewind(&measure, 0);
     sq_row_gradients_take(&measure, t);
+    if (sq_trainer_at_batch(t) && measure.peak < t->buckets.worker_bytes) measure.peak = t->buckets.worker_bytes;
     for (int32_t w = 0; w < t->workers; w++) {
         SQ_TRY(sq_arena_reserve(&t->arenas[w], &t->context->memory, measure.peak, error));
         t->arenas[w].used = 0;

@@ -65,21 +65,6 @@ static void take(sq_arena *arena, sq_trainer *t, size_t n)
     b->drows = SQ_TAKE(arena, float, b->count * b->items.most * vp);
 }
 
-int32_t sq_step_buckets_reserve(sq_trainer *t, seqrec_error *error)
-{
-    sq_arena measure = {0};
-    size_t n = (size_t)t->plan.most_targets;
-    if (!sq_trainer_at_batch(t)) return SEQREC_OK;
-    shape(t, n);
-    take(&measure, t, n);
-    SQ_TRY(sq_arena_reserve(&t->buckets.arena, &t->context->memory, measure.used, error));
-    t->buckets.arena.used = 0;
-    t->buckets.most_count = t->buckets.count;
-    shape(t, (size_t)t->plan.target_count);
-    take(&t->buckets.arena, t, n);
-    return SEQREC_OK;
-}
-
 /* What one bucket is computed with. */
 typedef struct scratch {
     float *rows, *transposed; /* [round16(items)][vp], [vp][round16(items)] */
@@ -99,12 +84,30 @@ static scratch take_scratch(sq_arena *arena, const sq_trainer *t)
     return s;
 }
 
-void sq_step_buckets_take(sq_arena *arena, const sq_trainer *t)
+/* A worker's memory for the buckets in their shape. */
+static size_t measure_worker(const sq_trainer *t)
 {
-    size_t mark = sq_mark(arena);
-    sq_step_bucket_select_take(arena, t);
-    sq_rewind(arena, mark);
-    take_scratch(arena, t);
+    sq_arena arena = {0};
+    sq_step_bucket_select_take(&arena, t);
+    sq_rewind(&arena, 0);
+    take_scratch(&arena, t);
+    return arena.peak;
+}
+
+int32_t sq_step_buckets_reserve(sq_trainer *t, seqrec_error *error)
+{
+    sq_arena measure = {0};
+    size_t n = (size_t)t->plan.most_targets;
+    if (!sq_trainer_at_batch(t)) return SEQREC_OK;
+    shape(t, n);
+    take(&measure, t, n);
+    t->buckets.worker_bytes = measure_worker(t);
+    SQ_TRY(sq_arena_reserve(&t->buckets.arena, &t->context->memory, measure.used, error));
+    t->buckets.arena.used = 0;
+    t->buckets.most_count = t->buckets.count;
+    shape(t, (size_t)t->plan.target_count);
+    take(&t->buckets.arena, t, n);
+    return SEQREC_OK;
 }
 
 /* ---- value ------------------------------------------------------------------------------------------------------------ */

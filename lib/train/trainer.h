@@ -228,7 +228,6 @@ static inline float sq_step_expected(const sq_trainer *t, int32_t slot, int64_t 
 /* stepbuckets.c: losses of batch scope. Memory for the plan; then, with the user vectors of all targets in u, the losses of the
  * micro-batches and, if it learns, buckets.du, coefficient, and the entries behind the inputs, which it sorts. */
 int32_t sq_step_buckets_reserve(sq_trainer *trainer, seqrec_error *error);
-void sq_step_buckets_take(sq_arena *arena, const sq_trainer *trainer); /* a worker's memory */
 void sq_step_buckets(sq_trainer *trainer, int32_t learns);
 /* bucketdirections.c, bucketselect.c: directions of this step, and what they choose. */
 void sq_step_bucket_directions(sq_trainer *trainer);

@@ -5,12 +5,13 @@
 #include "counting_allocator.h"
 #include "run_suite.h"
 
-enum { ITEMS = 64, LONGEST = 21, MOST_SEQUENCES = 40 };
+enum { ITEMS = 64, LONGEST = 21, MANY = 1000 };
 
 typedef struct world {
     counting_allocator counted;
+    int masked; /* Cloze, and not the next event */
     seqrec_trainer *trainer;
-    int64_t offsets[MOST_SEQUENCES + 1], items[MOST_SEQUENCES * LONGEST];
+    int64_t offsets[MANY + 1], items[MANY * LONGEST];
     seqrec_batch batch;
 } world;
 
@@ -18,6 +19,7 @@ typedef struct world {
 static void world_begin(world *w, int kind)
 {
     const char *const settings[][2] = {{"dim", "16"}, {"max_length", "20"}, {"blocks", "1"}, {"negatives", "60"}, {"seen", "keep"},
+                                       {"mask", w->masked ? "bidirectional" : "causal"}, {"objective", w->masked ? "cloze" : "next"},
                                        {"score", kind % 2 ? "cosine" : "dot"}, {"tied_output", kind < 2 ? "true" : "false"}};
     const seqrec_allocator host = counting_host(&w->counted);
     int64_t ids[ITEMS];
@@ -60,7 +62,8 @@ static seqrec_batch *draw(world *w, uint64_t seed, int64_t sequences, int64_t sh
  * rows, have another use for. */
 START_TEST(a_step_of_another_loss_behind_one_with_many_negatives_stays_within_its_memory)
 {
-    world w = {0};
+    static world w;
+    w = (world){0};
     world_begin(&w, 0);
     seqrec_batch *batch = draw(&w, 3, 10, LONGEST, LONGEST);
     EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
@@ -71,6 +74,24 @@ START_TEST(a_step_of_another_loss_behind_one_with_many_negatives_stays_within_it
         EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, "negative_sharing", "batch", &api.error));
     }
     EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    world_end(&w);
+}
+END_TEST
+
+/* How many targets a mask leaves is drawn: memory is for as many as there can be. */
+START_TEST(a_warm_step_with_buckets_of_a_drawn_number_of_targets_allocates_nothing)
+{
+    static const char *const cloze[][2] = {{"loss", "sce"}, {"sce_bucket_items", "4"}, {"mask_last_share", "0.5"}, {"mask_probability", "0.9"}, {"micro_batch", "32"}};
+    static world w;
+    w = (world){.masked = 1};
+    world_begin(&w, 0);
+    for (size_t i = 0; i < sizeof cloze / sizeof *cloze; i++)
+        EXPECT(SEQREC_OK, seqrec_trainer_set(w.trainer, cloze[i][0], cloze[i][1], &api.error));
+    seqrec_batch *batch = draw(&w, 7, MANY, LONGEST, LONGEST);
+    EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    const int64_t requests = w.counted.requests;
+    for (int n = 0; n < 6; n++) EXPECT(SEQREC_OK, seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    ck_assert_int_eq(w.counted.requests, requests);
     world_end(&w);
 }
 END_TEST
@@ -113,7 +134,7 @@ static void set_something(world *w, uint64_t number)
 static int step_is_done(world *w, uint64_t number)
 {
     seqrec_step_stats stats = {.struct_size = sizeof stats};
-    const seqrec_batch *batch = draw(w, 5 + 2 * number, 1 + (int64_t)sq_random_below(93, number, MOST_SEQUENCES), 0, LONGEST);
+    const seqrec_batch *batch = draw(w, 5 + 2 * number, 1 + (int64_t)sq_random_below(93, number, 40), 0, LONGEST);
     const int32_t status = seqrec_trainer_step(w->trainer, batch, &stats, &api.error);
     ck_assert_msg(status == SEQREC_OK || status == SEQREC_E_ARGUMENT || status == SEQREC_E_STATE, "step %d: %s", (int)number, api.error.message);
     ck_assert_msg(status != SEQREC_OK || stats.waiting > 0 || isfinite(stats.loss), "step %d: loss %g", (int)number, stats.loss);
@@ -123,8 +144,9 @@ static int step_is_done(world *w, uint64_t number)
 START_TEST(steps_between_any_changes_of_options_stay_within_their_memory)
 {
     enum { STEPS = 120, CHANGES = 3 };
-    world w = {0};
+    static world w;
     int done = 0;
+    w = (world){0};
     world_begin(&w, _i % 4);
     for (uint64_t n = (uint64_t)_i * STEPS; n < (uint64_t)(_i + 1) * STEPS; n++) {
         for (uint64_t c = 0; c < CHANGES; c++) set_something(&w, CHANGES * n + c);
@@ -140,6 +162,7 @@ int main(void)
     Suite *suite = suite_create("settings");
     TCase *tests = tcase_create("settings");
     tcase_add_loop_test(tests, a_step_of_another_loss_behind_one_with_many_negatives_stays_within_its_memory, 0, 2);
+    tcase_add_test(tests, a_warm_step_with_buckets_of_a_drawn_number_of_targets_allocates_nothing);
     tcase_add_loop_test(tests, steps_between_any_changes_of_options_stay_within_their_memory, 0, 8);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
