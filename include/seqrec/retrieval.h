@@ -53,7 +53,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_map(seqrec_context *context, c
  * fewer). It is a model of that max_length from then on. Nothing in it changes what a history within the old window gives: an HSTU normaliser and a
  * spectral window that stood for max_length keep their number, and distances beyond the trained ones are read as the farthest of these
  * (Shaw's terms, HSTU's bias, position = reversed; T5's last bucket has no end, ALiBi and rotary go on by their formula). E_UNSUPPORTED:
- * positions counted from the window's end or start and gates by position, which have parameters for each place. Whether it is any good there is for an evaluation to say. Rule R. */
+ * positions counted from the window's end or start, reversed ones with attention_span and without relative_clip, and gates by position, which have
+ * parameters for each place. Whether it is any good there is for an evaluation to say. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load_longer(seqrec_context *context, const char *path, int64_t max_length,
                                                               seqrec_model **out, seqrec_error *error);
 

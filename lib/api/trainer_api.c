@@ -125,8 +125,8 @@ int32_t seqrec_trainer_set_popularity(seqrec_trainer *trainer, const int64_t *id
         if (slot < 0)
             status = sq_fail(error, SEQREC_E_NOT_FOUND, "counts[%lld]: the model has no item %lld", (long long)i, (long long)ids[i]);
         else if (counts && !(counts[i] >= 0 && counts[i] <= 1e15))
-            status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is not in 0 .. 1e15", (long long)i,
-                             (long long)ids[i]);
+            status = sq_fail(error, SEQREC_E_ARGUMENT, "counts[%lld] of item %lld is %g: it must lie in 0 .. 1e15", (long long)i,
+                             (long long)ids[i], counts[i]);
         else if (by_slot[slot] >= 0)
             status = sq_fail(error, SEQREC_E_ARGUMENT, "ids[%lld]: item %lld is there twice", (long long)i, (long long)ids[i]);
         else

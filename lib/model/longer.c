@@ -17,8 +17,11 @@ int32_t sq_options_lengthen(sq_options *o, int64_t max_length, seqrec_error *err
     SQ_CHECK(max_length >= o->max_length, error, SEQREC_E_RANGE,
              "max_length = %lld is below the model's %lld: where less is to be read, give it less", (long long)max_length, (long long)o->max_length);
     if (max_length == o->max_length) return SEQREC_OK;
-    SQ_CHECK(o->position == SQ_POSITION_NONE || (o->position == SQ_POSITION_REVERSED && (!banded(o) || o->relative_clip > 0)), error, SEQREC_E_UNSUPPORTED,
+    SQ_CHECK(o->position == SQ_POSITION_NONE || o->position == SQ_POSITION_REVERSED, error, SEQREC_E_UNSUPPORTED,
              "position is neither none nor reversed: its table has a vector for each of %lld places and none beyond", (long long)o->max_length);
+    SQ_CHECK(o->position == SQ_POSITION_NONE || !banded(o) || o->relative_clip > 0, error, SEQREC_E_UNSUPPORTED,
+             "position = reversed with attention_span = %lld and relative_clip = 0: its table has a vector for each of %lld places and none beyond",
+             (long long)o->attention_span, (long long)o->max_length);
     SQ_CHECK(o->gates != SQ_GATES_POSITION, error, SEQREC_E_UNSUPPORTED,
              "gates = position: there is one for each pair of %lld places and none beyond", (long long)o->max_length);
     SQ_CHECK(!clips || farthest(o) > 0, error, SEQREC_E_UNSUPPORTED, "max_length = 1: no distance was trained");

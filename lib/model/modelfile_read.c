@@ -80,7 +80,8 @@ static int32_t take_option(reading *r, int32_t scope, const char *name, const ch
 {
     const sq_option *option = sq_option_find(name);
     if (!option && scope == SQ_SCOPE_TRAINING) return add_note(&r->foreign, name, value, error);
-    SQ_CHECK(!option || option->scope == scope, error, SEQREC_E_FORMAT, "this option has another scope");
+    SQ_CHECK(!option || option->scope == scope, error, SEQREC_E_FORMAT, "it is no option of a %s",
+             scope == SQ_SCOPE_MODEL ? "model" : "training");
     return sq_options_set(&r->options, name, value, error);
 }
 

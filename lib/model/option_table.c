@@ -91,7 +91,7 @@ const sq_option sq_option_table[] = {
     CHOICE(M, init, "xavier", "xavier|normal|truncated_normal",
            "Start of matrices and tables: normal with variance 2 / (rows + columns), or with deviation init_std, or that "
            "with values beyond two deviations drawn again."),
-    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal and truncated_normal."),
+    REAL(M, init_std, "0.02", 1e-6, 10, "Deviation of init = normal and truncated_normal, and of the spectral filters under any."),
     CHOICE(M, user_embedding, "none", "none|added|concatenated|prefix",
            "How a user's own vector enters the model: not at all, added to every event, concatenated to every event's vector "
            "and to the items' at the output (SSE-PT), or as a token in front of the window."),

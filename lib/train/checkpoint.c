@@ -59,8 +59,8 @@ static int32_t bring_rows(void *from, int64_t first, int64_t count, void *out, s
 static int32_t check_floats(const char *name, const float *values, size_t n, float lowest, seqrec_error *error)
 {
     for (size_t i = 0; i < n; i++)
-        SQ_CHECK(isfinite(values[i]) && values[i] >= lowest, error, SEQREC_E_FORMAT, "tensor '%s' holds the value %g", name,
-                 (double)values[i]);
+        SQ_CHECK(isfinite(values[i]) && values[i] >= lowest, error, SEQREC_E_FORMAT, "tensor '%s' holds the value %g, which is not a number from %g on", name,
+                 (double)values[i], (double)lowest);
     return SEQREC_OK;
 }
 
@@ -207,7 +207,8 @@ static int32_t read_counters(const sq_tensor_file *file, sq_trainer *t, int32_t 
     SQ_TRY(read_count(file, "train.averaged", &f->averaged, error));
     if (has_best) SQ_TRY(read_real(file, "train.best_metric", &f->best_metric, error));
     SQ_TRY(text_of(file, "train.split", &split, error));
-    SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_FORMAT, "metadata train.split is too long");
+    SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_FORMAT, "metadata train.split has %zu bytes: at most %zu",
+             strlen(split), sizeof f->split - 1);
     memcpy(f->split, split, strlen(split) + 1);
     if (sq_tensor_file_text(file, "train.values_hash")) SQ_TRY(read_hash(file, "train.values_hash", &f->values_hash, error));
     return read_hash(file, "train.data_hash", &f->data_hash, error);
@@ -448,7 +449,7 @@ static int32_t read_came(const sq_tensor_file *file, const char *name, int64_t a
 static int32_t check_counts(const double *counts, int64_t n, seqrec_error *error)
 {
     for (int64_t i = 0; i < n; i++)
-        SQ_CHECK(counts[i] >= 0 && counts[i] <= DBL_MAX, error, SEQREC_E_FORMAT, "tensor '" COUNTS "' holds the value %g",
+        SQ_CHECK(counts[i] >= 0 && counts[i] <= DBL_MAX, error, SEQREC_E_FORMAT, "tensor '" COUNTS "' holds the value %g, which is not a number from 0 on",
                  counts[i]);
     return SEQREC_OK;
 }

@@ -222,7 +222,8 @@ static uint64_t values_of(const job *j)
 static int32_t check_same(const job *j, const char *split, uint64_t values, seqrec_error *error)
 {
     const sq_progress_state *f = &j->t->fit;
-    SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_ARGUMENT, "the split \"%.80s\" is too long", split);
+    SQ_CHECK(strlen(split) < sizeof f->split, error, SEQREC_E_ARGUMENT, "the split \"%.80s\" has %zu bytes: at most %zu",
+             split, strlen(split), sizeof f->split - 1);
     if (f->data_hash == 0) return SEQREC_OK;
     SQ_CHECK(f->data_hash == j->data->hash, error, SEQREC_E_STATE, "this trainer was fitted to data %016llx, not %016llx",
              (unsigned long long)f->data_hash, (unsigned long long)j->data->hash);
@@ -595,7 +596,8 @@ static int32_t run_epochs(job *j, seqrec_error *error)
         SQ_TRY(run_epoch(j, &seconds, error));
         if (j->cancelled && t->fit.done < j->samples) break;
         SQ_TRY(end_epoch(j, seconds, &stop, error));
-        if (j->fit->checkpoint && t->fit.epoch % every == 0 && !stop)
+        const int32_t last = stop || j->cancelled || t->fit.epoch >= t->options.epochs; /* whose checkpoint is the fit's */
+        if (j->fit->checkpoint && t->fit.epoch % every == 0 && !last)
             SQ_TRY(sq_checkpoint_save(t, j->fit->checkpoint, error));
     }
     return SEQREC_OK;

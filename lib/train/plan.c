@@ -251,8 +251,8 @@ static int32_t weigh_positions(sq_plan *p, const sq_memory *memory, seqrec_error
 static int32_t share_out(sq_plan *p, seqrec_error *error)
 {
     double sum = weight_sum(p);
-    SQ_CHECK(p->target_count == 0 || sum >= FLT_MIN, error, SEQREC_E_ARGUMENT, "all %lld targets of the batch have weight 0",
-             (long long)p->target_count);
+    SQ_CHECK(p->target_count == 0 || sum >= FLT_MIN, error, SEQREC_E_ARGUMENT, "the weights of the %lld targets of the batch add up to %g: at least %g is needed",
+             (long long)p->target_count, sum, (double)FLT_MIN);
     float one = 1.0f / (float)sum;
     p->weight = sum;
     p->weighing = 0;

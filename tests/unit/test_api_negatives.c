@@ -314,7 +314,9 @@ START_TEST(weights_that_are_none_are_refused_and_nothing_changes)
     world_checkpoint(&w, "before");
     seqrec_batch *batch = walk(&b);
     batch->weights = weights;
-    REFUSED(SEQREC_E_ARGUMENT, "weight 0", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    REFUSED(SEQREC_E_ARGUMENT, "add up to 0", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
+    weights[5] = 1e-39f;
+    REFUSED(SEQREC_E_ARGUMENT, "add up to 1e-39: at least 1.17549e-38", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         weights[5] = wrong[i];
         REFUSED(SEQREC_E_ARGUMENT, "batch.weights[5]", seqrec_trainer_step(w.trainer, batch, NULL, &api.error));

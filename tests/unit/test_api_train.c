@@ -240,7 +240,7 @@ START_TEST(counts_that_cannot_be_are_refused_and_leave_those_before)
     count_one(&w);
     REFUSED(SEQREC_E_NOT_FOUND, "counts[1]: the model has no item 77",
             seqrec_trainer_set_popularity(t, (int64_t[]){1, 77}, (double[]){1, 1}, 2, &api.error));
-    REFUSED(SEQREC_E_ARGUMENT, "counts[0] of item 2",
+    REFUSED(SEQREC_E_ARGUMENT, "counts[0] of item 2 is -1",
             seqrec_trainer_set_popularity(t, (int64_t[]){2}, (double[]){-1}, 1, &api.error));
     REFUSED(SEQREC_E_ARGUMENT, "ids[2]: item 2 is there twice",
             seqrec_trainer_set_popularity(t, (int64_t[]){2, 1, 2}, (double[]){0, 3, 1}, 3, &api.error));

@@ -126,10 +126,12 @@ START_TEST(what_has_no_parameters_for_more_places_is_refused)
     static const char *const end[] = {"position", "end", NULL}, *const start[] = {"position", "start", NULL};
     static const char *const band[] = {"position", "reversed", "attention_span", "3", NULL}, *const gates[] = {"gates", "position", NULL};
     static const char *const *const refused[] = {end, start, band, gates};
+    static const char *const reasons[] = {"position is neither none nor reversed", "position is neither none nor reversed",
+                                          "position = reversed with attention_span = 3 and relative_clip = 0", "gates = position"};
     seqrec_model *longer = NULL;
     scratch_create();
     open_model(refused[_i]);
-    REFUSED(SEQREC_E_UNSUPPORTED, _i < 3 ? "position is neither none nor reversed" : "gates = position",
+    REFUSED(SEQREC_E_UNSUPPORTED, reasons[_i],
             seqrec_model_load_longer(api.context, scratch_path("model"), LONG, &longer, &api.error));
     ck_assert_ptr_null(longer);
     EXPECT(SEQREC_OK, seqrec_model_load_longer(api.context, scratch_path("model"), SHORT, &longer, &api.error));
