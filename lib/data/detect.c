@@ -67,24 +67,46 @@ static void look_at(sq_survey *survey, const sq_record *record)
     for (int64_t c = 0; c < 4 && c < record->count; c++) {
         double number = NAN;
         int32_t is_number = sq_parse_double(record->fields[c].text, record->fields[c].bytes, &number) == SEQREC_OK;
-        if (survey->records == 0) {
+        if (survey->records == 0)
             survey->column[c].first_number = is_number;
-            survey->column[c].low = survey->column[c].high = number;
-        } else {
+        else
             survey->column[c].rest_numbers &= is_number;
-            survey->column[c].low = fmin(survey->column[c].low, number);
-            survey->column[c].high = fmax(survey->column[c].high, number);
-        }
+        survey->column[c].low = fmin(survey->column[c].low, number);
+        survey->column[c].high = fmax(survey->column[c].high, number);
     }
 }
 
-void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t bytes, int32_t last, sq_survey *out)
+/* Records by their number of fields, where that is below SQ_COLUMNS; `before`: the first field of the last one. */
+typedef struct lengths {
+    int64_t records[SQ_COLUMNS], first_line[SQ_COLUMNS];
+    sq_field before;
+} lengths;
+
+static void count_length(sq_survey *survey, lengths *seen, const sq_record *record, int64_t line)
 {
-    const char *at = sample, *end = sample + bytes;
+    const sq_field *first = &record->fields[0];
+    const int64_t at = record->count < SQ_COLUMNS ? record->count : 0;
+    if (seen->records[at]++ == 0) seen->first_line[at] = line;
+    if (survey->records > 0 && first->bytes == seen->before.bytes && memcmp(first->text, seen->before.text, first->bytes) == 0)
+        survey->together = 1;
+    seen->before = *first;
+}
+
+static void find_usual(sq_survey *survey, const lengths *seen)
+{
+    for (int64_t n = 0; n < SQ_COLUMNS; n++)
+        if (seen->records[n] > survey->usual_records) survey->usual = n, survey->usual_records = seen->records[n];
+    for (int64_t n = 0; n < SQ_COLUMNS; n++) {
+        if (n == survey->usual || seen->records[n] == 0) continue;
+        if (survey->odd_line == 0 || seen->first_line[n] < survey->odd_line)
+            survey->odd_line = seen->first_line[n], survey->odd_fields = n;
+    }
+}
+
+static void survey_records(const sq_dialect *dialect, const char *at, const char *end, int32_t last, sq_survey *out, lengths *seen)
+{
     sq_record record;
     int64_t line = 1;
-    memset(out, 0, sizeof *out);
-    for (int c = 0; c < 4; c++) out->column[c].rest_numbers = 1;
     while (at < end && out->records < SQ_SURVEY_RECORDS) {
         out->split = sq_split(dialect, at, end, last, &record);
         if (out->split != SQ_SPLIT_DONE && out->records == 0) out->first_line = line;
@@ -93,6 +115,7 @@ void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t byte
         line += record.lines;
         if (record.count == 0) continue;
         look_at(out, &record);
+        count_length(out, seen, &record, line - record.lines);
         if (out->records++ == 0) {
             out->first = record;
             out->first_line = line - record.lines;
@@ -101,6 +124,19 @@ void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t byte
         if (record.count < out->fewest) out->fewest = record.count;
         if (record.count > out->most) out->most = record.count;
     }
+}
+
+void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t bytes, int32_t last, sq_survey *out)
+{
+    lengths seen = {0};
+    memset(out, 0, sizeof *out);
+    for (int c = 0; c < 4; c++) {
+        out->column[c].rest_numbers = 1;
+        out->column[c].low = INFINITY;
+        out->column[c].high = -INFINITY;
+    }
+    survey_records(dialect, sample, sample + bytes, last, out, &seen);
+    find_usual(out, &seen);
 }
 
 int32_t sq_split_check(int32_t split, int64_t line, seqrec_error *error)
@@ -143,6 +179,9 @@ static void choose(sq_layout *out, const char *format, const char *separator, in
     memcpy(out->dialect.separator, separator, strlen(separator));
 }
 
+/* Whether all numbers of a column can be seconds since 1970. */
+static int32_t is_seconds(const sq_survey *survey, int c) { return survey->column[c].low >= 1e8 && survey->column[c].high >= survey->column[c].low; }
+
 /* Four columns of numbers, small ones in the third and seconds since 1970 in the fourth. */
 static int32_t is_udata(const sq_survey *survey)
 {
@@ -150,7 +189,7 @@ static int32_t is_udata(const sq_survey *survey)
     for (int c = 0; c < 4; c++) {
         if (!survey->column[c].first_number || !survey->column[c].rest_numbers) return 0;
     }
-    return survey->column[2].low >= -1000 && survey->column[2].high <= 1000 && survey->column[3].low >= 1e8;
+    return survey->column[2].low >= -1000 && survey->column[2].high <= 1000 && is_seconds(survey, 3);
 }
 
 static int32_t ambiguous(const sq_survey *survey, const char *columns, const char *between, seqrec_error *error)
@@ -162,6 +201,21 @@ static int32_t ambiguous(const sq_survey *survey, const char *columns, const cha
         (long long)survey->first_line, (long long)survey->first.count, between, columns);
 }
 
+/* Lines of different lengths: each a user's items. Where nearly all are of one, or most are and a user has several in a row or there are
+ * seconds since 1970, they may be columns with a broken line. */
+static int32_t choose_sequences(const sq_survey *survey, sq_layout *out, seqrec_error *error)
+{
+    const int32_t even = survey->usual_records * 10 >= survey->records * 9, half = survey->usual_records * 2 > survey->records;
+    const int32_t timed = survey->column[1].high < 1e8 && (is_seconds(survey, 2) || is_seconds(survey, 3));
+    SQ_CHECK(!even && !(half && (timed || survey->together)), error, SEQREC_E_FORMAT,
+             "line %lld: %lld fields where %lld of the first %lld lines have %lld: a broken line of columns, or \"sequences\" (a user and items); "
+             "mend the line or name the format",
+             (long long)survey->odd_line, (long long)survey->odd_fields, (long long)survey->usual_records, (long long)survey->records,
+             (long long)survey->usual);
+    choose(out, "sequences", "", 0);
+    return SEQREC_OK;
+}
+
 static int32_t detect_tabbed(const sq_survey *survey, int32_t explicit_columns, sq_layout *out, seqrec_error *error)
 {
     if (explicit_columns || sq_survey_header(survey) || survey->most == 2) {
@@ -169,7 +223,7 @@ static int32_t detect_tabbed(const sq_survey *survey, int32_t explicit_columns, 
     } else if (is_udata(survey)) {
         choose(out, "udata", "\t", 0);
     } else if (survey->fewest < survey->most) {
-        choose(out, "sequences", "", 0);
+        return choose_sequences(survey, out, error);
     } else {
         return ambiguous(survey, "tsv", "tabs", error);
     }
@@ -185,7 +239,7 @@ static int32_t detect_blanks(const sq_survey *survey, int32_t explicit_columns, 
     if (explicit_columns || survey->most == 2 || sq_survey_header(survey)) {
         choose(out, "pairs", "", 0);
     } else if (survey->fewest < survey->most) {
-        choose(out, "sequences", "", 0);
+        return choose_sequences(survey, out, error);
     } else {
         return ambiguous(survey, "csv\" with separator \" ", "blanks", error);
     }

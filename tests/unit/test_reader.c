@@ -224,6 +224,20 @@ START_TEST(udata_is_told_from_sequences_by_its_numbers)
 }
 END_TEST
 
+START_TEST(a_broken_line_of_columns_makes_no_sequences)
+{
+    static char text[1 << 16];
+    size_t used = 0;
+    for (int i = 0; i < 1000; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, i == 499 ? "%d\t%d\t3\n" : "%d\t%d\t3\t%d\n", i * 7 % 90, i * 11 % 80, 881250949 + i);
+    refuse_bytes(text, used, NULL, SEQREC_E_FORMAT, "line 500: 3 fields where 999 of the first 1000 lines have 4");
+    refuse("1 2\n1 3\n1 4 9\n", NULL, SEQREC_E_FORMAT, "line 3: 3 fields where 2 of the first 3 lines have 2");
+    refuse("1\t2\t3\t881250949\n2\t3\t3\t881250950\n1\t4\t3\n", NULL, SEQREC_E_FORMAT, "line 3: 3 fields where 2 of the first 3 lines have 4");
+    refuse("1\t2\t3\n2\t3\t3\t881250950\n1\t4\t3\t881250951\n", NULL, SEQREC_E_FORMAT, "line 1: 3 fields");
+    expect("1 2\n1 3\n1 4 9\n", READER(.format = "sequences"), "1: 2 3 4 9");
+}
+END_TEST
+
 START_TEST(what_fits_two_formats_is_refused_with_the_choices)
 {
     refuse("1 2 3\n4 5 6\n", NULL, SEQREC_E_FORMAT, "\"sequences\"");
@@ -800,6 +814,7 @@ int main(void)
     tcase_add_test(tests, csv_quotes_follow_rfc_4180);
     tcase_add_test(tests, tsv_and_other_separators_are_read);
     tcase_add_test(tests, recbole_inter_goes_by_typed_names);
+    tcase_add_test(tests, a_broken_line_of_columns_makes_no_sequences);
     tcase_add_test(tests, udata_is_told_from_sequences_by_its_numbers);
     tcase_add_test(tests, what_fits_two_formats_is_refused_with_the_choices);
     tcase_add_test(tests, ids_of_any_int64_are_kept);
