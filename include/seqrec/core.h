@@ -168,7 +168,7 @@ typedef struct seqrec_batch {
     const int64_t *timestamps;    /**< [offsets[B]] seconds, or NULL; models with option `time` or `calendar` need them, non-decreasing in a sequence */
     const float *values;          /**< [offsets[B]] ratings or the like, or NULL */
     const float *weights;         /**< [offsets[B]] 0 .. 1e15, or NULL: of each event as a target of training; of weight 0 it is none */
-    const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL */
+    const int32_t *actions;       /**< [offsets[B]] kinds of event, or NULL; no release reads them so far */
     const int64_t *users;         /**< [B] user ids, or NULL; models with option user_embedding train and serve by them */
     const int64_t *request_times; /**< [B] seconds, not before the newest event, or NULL: that of the newest event the model knows; read by models with time
                                        = bias or `calendar`, and as the time of what comes next with mask = bidirectional */

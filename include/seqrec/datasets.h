@@ -52,7 +52,8 @@ typedef struct seqrec_dataset_stats {
 } seqrec_dataset_stats;
 
 /** Makes a dataset of a host's arrays: batch->users are the user ids (NULL: 0..B-1), events in order within a user. With
- * timestamps they are sorted by (time, input order); a user given twice is joined, one without events is left out. Copies everything. Rule R. */
+ * timestamps they are sorted by (time, input order); a user given twice is joined, one without events is left out. Copies ids,
+ * timestamps and values. E_ARGUMENT: batch->weights, which a dataset does not keep (option event_weights = values makes weights of values). Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch,
                                                            seqrec_dataset **out, seqrec_error *error);
 /** Reads a text file; errors name line and rule. Ids that are all integers are kept as they are; otherwise all get ids in the

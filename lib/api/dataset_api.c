@@ -24,6 +24,8 @@ int32_t seqrec_dataset_create(seqrec_context *context, const seqrec_batch *batch
     SQ_TRY(sq_pool_check(context->pool, error));
     SQ_TRY(sq_batch_read(&read, batch, error));
     SQ_TRY(check_values(&read, error));
+    SQ_CHECK(read.weights == NULL, error, SEQREC_E_ARGUMENT,
+             "batch.weights is not NULL: a dataset keeps values; option event_weights = values makes weights of them");
     return sq_dataset_create(context, &read, out, error);
 }
 

@@ -386,13 +386,15 @@ static void build(sq_layout *l, const sq_options *o)
     norm(&b, o, "head_norm", &l->head_norm_gain, &l->head_norm_bias);
 }
 
+static void mark_run(sq_layout *l, size_t at, int64_t n) { memset(l->is_matrix + at / 16, 1, (at + (size_t)n - 1) / 16 - at / 16 + 1); }
+
 /* Rows and vectors begin at multiples of 16, so that no line of 16 is shared. */
 static void mark_matrices(sq_layout *l)
 {
     for (int32_t i = 0; i < l->count; i++) {
         const sq_parameter *p = &l->parameters[i];
         for (int64_t r = 0; p->rank == 2 && r < p->rows; r++)
-            for (int64_t c = 0; c < p->cols; c++) l->is_matrix[sq_parameter_index(p, r, c) / 16] = 1;
+            for (int64_t c = 0; c < p->cols; c += p->col_group) mark_run(l, sq_parameter_index(p, r, c), p->col_group);
     }
 }
 
