@@ -173,6 +173,7 @@ static int parse_one(const command_text *command, const argument *table, int arg
     const char *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
     const argument *row = find_argument(table, word + 2, length);
+    if (!row && equals && length == 4 && !strncmp(word + 2, "help", length)) return usage_error(command->name, "--help takes no value");
     if (!row) return unknown_option(command, table, word + 2, length);
     if (row->kind <= ARGUMENT_NO) return store_flag(command, row, equals);
     if (equals) return store_value(command, row, equals + 1);

@@ -272,9 +272,10 @@ static int bench(bench_run *run)
             if (!outcome) print_result(run, &json, &result);
         }
     }
-    if (!outcome && run->as_json) {
+    if (run->as_json && (!outcome || !run->preset)) {
         emit_end(&json, '}');
         emit_count(&json, "peak_rss_bytes", peak_resident_bytes());
+        emit_truth(&json, "interrupted", interrupted() != 0);
         emit_end(&json, '}');
     }
     return outcome;

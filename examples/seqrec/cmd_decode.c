@@ -93,6 +93,7 @@ static int check_arguments(decode_run *run)
     if (!run->how.width) run->how.width = method == SEQREC_DECODE_GREEDY ? 1 : PATHS;
     if (run->how.groups > 1 && run->how.width % run->how.groups)
         return usage_error(text.name, "--width %lld is no multiple of --groups %lld", (long long)run->how.width, (long long)run->how.groups);
+    if (run->seed && method != SEQREC_DECODE_SAMPLE) remark("--seed: not used: nothing is drawn");
     run->how.struct_size = sizeof run->how;
     run->how.method = method;
     run->how.top_p = run->top_p < 0 ? 0 : run->top_p; /* 0 is the library's default */

@@ -87,9 +87,11 @@ static int write_files(export_run *run)
 
 static int export_model(export_run *run)
 {
+    char lost[LOST_BYTES];
     int outcome = open_context(1, &run->context);
     if (!outcome) outcome = load_model(run->context, run->model_path, 0, &run->model);
     if (outcome) return outcome;
+    if (model_lost(run->model, lost) && strstr(lost, "float32")) remark("the vectors are not those of the training: the model's file has lost %s", lost);
     run->width = seqrec_items_width(run->model);
     run->rows = malloc((size_t)(BLOCK * run->width) * sizeof *run->rows);
     if (!run->rows) return fail("out of memory");
@@ -159,6 +161,7 @@ static const char *misuse(const export_run *run, const serving_file *serving, co
 
 static int name_pair(export_run *run)
 {
+    if (!*run->prefix) return usage_error(text.name, "--out: must not be empty");
     if (strlen(run->prefix) + sizeof ".ids.txt" > PATH_BYTES)
         return usage_error(text.name, "--out: longer than %d bytes", PATH_BYTES - (int)sizeof ".ids.txt");
     snprintf(run->vectors_path, sizeof run->vectors_path, "%s.npy", run->prefix);

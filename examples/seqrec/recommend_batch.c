@@ -2,6 +2,7 @@
 #include "recommend_batch.h"
 #include "line_source.h"
 #include "ranked_items.h"
+#include "utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,15 @@ static int bad_line(const batch_run *run, const char *rule)
     return fail("%s: line %lld: %s", run->from.title, (long long)run->from.number, rule);
 }
 
+/* As readers of events: what is told is what was given. */
+static int check_text(const batch_run *run, const char *user)
+{
+    size_t at = 0, length = 1;
+    for (; user[at] && length; at += length) length = utf8_length(user + at);
+    if (length) return 0;
+    return fail("%s: line %lld: the user is not UTF-8 at its byte %zu", run->from.title, (long long)run->from.number, at + 1);
+}
+
 static int take_item(batch_run *run, const char *word)
 {
     int64_t id = 0;
@@ -132,7 +142,8 @@ static int take_history(batch_run *run, char *rest)
 {
     block *b = &run->b;
     const char *user = next_word(run->how->separator, &rest);
-    int outcome = *user ? keep_word(b, user) : bad_line(run, "an empty user");
+    int outcome = *user ? check_text(run, user) : bad_line(run, "an empty user");
+    if (!outcome) outcome = keep_word(b, user);
     if (!outcome && !rest) outcome = bad_line(run, "a user without items");
     b->users[b->lines] = find_user(run, user);
     b->skipped[b->lines] = run->listed;

@@ -14,10 +14,20 @@ int find_table(const char *name)
     return -1;
 }
 
-static void print_serving(const serving_file *file, long long items, int as_json)
+int model_lost(const seqrec_model *model, char out[LOST_BYTES])
 {
-    const char *lost = file->bare ? "optimiser state, float32 item vectors" : "optimiser state";
+    out[0] = 0;
+    return seqrec_model_note(model, "lost", out, LOST_BYTES, NULL, NULL) == SEQREC_OK;
+}
+
+static void print_serving(const seqrec_model *model, const serving_file *file, int as_json)
+{
+    const long long items = seqrec_items_count(model);
+    char lost[LOST_BYTES + 64];
     json_writer json = {.to = stdout};
+    if (!model_lost(model, lost)) snprintf(lost, sizeof lost, "optimiser state");
+    if (file->bare && !strstr(lost, tables[file->table]))
+        snprintf(lost + strlen(lost), sizeof lost - strlen(lost), ", float32 item vectors (%s)", tables[file->table]);
     if (!as_json) {
         printf("%lld items for serving in %s, table %s\nnot in it: %s; it serves, and cannot be trained\n", items, file->path,
                tables[file->table], lost);
@@ -41,7 +51,7 @@ int write_serving(const char *model_path, const serving_file *file, int as_json)
     if (!outcome) outcome = load_model(context, model_path, 0, &model);
     if (!outcome && seqrec_model_export(model, file->path, file->table, !file->bare, &error) != SEQREC_OK)
         outcome = fail_file(file->path, "writing", &error);
-    if (!outcome) print_serving(file, (long long)seqrec_items_count(model), as_json);
+    if (!outcome) print_serving(model, file, as_json);
     seqrec_model_release(model);
     seqrec_context_release(context);
     return outcome;

@@ -9,6 +9,10 @@ typedef struct serving_file {
     int bare;  /* 1: without float32 vectors */
 } serving_file;
 
+enum { LOST_BYTES = 96 };
+
+/* What the file of the model had lost; 0: nothing. */
+int model_lost(const seqrec_model *model, char out[LOST_BYTES]);
 /* SEQREC_TABLE_* of a name, or -1. */
 int find_table(const char *name);
 /* Writes the model as such a file and prints what it wrote; returns the exit code. */

@@ -188,9 +188,26 @@ int check_resumed_options(const char *command, train_options *options)
     return outcome;
 }
 
+/* What an option of its own sets is not set by --set as well: neither could be meant to lose. */
+static int check_set_once(const char *command, const train_options *options)
+{
+    const struct {
+        const char *flag, *value, *name;
+    } own[] = {{"--epochs", options->epochs, "epochs"}, {"--seed", options->seed, "seed"}, {"--valid-every", options->valid_every, "valid_every"},
+               {"--metric", options->metric, "metric_kind"}, {"--metric", options->metric, "metric_cutoff"}};
+    for (int64_t i = 0; i < options->sets.count; i++)
+        for (size_t f = 0; f < sizeof own / sizeof *own; f++) {
+            const size_t bytes = strlen(own[f].name);
+            if (own[f].value && !strncmp(options->sets.at[i], own[f].name, bytes) && options->sets.at[i][bytes] == '=')
+                return usage_error(command, "%s %s and --set %s: one of them", own[f].flag, own[f].value, options->sets.at[i]);
+        }
+    return 0;
+}
+
 int apply_options(const char *command, train_options *options, option_sink sink, void *target)
 {
-    int outcome = read_file(command, options);
+    int outcome = check_set_once(command, options);
+    if (!outcome) outcome = read_file(command, options);
     if (!outcome) outcome = apply_epochs(command, options, sink, target);
     if (!outcome) outcome = apply_file(command, options, sink, target);
     if (!outcome) outcome = apply_sets(command, options, sink, target);

@@ -197,7 +197,8 @@ SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_load(seqrec_context *context, 
 /** A new config with the options stored in the model; the caller releases it. Rule R. */
 SEQREC_API SEQREC_MUST_CHECK int32_t seqrec_model_config(const seqrec_model *model, seqrec_config **out,
                                                          seqrec_error *error);
-/** A text the model carries (e.g. "split", "data_hash", "preset", "epochs"), as seqrec_config_get; E_NOT_FOUND if unset. R. */
+/** A text the model carries (e.g. "split", "data_hash", "preset", "epochs"; "lost": what its file had lost, where that was written to serve
+ * from), as seqrec_config_get; E_NOT_FOUND if unset. R. */
 SEQREC_API int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out, size_t out_bytes,
                                      size_t *needed, seqrec_error *error);
 /** Sets such a text (key and value at most 255 bytes, at most 64 keys), or removes it with value NULL. Keys that a training

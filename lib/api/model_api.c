@@ -71,6 +71,7 @@ int32_t seqrec_model_note(const seqrec_model *model, const char *key, char *out,
     sq_snapshot *snapshot = sq_snapshot_acquire(model);
     const char *value = sq_notes_get(snapshot->parts.notes, key);
     if (value == NULL && strcmp(key, "preset") == 0 && model->preset[0] != '\0') value = model->preset;
+    if (value == NULL && strcmp(key, "lost") == 0 && model->lost[0] != '\0') value = model->lost;
     int32_t status = value == NULL ? sq_fail(error, SEQREC_E_NOT_FOUND, "the model has no note \"%.100s\"", key)
                                    : sq_text_out(value, strlen(value), key, out, out_bytes, needed, error);
     sq_snapshot_release(model, snapshot);

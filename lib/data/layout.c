@@ -150,7 +150,6 @@ static int32_t place_ids(const seqrec_reader *reader, const sq_survey *survey, s
     }
     if (out->user < 0) return missing_column(out, survey, "user", NULL, error);
     if (out->item < 0) return missing_column(out, survey, "item", NULL, error);
-    SQ_CHECK(out->user != out->item, error, SEQREC_E_ARGUMENT, "user and item are both column %d", out->user + 1);
     SQ_CHECK(out->columns > out->user && out->columns > out->item, error, SEQREC_E_FORMAT,
              "line %lld: %lld field%s; a user and an item were expected", (long long)survey->first_line,
              (long long)out->columns, out->columns == 1 ? "" : "s");
@@ -176,6 +175,40 @@ static int32_t usual_columns(const sq_survey *survey, sq_layout *out, seqrec_err
         return sq_fail(error, SEQREC_E_ARGUMENT,
                        "line %lld: %lld fields without a header; say which columns are user, item, value and timestamp",
                        (long long)survey->first_line, (long long)out->columns);
+    }
+    return SEQREC_OK;
+}
+
+/* Where columns go by name, a name that is there twice tells nothing; a number does. */
+static int32_t named_once(const sq_layout *layout, const sq_survey *survey, const char *what, const char *asked, int32_t column,
+                          seqrec_error *error)
+{
+    const sq_record *header = &survey->first;
+    int64_t number;
+    if (column < 0 || !layout->header || (is_given(asked) && sq_parse_int64(asked, strlen(asked), &number) == SEQREC_OK)) return SEQREC_OK;
+    if (!is_given(asked) && !goes_by_name(layout)) return SEQREC_OK;
+    for (int64_t c = 0; c < header->count && c < SQ_COLUMNS; c++) {
+        const sq_field *one = &header->fields[column], *other = &header->fields[c];
+        SQ_CHECK(c == column || one->bytes != other->bytes || memcmp(one->text, other->text, one->bytes) != 0, error, SEQREC_E_ARGUMENT,
+                 "columns %d and %lld are both called \"%.*s\": name the %s by its number", column + 1, (long long)c + 1,
+                 (int)(one->bytes < 40 ? one->bytes : 40), one->text, what);
+    }
+    return SEQREC_OK;
+}
+
+/* The columns that are read are different ones, and each is told by its name or number. */
+static int32_t check_places(const seqrec_reader *reader, const sq_survey *survey, const sq_layout *out, seqrec_error *error)
+{
+    const struct {
+        const char *what, *asked;
+        int32_t column;
+    } parts[] = {{"user", reader->user, out->user}, {"item", reader->item, out->item}, {"value", reader->value, out->value},
+                 {"timestamp", reader->timestamp, out->time}};
+    for (int a = 0; a < 4; a++) {
+        SQ_TRY(named_once(out, survey, parts[a].what, parts[a].asked, parts[a].column, error));
+        for (int b = 0; b < a; b++)
+            SQ_CHECK(parts[a].column < 0 || parts[a].column != parts[b].column, error, SEQREC_E_ARGUMENT, "%s and %s are both column %d",
+                     parts[b].what, parts[a].what, parts[a].column + 1);
     }
     return SEQREC_OK;
 }
@@ -237,6 +270,7 @@ int32_t sq_layout_resolve(const seqrec_reader *reader, const char *sample, size_
     SQ_TRY(check_columns(reader, &survey, &made, error));
     SQ_TRY(place_ids(reader, &survey, &made, error));
     SQ_TRY(place_facts(reader, &survey, &made, error));
+    SQ_TRY(check_places(reader, &survey, &made, error));
     SQ_CHECK(!reader->has_minimum || made.value >= 0, error, SEQREC_E_ARGUMENT,
              "a minimum value needs a value column, and there is none");
     if (goes_by_name(&made) && made.time < 0 && reader->timestamp == NULL)

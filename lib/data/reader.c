@@ -257,20 +257,39 @@ static int32_t has_line(const parse *p)
     return 0;
 }
 
-static int32_t begin(parse *p, seqrec_error *error)
+/* As old systems had them; where there is no other line end, since a CR may stand in quotes. */
+static int32_t refuse_bare_returns(const parse *p, seqrec_error *error)
+{
+    const char *at = p->used < SQ_BLOCK_BYTES && !p->ended ? NULL : memchr(p->buffer, '\r', p->used);
+    SQ_CHECK(!at || at + 1 == p->buffer + p->used || memchr(p->buffer, '\n', p->used), error, SEQREC_E_FORMAT,
+             "line 1: a CR at byte %zu and no LF: lines end in LF or CR LF", (size_t)(at - p->buffer) + 1);
+    return SEQREC_OK;
+}
+
+/* More bytes may tell more: a header may span lines in quotes, and be no header after all. */
+static int32_t resolve(parse *p, seqrec_error *error)
 {
     seqrec_error ignored;
+    while (!p->ended && p->used < SQ_BLOCK_BYTES) {
+        const int32_t status = sq_layout_resolve(p->reader, p->buffer, p->used, 0, &p->layout, &ignored);
+        if (status != SEQREC_E_FORMAT && status != SEQREC_E_ARGUMENT) break;
+        SQ_TRY(fill(p, error));
+    }
+    return sq_layout_resolve(p->reader, p->buffer, p->used, p->ended, &p->layout, error);
+}
+
+static int32_t begin(parse *p, seqrec_error *error)
+{
     while (!p->ended && p->used < 4) SQ_TRY(fill(p, error));
     SQ_TRY(refuse_other_files(p, error));
     skip_byte_order_mark(p);
-    while (!p->ended && (!has_line(p) || (p->used < SQ_BLOCK_BYTES && p->block >= SQ_BLOCK_BYTES)))
+    while (!p->ended && (!has_line(p) || (p->used < SQ_BLOCK_BYTES && p->block >= SQ_BLOCK_BYTES))) {
+        SQ_TRY(refuse_bare_returns(p, error));
         SQ_TRY(fill_for_record(p, error));
+    }
+    SQ_TRY(refuse_bare_returns(p, error));
     SQ_CHECK(has_line(p), error, SEQREC_E_FORMAT, "the file holds no events");
-    /* A header may span lines in quotes: more bytes help while there are any. */
-    while (sq_layout_resolve(p->reader, p->buffer, p->used, p->ended, &p->layout, &ignored) == SEQREC_E_FORMAT &&
-           !p->ended && p->used < SQ_BLOCK_BYTES)
-        SQ_TRY(fill(p, error));
-    SQ_TRY(sq_layout_resolve(p->reader, p->buffer, p->used, p->ended, &p->layout, error));
+    SQ_TRY(resolve(p, error));
     p->header_left = p->layout.header;
     return SEQREC_OK;
 }

@@ -83,8 +83,9 @@ static int32_t set_number(sq_options *options, const sq_option *option, const ch
     if (status == SEQREC_E_RANGE) return out_of_bounds(option, value, error);
     SQ_CHECK(status == SEQREC_OK, error, SEQREC_E_FORMAT, "%s = \"%.60s\" is not %s", option->name, value,
              whole ? "an integer" : "a number");
-    if (whole) real = (double)integer;
-    if (!(real >= option->lowest && real <= option->highest)) return out_of_bounds(option, value, error);
+    const int inside = whole ? integer >= (int64_t)option->lowest && integer <= (int64_t)option->highest
+                             : real >= option->lowest && real <= option->highest;
+    if (!inside) return out_of_bounds(option, value, error);
     if (whole)
         *integer_field(options, option) = integer;
     else

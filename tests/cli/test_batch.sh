@@ -34,6 +34,10 @@ verdict $? "recommend --batch: users in the order of the lines"
 tail -n 1 out | grep -q '"skipped":1}$' && grep -q '1 items are not in the model and were skipped' err
 verdict $? "recommend --batch: unknown items are counted by line and told"
 alike "recommend --batch with filters" --k 4 --keep-seen --allow 4,5,6,7,8,987654 --deny 5
+printf 'u\377 1 2\n' > latin.txt
+run recommend --model m.st --batch latin.txt --json --quiet
+exits 1 "recommend --batch: a user that is not UTF-8"
+says "latin.txt: line 1: the user is not UTF-8 at its byte 2" "recommend --batch: a user that is not UTF-8 is told"
 run recommend --model m.st --batch histories.txt --json --quiet
 cp out whole.jsonl
 for how in "--block 1" "--block 7 --threads 3" "--block 1000"; do

@@ -70,6 +70,17 @@ for metric in mrr@5 loss@10 ece@1 ece_mass@ apart_popular@20; do
     exits 2 "metric of no list with a cut-off ($metric)"
     says "$metric: ${metric%@*} is of no list" "metric of no list with a cut-off is told ($metric)"
 done
+for given in "--seed 1 --set seed=2" "--epochs 1 --set epochs=2" "--valid-every 1 --set valid_every=2" "--metric hr@5 --set metric_kind=mrr"; do
+    run train --data x --out m $given
+    exits 2 "an option and --set of the same ($given)"
+    says "one of them" "an option and --set of the same is told ($given)"
+done
+run train --data x --out m --seed 9007199254740993
+exits 2 "a seed beyond its bound"
+says "outside 0 .. 9007199254740992" "a seed beyond its bound is told"
+run train --help=1
+exits 2 "--help with a value"
+says "--help takes no value" "--help with a value is told"
 run evaluate --data x --no-baselines
 exits 2 "nothing to evaluate"
 run evaluate --data x --cutoffs 0
@@ -334,6 +345,10 @@ parses "evaluate: another selection of events is told" "len(r['warnings']) == 2 
 says "--kcore 30,6 in training" "another selection: on stderr too"
 run evaluate --model core.st --data events.csv --kcore 030,6 --quiet --json
 parses "evaluate: the same selection is told by its numbers" "r['warnings'] == []"
+run evaluate --model m.st --data events.csv --last 2 --cold 1 --json --quiet --threads 2
+exits 0 "evaluate: --last and --cold alone"
+says "--last: not used: there is no --beyond" "evaluate: --last without --beyond is told"
+says "--cold: not used: there is no --breakdown" "evaluate: --cold without --breakdown is told"
 run evaluate --model m.st --data events.csv --beyond --last 2 --json --quiet --threads 2
 exits 0 "evaluate --beyond"
 parses "evaluate --beyond: what was there stays, what is new has intervals" "set(json.load(open('first.json'))) <= set(r) and all(r[k] == v for k, v in json.load(open('first.json')).items() if k not in ('ci', 'baselines')) and r['nll'] > 0 and 0 < r['confidence'] < 1 and all(r['ci'][m][0] <= r[m] <= r['ci'][m][1] for m in ('nll', 'ece', 'ece_mass', 'novelty@10', 'diversity@5', 'differ_last1', 'apart_last2', 'apart_popular', 'coverage@10', 'gini@10')) and r['pairs_last2'] <= r['pairs_last1'] and 'pairs_last3' not in r and r['baselines']['markov']['nll'] is None and r['baselines']['popularity']['apart_popular'] == 0"
@@ -631,6 +646,15 @@ run export --model named.st --serving served.st --without-rows
 exits 2 "export --without-rows needs a table"
 run export --model named.st --serving served.st --table int4
 exits 2 "export --table knows its tables"
+run export --model named.st --out ''
+exits 2 "export --out of an empty name"
+says "--out: must not be empty" "export --out of an empty name is told"
+run export --model named.st --serving bare.st --table bf16 --without-rows
+run export --model bare.st --serving again.st --json
+parses "export --serving: what was lost before is still lost" "'bf16' in r['lost']"
+run export --model bare.st --out rounded
+exits 0 "export of rounded vectors"
+says "has lost optimiser state, float32 item vectors (bf16)" "export of rounded vectors says that they are"
 run export --model named.st --out vectors --table int8
 exits 2 "export --table goes with --serving"
 run export --model named.st --longer longer.st --max-length 100
@@ -850,6 +874,10 @@ exits 0 "bench"
 parses "bench: JSON" "r['presets']['sasrec']['tokens_per_second'] > 0 and 0 < r['presets']['sasrec']['score_ms_p50'] <= r['presets']['sasrec']['score_ms_p99']"
 run bench --data events.csv --json --quiet
 exits 0 "bench of every preset, on few items"
+rc=0
+timeout --preserve-status --signal INT --kill-after 20 1 "$SEQREC" bench --data events.csv --epochs 1000 --json --quiet > out 2> err || rc=$?
+exits 130 "bench: Ctrl-C"
+parses "bench: Ctrl-C: one whole object" "r['interrupted']"
 run bench --data pairs.txt --json --quiet
 exits 0 "bench of every preset, without times"
 parses "bench: presets that need times are left out" "'skipped' in r['presets']['hstu-time'] and r['presets']['sasrec']['tokens_per_second'] > 0"

@@ -224,6 +224,26 @@ START_TEST(udata_is_told_from_sequences_by_its_numbers)
 }
 END_TEST
 
+START_TEST(each_column_is_of_one_kind_and_told_by_a_name_of_its_own)
+{
+    static const char twice[] = "user_id,item_id,item_id,timestamp\n1,2,3,4\n1,5,6,7\n";
+    refuse("user,item,rating,time\n1,2,3,4\n", READER(.item = "2", .timestamp = "2"), SEQREC_E_ARGUMENT, "item and timestamp are both column 2");
+    refuse("user,item,rating,time\n1,2,3,4\n", READER(.value = "item"), SEQREC_E_ARGUMENT, "item and value are both column 2");
+    refuse("user,item,rating,time\n1,2,3,4\n", READER(.user = "1", .item = "1"), SEQREC_E_ARGUMENT, "user and item are both column 1");
+    refuse(twice, NULL, SEQREC_E_ARGUMENT, "columns 2 and 3 are both called \"item_id\": name the item by its number");
+    refuse(twice, READER(.item = "item_id"), SEQREC_E_ARGUMENT, "columns 2 and 3");
+    expect(twice, READER(.item = "3"), "1: 3@4 6@7");
+}
+END_TEST
+
+START_TEST(lines_that_end_in_cr_alone_are_told)
+{
+    refuse("user,item\r1,2\r", NULL, SEQREC_E_FORMAT, "line 1: a CR at byte 10 and no LF");
+    expect("user,item\r\n1,2\r\n", NULL, "1: 2");
+    expect("1,2\r", NULL, "1: 2");
+}
+END_TEST
+
 START_TEST(a_broken_line_of_columns_makes_no_sequences)
 {
     static char text[1 << 16];
@@ -814,6 +834,8 @@ int main(void)
     tcase_add_test(tests, csv_quotes_follow_rfc_4180);
     tcase_add_test(tests, tsv_and_other_separators_are_read);
     tcase_add_test(tests, recbole_inter_goes_by_typed_names);
+    tcase_add_test(tests, each_column_is_of_one_kind_and_told_by_a_name_of_its_own);
+    tcase_add_test(tests, lines_that_end_in_cr_alone_are_told);
     tcase_add_test(tests, a_broken_line_of_columns_makes_no_sequences);
     tcase_add_test(tests, udata_is_told_from_sequences_by_its_numbers);
     tcase_add_test(tests, what_fits_two_formats_is_refused_with_the_choices);
