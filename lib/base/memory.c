@@ -119,21 +119,20 @@ void sq_free(const sq_memory *memory, void *block)
     errno = kept;
 }
 
-int32_t sq_grow(const sq_memory *memory, void *block, size_t *capacity, size_t used, size_t count, size_t size,
-                seqrec_error *error)
+int32_t sq_grow(const sq_memory *memory, void *block, size_t used, size_t count, size_t size, seqrec_error *error)
 {
-    if (count <= *capacity) return SEQREC_OK;
-    size_t room = *capacity + *capacity / 2;
+    void *old;
+    memcpy(&old, block, sizeof old);
+    size_t room = sq_block_room(old, size);
+    if (count <= room) return SEQREC_OK;
+    room += room / 2;
     if (room < 16) room = 16;
     if (room < count) room = count;
     void *larger = sq_alloc(memory, room, size);
     SQ_CHECK(larger != NULL, error, SEQREC_E_MEMORY, "cannot allocate %zu elements of %zu bytes", room, size);
-    void *old;
-    memcpy(&old, block, sizeof old);
     if (used > 0) memcpy(larger, old, used * size);
     sq_free(memory, old);
     memcpy(block, &larger, sizeof larger);
-    *capacity = room;
     return SEQREC_OK;
 }
 

@@ -22,11 +22,13 @@ void *sq_alloc_zero(const sq_memory *memory, size_t count, size_t size);
 size_t sq_block_bytes(const void *block);
 /* NULL is allowed. */
 void sq_free(const sq_memory *memory, void *block);
-/* Grows the block to at least count elements, keeping the first `used`; *capacity counts elements. On failure nothing changes.
+/* Elements of `size` bytes that a block has room for; of NULL 0. */
+static inline size_t sq_block_room(const void *block, size_t size) { return block == NULL ? 0 : sq_block_bytes(block) / size; }
+#define SQ_ROOM(array) sq_block_room(array, sizeof *(array))
+/* Grows the block, NULL at first, to room for at least count elements, keeping the first `used`. On failure nothing changes.
  * `block` points to the pointer to it, of whatever type, which is read and written as bytes: a void ** may not stand for that. */
-int32_t sq_grow(const sq_memory *memory, void *block, size_t *capacity, size_t used, size_t count, size_t size,
-                seqrec_error *error);
-#define SQ_GROW(memory, array, capacity, used, count, error)                                                           \
-    sq_grow(memory, &(array), &(capacity), (size_t)(used), (size_t)(count), sizeof *(array), error)
+int32_t sq_grow(const sq_memory *memory, void *block, size_t used, size_t count, size_t size, seqrec_error *error);
+#define SQ_GROW(memory, array, used, count, error)                                                                     \
+    sq_grow(memory, &(array), (size_t)(used), (size_t)(count), sizeof *(array), error)
 char *sq_copy_text(const sq_memory *memory, const char *text, size_t bytes);
 #endif

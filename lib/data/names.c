@@ -48,7 +48,7 @@ static int32_t count_one(sq_interner *interner, int32_t *index, seqrec_error *er
 static int32_t add_id(sq_interner *interner, int64_t id, int32_t *index, seqrec_error *error)
 {
     SQ_TRY(count_one(interner, index, error));
-    SQ_TRY(SQ_GROW(interner->memory, interner->ids, interner->ids_room, interner->count, interner->count + 1, error));
+    SQ_TRY(SQ_GROW(interner->memory, interner->ids, interner->count, interner->count + 1, error));
     int32_t found;
     SQ_TRY(sq_idmap_insert(&interner->numbers, interner->memory, id, *index, &found, error));
     interner->ids[interner->count++] = id;
@@ -95,8 +95,8 @@ static int32_t widen_slots(sq_interner *interner, seqrec_error *error)
 static int32_t make_room(sq_interner *interner, size_t bytes, seqrec_error *error)
 {
     const size_t count = (size_t)interner->names.count, used = interner->bytes_used;
-    SQ_TRY(SQ_GROW(interner->memory, interner->names.bytes, interner->bytes_room, used, used + bytes + 1, error));
-    SQ_TRY(SQ_GROW(interner->memory, interner->names.offsets, interner->offsets_room, interner->names.offsets == NULL ? 0 : count + 1,
+    SQ_TRY(SQ_GROW(interner->memory, interner->names.bytes, used, used + bytes + 1, error));
+    SQ_TRY(SQ_GROW(interner->memory, interner->names.offsets, interner->names.offsets == NULL ? 0 : count + 1,
                    count + 2, error));
     interner->names.offsets[count] = (int64_t)used; /* the first of an empty list; of any other it is there */
     if ((count + 1) * 2 > interner->slot_count) SQ_TRY(widen_slots(interner, error));
@@ -132,7 +132,6 @@ static int32_t become_textual(sq_interner *interner, seqrec_error *error)
     }
     sq_free(interner->memory, interner->ids);
     interner->ids = NULL;
-    interner->ids_room = 0;
     sq_idmap_free(&interner->numbers, interner->memory);
     interner->textual = 1;
     return SEQREC_OK;

@@ -28,9 +28,8 @@ typedef struct sq_interner {
     int64_t last_id;
     sq_idmap numbers;
     int64_t *ids; /* [count] while not textual */
-    size_t ids_room;
     sq_names names; /* [count] when textual */
-    size_t bytes_used, bytes_room, offsets_room;
+    size_t bytes_used;
     sq_text_slot *slots;
     size_t slot_count; /* power of two, or 0 */
 } sq_interner;

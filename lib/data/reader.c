@@ -15,8 +15,8 @@ typedef struct parse {
     const sq_memory *memory;
     const sq_source *source;
     const seqrec_reader *reader;
-    char *buffer; /* [room] */
-    size_t room, used;
+    char *buffer;
+    size_t used;
     size_t block;
     int64_t bytes_read;
     int32_t ended;
@@ -27,7 +27,6 @@ typedef struct parse {
     char scratch[2][SQ_NAME_BYTES + 1]; /* unquoted ids */
     sq_interner users, items;
     int64_t events;
-    size_t user_room, item_room, time_room, value_room;
     int32_t *user, *item;
     int64_t *times;
     float *values;
@@ -43,10 +42,10 @@ static int32_t widen_columns(parse *p, seqrec_error *error)
 {
     SQ_CHECK(p->events < INT32_MAX, error, SEQREC_E_RANGE, "line %lld: more than %d events", (long long)p->line,
              INT32_MAX);
-    SQ_TRY(SQ_GROW(p->memory, p->user, p->user_room, p->events, p->events + 1, error));
-    SQ_TRY(SQ_GROW(p->memory, p->item, p->item_room, p->events, p->events + 1, error));
-    if (p->layout.time >= 0) SQ_TRY(SQ_GROW(p->memory, p->times, p->time_room, p->events, p->events + 1, error));
-    if (p->layout.value >= 0) SQ_TRY(SQ_GROW(p->memory, p->values, p->value_room, p->events, p->events + 1, error));
+    SQ_TRY(SQ_GROW(p->memory, p->user, p->events, p->events + 1, error));
+    SQ_TRY(SQ_GROW(p->memory, p->item, p->events, p->events + 1, error));
+    if (p->layout.time >= 0) SQ_TRY(SQ_GROW(p->memory, p->times, p->events, p->events + 1, error));
+    if (p->layout.value >= 0) SQ_TRY(SQ_GROW(p->memory, p->values, p->events, p->events + 1, error));
     return SEQREC_OK;
 }
 
@@ -54,8 +53,8 @@ static int32_t widen_columns(parse *p, seqrec_error *error)
 static int32_t reserve_event(parse *p, seqrec_error *error)
 {
     size_t n = (size_t)p->events;
-    if (n < p->user_room && n < p->item_room && (p->layout.time < 0 || n < p->time_room) &&
-        (p->layout.value < 0 || n < p->value_room) && p->events < INT32_MAX)
+    if (n < SQ_ROOM(p->user) && n < SQ_ROOM(p->item) && (p->layout.time < 0 || n < SQ_ROOM(p->times)) &&
+        (p->layout.value < 0 || n < SQ_ROOM(p->values)) && p->events < INT32_MAX)
         return SEQREC_OK;
     return widen_columns(p, error);
 }
@@ -198,7 +197,7 @@ int32_t sq_report_bytes(const seqrec_reader *reader, int64_t done, int64_t total
 static int32_t fill(parse *p, seqrec_error *error)
 {
     size_t got = 0;
-    SQ_TRY(SQ_GROW(p->memory, p->buffer, p->room, p->used, p->used + p->block, error));
+    SQ_TRY(SQ_GROW(p->memory, p->buffer, p->used, p->used + p->block, error));
     SQ_TRY(p->source->read(p->source->context, p->buffer + p->used, p->block, &got, error));
     p->used += got;
     p->bytes_read += (int64_t)got;

@@ -44,13 +44,12 @@ int32_t sq_item_same(const sq_catalogue *now, const sq_catalogue *base, int32_t 
 typedef struct side_list {
     const sq_memory *memory;
     int32_t *slots;
-    size_t capacity;
     int64_t count, most;
 } side_list;
 
 static int32_t add(side_list *side, int32_t slot, seqrec_error *error)
 {
-    SQ_TRY(SQ_GROW(side->memory, side->slots, side->capacity, side->count, side->count + 1, error));
+    SQ_TRY(SQ_GROW(side->memory, side->slots, side->count, side->count + 1, error));
     side->slots[side->count++] = slot;
     return SEQREC_OK;
 }

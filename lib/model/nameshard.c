@@ -95,7 +95,7 @@ static int32_t keep_text(const sq_memory *memory, sq_name_shard *shard, const ch
 {
     size_t wanted = shard->used + bytes + 1;
     if (wanted >= SQ_NAME_FREE) return 0;
-    if (SQ_GROW(memory, shard->text, shard->capacity, shard->used, wanted, NULL) != SEQREC_OK) return 0;
+    if (SQ_GROW(memory, shard->text, shard->used, wanted, NULL) != SEQREC_OK) return 0;
     memcpy(shard->text + shard->used, text, bytes);
     shard->text[wanted - 1] = 0;
     *at = (uint32_t)shard->used;

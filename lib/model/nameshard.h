@@ -17,7 +17,7 @@ typedef struct sq_name_shard {
     size_t mask;
     sq_name_cell *cells; /* [mask + 1], at most three quarters in use */
     char *text;          /* terminated texts one behind the other, NULL in a shard without texts */
-    size_t used, capacity;
+    size_t used;
 } sq_name_shard;
 
 /* An empty shard with room for `expected` entries, with texts or without; NULL when memory fails. */

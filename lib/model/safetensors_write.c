@@ -30,9 +30,9 @@ typedef struct pair {
 struct sq_tensor_writer {
     sq_memory memory;
     pair *texts;
-    size_t text_count, text_room;
+    size_t text_count;
     entry *entries;
-    size_t count, room;
+    size_t count;
     size_t *order; /* entries in the order of the data; during save */
     unsigned char *block;
 };
@@ -82,7 +82,7 @@ static int32_t check_text(const sq_tensor_writer *writer, const char *key, const
 int32_t sq_tensor_writer_text(sq_tensor_writer *writer, const char *key, const char *value, seqrec_error *error)
 {
     SQ_TRY(check_text(writer, key, value, error));
-    SQ_TRY(SQ_GROW(&writer->memory, writer->texts, writer->text_room, writer->text_count, writer->text_count + 1, error));
+    SQ_TRY(SQ_GROW(&writer->memory, writer->texts, writer->text_count, writer->text_count + 1, error));
     pair added = {.key = sq_copy_text(&writer->memory, key, strlen(key)),
                   .value = sq_copy_text(&writer->memory, value, strlen(value))};
     if (added.key == NULL || added.value == NULL) {
@@ -139,7 +139,7 @@ static int32_t add(sq_tensor_writer *writer, entry *added, const char *name, int
     SQ_TRY(describe(added, name, dtype, rank, shape, error));
     SQ_CHECK(added->rows != NULL || added->data != NULL || added->row_count * added->row_bytes == 0, error,
              SEQREC_E_ARGUMENT, "tensor '%.80s' has no data", name);
-    SQ_TRY(SQ_GROW(&writer->memory, writer->entries, writer->room, writer->count, writer->count + 1, error));
+    SQ_TRY(SQ_GROW(&writer->memory, writer->entries, writer->count, writer->count + 1, error));
     added->name = sq_copy_text(&writer->memory, name, strlen(name));
     SQ_CHECK(added->name != NULL, error, SEQREC_E_MEMORY, "no memory for the name of a tensor");
     writer->entries[writer->count++] = *added;

@@ -13,7 +13,6 @@ typedef struct entry {
 typedef struct tally {
     sq_idmap index; /* of an item's entry */
     entry *entries; /* in the order in which items first came */
-    size_t room;
     int64_t count;
 } tally;
 
@@ -36,7 +35,7 @@ static int32_t entry_of(tally *t, const sq_memory *memory, int64_t item, entry *
     int32_t at;
     SQ_TRY(sq_idmap_insert(&t->index, memory, item, (int32_t)t->count, &at, error));
     if (at == t->count) {
-        SQ_TRY(SQ_GROW(memory, t->entries, t->room, t->count, t->count + 1, error));
+        SQ_TRY(SQ_GROW(memory, t->entries, t->count, t->count + 1, error));
         t->entries[t->count++] = (entry){.item = item, .path = -1};
     }
     *out = &t->entries[at];

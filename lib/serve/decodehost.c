@@ -27,7 +27,7 @@ static int32_t keep_answer(sq_decoding *c, const seqrec_decode_mask *m, int64_t 
     const sq_memory *memory = &c->view->model->context->memory;
     int64_t n = 0;
     SQ_TRY(check_answer(m, error));
-    SQ_TRY(SQ_GROW(memory, c->banned, c->banned_room, first, (size_t)first + (size_t)m->deny_count, error));
+    SQ_TRY(SQ_GROW(memory, c->banned, first, (size_t)first + (size_t)m->deny_count, error));
     for (int64_t i = 0; i < m->deny_count; i++) {
         const int32_t slot = sq_catalogue_find(c->request.snapshot->parts.catalogue, m->deny[i]);
         if (slot >= 0) c->banned[first + n++] = slot;

@@ -78,7 +78,6 @@ typedef struct sq_decoding {
     sq_ban *bans;    /* [width], or NULL: nothing is asked */
     int64_t *ids;    /* [steps] of a path */
     int32_t *banned; /* slots of all bans; a block */
-    size_t banned_room;
     /* a token further */
     const int32_t **trails; /* [width] */
     sq_branches branches;

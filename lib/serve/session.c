@@ -30,7 +30,7 @@ static int32_t append(seqrec_session *s, const sq_session_view *v, const int64_t
 {
     if (unknown_items == SEQREC_UNKNOWN_ERROR) SQ_TRY(check_known(v, items, n, error));
     if (v->model->layout.dated) SQ_TRY(check_times(s, &v->model->layout, times, n, error));
-    SQ_TRY(SQ_GROW(&s->pool->context->memory, s->events, s->room, s->count, (size_t)s->count + (size_t)n, error));
+    SQ_TRY(SQ_GROW(&s->pool->context->memory, s->events, s->count, (size_t)s->count + (size_t)n, error));
     for (int64_t i = 0; i < n; i++) s->events[s->count++] = (sq_event){items[i], times != NULL ? times[i] : SQ_NO_TIME};
     if (n > 0) s->ask = SQ_NO_TIME;
     return SEQREC_OK;
@@ -92,7 +92,6 @@ int32_t sq_session_evict(seqrec_session *s, seqrec_error *error)
     sq_session_cache_free(&s->cache, memory);
     sq_free(memory, s->events);
     s->events = NULL;
-    s->room = 0;
     s->count = 0;
     s->evicted = 1;
     sq_session_leave(s, &v);

@@ -85,7 +85,7 @@ static int32_t check(const seqrec_model *model, const unsigned char *from, size_
 static int32_t read_events(seqrec_session *s, const unsigned char *from, seqrec_error *error)
 {
     const int64_t events = (int64_t)get(from + 32);
-    SQ_TRY(SQ_GROW(&s->pool->context->memory, s->events, s->room, 0, events, error));
+    SQ_TRY(SQ_GROW(&s->pool->context->memory, s->events, 0, events, error));
     from += BEFORE;
     for (; s->count < events; from += PER_EVENT)
         s->events[s->count++] = (sq_event){(int64_t)get(from), (int64_t)get(from + 8)};

@@ -30,9 +30,7 @@ static void forget(sq_session_cache *cache)
 {
     *cache = (sq_session_cache){.at = cache->at,
                                 .slots = cache->slots,
-                                .room = cache->room,
                                 .seen = cache->seen,
-                                .seen_room = cache->seen_room,
                                 .tokens = {.at = cache->tokens.at, .capacity = cache->tokens.capacity}};
 }
 
@@ -148,8 +146,8 @@ static int32_t find_slots(sq_session_cache *cache, const sq_session_view *v, seq
 {
     const sq_memory *memory = &v->model->context->memory;
     const int64_t first = cache->events;
-    SQ_TRY(SQ_GROW(memory, cache->slots, cache->room, first, v->count, error));
-    SQ_TRY(SQ_GROW(memory, cache->seen, cache->seen_room, cache->distinct, v->count, error));
+    SQ_TRY(SQ_GROW(memory, cache->slots, first, v->count, error));
+    SQ_TRY(SQ_GROW(memory, cache->seen, cache->distinct, v->count, error));
     SQ_TRY(check_times(v, first, error));
     for (; cache->events < v->count; cache->events++) {
         const int32_t slot = sq_catalogue_find(v->snapshot->parts.catalogue, v->events[cache->events].item);

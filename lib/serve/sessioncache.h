@@ -15,9 +15,7 @@ typedef struct sq_event {
 typedef struct sq_session_cache {
     float *at;      /* the user vector [padded length of an item's], then the tokens */
     int32_t *slots; /* of the events, -1: an item that the model does not have */
-    size_t room;    /* of slots */
     int32_t *seen;  /* the slots of the events' items, rising, each once */
-    size_t seen_room;
     /* what it was made with */
     uint64_t model, trained, items, users; /* model: the pool's count of models; the others as a snapshot has them */
     int32_t user;                          /* slot, -1: the default one */

@@ -29,7 +29,6 @@ struct seqrec_session {
     int64_t user;
     int64_t ask; /* when it is asked, until an event comes; SQ_NO_TIME: not told */
     sq_event *events;
-    size_t room; /* of events */
     int64_t count;
     sq_session_cache cache; /* of the call at hand, or of the pool while there is none */
 };

@@ -34,7 +34,6 @@ typedef struct job {
     double *expected;  /* [longest + 1] see sq_expect_targets */
     int64_t *times;    /* [longest] of its events */
     double *seconds;   /* of this call's epochs */
-    size_t seconds_capacity;
     int64_t epochs, targets;
     int64_t partial; /* targets of the epoch under way */
     int32_t cancelled;
@@ -573,7 +572,7 @@ static int32_t end_epoch(job *j, double seconds, int32_t *stop, seqrec_error *er
     e.loss = f->loss / f->weight;
     e.epoch = f->epoch + 1;
     e.learning_rate = sq_schedule_rate(&schedule, t->step);
-    SQ_TRY(SQ_GROW(&t->context->memory, j->seconds, j->seconds_capacity, j->epochs, j->epochs + 1, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, j->seconds, j->epochs, j->epochs + 1, error));
     SQ_TRY(sq_trainer_average(t, &average, error));
     if (due(j, e.epoch)) {
         int32_t status = validate(j, average, &e, error);

@@ -7,9 +7,9 @@ static int32_t reserve(sq_trainer *t, size_t draws, seqrec_error *error)
 {
     const sq_memory *memory = &t->context->memory;
     size_t tokens = (size_t)t->plan.target_count;
-    SQ_TRY(SQ_GROW(memory, t->host_items, t->host_items_capacity, 0, draws, error));
-    SQ_TRY(SQ_GROW(memory, t->log_draws, t->log_draws_capacity, 0, draws, error));
-    return SQ_GROW(memory, t->host_targets, t->host_targets_capacity, 0, tokens, error);
+    SQ_TRY(SQ_GROW(memory, t->host_items, 0, draws, error));
+    SQ_TRY(SQ_GROW(memory, t->log_draws, 0, draws, error));
+    return SQ_GROW(memory, t->host_targets, 0, tokens, error);
 }
 
 /* Log probabilities become the log of expected draws. */

@@ -41,9 +41,9 @@ static int32_t read_sequence(sq_trainer *t, const seqrec_batch *batch, const flo
 {
     const sq_memory *memory = &t->context->memory;
     size_t n = (size_t)(batch->offsets[b + 1] - batch->offsets[b]);
-    SQ_TRY(SQ_GROW(memory, t->sequence, t->sequence_capacity, 0, n, error));
-    SQ_TRY(SQ_GROW(memory, t->sequence_weights, t->sequence_weights_capacity, 0, n, error));
-    SQ_TRY(SQ_GROW(memory, t->sequence_times, t->sequence_times_capacity, 0, n, error));
+    SQ_TRY(SQ_GROW(memory, t->sequence, 0, n, error));
+    SQ_TRY(SQ_GROW(memory, t->sequence_weights, 0, n, error));
+    SQ_TRY(SQ_GROW(memory, t->sequence_times, 0, n, error));
     *out = (sq_plan_sequence){t->sequence, weights ? t->sequence_weights : NULL, batch->timestamps ? t->sequence_times : NULL, 0, 0, 0};
     for (int64_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++) {
         int32_t slot = sq_catalogue_find(t->items.catalogue, batch->items[i]);

@@ -13,7 +13,7 @@ void sq_plan_clear(sq_plan *p)
     p->together = 1;
 }
 
-#define GROW(array, used, count) SQ_GROW(memory, p->array, p->array##_capacity, used, count, error)
+#define GROW(array, used, count) SQ_GROW(memory, p->array, used, count, error)
 
 /* Room for a sequence of `tokens` inputs and up to `targets` targets, of n events in all. */
 static int32_t reserve(sq_plan *p, const sq_memory *memory, int64_t tokens, int64_t targets, int64_t n, seqrec_error *error)

@@ -36,8 +36,6 @@ typedef struct sq_plan {
     int32_t *users;        /* [sequences] */
     sq_micro *micro;       /* [micro_count] */
     int64_t slot_starts[SQ_GRADIENT_SLOTS + 1]; /* micro-batches of each gradient slot */
-    size_t times_capacity, asks_capacity, starts_capacity, seen_starts_capacity, seen_ends_capacity, inputs_capacity, target_starts_capacity, targets_capacity,
-        target_tokens_capacity, weights_capacity, own_capacity, seen_capacity, users_capacity, micro_capacity;
 } sq_plan;
 
 void sq_plan_clear(sq_plan *plan);

@@ -291,10 +291,10 @@ static int32_t reserve(sq_trainer *t, seqrec_error *error)
     const sq_memory *memory = &t->context->memory;
     size_t vp = (size_t)t->model->layout.vp, n = (size_t)t->plan.tokens * vp, micro = (size_t)t->plan.micro_count;
     size_t targets = (size_t)t->plan.most_targets * vp;
-    SQ_TRY(SQ_GROW(memory, t->u, t->u_capacity, 0, targets, error));
-    SQ_TRY(SQ_GROW(memory, t->dx, t->dx_capacity, 0, n, error));
-    SQ_TRY(SQ_GROW(memory, t->losses, t->losses_capacity, 0, micro, error));
-    SQ_TRY(SQ_GROW(memory, t->unfit, t->unfit_capacity, 0, micro, error));
+    SQ_TRY(SQ_GROW(memory, t->u, 0, targets, error));
+    SQ_TRY(SQ_GROW(memory, t->dx, 0, n, error));
+    SQ_TRY(SQ_GROW(memory, t->losses, 0, micro, error));
+    SQ_TRY(SQ_GROW(memory, t->unfit, 0, micro, error));
     return SEQREC_OK;
 }
 

@@ -345,7 +345,7 @@ static int32_t reserve_table(sq_trainer *t, size_t rows, seqrec_error *error)
 static int32_t shared_expected(sq_trainer *t, const int32_t *negatives, seqrec_error *error)
 {
     if (!t->log_expected) return SEQREC_OK;
-    SQ_TRY(SQ_GROW(&t->context->memory, t->log_draws, t->log_draws_capacity, 0, t->options.negatives, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, t->log_draws, 0, t->options.negatives, error));
     for (int64_t j = 0; j < t->options.negatives; j++) t->log_draws[j] = t->log_expected[negatives[j]];
     return SEQREC_OK;
 }

@@ -291,13 +291,13 @@ int32_t sq_step_negatives(sq_trainer *t, seqrec_error *error)
     const size_t entries = (size_t)n + own + (size_t)shared + t->buckets.most_count * items;
     SQ_TRY(check_targets(t, error));
     SQ_TRY(sq_row_entries_reserve(&t->entries, &t->context->memory, entries, error));
-    SQ_TRY(SQ_GROW(&t->context->memory, t->coefficient, t->coefficient_capacity, 0, own, error));
+    SQ_TRY(SQ_GROW(&t->context->memory, t->coefficient, 0, own, error));
     t->redraws = t->log_expected && t->options.seen != SQ_SEEN_KEEP && sq_trainer_own_draws(t) > 0;
-    if (t->redraws) SQ_TRY(SQ_GROW(&t->context->memory, t->redrawn, t->redrawn_capacity, 0, t->plan.most_targets, error));
+    if (t->redraws) SQ_TRY(SQ_GROW(&t->context->memory, t->redrawn, 0, t->plan.most_targets, error));
     if (sq_trainer_samples(t) && sq_sampler_kind_at(t->options.sampler)->host) SQ_TRY(sq_step_ask_host(t, error));
     t->sampler.batch = t->plan.targets;
     t->sampler.batch_count = targets;
-    if (t->dense) SQ_TRY(SQ_GROW(&t->context->memory, t->touched, t->touched_capacity, 0, SQ_GRADIENT_SLOTS * live, error));
+    if (t->dense) SQ_TRY(SQ_GROW(&t->context->memory, t->touched, 0, SQ_GRADIENT_SLOTS * live, error));
     t->own = t->dense ? NULL : t->entries.slots + n;
     t->entries.count = sq_trainer_own_end(t) + (t->dense ? live : 0) + (size_t)shared + t->buckets.count * items;
     memcpy(t->entries.slots, t->plan.inputs, (size_t)n * sizeof *t->plan.inputs);

@@ -54,7 +54,7 @@ int32_t sq_step_users(sq_trainer *t, seqrec_error *error)
     const sq_memory *memory = &t->context->memory;
     size_t sequences = (size_t)t->plan.sequences, up = (size_t)t->model->layout.up;
     if (!sq_trainer_personal(t)) return SEQREC_OK;
-    SQ_TRY(SQ_GROW(memory, t->duser, t->duser_capacity, 0, sequences * up, error));
+    SQ_TRY(SQ_GROW(memory, t->duser, 0, sequences * up, error));
     SQ_TRY(sq_row_entries_reserve(&t->user_entries, memory, sequences, error));
     t->user_entries.count = sequences;
     for (size_t s = 0; s < sequences; s++) t->user_entries.slots[s] = t->plan.users[s];

@@ -51,7 +51,6 @@ struct seqrec_trainer {
     int64_t *host_items;  /* [rows][draws] what it filled in */
     float *log_draws;     /* [rows][draws] logarithm of the expected draws: the host's, or those of shared negatives */
     int64_t *host_targets; /* [tokens] */
-    size_t host_items_capacity, log_draws_capacity, host_targets_capacity;
     sq_adam rules[SQ_RULES];
 
     /* full softmax, shared negatives and `dense`: the output vectors in one piece */
@@ -64,27 +63,21 @@ struct seqrec_trainer {
     int32_t *sequence;       /* slots of one sequence of the host's batch */
     float *sequence_weights; /* of its events as targets */
     int64_t *sequence_times;
-    size_t sequence_capacity, sequence_weights_capacity, sequence_times_capacity;
     sq_row_entries entries;
     size_t candidates; /* of each position: targets and the draws of its own; 0 in a full softmax */
     int32_t dense;     /* 1: own candidates are rows of table, drawn for a micro-batch at a time, and what they add to them is summed in dtable, of
                           whose rows there are entries; 0: they are entries themselves */
     int32_t *own;      /* [targets][candidates] their slots among those of the entries, or -1; NULL with `dense` */
     uint8_t *touched;  /* [SQ_GRADIENT_SLOTS][live] dense: which rows of table were drawn */
-    size_t touched_capacity;
     float *u, *dx;     /* [targets][vp], [tokens][vp] of the batch */
     float *coefficient; /* [targets][candidates], without `dense` */
     int32_t redraws;    /* 1: with logq, the rule of seen items has negatives drawn again */
     float *redrawn;     /* [targets] log of how much more often it makes the others come */
-    size_t redrawn_capacity;
     sq_buckets buckets; /* loss = sce */
-    size_t u_capacity, dx_capacity, coefficient_capacity;
     sq_row_entries user_entries; /* entry s: the user of sequence s */
     float *duser;                /* [sequences][up] gradient of their vectors */
-    size_t duser_capacity;
     double *losses;    /* [micro-batches] */
     int32_t *unfit;    /* [micro-batches] 1: something was not finite */
-    size_t losses_capacity, unfit_capacity;
     sq_arena *arenas;  /* [workers] */
     int32_t workers;
     double part_norm[SQ_ROW_PARTS]; /* squared gradient norm of each part */

@@ -2,7 +2,7 @@
 #include "train/waiting.h"
 #include <string.h>
 
-#define GROW(array, used, count) SQ_GROW(memory, w->array, w->array##_capacity, used, count, error)
+#define GROW(array, used, count) SQ_GROW(memory, w->array, used, count, error)
 
 /* Which row has an id: slot and generation, -1 for none. */
 static int64_t place_of(const sq_catalogue *catalogue, int64_t id)

@@ -14,7 +14,6 @@ typedef struct sq_waiting {
     int64_t *users;   /* [sequences]; 0 where the batch had none */
     int64_t *rows;    /* [sequences] of the users when the batch came: slot << 32 | generation, or -1 */
     int64_t *places;  /* [events] of the items, likewise */
-    size_t offsets_capacity, items_capacity, weights_capacity, times_capacity, users_capacity, rows_capacity, places_capacity;
 } sq_waiting;
 
 /* Adds a batch that has been checked; weights NULL: 1; users NULL: the model has none. On failure nothing changes. */

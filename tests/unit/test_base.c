@@ -185,10 +185,9 @@ END_TEST
 START_TEST(growing_keeps_what_was_used)
 {
     void *block = NULL;
-    size_t capacity = 0;
     for (size_t used = 0; used < 10000; used++) {
-        ck_assert_int_eq(sq_grow(&memory, &block, &capacity, used, used + 1, sizeof(int32_t), &error), SEQREC_OK);
-        ck_assert_uint_gt(capacity, used);
+        ck_assert_int_eq(sq_grow(&memory, &block, used, used + 1, sizeof(int32_t), &error), SEQREC_OK);
+        ck_assert_uint_gt(sq_block_room(block, sizeof(int32_t)), used);
         ((int32_t *)block)[used] = (int32_t)used;
     }
     for (int32_t i = 0; i < 10000; i++) ck_assert_int_eq(((int32_t *)block)[i], i);
@@ -201,16 +200,15 @@ END_TEST
 START_TEST(growing_that_fails_changes_nothing)
 {
     void *block = NULL;
-    size_t capacity = 0;
-    ck_assert_int_eq(sq_grow(&memory, &block, &capacity, 0, 20, 1, &error), SEQREC_OK);
+    ck_assert_int_eq(sq_grow(&memory, &block, 0, 20, 1, &error), SEQREC_OK);
     memcpy(block, "keep this", 10);
     void *before = block;
-    const size_t room = capacity;
-    ck_assert_int_eq(sq_grow(&memory, &block, &capacity, 10, SIZE_MAX, 8, &error), SEQREC_E_MEMORY);
+    const size_t room = sq_block_room(block, 1);
+    ck_assert_int_eq(sq_grow(&memory, &block, 10, SIZE_MAX, 8, &error), SEQREC_E_MEMORY);
     host.fail_at = host.requests + 1;
-    ck_assert_int_eq(sq_grow(&memory, &block, &capacity, 10, room + 1, 1, &error), SEQREC_E_MEMORY);
+    ck_assert_int_eq(sq_grow(&memory, &block, 10, room + 1, 1, &error), SEQREC_E_MEMORY);
     ck_assert_ptr_eq(block, before);
-    ck_assert_uint_eq(capacity, room);
+    ck_assert_uint_eq(sq_block_room(block, 1), room);
     ck_assert_str_eq(block, "keep this");
     sq_free(&memory, block);
     nothing_is_left();
