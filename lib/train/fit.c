@@ -391,30 +391,25 @@ static int32_t refresh_known(job *j, seqrec_error *error)
     return status;
 }
 
-/* Weights of the first n events of a user, in step with slots_of; NULL: all 1. */
-static const float *weights_of(const job *j, int64_t user, int64_t n)
+/* The first n events of a user, without items that are no longer there; those from `end` on are only seen. */
+static sq_plan_sequence read_events(job *j, int64_t user, int64_t end, int64_t n)
 {
     const sq_options *o = &j->t->options;
     const int64_t at = j->data->offsets[user];
     const float *values = o->event_weights == SQ_EVENT_WEIGHTS_NONE ? NULL : j->data->values + at;
     const float *known = o->known_items == SQ_KNOWN_NONE ? NULL : j->t->known + at;
-    int64_t kept = 0;
-    if (!values && !known) return NULL;
-    for (int64_t i = 0; i < n; i++)
-        if (j->slot_of[j->data->sequence[at + i]] >= 0)
-            j->weights[kept++] = (values ? values[i] : 1) * (known ? sq_known_weight(o, known[i]) : 1);
-    return j->weights;
-}
-
-/* Their times, where the model reads them. */
-static const int64_t *times_of(const job *j, int64_t user, int64_t n)
-{
-    const int32_t *items = j->data->sequence + j->data->offsets[user];
-    int64_t kept = 0;
-    if (!j->t->model->layout.dated) return NULL;
-    for (int64_t i = 0; i < n; i++)
-        if (j->slot_of[items[i]] >= 0) j->times[kept++] = j->data->timestamps[j->data->offsets[user] + i];
-    return j->times;
+    const int64_t *times = j->t->model->layout.dated ? j->data->timestamps + at : NULL;
+    sq_plan_sequence s = {.slots = j->sequence, .weights = values || known ? j->weights : NULL, .times = times ? j->times : NULL};
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t slot = j->slot_of[j->data->sequence[at + i]];
+        if (slot < 0) continue;
+        j->sequence[s.n] = slot;
+        if (s.weights) j->weights[s.n] = (values ? values[i] : 1) * (known ? sq_known_weight(o, known[i]) : 1);
+        if (times) j->times[s.n] = times[i];
+        s.behind += i >= end;
+        s.n++;
+    }
+    return s;
 }
 
 static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *error)
@@ -424,10 +419,7 @@ static int32_t plan_batch(job *j, int64_t first, int64_t last, seqrec_error *err
     for (int64_t i = first; i < last; i++) {
         int64_t u = j->windows[j->order[i]].user, end = j->windows[j->order[i]].end, train, valid;
         sq_division_user(&j->division, j->data, u, &train, &valid);
-        sq_plan_sequence s = {.slots = j->sequence, .weights = weights_of(j, u, train), .times = times_of(j, u, train)};
-        int64_t before = end < train ? slots_of(j, u, end, j->sequence) : 0;
-        s.n = slots_of(j, u, train, j->sequence);
-        s.behind = end < train ? s.n - before : 0;
+        const sq_plan_sequence s = read_events(j, u, end, train);
         if (j->user_of) t->plan.user = j->user_of[u];
         SQ_TRY(sq_trainer_plan_add(t, &s, error));
     }
