@@ -106,23 +106,18 @@ int32_t sq_catalogue_with_copies(const sq_catalogue *base, sq_coarse_rule rule, 
  * to each of rows[chunks], the caller keeps its own. */
 int32_t sq_catalogue_with_rows(const sq_catalogue *base, sq_rows *const *rows, sq_catalogue **out,
                                seqrec_error *error);
-/* Places items at given slots and generations (loading a file): ids[n] distinct, slots[n] strictly rising, generations[n]
- * positive, vectors as in put; E_FORMAT otherwise. vectors NULL: rows are zero and belong to the caller alone, who may fill
- * those of the ids before anybody else sees the table. The table is as large as its last slot asks. */
-int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
-                             const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
-                             const float *vectors, sq_catalogue **out, seqrec_error *error);
-
 /* The parts of a table that a file holds as they are in memory, whole chunks; every part adds a reference to what it takes. */
 typedef struct sq_stored {
     sq_rows *const *rows;     /* [chunks] */
     sq_coarse *const *coarse; /* [chunks], or NULL when rule asks for none */
     sq_coarse_rule rule;
 } sq_stored;
-/* sq_catalogue_restore with these in the place of vectors. There are as many chunks as the last slot asks. */
-int32_t sq_catalogue_restore_stored(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
-                                    const int32_t *slots, const int32_t *generations, int64_t n, const sq_stored *stored,
-                                    sq_catalogue **out, seqrec_error *error);
+/* Places items at given slots and generations (loading a file): ids[n] distinct, slots[n] strictly rising, generations[n]
+ * positive; E_FORMAT otherwise. stored NULL: rows are zero and belong to the caller alone, who may fill those of the ids before anybody
+ * else sees the table. The table has as many chunks as its last slot asks. */
+int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
+                             const int32_t *slots, const int32_t *generations, int64_t n, const sq_stored *stored, sq_catalogue **out,
+                             seqrec_error *error);
 
 /* Row chunks on their own, for a trainer's private copies: a new chunk, zeroed or a copy of `like` (and wiped like it). NULL
  * when memory fails. */

@@ -25,10 +25,9 @@ static int32_t all_finite(const float *values, int64_t n)
 }
 
 /* Copies a vector [dim * tables] into a row [stride]. */
-static int32_t write_vector(const sq_catalogue *made, int64_t id, const float *vector, float *row, int32_t failure,
-                            seqrec_error *error)
+static int32_t write_vector(const sq_catalogue *made, int64_t id, const float *vector, float *row, seqrec_error *error)
 {
-    SQ_CHECK(all_finite(vector, (int64_t)made->dim * made->tables), error, failure,
+    SQ_CHECK(all_finite(vector, (int64_t)made->dim * made->tables), error, SEQREC_E_ARGUMENT,
              "the vector of %s %" PRId64 " holds a value that is not finite", made->kind->name, id);
     for (int32_t table = 0; table < made->tables; table++) {
         memcpy(row + (size_t)table * (size_t)made->padded, vector + (size_t)table * (size_t)made->dim,
@@ -96,7 +95,7 @@ static int32_t put_all(sq_draft *draft, const sq_catalogue *base, const int64_t 
         int32_t last = sq_catalogue_generation(made, slot);
         float *row = settle(made, ids[i], slot, last == INT32_MAX ? 1 : last + 1);
         if (vectors) {
-            SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, row, SEQREC_E_ARGUMENT, error));
+            SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, row, error));
         } else if (fill) {
             fill(arg, ids[i], row);
         }
@@ -145,8 +144,7 @@ static int32_t update_all(sq_draft *draft, const int64_t *ids, int64_t n, const 
         uint64_t *stamp = &made->slots[slot / SQ_CHUNK_ROWS]->stamps[slot % SQ_CHUNK_ROWS]; /* the slots are a copy */
         if (*stamp == made->version) return twice(made->kind->name, ids[i], error);
         *stamp = made->version;
-        SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, sq_catalogue_row(made, slot), SEQREC_E_ARGUMENT,
-                            error));
+        SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, sq_catalogue_row(made, slot), error));
     }
     return SEQREC_OK;
 }
@@ -225,10 +223,9 @@ static int32_t check_places(const char *what, const int32_t *slots, const int32_
 }
 
 static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *slots, const int32_t *generations,
-                           int64_t n, const float *vectors, const sq_stored *stored, int32_t greatest, seqrec_error *error)
+                           int64_t n, const sq_stored *stored, int32_t greatest, seqrec_error *error)
 {
     sq_catalogue *made = draft->made;
-    size_t width = (size_t)made->dim * (size_t)made->tables;
     for (int64_t i = 0; i < n; i++) {
         int32_t chunk = slots[i] / SQ_CHUNK_ROWS, found;
         look_ahead(made, ids, i, n);
@@ -238,21 +235,19 @@ static int32_t restore_all(sq_draft *draft, const int64_t *ids, const int32_t *s
         int32_t fresh = !made->slots[chunk];
         SQ_TRY(stored ? sq_draft_own_slots(draft, chunk, error) : sq_draft_own_chunk(draft, chunk, error));
         for (int32_t row = 0; fresh && row < SQ_CHUNK_ROWS; row++) made->slots[chunk]->generation[row] = greatest;
-        if (stored) {
+        if (stored)
             enter(made, ids[i], slots[i], generations[i]);
-            continue;
-        }
-        float *row = settle(made, ids[i], slots[i], generations[i]);
-        if (vectors) SQ_TRY(write_vector(made, ids[i], vectors + (size_t)i * width, row, SEQREC_E_FORMAT, error));
+        else
+            settle(made, ids[i], slots[i], generations[i]);
     }
     return sq_draft_fill_gaps(draft, greatest, error);
 }
 
 /* A file does not say how often its gaps were used: they start from the highest generation of the table, so that a slot and
  * generation kept from before the file was written does not soon name another item. */
-static int32_t restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
-                       const int32_t *slots, const int32_t *generations, int64_t n, const float *vectors, const sq_stored *stored,
-                       sq_catalogue **out, seqrec_error *error)
+int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
+                             const int32_t *slots, const int32_t *generations, int64_t n, const sq_stored *stored, sq_catalogue **out,
+                             seqrec_error *error)
 {
     SQ_CHECK(n >= 0 && n <= SQ_SLOT_LIMIT, error, SEQREC_E_FORMAT, "%" PRId64 " stored %ss: must lie in 0..%" PRId64,
              n, kind->name, SQ_SLOT_LIMIT);
@@ -265,23 +260,9 @@ static int32_t restore(seqrec_context *context, const sq_kind *kind, int32_t dim
     if (status == SEQREC_OK) {
         draft.made->version += n > 0;
         if (stored) status = sq_draft_store(&draft, stored, error);
-        if (status == SEQREC_OK) status = restore_all(&draft, ids, slots, generations, n, vectors, stored, greatest, error);
+        if (status == SEQREC_OK) status = restore_all(&draft, ids, slots, generations, n, stored, greatest, error);
         status = sq_draft_end(&draft, status, out, error);
     }
     sq_catalogue_release(empty);
     return status;
-}
-
-int32_t sq_catalogue_restore(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables,
-                             const int64_t *ids, const int32_t *slots, const int32_t *generations, int64_t n,
-                             const float *vectors, sq_catalogue **out, seqrec_error *error)
-{
-    return restore(context, kind, dim, tables, ids, slots, generations, n, vectors, NULL, out, error);
-}
-
-int32_t sq_catalogue_restore_stored(seqrec_context *context, const sq_kind *kind, int32_t dim, int32_t tables, const int64_t *ids,
-                                    const int32_t *slots, const int32_t *generations, int64_t n, const sq_stored *stored,
-                                    sq_catalogue **out, seqrec_error *error)
-{
-    return restore(context, kind, dim, tables, ids, slots, generations, n, NULL, stored, out, error);
 }

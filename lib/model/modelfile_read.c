@@ -365,8 +365,8 @@ static int32_t restore_packed(const reading *r, table *t, const sq_serving_chunk
 {
     const sq_stored stored = {chunks->rows, chunks->coarse, {r->copies, r->options.score == SQ_SCORE_COSINE}};
     seqrec_error inner;
-    if (sq_catalogue_restore_stored(r->context, t->kind, t->dim, t->tables, t->ids, t->slots, t->generations, t->count, &stored,
-                                    &t->catalogue, &inner) != SEQREC_OK)
+    if (sq_catalogue_restore(r->context, t->kind, t->dim, t->tables, t->ids, t->slots, t->generations, t->count, &stored,
+                             &t->catalogue, &inner) != SEQREC_OK)
         return blame("tensors", "items.*", &inner, error);
     return SEQREC_OK;
 }
