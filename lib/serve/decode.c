@@ -179,11 +179,13 @@ static int32_t fail_numbers(const sq_decoding *c, seqrec_error *error)
     return sq_fail(error, SEQREC_E_NUMERIC, "in step %" PRId64 " the scores of items are not numbers", c->step + 1);
 }
 
-/* An infinite score would leave the others no probability, and itself none that is a number. */
+/* An infinite score would leave the others no probability, and itself none that is a number; so would -Inf alone. */
 static int32_t check_numbers(const sq_decoding *c, seqrec_error *error)
 {
-    for (int64_t i = 0; i < c->count; i++)
-        if (!(c->prospects[i].log_sum < INFINITY)) return fail_numbers(c, error);
+    for (int64_t i = 0; i < c->count; i++) {
+        const sq_prospect *o = &c->prospects[i];
+        if (o->unfit || !(o->log_sum < INFINITY) || (o->best.count > 0 && o->largest == -INFINITY)) return fail_numbers(c, error);
+    }
     return SEQREC_OK;
 }
 

@@ -120,7 +120,7 @@ static void keep_results(batch *b)
         double *shares = b->shares != NULL ? b->shares + at * width * steps : NULL;
         sq_decoding_deliver(c, b->items + at * width * steps, b->logs + at * width, shares, &b->found[at]);
         b->done[at] = c->done;
-        b->skipped += c->request.skipped;
+        b->skipped += at == 0 ? c->request.skipped : c->ready.unknown; /* the filter's lists are the same for all */
         b->strangers += c->request.strangers;
     }
 }

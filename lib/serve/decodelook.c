@@ -42,8 +42,10 @@ static void mask(const sq_decoding *c, int64_t index, int32_t chunk, uint8_t *al
         for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++) c->prospects[index].open += allowed[i] != 0;
     }
     c->request.scoring.kernels->scale(SQ_CHUNK_ROWS, (float)(1 / c->how->temperature), scores, scores);
-    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
+    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++) {
+        c->prospects[index].unfit |= allowed[i] && isnan(scores[i]);
         if (!allowed[i]) scores[i] = NAN;
+    }
 }
 
 /* ---- the softmax, and what is best or drawn ----------------------------------------------------------------------- */

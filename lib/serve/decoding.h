@@ -20,6 +20,7 @@ typedef struct sq_prospect {
     double largest, sum; /* sum of exp(score - largest) */
     double log_sum;      /* of exp(score), when the step is over */
     sq_topk best;
+    int32_t unfit; /* 1: the score of an item that may follow is not a number */
     int32_t drawn; /* slot */
     double drawn_score;
     int64_t open; /* items that nobody bars, where the host's function has been asked */

@@ -39,6 +39,11 @@ sq_indexed sq_indexed_plan(const sq_cover *cover, const sq_scoring *scoring, con
     return (sq_indexed){.cover = cover, .scoring = scoring, .filter = filter, .best = best, .want = (int64_t)want, .most = most};
 }
 
+void sq_indexed_pass(const sq_cover *cover, const seqrec_filter *filter, int64_t n)
+{
+    if (cover != NULL && filter->allow == NULL) atomic_fetch_add_explicit(&cover->index->scanned, n, memory_order_relaxed);
+}
+
 /* ---- one user --------------------------------------------------------------------------------------------------------- */
 
 /* Scores items and offers them. */

@@ -17,6 +17,8 @@ typedef struct sq_indexed {
     int64_t most; /* and at the very most */
 } sq_indexed;
 
+/* Counts n lists that are made of all items without asking. cover may be NULL. */
+void sq_indexed_pass(const sq_cover *cover, const seqrec_filter *filter, int64_t n);
 /* Whether lists of `best` items are worth asking the index for, and how. cover may be NULL. */
 sq_indexed sq_indexed_plan(const sq_cover *cover, const sq_scoring *scoring, const seqrec_filter *filter, int64_t best);
 

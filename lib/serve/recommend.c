@@ -318,6 +318,7 @@ static void score_left(void *arg, int64_t task, sq_seat *seat)
 static void score_wave(call *c)
 {
     if (c->indexed.cover == NULL) {
+        sq_indexed_pass(c->request.snapshot->parts.cover, c->filter, c->count);
         sq_request_run(&c->request, ceiling(c->count, c->group) * c->parts, score_part, c);
         return;
     }

@@ -79,7 +79,8 @@ static int32_t refuse_unknown(const sq_request *request, int64_t b, seqrec_error
     const seqrec_batch *batch = request->batch;
     int64_t e = batch->offsets[b];
     if (request->ready != NULL)
-        return sq_fail(error, SEQREC_E_NOT_FOUND, "%" PRId64 " events of the session are of items that are not in the model",
+        return sq_fail(error, SEQREC_E_NOT_FOUND,
+                       "item %" PRId64 " of the session is not in the model; events of such items: %" PRId64, request->ready->missing,
                        request->ready->unknown);
     while (sq_catalogue_find(request->snapshot->parts.catalogue, batch->items[e]) >= 0) e++;
     return sq_fail(error, SEQREC_E_NOT_FOUND,

@@ -23,6 +23,7 @@ typedef struct sq_ready {
     const int32_t *seen; /* [n] slots of its items, rising */
     int64_t n;
     int64_t unknown;  /* events of items that the model does not have */
+    int64_t missing;  /* where there are, the item of the first */
     int32_t stranger; /* 1: its user has no row in a model with users */
 } sq_ready;
 

@@ -5,6 +5,7 @@
 #include "tensor/gemm.h"
 
 #define ROUNDING 6e-8f /* a little more than half a unit of a float in [1, 2) */
+#define LOST_SQUARE 1e-30f /* below this a part of a sum of squares may be gone */
 #define HUGE_PRODUCT 1e36f /* beyond this a sum might overflow on its way */
 
 void sq_screen_take(sq_arena *arena, size_t width, size_t users, sq_screen *out)
@@ -17,6 +18,14 @@ void sq_screen_take(sq_arena *arena, size_t width, size_t users, sq_screen *out)
     out->reached = SQ_TAKE(arena, int32_t, SQ_SCREEN_ITEMS);
 }
 
+/* A little more than the length; infinite, so that nothing is screened by it, where squares are lost to underflow. */
+static float length_of(const sq_scoring *scoring, const float *u)
+{
+    const float square = scoring->kernels->dot(scoring->width, u, u);
+    if (square < LOST_SQUARE && scoring->kernels->max_abs(scoring->width, u) > 0) return INFINITY;
+    return 1.001f * sqrtf(square);
+}
+
 void sq_screen_begin(sq_screen *screen, const sq_scoring *scoring, const float *users, size_t count)
 {
     const size_t width = scoring->width;
@@ -25,7 +34,7 @@ void sq_screen_begin(sq_screen *screen, const sq_scoring *scoring, const float *
     scoring->kernels->transpose(count, width, users, width, screen->columns, screen->ld);
     for (size_t q = 0; q < screen->ld; q++) {
         const float *u = q < count ? users + q * width : users;
-        screen->lengths[q] = q < count ? 1.001f * sqrtf(scoring->kernels->dot(width, u, u)) : 0;
+        screen->lengths[q] = q < count ? length_of(scoring, u) : 0;
         screen->floors[q] = INFINITY;
     }
 }

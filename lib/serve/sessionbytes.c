@@ -75,8 +75,9 @@ static int32_t check(const seqrec_model *model, const unsigned char *from, size_
              "byte 32: %llu events do not make %zu bytes", (unsigned long long)events, bytes);
     SQ_CHECK(get(from + bytes - AFTER) == sq_checksum_of(from, bytes - AFTER), error, SEQREC_E_FORMAT,
              "byte %zu: the checksum is not that of the bytes before it", bytes - AFTER);
-    SQ_CHECK(get(from + 16) <= 1, error, SEQREC_E_FORMAT, "byte 16: neither 0 nor 1");
-    SQ_CHECK(get(from + 16) == 1 || get(from + 24) == 0, error, SEQREC_E_FORMAT, "byte 24: a user where there is none");
+    SQ_CHECK(get(from + 16) <= 1, error, SEQREC_E_FORMAT, "byte 16: %llu, neither 0 nor 1", (unsigned long long)get(from + 16));
+    SQ_CHECK(get(from + 16) == 1 || get(from + 24) == 0, error, SEQREC_E_FORMAT, "byte 24: user %lld where there is none",
+             (long long)get(from + 24));
     SQ_CHECK(get(from + 8) == sum_of_options(model), error, SEQREC_E_ARGUMENT,
              "the session is of another model: the options of model scope are not those of the pool's");
     return SEQREC_OK;

@@ -5,6 +5,14 @@
 #include "serve/recommend.h"
 #include "serve/session.h"
 
+static int64_t first_missing(const seqrec_session *s, const sq_session_view *v)
+{
+    int64_t i = 0;
+    if (s->cache.events == s->cache.known) return 0;
+    while (s->cache.slots[i] >= 0) i++;
+    return v->events[i].item;
+}
+
 sq_ready sq_session_ready(const seqrec_session *s, const sq_session_view *v, int32_t excludes)
 {
     return (sq_ready){.snapshot = v->snapshot,
@@ -12,6 +20,7 @@ sq_ready sq_session_ready(const seqrec_session *s, const sq_session_view *v, int
                       .seen = s->cache.seen,
                       .n = excludes ? s->cache.distinct : 0,
                       .unknown = s->cache.events - s->cache.known,
+                      .missing = first_missing(s, v),
                       .stranger = v->model->options.user_embedding != SQ_USER_NONE && s->cache.user < 0};
 }
 
@@ -45,11 +54,11 @@ static int32_t topk(seqrec_session *s, const sq_session_view *v, int64_t k, cons
     seqrec_filter counting = *filter;
     counting.skipped = &skipped;
     counting.strangers = &strangers;
-    SQ_TRY(sq_recommend(v->model, &batch, &ready, k, &counting, items, scores, &some, error));
-    SQ_CHECK(some > 0 || is_finite(s->cache.at, v->model->layout.part), error, SEQREC_E_NUMERIC,
+    SQ_CHECK(is_finite(s->cache.at, v->model->layout.part), error, SEQREC_E_NUMERIC,
              "the vector of this history is not finite: an item in it has a vector that is too large");
-    SQ_CHECK(some > 0 || k == 0, error, SEQREC_E_ARGUMENT, "the filter leaves none of the %" PRId64 " items of the model",
-             count);
+    SQ_TRY(sq_recommend(v->model, &batch, &ready, k, &counting, items, scores, &some, error));
+    SQ_CHECK(some > 0 || k == 0, error, SEQREC_E_ARGUMENT,
+             "the filter leaves none of the %" PRId64 " items of the model whose score is a number", count);
     if (filter->skipped != NULL) *filter->skipped = skipped;
     if (filter->strangers != NULL) *filter->strangers = strangers;
     *found = some;

@@ -254,7 +254,7 @@ START_TEST(unknown_events_wait_for_their_item)
     EXPECT(SEQREC_OK, seqrec_session_topk(one, 28, &filter, items, NULL, &found, &api.error));
     ck_assert(found == 28 && skipped == 1 && strangers == 0);
     filter.unknown_items = SEQREC_UNKNOWN_ERROR;
-    REFUSED(SEQREC_E_NOT_FOUND, "1 events of the session",
+    REFUSED(SEQREC_E_NOT_FOUND, "item 77 of the session is not in the model",
             seqrec_session_topk(one, 3, &filter, items, NULL, &found, &api.error));
     EXPECT(SEQREC_OK, seqrec_items_put(api.model, &late, 1, NULL, &api.error));
     EXPECT(SEQREC_OK, seqrec_session_topk(one, 28, &filter, items, NULL, &found, &api.error));

@@ -1163,6 +1163,59 @@ START_TEST(infinite_scores_are_refused_whatever_the_method)
 }
 END_TEST
 
+/* Of what may follow alone: a score of -Inf, and one that is not a number beside others. */
+START_TEST(scores_that_are_no_numbers_or_all_minus_infinite_are_refused_whatever_the_method)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[4 * 2], found = -1;
+    const int64_t id = 70, beside[] = {70, 71, 72, 73, 74, 75};
+    float user[WIDEST], vector[WIDEST], score;
+    fill_items(items);
+    seqrec_session *session = session_of(pool, items, 6);
+    encode(session, user);
+    for (int64_t i = 0; i < dim_of(&s); i++) vector[i] = (user[i] < 0) == (_i == 0 || i % 2) ? 3e38f : -3e38f;
+    good(seqrec_items_update(s.model, &id, 1, vector, &failure));
+    good(seqrec_session_score(session, &id, 1, &score, &failure));
+    ck_assert(_i == 0 ? score == -INFINITY : isnan(score));
+    for (int32_t way = 0; way < 6; way++) {
+        seqrec_decode how = how_of(way == 0 ? SEQREC_DECODE_GREEDY : way == 1 ? SEQREC_DECODE_BEAM : SEQREC_DECODE_SAMPLE, way ? 4 : 0, 1);
+        if (way == 3 || way == 5) how.top_k = 5;
+        if (way > 3) how.top_p = 0.8;
+        const seqrec_filter only = {.struct_size = sizeof only, .allow = beside, .allow_count = _i == 0 ? 1 : 6};
+        ck_assert_int_eq(seqrec_session_decode(session, &how, &only, paths, NULL, &found, &failure), SEQREC_E_NUMERIC);
+        ck_assert_msg(strstr(failure.message, "in step 1 the scores of items are not numbers") != NULL, "%s", failure.message);
+        ck_assert_int_eq(found, -1);
+    }
+    double probability;
+    ck_assert_int_eq(seqrec_session_follow(session, beside + 1, 1, 0, &probability, &failure), _i == 0 ? SEQREC_OK : SEQREC_E_NUMERIC);
+    seqrec_session_release(session);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
+/* An id in a list that the model lacks is one, of however many sessions. */
+START_TEST(unknown_ids_of_lists_count_once_for_many_sessions)
+{
+    small_model s = open_model("position=none", NULL);
+    seqrec_sessions *pool = pool_on(&s, SIZE_MAX);
+    int64_t items[MOST], paths[3], found[3], skipped = -1;
+    const int64_t stranger = 12345;
+    fill_items(items);
+    items[2] = stranger;
+    seqrec_session *sessions[3];
+    for (int n = 0; n < 3; n++) sessions[n] = session_of(pool, items, n + 1); /* the third has it */
+    const seqrec_decode how = how_of(SEQREC_DECODE_GREEDY, 0, 1);
+    const seqrec_filter without = {.struct_size = sizeof without, .deny = &stranger, .deny_count = 1, .skipped = &skipped};
+    good(seqrec_sessions_decode(pool, sessions, 3, &how, &without, paths, NULL, found, &failure));
+    ck_assert_int_eq(skipped, 2);
+    for (int n = 0; n < 3; n++) seqrec_session_release(sessions[n]);
+    seqrec_sessions_release(pool);
+    small_close(&s);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("decode");
@@ -1187,6 +1240,8 @@ int main(void)
     tcase_add_loop_test(tests, many_sessions_give_the_bits_of_one_at_a_time, 0, 15);
     tcase_add_test(tests, one_session_that_fails_fails_all);
     tcase_add_test(tests, infinite_scores_are_refused_whatever_the_method);
+    tcase_add_loop_test(tests, scores_that_are_no_numbers_or_all_minus_infinite_are_refused_whatever_the_method, 0, 2);
+    tcase_add_test(tests, unknown_ids_of_lists_count_once_for_many_sessions);
     Suite *suite = suite_create("decode");
     suite_add_tcase(suite, tests);
     return run_suite(suite);

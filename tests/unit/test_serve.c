@@ -876,6 +876,37 @@ START_TEST(a_huge_k_asks_for_no_more_memory_than_the_items_need)
 }
 END_TEST
 
+/* Squares of 1e-25 are no numbers above 0: a batch may not take such a vector for none, whose scores are all 0. Items are nearly alike, so that
+ * rounding shows. */
+START_TEST(a_batch_of_tiny_vectors_gives_each_sequence_what_it_gets_alone)
+{
+    enum { MANY = 8000, TOGETHER = 32, SHORT = 5, D = 16 };
+    static const char *const settings[] = {"blocks=0", "position=none", "final_norm=false", "tied_output=false", NULL};
+    static float vectors[MANY][2 * D];
+    static int64_t ids[MANY];
+    int64_t offsets[TOGETHER + 1], events[TOGETHER], lists[TOGETHER][SHORT], list[SHORT], found[TOGETHER];
+    world w;
+    open_world(&w, 1, D, MANY, settings);
+    for (int64_t i = 0; i < MANY; i++) {
+        ids[i] = id_of(i);
+        for (int64_t d = 0; d < D; d++) {
+            const float base = 0.3f + 0.04f * (float)(d * 7 % D);
+            vectors[i][d] = (d % 3 ? 1e-25f : -1e-25f) * base;
+            vectors[i][D + d] = base * (1 + 6e-8f * (float)(draw(9) - 4));
+        }
+    }
+    good(seqrec_items_update(w.model, ids, MANY, vectors[0], &failure));
+    for (int64_t b = 0; b <= TOGETHER; b++) offsets[b] = b;
+    for (int64_t b = 0; b < TOGETHER; b++) events[b] = ids[1];
+    seqrec_batch batch = {.struct_size = sizeof batch, .sequences = TOGETHER, .offsets = offsets, .items = events};
+    good(seqrec_topk(w.model, &batch, SHORT, NULL, lists[0], NULL, found, &failure));
+    batch.sequences = 1;
+    good(seqrec_topk(w.model, &batch, SHORT, NULL, list, NULL, found, &failure));
+    for (int64_t b = 0; b < TOGETHER; b++) ck_assert_mem_eq(lists[b], list, sizeof list);
+    close_world(&w);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("serve");
@@ -885,6 +916,7 @@ int main(void)
     tcase_add_loop_test(tests, only_the_last_events_of_a_history_count, 0, KINDS);
     tcase_add_loop_test(tests, an_empty_history_scores_zero_and_gets_the_first_slots, 0, KINDS);
     tcase_add_loop_test(tests, a_batch_gives_each_sequence_what_it_gets_alone, 0, KINDS);
+    tcase_add_test(tests, a_batch_of_tiny_vectors_gives_each_sequence_what_it_gets_alone);
     tcase_add_test(tests, the_number_of_threads_does_not_show);
     tcase_add_test(tests, the_hosts_executor_gives_the_same_bits);
     tcase_add_loop_test(tests, lists_by_sequence_score_as_one_list_does, 0, KINDS);
