@@ -124,7 +124,7 @@ SEQREC_API int32_t seqrec_dataset_match_items(const seqrec_dataset *dataset, con
                                               int64_t *out, uint8_t *known, seqrec_error *error);
 
 /** The synthetic generator: users with a hidden taste that drifts, items in taste clusters, first-order Markov transitions
- * inside a cluster, Zipf popularity. Users come back to items, but never in their last event. Zero the struct and set struct_size; zero means the default in brackets, so that none at all is
+ * inside a cluster, Zipf popularity. Users come back to items, but not in their last event where one that they had not is drawn within 64 tries. Zero the struct and set struct_size; zero means the default in brackets, so that none at all is
  * asked for by a number next to it, such as 1e-12. Outside its bounds a number is E_RANGE. */
 typedef struct seqrec_synth {
     size_t struct_size;

@@ -38,7 +38,7 @@ typedef struct seqrec_evaluation {
     int32_t hide_request_time; /**< 1: a model with option `time` or `calendar` is not told the time of the target (as HSTU's published program
                                     tells it), but asked at the time of the newest event */
     int32_t instant_sets;      /**< 1: held-out events at the target's instant are a set: the history ends before the first of them, and
-                                    the place is that of the best ranked. Full rankings, without `beyond` and `breakdown` */
+                                    the place is that of the best ranked. A validation does not look at the test events. Full rankings, without `beyond` and `breakdown` */
 } seqrec_evaluation;
 
 /** The figures of one evaluation. */
@@ -71,7 +71,7 @@ SEQREC_API void seqrec_report_release(seqrec_report *report);
  * `beyond` also "nll", "confidence", "ece", "ece_mass", "novelty@10", "diversity@10" (with a model), "differ_last1", "apart_last1",
  * "pairs_last1", "apart_popular"; with `breakdown` also rows "model/decile-1" .. "-10", "model/quintile-1" .. "-5", "model/cold"
  * and "model/warm" (and of the other rows) with "users", "hr@10", "ndcg@10", "mrr", "least" and "most". low and high (95 %
- * bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is. R. */
+ * bootstrap interval) may be NULL and are NaN where there is none. E_NOT_FOUND lists what there is, as far as it goes in. R. */
 SEQREC_API int32_t seqrec_report_get(const seqrec_report *report, const char *row, const char *metric, double *value,
                                      double *low, double *high, seqrec_error *error);
 /** Name of figure `index` of `row` ("hr@1", ...), NULL past the last. Rule R. */

@@ -180,7 +180,7 @@ static void choose(sq_layout *out, const char *format, const char *separator, in
 }
 
 /* Whether all numbers of a column can be seconds since 1970. */
-static int32_t is_seconds(const sq_survey *survey, int c) { return survey->column[c].low >= 1e8 && survey->column[c].high >= survey->column[c].low; }
+static int32_t is_seconds(const sq_survey *survey, int c) { return sq_may_be_time(survey->column[c].low) && survey->column[c].high >= survey->column[c].low; }
 
 /* Four columns of numbers, small ones in the third and seconds since 1970 in the fourth. */
 static int32_t is_udata(const sq_survey *survey)

@@ -167,9 +167,10 @@ static int32_t usual_columns(const sq_survey *survey, sq_layout *out, seqrec_err
     }
     double low = survey->column[2].low, high = survey->column[2].high;
     int32_t numbers = survey->column[2].rest_numbers && (survey->column[2].first_number || out->header);
-    if (out->columns == 3 && numbers && low >= 1e8) {
+    out->guessed = 1;
+    if (out->columns == 3 && numbers && sq_may_be_time(low)) {
         out->time = 2;
-    } else if (out->columns == 3 && numbers && low >= -1e4 && high <= 1e4) {
+    } else if (out->columns == 3 && numbers && sq_may_be_value(low) && sq_may_be_value(high)) {
         out->value = 2;
     } else {
         return sq_fail(error, SEQREC_E_ARGUMENT,
@@ -226,6 +227,7 @@ static int32_t place_facts(const seqrec_reader *reader, const sq_survey *survey,
     if (reader->timestamp != NULL) out->time = -1;
     if (is_given(reader->timestamp))
         SQ_TRY(asked_column(out, survey, "timestamp", reader->timestamp, &out->time, error));
+    out->guessed = out->guessed && ((out->value == 2 && reader->value == NULL) || (out->time == 2 && reader->timestamp == NULL));
     return SEQREC_OK;
 }
 

@@ -11,8 +11,12 @@ typedef struct sq_layout {
     int32_t header;                  /* 1: the first record names the columns */
     int64_t columns;                 /* of every record */
     int32_t user, item, value, time; /* columns from 0; value and time -1 when there are none */
+    int32_t guessed;                 /* 1: the third is value or time by what its numbers can be, which all have to bear out */
     char unread[140];                /* where no name in the header means times: the names of columns that are not read, as far as they go in */
 } sq_layout;
+
+static inline int32_t sq_may_be_time(double number) { return number >= 1e8; }
+static inline int32_t sq_may_be_value(double number) { return number >= -1e4 && number <= 1e4; }
 
 /* Decides the layout from the reader's fields (NULL: all detected) and the start of the file: whole records, and with
  * `last` all of the file. Where a user or item column is given and there is no header, value and time are read only from

@@ -92,8 +92,18 @@ static int32_t read_time(parse *p, int64_t *out, seqrec_error *error)
 {
     const sq_field *field = &p->record.fields[p->layout.time];
     if (!sq_scan_seconds(field->text, field->bytes, out))
-        return sq_fail(error, SEQREC_E_FORMAT, "line %lld: the timestamp \"%.*s\" is not a number of seconds",
+        return sq_fail(error, SEQREC_E_FORMAT, "line %lld: the timestamp \"%.*s\" is not a number of seconds in 64 bits",
                        (long long)p->line, shown(field->bytes), field->text);
+    return SEQREC_OK;
+}
+
+/* A third column without a name is what all of its numbers can be. */
+static int32_t check_guess(const parse *p, double value, int64_t time, seqrec_error *error)
+{
+    const sq_field *field = &p->record.fields[2];
+    const int32_t fits = p->layout.time >= 0 ? sq_may_be_time((double)time) : sq_may_be_value(value);
+    SQ_CHECK(fits, error, SEQREC_E_ARGUMENT, "line %lld: \"%.*s\" is no %s, as the third field of lines before it was taken for; say which columns are "
+             "value and timestamp", (long long)p->line, shown(field->bytes), field->text, p->layout.time >= 0 ? "time since 1970" : "value within 10,000 of 0");
     return SEQREC_OK;
 }
 
@@ -108,6 +118,7 @@ static int32_t take_event(parse *p, seqrec_error *error)
         if (p->reader->has_minimum && value < p->reader->minimum_value) return SEQREC_OK;
     }
     if (p->layout.time >= 0) SQ_TRY(read_time(p, &time, error));
+    if (p->layout.guessed) SQ_TRY(check_guess(p, value, time, error));
     SQ_TRY(reserve_event(p, error));
     SQ_TRY(intern(p, &p->users, &p->record.fields[p->layout.user], "user", &user, error));
     SQ_TRY(intern(p, &p->items, &p->record.fields[p->layout.item], "item", &item, error));

@@ -37,10 +37,13 @@ static void end_pair(pair *p)
     sq_job_close(&p->job);
 }
 
+#define ROUNDING 1e-12 /* of values that are equal but for the order in which they were summed */
+
 /* Equal infinities do not differ: a model's nll is infinite where it lacks a target. */
 static double difference_of(double a, double b)
 {
-    return isinf(a) && a == b ? 0.0 : a - b;
+    const double difference = isinf(a) && a == b ? 0.0 : a - b;
+    return isfinite(difference) && fabs(difference) <= ROUNDING * fmax(fabs(a), fabs(b)) ? 0.0 : difference;
 }
 
 /* Differences of the resampled means, to those of a. */
@@ -91,9 +94,10 @@ static void fill_wins(const pair *p, const sheet *s, int64_t c)
     const int32_t kind = sq_figures_kind(&p->job.figures, c + 1, &which);
     if (sq_job_is_share(kind)) return;
     for (int64_t u = 0; u < s->users; u++) {
-        larger += a[u] > b[u];
-        smaller += a[u] < b[u];
-        counted += a[u] >= b[u] || a[u] < b[u];
+        const double difference = difference_of(a[u], b[u]);
+        larger += difference > 0;
+        smaller += difference < 0;
+        counted += !isnan(difference);
     }
     s->rows[ROW_WINS][1 + c].value = (double)(kind == SQ_NLL ? smaller : larger);
     s->rows[ROW_LOSSES][1 + c].value = (double)(kind == SQ_NLL ? larger : smaller);

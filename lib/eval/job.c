@@ -61,23 +61,33 @@ static int32_t read_cutoffs(sq_job *j, seqrec_error *error)
     return SEQREC_OK;
 }
 
+static int32_t check_flags(const seqrec_evaluation *o, seqrec_error *error)
+{
+    const struct {
+        const char *name;
+        int32_t value;
+    } flags[] = {{"baselines", o->baselines}, {"beyond", o->beyond}, {"breakdown", o->breakdown}, {"allow_trained", o->allow_trained},
+                 {"hide_request_time", o->hide_request_time}, {"instant_sets", o->instant_sets}};
+    for (size_t f = 0; f < sizeof flags / sizeof *flags; f++)
+        SQ_CHECK(flags[f].value == 0 || flags[f].value == 1, error, SEQREC_E_RANGE, "%s = %d is neither 0 nor 1", flags[f].name,
+                 (int)flags[f].value);
+    return SEQREC_OK;
+}
+
 static int32_t read_extras(sq_job *j, seqrec_error *error)
 {
     const seqrec_evaluation *o = j->options;
+    SQ_TRY(check_flags(o, error));
     SQ_CHECK(o->user_count >= 0, error, SEQREC_E_RANGE, "user_count = %" PRId64 " is negative", o->user_count);
     SQ_CHECK(o->user_count <= INT32_MAX, error, SEQREC_E_RANGE, "user_count = %" PRId64 " is above %d", o->user_count,
              INT32_MAX);
     SQ_CHECK((o->users == NULL) == (o->user_count == 0), error, SEQREC_E_ARGUMENT,
              "users is %s but user_count is %" PRId64, o->users == NULL ? "NULL" : "given", o->user_count);
-    SQ_CHECK(o->hide_request_time == 0 || o->hide_request_time == 1, error, SEQREC_E_RANGE,
-             "hide_request_time = %d is neither 0 nor 1", (int)o->hide_request_time);
     SQ_CHECK(o->cold_events >= 0, error, SEQREC_E_RANGE, "cold_events = %" PRId64 " is negative", o->cold_events);
     SQ_CHECK(o->last_items >= 0 && o->last_items <= SQ_PERSONAL_MOST, error, SEQREC_E_RANGE,
              "last_items = %" PRId64 " is not in 0..%d", o->last_items, SQ_PERSONAL_MOST);
     SQ_CHECK(!o->beyond || j->protocol->against == SQ_AGAINST_ALL, error, SEQREC_E_UNSUPPORTED,
              "metrics beyond ranking need a full ranking (E4, E5 or E9), and protocol %s samples", j->protocol->name);
-    SQ_CHECK(o->instant_sets == 0 || o->instant_sets == 1, error, SEQREC_E_RANGE, "instant_sets = %d is neither 0 nor 1",
-             (int)o->instant_sets);
     SQ_CHECK(!o->instant_sets || j->protocol->against == SQ_AGAINST_ALL, error, SEQREC_E_UNSUPPORTED,
              "instant_sets needs a full ranking (E4, E5 or E9), and protocol %s samples", j->protocol->name);
     SQ_CHECK(!o->instant_sets || (!o->beyond && !o->breakdown), error, SEQREC_E_UNSUPPORTED,

@@ -15,7 +15,7 @@ typedef struct bench {
     int32_t *keys;    /* [items] */
     sq_ranked *top;   /* [length of a list] */
     float *weights;   /* [items] and up to a multiple of 16, for probabilities */
-    float *direction; /* [width] sum of the list's unit vectors */
+    double *direction; /* [width] sum of the list's unit vectors */
     int64_t *users, *offsets;
     int32_t *items;
     int64_t *times, *asks;
@@ -75,7 +75,7 @@ static int32_t furnish(bench *b, const run *r)
     b->keys = sq_alloc(memory, items, sizeof(int32_t));
     b->top = sq_alloc(memory, (size_t)r->pass->lists.length, sizeof(sq_ranked));
     b->weights = sq_alloc(memory, beyond->nll != NULL ? sq_round16(items) : 0, sizeof(float));
-    b->direction = sq_alloc(memory, beyond->diversity != NULL ? beyond->vectors->width : 0, sizeof(float));
+    b->direction = sq_alloc(memory, beyond->diversity != NULL ? beyond->vectors->width : 0, sizeof(double));
     b->users = sq_alloc(memory, block, sizeof(int64_t));
     b->offsets = sq_alloc(memory, block + 1, sizeof(int64_t));
     b->items = sq_alloc(memory, longest, sizeof(int32_t));
@@ -135,6 +135,18 @@ static void keep_list(const run *r, bench *b, int64_t at)
     for (int64_t rank = 0; rank < lists->length; rank++) list[rank] = rank < found ? sq_ranked_item(b->top[rank]) : -1;
 }
 
+/* <v, sum> of the unit vector v of row, which is added to sum behind that. */
+static double add_unit(size_t width, float inverse, const float *row, double *sum)
+{
+    double cosine = 0.0;
+    for (size_t i = 0; i < width; i++) {
+        const double unit = (double)inverse * (double)row[i];
+        cosine += unit * sum[i];
+        sum[i] += unit;
+    }
+    return cosine;
+}
+
 /* The sum of cosines over the pairs of a growing list is the sum of <v_j, v_1 + .. + v_(j-1)> over unit vectors v. */
 static void spread(const run *r, bench *b, int64_t at)
 {
@@ -143,14 +155,12 @@ static void spread(const run *r, bench *b, int64_t at)
     const int32_t *list = sq_list(&r->pass->lists, at);
     double cosines = 0.0, spread_so_far = 0.0;
     int64_t length = 0;
-    for (size_t i = 0; i < vectors->width; i++) b->direction[i] = 0.0f;
+    for (size_t i = 0; i < vectors->width; i++) b->direction[i] = 0.0;
     for (int64_t c = 0; c < beyond->cutoff_count; c++) {
         const int64_t end = sq_list_entries(&r->pass->lists, at, beyond->cutoffs[c]);
         for (; length < end; length++) {
-            const float *row = vectors->rows[list[length]];
-            const float inverse = beyond->inverse_norms[list[length]];
-            cosines += (double)inverse * (double)vectors->kernels->dot(vectors->width, row, b->direction);
-            vectors->kernels->axpy(vectors->width, inverse, row, b->direction);
+            const int32_t item = list[length];
+            cosines += add_unit(vectors->width, beyond->inverse_norms[item], vectors->rows[item], b->direction);
         }
         if (length > 1) spread_so_far = 1.0 - 2.0 * cosines / ((double)length * (double)(length - 1));
         beyond->diversity[c * r->pass->cases->count + at] = spread_so_far;

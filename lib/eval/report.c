@@ -99,22 +99,29 @@ static int32_t find_row(const seqrec_report *report, const char *row)
 }
 
 /* "a, b, c" of what fits. */
+/* Whole names alone; "..." where one has no room. */
 static void list_names(char *out, size_t bytes, const char *name)
 {
-    const size_t used = strlen(out);
-    (void)snprintf(out + used, bytes - used, "%s%s", used > 0 ? ", " : "", name);
+    static const char more[] = ", ...";
+    const size_t used = strlen(out), wanted = strlen(name) + 2;
+    if (used >= sizeof more && strcmp(out + used + 1 - sizeof more, more) == 0) return;
+    (void)snprintf(out + used, bytes - used, "%s%s", used > 0 ? ", " : "", used + wanted + sizeof more <= bytes ? name : "...");
 }
 
+/* Rows of groups behind those of all users. */
 static int32_t no_row(const seqrec_report *report, const char *row, seqrec_error *error)
 {
-    char list[160] = "";
-    for (int32_t r = 0; r < report->rows; r++) list_names(list, sizeof list, report->row[r].name);
+    char list[168] = "";
+    for (int32_t r = 0; r < report->rows; r++)
+        if (strchr(report->row[r].name, '/') == NULL) list_names(list, sizeof list, report->row[r].name);
+    for (int32_t r = 0; r < report->rows; r++)
+        if (strchr(report->row[r].name, '/') != NULL) list_names(list, sizeof list, report->row[r].name);
     return sq_fail(error, SEQREC_E_NOT_FOUND, "the report has no row \"%.40s\"; it has %s", row, list);
 }
 
 static int32_t no_metric(const seqrec_report *report, int32_t kind, const char *metric, seqrec_error *error)
 {
-    char list[160] = "";
+    char list[168] = "";
     for (int64_t i = 0; i < report->figures[kind]; i++) list_names(list, sizeof list, report->names[kind][i]);
     return sq_fail(error, SEQREC_E_NOT_FOUND, "the report has no metric \"%.40s\"; it has %s", metric, list);
 }

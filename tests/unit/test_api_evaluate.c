@@ -409,6 +409,62 @@ START_TEST(two_models_are_compared_on_the_same_users)
 }
 END_TEST
 
+/* Lists that are the whole catalogue have the same novelty and diversity in whatever order they are summed. */
+START_TEST(lists_of_the_same_items_are_ties)
+{
+    static const char *const figures[] = {"novelty", "diversity"};
+    train_world a = world_open(NULL, 0), b = world_open((const char *const[]){"epochs", "12", NULL}, 0);
+    world_fit(&a, NULL);
+    world_fit(&b, NULL);
+    seqrec_dataset_stats stats = {.struct_size = sizeof stats};
+    EXPECT(SEQREC_OK, seqrec_dataset_describe(a.data, &stats, &api.error));
+    const seqrec_evaluation how = {.struct_size = sizeof how, .protocol = "E5", .bootstrap = 300, .beyond = 1, .cutoffs = &stats.items, .cutoff_count = 1};
+    seqrec_report *report = NULL;
+    EXPECT(SEQREC_OK, seqrec_compare(a.context, a.model, a.model, a.data, &how, &report, &api.error));
+    seqrec_report_release(report);
+    EXPECT(SEQREC_OK, seqrec_compare(a.context, a.model, b.model, a.data, &how, &report, &api.error));
+    for (int f = 0; f < 2; f++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s@%d", figures[f], (int)stats.items);
+        ck_assert_double_eq(figure(report, "ties", name), figure(report, "a", "users"));
+        ck_assert_double_eq(figure(report, "difference", name), 0);
+        ck_assert_double_eq(figure(report, "p", name), 1);
+    }
+    seqrec_report_release(report);
+    world_close(&a);
+    world_close(&b);
+}
+END_TEST
+
+START_TEST(flags_are_0_or_1)
+{
+    const seqrec_evaluation wrong[] = {{.struct_size = sizeof *wrong, .baselines = 2},      {.struct_size = sizeof *wrong, .beyond = -5},
+                                       {.struct_size = sizeof *wrong, .breakdown = 77},     {.struct_size = sizeof *wrong, .allow_trained = -7},
+                                       {.struct_size = sizeof *wrong, .instant_sets = 2},   {.struct_size = sizeof *wrong, .hide_request_time = 3}};
+    train_world w = world_open(NULL, 0);
+    seqrec_report *report = NULL;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        REFUSED(SEQREC_E_RANGE, "is neither 0 nor 1", seqrec_evaluate(w.context, w.model, w.data, &wrong[i], &report, &api.error));
+    ck_assert_ptr_null(report);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(what_a_report_has_not_is_told_with_what_it_has)
+{
+    const seqrec_evaluation how = {.struct_size = sizeof how, .baselines = 1, .breakdown = 1, .beyond = 1};
+    double value;
+    train_world w = world_open(NULL, 0);
+    world_fit(&w, NULL);
+    seqrec_report *report = evaluate(&w, w.data, &how);
+    REFUSED(SEQREC_E_NOT_FOUND, "it has model, popularity, markov, model/decile-1, ", seqrec_report_get(report, "x", "mrr", &value, NULL, NULL, &api.error));
+    ck_assert(strstr(api.error.message, ", ...") != NULL);
+    REFUSED(SEQREC_E_NOT_FOUND, ", ...", seqrec_report_get(report, "model", "x", &value, NULL, NULL, &api.error));
+    seqrec_report_release(report);
+    world_close(&w);
+}
+END_TEST
+
 /* Gives the model the items of its data but the first user's target. */
 static void put_all_but_a_target(const train_world *w)
 {
@@ -860,6 +916,9 @@ static void add_evaluations(Suite *suite)
     tcase_add_test(tests, metrics_beyond_ranking_and_groups_come_when_asked_for);
     tcase_add_test(tests, only_chosen_users_are_evaluated_when_there_are_some);
     tcase_add_test(tests, two_models_are_compared_on_the_same_users);
+    tcase_add_test(tests, lists_of_the_same_items_are_ties);
+    tcase_add_test(tests, flags_are_0_or_1);
+    tcase_add_test(tests, what_a_report_has_not_is_told_with_what_it_has);
     tcase_add_test(tests, an_infinite_likelihood_is_compared_without_nan);
     tcase_add_test(tests, models_that_saw_different_events_are_not_compared_unless_allowed);
     tcase_add_test(tests, models_of_other_data_are_compared_with_a_warning);

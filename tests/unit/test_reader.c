@@ -236,6 +236,21 @@ START_TEST(each_column_is_of_one_kind_and_told_by_a_name_of_its_own)
 }
 END_TEST
 
+/* The first 2,000 lines tell what a third column is, and all others bear it out or are refused. */
+START_TEST(a_third_column_is_what_all_of_its_numbers_can_be)
+{
+    static char text[1 << 17];
+    size_t used = 0;
+    for (int i = 0; i < 6000; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%d,%d,%d\n", i % 90, i % 80, 5 * i);
+    refuse_bytes(text, used, NULL, SEQREC_E_ARGUMENT, "line 2002: \"10005\" is no value within 10,000 of 0");
+    used = 0;
+    for (int i = 0; i < 3000; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%d,%d,%d\n", i % 90, i % 80, i == 2500 ? 7 : 978300760 + i);
+    refuse_bytes(text, used, NULL, SEQREC_E_ARGUMENT, "line 2501: \"7\" is no time since 1970");
+    ck_assert_int_eq(read_bytes(text, used, READER(.timestamp = "3"), 1 << 16), SEQREC_OK);
+    ck_assert_int_eq(read_bytes(text, used, READER(.timestamp = "", .value = "3"), 1 << 16), SEQREC_OK);
+}
+END_TEST
+
 START_TEST(lines_that_end_in_cr_alone_are_told)
 {
     refuse("user,item\r1,2\r", NULL, SEQREC_E_FORMAT, "line 1: a CR at byte 10 and no LF");
@@ -835,6 +850,7 @@ int main(void)
     tcase_add_test(tests, tsv_and_other_separators_are_read);
     tcase_add_test(tests, recbole_inter_goes_by_typed_names);
     tcase_add_test(tests, each_column_is_of_one_kind_and_told_by_a_name_of_its_own);
+    tcase_add_test(tests, a_third_column_is_what_all_of_its_numbers_can_be);
     tcase_add_test(tests, lines_that_end_in_cr_alone_are_told);
     tcase_add_test(tests, a_broken_line_of_columns_makes_no_sequences);
     tcase_add_test(tests, udata_is_told_from_sequences_by_its_numbers);
