@@ -6,7 +6,7 @@
 double sq_bpr(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
 {
     size_t live = 0;
-    float sum = 0;
+    double sum = 0;
     (void)m;
     for (size_t j = 0; j < n; j++) {
         live += negatives[j] > -INFINITY;
@@ -14,7 +14,7 @@ double sq_bpr(const sq_loss_rule *rule, float weight, size_t m, float *targets, 
     }
     if (live == 0) live = 1;
     double loss = rule->kernels->logistic(n, weight / (float)live, negatives) / (double)live;
-    for (size_t j = 0; j < n; j++) sum += negatives[j];
-    targets[0] = -sum;
+    for (size_t j = 0; j < n; j++) sum += (double)negatives[j];
+    targets[0] = -(float)sum;
     return loss;
 }

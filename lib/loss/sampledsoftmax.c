@@ -26,24 +26,16 @@ static double smoothed(const sq_loss_rule *rule, float weight, float *target, si
     return log((double)all) + (double)top - (1 - (double)e) * (double)x - (double)e * sum / (double)live;
 }
 
-static double several(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
-{
-    float top = fmaxf(rule->kernels->max(n, negatives), -FLT_MAX), share; /* all may be left out */
-    float others = rule->kernels->exp_shift(n, top, negatives);
-    double loss = sq_several_targets(rule->joint, weight, m, rule->share, targets, top, others, &share);
-    rule->kernels->scale(sq_round16(n), share, negatives, negatives);
-    return loss;
-}
-
 /* log(exp(x+) + sum_j exp(x-_j)) - x+ */
 double sq_sampled_softmax(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
 {
     if (rule->smoothing > 0) return smoothed(rule, weight, targets, n, negatives);
-    if (m > 1) return several(rule, weight, m, targets, n, negatives);
-    float target = *targets, top = rule->kernels->max(n, negatives);
-    if (target > top) top = target;
-    float sum = rule->kernels->exp_shift(n, top, negatives), own = expf(target - top);
-    rule->kernels->scale(sq_round16(n), weight / (sum + own), negatives, negatives);
-    *targets = weight * (own / (sum + own) - 1.0f);
-    return log((double)(sum + own)) + ((double)top - (double)target);
+    const float top = fmaxf(rule->kernels->max(n, negatives), -FLT_MAX); /* all may be left out */
+    float share;
+    double others = 0;
+    for (size_t j = 0; j < n; j += TOGETHER)
+        others += (double)rule->kernels->exp_shift(n - j < TOGETHER ? n - j : TOGETHER, top, negatives + j);
+    const double loss = sq_several_targets(m > 1 && rule->joint, weight, m, rule->share, targets, top, (float)others, &share);
+    rule->kernels->scale(sq_round16(n), share, negatives, negatives);
+    return loss;
 }

@@ -16,9 +16,9 @@ static void target_scores(const sq_sampled *o, size_t t, float *scores)
 
 static float sum_of(size_t n, const float *x)
 {
-    float sum = 0;
-    for (size_t j = 0; j < n; j++) sum += x[j];
-    return sum;
+    double sum = 0;
+    for (size_t j = 0; j < n; j++) sum += (double)x[j];
+    return (float)sum;
 }
 
 static double token_loss(const sq_sampled *o, const sq_shared *s, size_t t)

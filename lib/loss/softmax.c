@@ -149,12 +149,13 @@ static void mean_row(const sq_softmax *o, float *mean)
     for (size_t i = 0; i < o->items; i++) o->kernels->axpy(o->width, 1.0f / (float)o->items, o->rows + i * o->width, mean);
 }
 
+/* A target that is the largest is so by a product, and by a dot maybe a rounding more: the loss is not below 0. */
 static double token_loss(const tile *t, size_t r)
 {
     const sq_softmax *o = t->o;
-    double e = (double)o->smoothing;
-    double mean = e > 0 ? (double)o->kernels->dot(o->width, t->u + r * o->width, t->mean) : 0;
-    return log((double)t->sum[r]) + (double)t->top[r] - (1 - e) * (double)score_of(t, r, 0) - e * mean;
+    const double e = (double)o->smoothing, top = (double)t->top[r], score = fmin((double)score_of(t, r, 0), top);
+    const double mean = e > 0 ? (double)o->kernels->dot(o->width, t->u + r * o->width, t->mean) : 0;
+    return log((double)t->sum[r]) + (top - (1 - e) * score - e * mean);
 }
 
 static double one_target(const tile *t, size_t r)

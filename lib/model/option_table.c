@@ -186,7 +186,7 @@ const sq_option sq_option_table[] = {
     REAL(T, learning_rate, "0.001", 0, 10, "Step size."),
     REAL(T, beta1, "0.9", 0, 0.99999, "Decay of the first moment."),
     REAL(T, beta2, "0.98", 0, 0.99999, "Decay of the second moment."),
-    REAL(T, epsilon, "1e-08", 1e-30, 1, "Added to the root of the second moment."),
+    REAL(T, epsilon, "1e-08", 1e-15, 1, "Added to the root of the second moment."),
     REAL(T, weight_decay, "0", 0, 10, "Weight decay."),
     REAL(T, clip_norm, "0", 0, 1e30, "Largest norm of all gradients together; 0 = no clipping."),
     CHOICE(T, schedule, "constant", "constant|cosine|linear",

@@ -639,6 +639,42 @@ START_TEST(gradients_of_rows_are_added_to_what_is_there)
 }
 END_TEST
 
+/* Where the target leads, its slope is that of all negatives together, to rounding, and not a difference of numbers near 1. */
+START_TEST(slopes_of_a_target_far_ahead_and_of_its_negatives_add_up_to_0)
+{
+    enum { MOST = 65536 };
+    static float negatives[MOST];
+    const sq_loss_rule rule = {.kernels = sq_kernels_best(), .beta = 1};
+    const size_t counts[] = {1, 256, 3000, MOST};
+    for (int lead = 0; lead <= 60; lead += 10)
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+            for (int loss = 0; loss < 2; loss++) {
+                const size_t n = counts[c];
+                double others = 0, pushed = 0;
+                float target = (float)lead;
+                for (size_t j = 0; j < n; j++) negatives[j] = 0.01f * (float)(j % 7), others += exp((double)negatives[j] - (double)target);
+                const double got = (loss ? sq_bpr : sq_sampled_softmax)(&rule, 1, 1, &target, n, negatives);
+                for (size_t j = 0; j < n; j++) pushed += (double)negatives[j];
+                near("the target's slope", (size_t)lead, (double)target, -pushed, 1e-5 * pushed);
+                if (loss == 0) near("the loss", (size_t)lead, got, log1p(others), 1e-5 * log1p(others));
+            }
+}
+END_TEST
+
+/* The normaliser's largest logit and the target's are of two sums in two orders. */
+START_TEST(no_full_softmax_is_below_0)
+{
+    for (float size = 1; size <= 64; size *= 2) {
+        full f = full_open(20, 64, 1);
+        for (size_t t = 0; t < 20; t++)
+            for (size_t i = 0; i < LD; i++) f.u[t * LD + i] = size * f.rows[(size_t)f.target[t] * LD + i];
+        const double whole = full_run(sq_kernels_best(), &f);
+        ck_assert_msg(whole >= 0, "scores of size %g: %g", (double)size, whole);
+        full_close(&f);
+    }
+}
+END_TEST
+
 START_TEST(sampled_softmax_over_all_items_is_full_softmax)
 {
     const sq_kernels *kernels = variant_of(_i, 2);
@@ -753,6 +789,8 @@ int main(void)
     tcase_add_loop_test(tests, full_softmax_stays_finite_and_right_at_extreme_scores, 0, 3 * 6);
     tcase_add_test(tests, gradients_of_rows_are_added_to_what_is_there);
     tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);
+    tcase_add_test(tests, slopes_of_a_target_far_ahead_and_of_its_negatives_add_up_to_0);
+    tcase_add_test(tests, no_full_softmax_is_below_0);
     tcase_add_test(tests, the_hardest_of_a_pool_are_the_largest_and_of_equals_the_first);
     tcase_add_loop_test(tests, a_pool_hides_no_score_that_is_no_number, 0, 2);
     tcase_add_test(tests, a_score_that_is_not_finite_shows_in_the_loss);
