@@ -117,13 +117,13 @@ static size_t wide(const sq_block_pass *a) { return a->hp * (size_t)a->l->channe
 static size_t channels_of(sq_head *head, sq_head channels[2])
 {
     size_t n = 0;
-    if (head->relation) channels[n++] = (sq_head){.relation = head->relation};
-    if (head->timed) channels[n++] = (sq_head){.timed = head->timed};
-    for (size_t i = 0; i < n; i++) {
-        const sq_relation *relation = channels[i].relation, *timed = channels[i].timed;
-        channels[i] = *head;
-        channels[i].relation = relation;
-        channels[i].timed = timed;
+    if (head->relation) {
+        channels[n] = *head;
+        channels[n++].timed = NULL;
+    }
+    if (head->timed) {
+        channels[n] = *head;
+        channels[n++].relation = NULL;
     }
     head->relation = head->timed = NULL;
     return n;

@@ -332,33 +332,21 @@ static void transpose_ffn(const sq_kernels *k, const sq_layout *l, const sq_opti
     k->transpose(fp, dp, w + p->ffn_out, dp, to + p->ffn_out, fp);
 }
 
-static void transpose_hstu(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w, float *to)
-{
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp, mp = (size_t)l->mp;
-    k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-    k->transpose(dp, mp, w + p->unit, mp, to + p->unit, dp);
-    k->transpose(mp, dp, w + p->output, dp, to + p->output, mp);
-    if (l->f) transpose_ffn(k, l, o, p, w, to);
-}
-
 static void transpose_block(const sq_kernels *k, const sq_layout *l, const sq_options *o, const sq_block_at *p, const float *w,
                             float *to)
 {
-    size_t dp = (size_t)l->dp, hp = (size_t)l->hp;
+    const size_t dp = (size_t)l->dp, hp = (size_t)l->hp, mp = (size_t)l->mp, mixed = l->pointwise > 0 ? mp : hp;
     if (!l->window) k->transpose(dp, 3 * hp, w + p->qkv, 3 * hp, to + p->qkv, dp);
-    if (!l->window && o->attention_output) k->transpose(hp, dp, w + p->output, dp, to + p->output, hp);
+    if (l->pointwise > 0) k->transpose(dp, mp, w + p->unit, mp, to + p->unit, dp);
+    if (!l->window && o->attention_output) k->transpose(mixed, dp, w + p->output, dp, to + p->output, mixed);
     if (l->rp) k->transpose(dp, 2 * (size_t)l->rp, w + p->gate_sides, 2 * (size_t)l->rp, to + p->gate_sides, dp);
-    transpose_ffn(k, l, o, p, w, to);
+    if (l->f) transpose_ffn(k, l, o, p, w, to);
     for (size_t i = 0; i < 2 && l->residual_gate; i++)
         k->transpose(dp, dp, w + p->residual_gate[i], dp, to + p->residual_gate[i], dp);
 }
 
 void sq_network_transpose(const sq_kernels *k, const sq_layout *l, const sq_options *o, const float *w, float *to)
 {
-    for (int32_t b = 0; b < l->blocks; b++)
-        if (l->pointwise > 0)
-            transpose_hstu(k, l, o, &l->block[b], w, to);
-        else
-            transpose_block(k, l, o, &l->block[b], w, to);
+    for (int32_t b = 0; b < l->blocks; b++) transpose_block(k, l, o, &l->block[b], w, to);
     if (l->transform) k->transpose((size_t)l->dp, (size_t)l->dp, w + l->head, (size_t)l->dp, to + l->head, (size_t)l->dp);
 }

@@ -13,7 +13,7 @@ static int32_t bucket(const sq_scheme_shape *shape, int64_t offset)
         if (offset > 0) first = buckets;
     }
     int32_t exact = buckets / 2;
-    if (n < exact || exact == 0) return first + (n < buckets ? (int32_t)n : buckets - 1);
+    if (n < exact) return first + (int32_t)n;
     double share = log((double)n / exact) / log((double)shape->farthest / exact);
     int32_t reached = exact + (int32_t)(share * (buckets - exact));
     return first + (reached < buckets ? reached : buckets - 1);
