@@ -106,7 +106,7 @@ static int32_t evaluate(seqrec_context *context, const seqrec_model *model, sq_s
     sq_scorer scorer;
     SQ_TRY(choose_division(how->division, &from.split, 1, &division, error));
     if (!how->allow_trained) SQ_TRY(refuse_trained(&from, &division, error));
-    SQ_TRY(sq_model_scorer_create_on(context, model, snapshot, dataset, &scorer, error));
+    SQ_TRY(sq_model_scorer_create(context, model, snapshot, dataset, &scorer, error));
     const int32_t status = sq_evaluate(context, dataset, &division, how, &scorer, out, error);
     if (status == SEQREC_OK) warn_of_other_data("the model was", &from, *out);
     if (status == SEQREC_OK) warn_of_events("the model", &from, &division, &scorer, dataset, *out);
@@ -184,8 +184,8 @@ static int32_t compare(seqrec_context *context, side *a, side *b, const seqrec_d
     SQ_TRY(choose_division(how->division, noted, 2, &division, error));
     if (!how->allow_trained) SQ_TRY(refuse_trained(&a->from, &division, error));
     if (!how->allow_trained) SQ_TRY(refuse_trained(&b->from, &division, error));
-    SQ_TRY(sq_model_scorer_create_on(context, a->model, a->snapshot, dataset, &a->scorer, error));
-    SQ_TRY(sq_model_scorer_create_on(context, b->model, b->snapshot, dataset, &b->scorer, error));
+    SQ_TRY(sq_model_scorer_create(context, a->model, a->snapshot, dataset, &a->scorer, error));
+    SQ_TRY(sq_model_scorer_create(context, b->model, b->snapshot, dataset, &b->scorer, error));
     const int32_t status = sq_compare(context, dataset, &division, how, &a->scorer, &b->scorer, out, error);
     if (status != SEQREC_OK) return status;
     warn_of_both(&a->from, &b->from, *out);

@@ -188,7 +188,7 @@ int32_t sq_compare(seqrec_context *context, const seqrec_dataset *dataset, const
     const int32_t groups = options != NULL && options->breakdown ? SQ_GROUPS_ALL : 0;
     const sq_job_plan plan = {.vectors = a->vectors, .passes = 2, .resamples = RESAMPLES, .rows = ROWS * (1 + groups)};
     pair p = {0};
-    SQ_CHECK(options == NULL || !options->baselines, error, SEQREC_E_ARGUMENT, "a comparison of two models has no baselines");
+    SQ_CHECK(!options->baselines, error, SEQREC_E_ARGUMENT, "a comparison of two models has no baselines");
     int32_t status = sq_job_open(&p.job, context, dataset, division, options, &plan, error);
     if (status == SEQREC_OK) status = run_pair(&p, a, b, error);
     if (status == SEQREC_OK) {

@@ -219,8 +219,7 @@ static int32_t prepare(sq_job *j, const sq_job_plan *plan, seqrec_error *error)
 int32_t sq_job_open(sq_job *j, seqrec_context *context, const seqrec_dataset *dataset, const sq_division *division,
                     const seqrec_evaluation *options, const sq_job_plan *plan, seqrec_error *error)
 {
-    static const seqrec_evaluation defaults = {.struct_size = sizeof defaults};
-    *j = (sq_job){.context = context, .dataset = dataset, .options = options != NULL ? options : &defaults};
+    *j = (sq_job){.context = context, .dataset = dataset, .options = options};
     j->division = division != NULL ? *division : (sq_division){.kind = SQ_DIVISION_LEAVE_ONE_OUT};
     j->pass.beyond.vectors = plan->vectors;
     SQ_TRY(sq_pool_check(context->pool, error));

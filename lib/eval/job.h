@@ -36,7 +36,7 @@ typedef struct sq_job {
     seqrec_report *report;
 } sq_job;
 
-/* Reads the options (NULL: defaults) and takes all memory but that of values. Close the job whatever this answers. */
+/* Reads the options and takes all memory but that of values. Close the job whatever this answers. */
 int32_t sq_job_open(sq_job *job, seqrec_context *context, const seqrec_dataset *dataset, const sq_division *division,
                     const seqrec_evaluation *options, const sq_job_plan *plan, seqrec_error *error);
 void sq_job_close(sq_job *job);

@@ -125,8 +125,8 @@ static sq_snapshot *take(const seqrec_model *model, sq_snapshot *snapshot)
     return snapshot == NULL ? sq_snapshot_acquire(model) : sq_snapshot_retain(snapshot);
 }
 
-int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
-                                  const seqrec_dataset *dataset, sq_scorer *out, seqrec_error *error)
+int32_t sq_model_scorer_create(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
+                               const seqrec_dataset *dataset, sq_scorer *out, seqrec_error *error)
 {
     model_scorer *s = sq_alloc_zero(&context->memory, 1, sizeof *s);
     SQ_CHECK(s != NULL, error, SEQREC_E_MEMORY, "no memory to score with a model");
@@ -145,12 +145,6 @@ int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *m
 }
 
 int64_t sq_model_scorer_unknown(const sq_scorer *scorer) { return ((const model_scorer *)scorer->context)->unknown_count; }
-
-int32_t sq_model_scorer_create(const seqrec_model *model, sq_snapshot *snapshot, const seqrec_dataset *dataset,
-                               sq_scorer *out, seqrec_error *error)
-{
-    return sq_model_scorer_create_on(model->context, model, snapshot, dataset, out, error);
-}
 
 void sq_model_scorer_free(sq_scorer *scorer)
 {

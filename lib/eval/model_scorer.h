@@ -7,11 +7,8 @@
 /* Scores the items of `dataset` after histories of its users with one snapshot of the model, NULL: the current one. Items that
  * the model lacks score NaN, and histories skip them. The scorer keeps references to snapshot, model and dataset, and takes all
  * its memory here: for the pool of `context`, on which the evaluation must run. */
-int32_t sq_model_scorer_create_on(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
-                                  const seqrec_dataset *dataset, sq_scorer *out, seqrec_error *error);
-/* The same for the pool of the model's own context. */
-int32_t sq_model_scorer_create(const seqrec_model *model, sq_snapshot *snapshot, const seqrec_dataset *dataset,
-                               sq_scorer *out, seqrec_error *error);
+int32_t sq_model_scorer_create(seqrec_context *context, const seqrec_model *model, sq_snapshot *snapshot,
+                               const seqrec_dataset *dataset, sq_scorer *out, seqrec_error *error);
 /* How many of the dataset's items the model lacks. */
 int64_t sq_model_scorer_unknown(const sq_scorer *scorer);
 void sq_model_scorer_free(sq_scorer *scorer);

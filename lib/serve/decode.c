@@ -266,11 +266,10 @@ static int32_t check_interval(const sq_session_view *v, const sq_session_cache *
 
 static int32_t prepare(sq_decoding *c, seqrec_error *error)
 {
-    int64_t n;
     SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, carve, c, error));
     lay_out(c);
     if (c->given != NULL)
-        SQ_TRY(sq_request_find(&c->request, "items", c->given, c->how->steps, SEQREC_UNKNOWN_ERROR, c->followed, &n, error));
+        SQ_TRY(sq_find_items(c->request.snapshot->parts.catalogue, "items", c->given, c->how->steps, c->followed, error));
     SQ_TRY(read_allowed(c, error));
     SQ_TRY(sq_request_seat(&c->request, c->threads < c->how->width ? c->threads : c->how->width, (size_t)sq_decoding_most_group(c), error));
     SQ_TRY(take_desks(c, error));

@@ -122,14 +122,25 @@ static void look_up_users(sq_request *request)
 
 /* ---- lists ---------------------------------------------------------------------------------------------------------- */
 
+int32_t sq_find_items(const sq_catalogue *catalogue, const char *list, const int64_t *ids, int64_t n, int32_t *slots, seqrec_error *error)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t slot = sq_catalogue_find(catalogue, ids[i]);
+        SQ_CHECK(slot >= 0, error, SEQREC_E_NOT_FOUND, "item %" PRId64 " (%s[%" PRId64 "]) is not in the model", ids[i], list, i);
+        if (slots != NULL) slots[i] = slot;
+    }
+    return SEQREC_OK;
+}
+
 int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
                         int32_t *slots, int64_t *found, seqrec_error *error)
 {
+    const sq_catalogue *catalogue = request->snapshot->parts.catalogue;
     int64_t known = 0;
+    *found = n;
+    if (unknown_items == SEQREC_UNKNOWN_ERROR) return sq_find_items(catalogue, list, ids, n, slots, error);
     for (int64_t i = 0; i < n; i++) {
-        const int32_t slot = sq_catalogue_find(request->snapshot->parts.catalogue, ids[i]);
-        SQ_CHECK(slot >= 0 || unknown_items == SEQREC_UNKNOWN_SKIP, error, SEQREC_E_NOT_FOUND,
-                 "item %" PRId64 " (%s[%" PRId64 "]) is not in the model", ids[i], list, i);
+        const int32_t slot = sq_catalogue_find(catalogue, ids[i]);
         if (slot >= 0) slots[known++] = slot;
     }
     request->skipped += n - known;

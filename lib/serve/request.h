@@ -72,8 +72,9 @@ void sq_request_end(sq_request *request);
 
 /* The user vector of sequence b to out [padded length of an item's vector]. */
 void sq_request_encode(const sq_request *request, int64_t b, sq_seat *seat, float *out);
-/* Slots of ids[n]: an unknown one is skipped and counted, or E_NOT_FOUND names it as a member of `list`. *found of slots[n] are
- * filled. */
+/* Slots of ids[n], to slots[n] or nowhere (NULL): E_NOT_FOUND names an unknown one as a member of `list`. */
+int32_t sq_find_items(const sq_catalogue *catalogue, const char *list, const int64_t *ids, int64_t n, int32_t *slots, seqrec_error *error);
+/* The same, where unknown_items says so without unknown ones, which are counted. *found of slots[n] are filled. */
 int32_t sq_request_find(sq_request *request, const char *list, const int64_t *ids, int64_t n, int32_t unknown_items,
                         int32_t *slots, int64_t *found, seqrec_error *error);
 

@@ -3,14 +3,6 @@
 #include <inttypes.h>
 #include "serve/sessionwindow.h"
 
-static int32_t check_known(const sq_session_view *v, const int64_t *items, int64_t n, seqrec_error *error)
-{
-    for (int64_t i = 0; i < n; i++)
-        SQ_CHECK(sq_catalogue_find(v->snapshot->parts.catalogue, items[i]) >= 0, error, SEQREC_E_NOT_FOUND,
-                 "item %" PRId64 " (items[%" PRId64 "]) is not in the model", items[i], i);
-    return SEQREC_OK;
-}
-
 /* Models that read times have them from every event, in order. */
 static int32_t check_times(const seqrec_session *s, const sq_layout *l, const int64_t *times, int64_t n, seqrec_error *error)
 {
@@ -28,7 +20,7 @@ static int32_t check_times(const seqrec_session *s, const sq_layout *l, const in
 static int32_t append(seqrec_session *s, const sq_session_view *v, const int64_t *items, const int64_t *times, int64_t n,
                       int32_t unknown_items, seqrec_error *error)
 {
-    if (unknown_items == SEQREC_UNKNOWN_ERROR) SQ_TRY(check_known(v, items, n, error));
+    if (unknown_items == SEQREC_UNKNOWN_ERROR) SQ_TRY(sq_find_items(v->snapshot->parts.catalogue, "items", items, n, NULL, error));
     if (v->model->layout.dated) SQ_TRY(check_times(s, &v->model->layout, times, n, error));
     SQ_TRY(SQ_GROW(&s->pool->context->memory, s->events, s->count, (size_t)s->count + (size_t)n, error));
     for (int64_t i = 0; i < n; i++) s->events[s->count++] = (sq_event){items[i], times != NULL ? times[i] : SQ_NO_TIME};

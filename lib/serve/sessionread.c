@@ -109,16 +109,6 @@ int32_t sq_session_encode(seqrec_session *s, float *out, seqrec_error *error)
 
 /* ---- one event further -------------------------------------------------------------------------------------------- */
 
-static int32_t find(const sq_session_view *v, const int64_t *candidates, int64_t n, int32_t *slots, seqrec_error *error)
-{
-    for (int64_t i = 0; i < n; i++) {
-        slots[i] = sq_catalogue_find(v->snapshot->parts.catalogue, candidates[i]);
-        SQ_CHECK(slots[i] >= 0, error, SEQREC_E_NOT_FOUND, "item %" PRId64 " (candidates[%" PRId64 "]) is not in the model",
-                 candidates[i], i);
-    }
-    return SEQREC_OK;
-}
-
 static int32_t ahead(seqrec_session *s, const sq_session_view *v, const int64_t *candidates, int64_t n, float *out,
                      seqrec_error *error)
 {
@@ -126,7 +116,7 @@ static int32_t ahead(seqrec_session *s, const sq_session_view *v, const int64_t 
     (void)SQ_TAKE(&measured, int32_t, (size_t)n);
     SQ_TRY(sq_model_borrow(v->model, measured.peak, &arena, error));
     int32_t *slots = SQ_TAKE(&arena, int32_t, (size_t)n);
-    int32_t status = find(v, candidates, n, slots, error);
+    int32_t status = sq_find_items(v->snapshot->parts.catalogue, "candidates", candidates, n, slots, error);
     if (status == SEQREC_OK) status = sq_session_cache_update(&s->cache, v, error);
     if (status == SEQREC_OK) status = sq_session_cache_ahead(&s->cache, v, slots, n, out, error);
     sq_model_return(v->model, &arena);

@@ -118,10 +118,8 @@ static void take_slots(void *arg, sq_arena *arena)
 
 static int32_t score_all(call *c, seqrec_error *error)
 {
-    int64_t found;
     SQ_TRY(sq_request_prepare(&c->request, c->filter->unknown_items, take_slots, c, error));
-    SQ_TRY(sq_request_find(&c->request, "candidates", c->candidates, listed(c), SEQREC_UNKNOWN_ERROR, c->slots, &found,
-                           error));
+    SQ_TRY(sq_find_items(c->request.snapshot->parts.catalogue, "candidates", c->candidates, listed(c), c->slots, error));
     SQ_TRY(sq_request_seat(&c->request, c->tasks, 1, error));
     sq_request_run(&c->request, c->tasks, score_run, c);
     return SEQREC_OK;

@@ -517,7 +517,7 @@ static int32_t validate(job *j, sq_snapshot *average, seqrec_epoch_stats *e, seq
     sq_snapshot *now = NULL;
     sq_scorer scorer;
     SQ_TRY(candidate(j, average, &now, error));
-    int32_t status = sq_model_scorer_create(j->t->model, now, j->data, &scorer, error);
+    int32_t status = sq_model_scorer_create(j->t->model->context, j->t->model, now, j->data, &scorer, error);
     if (status == SEQREC_OK) {
         status = measure(j, &scorer, &e->metric, error);
         sq_model_scorer_free(&scorer);

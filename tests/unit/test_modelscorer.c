@@ -124,7 +124,7 @@ START_TEST(scores_are_those_of_serving_and_nan_where_the_model_lacks_the_item)
     sq_scorer scorer;
     int64_t users[USERS];
     open_world(&w, 2, kinds[_i].score, kinds[_i].tied);
-    good(sq_model_scorer_create(w.model, NULL, w.dataset, &scorer, &failure));
+    good(sq_model_scorer_create(w.model->context, w.model, NULL, w.dataset, &scorer, &failure));
     for (int64_t first = 0; first < USERS; first += scorer.block) {
         const int64_t count = first + scorer.block < USERS ? scorer.block : USERS - first;
         int64_t offsets[USERS + 1];
@@ -152,7 +152,7 @@ START_TEST(a_scorer_keeps_the_snapshot_it_began_with)
     const sq_histories h = {1, users, offsets, items, NULL, NULL};
     float vector[12] = {1, 2, 3};
     open_world(&w, 0, "dot", "true");
-    good(sq_model_scorer_create(w.model, NULL, w.dataset, &scorer, &failure));
+    good(sq_model_scorer_create(w.model->context, w.model, NULL, w.dataset, &scorer, &failure));
     good(scorer.score(scorer.context, 0, &h, before, &failure));
     for (int64_t i = 0; i < ITEMS; i++)
         if (known(&w, i)) good(seqrec_items_update(w.model, &w.dataset->item_ids[i], 1, vector, &failure));
@@ -173,7 +173,7 @@ START_TEST(a_refused_allocation_leaves_nothing_behind)
     const int64_t blocks = atomic_load(&w.memory.blocks);
     for (; status != SEQREC_OK; refused++) {
         atomic_store(&w.memory.to_fail, refused);
-        status = sq_model_scorer_create(w.model, NULL, w.dataset, &scorer, &failure);
+        status = sq_model_scorer_create(w.model->context, w.model, NULL, w.dataset, &scorer, &failure);
         atomic_store(&w.memory.to_fail, -1);
         if (status == SEQREC_OK) break;
         ck_assert_int_eq(status, SEQREC_E_MEMORY);
