@@ -134,7 +134,7 @@ static int compare_models(compare_run *run)
 {
     seqrec_error error = {0};
     const seqrec_evaluation what = evaluation_of(&run->what, &run->bar);
-    remark_on_time(&run->what, run->models, 2);
+    remark_unused(&run->what, run->models, 2);
     const int32_t status =
         seqrec_compare(run->context, run->models[0], run->models[1], run->dataset, &what, &run->report, &error);
     progress_clear();

@@ -23,8 +23,9 @@ int run_curve(int argc, char **argv)
     if (!log || !out) return usage_error(text.name, "--%s FILE is needed", log ? "out" : "log");
     const named_file inputs[] = {{"log", log}, {0}};
     const named_output outputs[] = {{"out", out, OUTPUT_WHOLE, NULL}, {0}};
+    catch_signals(); /* to remove the temporary file */
     outcome = check_outputs(text.name, outputs, inputs, NULL);
-    if (outcome != PARSED) return outcome;
+    if (outcome != PARSED || interrupted()) return interrupted() ? interrupted() : outcome;
     outcome = access(log, R_OK) ? fail("%s: %s", log, strerror(errno)) : journal_read(&journal, log);
     if (!outcome && !journal.count) outcome = fail("%s: has no line of an epoch, as train --log writes them", log);
     if (!outcome) outcome = journal_curve(&journal, out, title ? title : log);

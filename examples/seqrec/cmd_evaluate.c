@@ -56,9 +56,7 @@ static int rank_events(evaluate_run *run)
 {
     seqrec_error error = {0};
     seqrec_evaluation what = evaluation_of(&run->what, &run->bar);
-    remark_on_time(&run->what, &run->model, 1);
-    if (run->what.last && !run->what.beyond) remark("--last: not used: there is no --beyond");
-    if (run->what.cold && !run->what.breakdown) remark("--cold: not used: there is no --breakdown");
+    remark_unused(&run->what, &run->model, 1);
     what.baselines = run->baselines;
     int32_t status = seqrec_evaluate(run->context, run->model, run->dataset, &what, &run->report, &error);
     progress_clear();

@@ -78,8 +78,7 @@ static int write_files(export_run *run)
     if (!outcome) outcome = each_block(run, write_block);
     if (!outcome) outcome = output_seal(&run->vectors);
     if (!outcome) outcome = output_seal(&run->ids);
-    if (!outcome) outcome = output_commit(&run->vectors);
-    if (!outcome) outcome = output_commit(&run->ids);
+    if (!outcome) outcome = output_commit_both(&run->vectors, &run->ids);
     output_close(&run->vectors);
     output_close(&run->ids);
     return outcome;

@@ -251,9 +251,11 @@ int run_find_rate(int argc, char **argv)
 {
     find_run run = {.from = 1e-6, .to = 1, .steps = 200};
     int outcome = parse(&run, argc, argv);
-    if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) {
-        catch_signals();
+        catch_signals(); /* also to remove the files that check_arguments tries */
+        outcome = check_arguments(&run);
+    }
+    if (outcome == PARSED) {
         outcome = find_rate(&run);
     }
     free(run.rates);

@@ -11,6 +11,8 @@ static const command_text text = {"index", "--model MODEL --out INDEX [OPTIONS]"
                                   "Builds a graph of a model's item vectors, by which `recommend --index` finds the best items of large\n"
                                   "catalogues without looking at all. It goes with the items of this model alone."};
 
+enum { LINKS = 16 }; /* the library's default */
+
 typedef struct index_run {
     const char *model_path, *out;
     index_options options;
@@ -41,6 +43,9 @@ static int check_arguments(const index_run *run)
     const named_output outputs[] = {{"out", run->out, OUTPUT_WHOLE, NULL}, {0}};
     if (!run->model_path || !run->out)
         return usage_error(text.name, "--%s is needed", run->model_path ? "out INDEX" : "model MODEL");
+    const int64_t links = run->options.links ? run->options.links : LINKS, breadth = run->options.build_breadth;
+    if (breadth && breadth < links)
+        return usage_error(text.name, "--breadth %lld: is below --links %lld", (long long)breadth, (long long)links);
     return check_outputs(text.name, outputs, inputs, NULL);
 }
 

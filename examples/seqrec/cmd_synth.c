@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { LONGEST = 50 }; /* the library's default */
+
 static int write_sequence(FILE *to, const seqrec_dataset *dataset, int64_t index)
 {
     int64_t user = 0, count = 0;
@@ -23,7 +25,6 @@ static int write_sequence(FILE *to, const seqrec_dataset *dataset, int64_t index
 static int write_csv(const char *path, const seqrec_dataset *dataset, int64_t users)
 {
     output_file file = {0};
-    catch_signals(); /* to remove the temporary file */
     int outcome = output_open(&file, path);
     if (!outcome) fputs("user_id,item_id,timestamp\n", file.to);
     for (int64_t i = 0; i < users && !outcome; i++)
@@ -113,7 +114,10 @@ int run_synth(int argc, char **argv)
     int outcome = parse_arguments(&text, table, argc, argv);
     if (outcome != PARSED) return outcome;
     if (!path) return usage_error(text.name, "--out FILE is needed");
+    if (synth.shortest > (synth.longest ? synth.longest : LONGEST))
+        return usage_error(text.name, "--shortest %lld: is above --longest %lld", (long long)synth.shortest, (long long)(synth.longest ? synth.longest : LONGEST));
     const named_output outputs[] = {{"out", path, OUTPUT_WHOLE, NULL}, {0}};
+    catch_signals(); /* to remove the temporary files */
     outcome = check_outputs(text.name, outputs, &(named_file){0}, NULL);
     if (outcome != PARSED) return outcome;
     synth.drift = chosen(drift);

@@ -111,6 +111,13 @@ static int32_t set_trainer(void *target, const char *name, const char *value, se
     return seqrec_trainer_set(target, name, value, error);
 }
 
+static int check_options(const train_run *run)
+{
+    const int outcome = refuse_host_sampler(text.name, run->config);
+    if (!outcome) remark_unread(&run->options, (seqrec_config *const *)&run->config, 1, validates(run));
+    return outcome;
+}
+
 static int start_resumed(train_run *run)
 {
     seqrec_error error = {0};
@@ -119,17 +126,19 @@ static int start_resumed(train_run *run)
     int outcome = apply_options(text.name, &run->options, set_trainer, run->trainer);
     if (!outcome && seqrec_model_config(run->model, &run->config, &error) != SEQREC_OK)
         outcome = fail_library("loading", &error);
-    return outcome;
+    return outcome ? outcome : check_options(run);
 }
 
 static void prepare_journal(train_run *run)
 {
     train_journal *journal = &run->journal;
+    char metric[sizeof journal->metric];
     int64_t asked = 0;
     journal->planned =
         run->options.epochs && read_count(run->options.epochs, &asked) ? asked : option_count(run->config, "epochs");
     journal->by_epoch = !run->options.epochs;
-    name_metric(run->config, journal->metric, sizeof journal->metric);
+    name_metric(run->config, metric, sizeof metric);
+    journal_name_metric(journal, metric);
     journal_label(journal, journal->count ? journal->epochs[journal->count - 1].epoch + 1 : 1);
 }
 
@@ -239,13 +248,16 @@ static void emit_gates(json_writer *json, const train_run *run)
     emit_end(json, ']');
 }
 
+/* A model that may be there is worth more: nothing is written. */
+static int untrained(const train_run *run) { return run->stats.cancelled && run->stats.epochs == 0; }
+
 static void print_json(const train_run *run, const char *preset, const seqrec_dataset_stats *data)
 {
     json_writer json = {.to = stdout};
     char hash[20];
     snprintf(hash, sizeof hash, "%016" PRIx64, data->hash);
     emit_object(&json, NULL);
-    emit_text(&json, "model", run->out);
+    emit_text(&json, "model", untrained(run) ? NULL : run->out);
     emit_text(&json, "preset", preset);
     emit_count(&json, "epochs", run->stats.epochs);
     emit_real(&json, "seconds_per_epoch", run->stats.seconds_per_epoch);
@@ -305,8 +317,7 @@ static int print_result(const train_run *run)
 static int train(train_run *run)
 {
     int outcome = run->resume ? 0 : build_config(text.name, &run->options, &run->config);
-    if (!outcome && run->config) outcome = refuse_host_sampler(text.name, run->config);
-    if (!outcome && run->config) remark_unread(&run->options, &run->config, 1, validates(run));
+    if (!outcome && run->config) outcome = check_options(run);
     if (!outcome) outcome = journal_log(&run->journal, run->log, run->resume != NULL);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->journal.bar, &run->dataset);
@@ -318,12 +329,11 @@ static int train(train_run *run)
     int32_t status = SEQREC_OK;
     outcome = fit(run, &status);
     if (status != SEQREC_OK && in_the_middle(run, status)) rescue(run);
-    const int untrained = run->stats.cancelled && run->stats.epochs == 0; /* a model that may be there is worth more */
     if (!outcome) outcome = carry_names(run);
-    if (!outcome && !untrained) outcome = save(run);
-    if (!outcome && (!untrained || run->as_json)) outcome = print_result(run);
+    if (!outcome && !untrained(run)) outcome = save(run);
+    if (!outcome && (!untrained(run) || run->as_json)) outcome = print_result(run);
     int log_outcome = journal_end_log(&run->journal);
-    if (!outcome && untrained)
+    if (!outcome && untrained(run))
         remark("interrupted before the first epoch was over; %s is not written", run->out);
     else if (!outcome && run->stats.cancelled && interrupted())
         remark("interrupted after epoch %lld; the model is saved", (long long)run->stats.epochs);
@@ -335,9 +345,11 @@ int run_train(int argc, char **argv)
 {
     train_run run = {0};
     int outcome = parse(&run, argc, argv);
-    if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) {
-        catch_signals();
+        catch_signals(); /* also to remove the files that check_arguments tries */
+        outcome = check_arguments(&run);
+    }
+    if (outcome == PARSED) {
         outlive_pipes();
         outcome = train(&run);
     }

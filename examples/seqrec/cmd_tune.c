@@ -571,12 +571,20 @@ static int print_result(const tune_run *run)
     return outcome;
 }
 
+/* Before the record says that the search was begun with it. */
+static int check_split(const tune_run *run)
+{
+    seqrec_error error = {0};
+    return seqrec_dataset_division(run->dataset, run->split, 0, NULL, NULL, &error) == SEQREC_OK ? 0 : fail_value(text.name, "dividing", &error);
+}
+
 static int tune(tune_run *run)
 {
     int outcome = plan(run);
     if (!outcome) outcome = look_at_trials(run);
     if (!outcome) outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = read_data(text.name, run->context, &run->source, &run->bar, &run->dataset);
+    if (!outcome) outcome = check_split(run);
     if (!outcome) outcome = open_record(run);
     if (outcome) return outcome;
     tell_plan(run);
@@ -592,9 +600,11 @@ int run_tune(int argc, char **argv)
 {
     tune_run run = {.trials = 20, .eta = 3};
     int outcome = parse(&run, argc, argv);
-    if (outcome == PARSED) outcome = check_arguments(&run);
     if (outcome == PARSED) {
-        catch_signals();
+        catch_signals(); /* also to remove the files that check_arguments tries */
+        outcome = check_arguments(&run);
+    }
+    if (outcome == PARSED) {
         outlive_pipes();
         outcome = tune(&run);
     }

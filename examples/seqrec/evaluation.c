@@ -62,8 +62,10 @@ int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const dat
     return outcome;
 }
 
-void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, int count)
+void remark_unused(const evaluation_arguments *e, seqrec_model *const *models, int count)
 {
+    if (e->last && !e->beyond) remark("--last: not used: there is no --beyond");
+    if (e->cold && !e->breakdown) remark("--cold: not used: there is no --breakdown");
     for (int i = 0; i < count; i++)
         if (models[i] && reads_request_time(models[i])) return;
     if (e->hide_request_time) remark("--hide-request-time: not used: no model reads when it is asked");

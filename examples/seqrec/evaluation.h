@@ -48,8 +48,8 @@ typedef struct evaluation_arguments {
 int check_evaluation(const char *command, evaluation_arguments *e);
 /* Reads --users against the data of `source`. Returns 0 or the exit code, with the reason told. */
 int read_users(evaluation_arguments *e, const seqrec_dataset *dataset, const data_source *source);
-/* Tells of a time that is to be hidden from models none of which (NULL: no model) reads it. */
-void remark_on_time(const evaluation_arguments *e, seqrec_model *const *models, int count);
+/* Tells of options that nothing reads: of figures that are not asked for, of a time that none of the models (NULL: no model) reads. */
+void remark_unused(const evaluation_arguments *e, seqrec_model *const *models, int count);
 /* The noise of a training under the division that is asked for, or the first that a model (NULL: none) notes. Returns 0 or the exit
  * code. */
 int add_training_noise(const char *command, const evaluation_arguments *e, const data_source *source, seqrec_model *const *models,

@@ -58,7 +58,8 @@ const char *npy_read_header(FILE *from, int64_t *rows, int64_t *columns)
     if ((*kind != '\'' && *kind != '"') || strncmp(kind + 1, NPY_FLOAT, 3) != 0)
         return "must hold values of type '" NPY_FLOAT "' (float32)";
     if (strncmp(order, "False", 5) != 0) return "must be in C order";
-    if (sscanf(shape, "(%lld, %lld)", &row_count, &column_count) != 2 || row_count < 0 || column_count < 1)
+    int end = 0; /* behind the bracket, or 0: there are more dimensions */
+    if (sscanf(shape, "(%lld, %lld)%n", &row_count, &column_count, &end) != 2 || !end || row_count < 0 || column_count < 1)
         return "must hold a matrix of two dimensions";
     *rows = row_count;
     *columns = column_count;

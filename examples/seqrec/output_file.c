@@ -20,6 +20,26 @@ static const char *kind_of(mode_t mode)
     return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
+/* Length of the part of a path up to and with the last slash. */
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* In a folder like /tmp nobody else replaces a file. */
+static int is_kept(const output_file *file, const struct stat *there)
+{
+    struct stat folder;
+    char path[sizeof file->path];
+    const uid_t user = geteuid();
+    const size_t length = folder_length(file->path);
+    memcpy(path, file->path, length);
+    path[length] = 0;
+    if (stat(length ? path : ".", &folder)) return 0;
+    return (folder.st_mode & S_ISVTX) && user != 0 && folder.st_uid != user && there->st_uid != user;
+}
+
 /* The path with links followed, and the permissions of the file there (-1: none yet). */
 static int resolve(output_file *file, int64_t *mode)
 {
@@ -37,15 +57,9 @@ static int resolve(output_file *file, int64_t *mode)
     if (!S_ISREG(status.st_mode))
         return fail("%s: cannot be written: it is %s, not a regular file", file->name, kind_of(status.st_mode));
     if (link && !realpath(file->name, file->path)) return refuse(file, errno);
+    if (is_kept(file, &status)) return refuse(file, EPERM);
     *mode = status.st_mode & 0777;
     return 0;
-}
-
-/* Length of the part of a path up to and with the last slash. */
-static size_t folder_length(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
 static int create_temporary(output_file *file)
@@ -113,6 +127,28 @@ int output_commit(output_file *file)
     file->temporary[0] = 0;
     sync_folder(file);
     return 0;
+}
+
+/* The file that `first` is to replace, under a name that nothing else has; "" where there is none, or none of its kind can be. */
+static void keep_aside(const output_file *first, char *aside, size_t bytes)
+{
+    snprintf(aside, bytes, "%s.old", first->temporary);
+    if (link(first->path, aside)) *aside = 0;
+}
+
+int output_commit_both(output_file *first, output_file *second)
+{
+    char aside[sizeof first->temporary + 4];
+    keep_aside(first, aside, sizeof aside);
+    int outcome = output_commit(first);
+    if (!outcome && output_commit(second)) {
+        outcome = EXIT_WORK;
+        if (*aside ? rename(aside, first->path) : unlink(first->path))
+            fail("%s: is new, and %s is not: %s", first->name, second->name, strerror(errno));
+        *aside = 0;
+    }
+    if (*aside) unlink(aside);
+    return outcome;
 }
 
 void output_close(output_file *file)

@@ -21,6 +21,8 @@ int output_open(output_file *file, const char *path);
 int output_seal(output_file *file);
 /* Seals what is not sealed yet and puts it in its place. */
 int output_commit(output_file *file);
+/* Two files that belong together, sealed: both in their places, or the first as it was before. */
+int output_commit_both(output_file *first, output_file *second);
 /* Removes what was not committed. */
 void output_close(output_file *file);
 #endif

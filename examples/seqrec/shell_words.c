@@ -2,10 +2,9 @@
 #include "shell_words.h"
 #include <string.h>
 
-void write_word(FILE *to, const char *word)
+static void write_quoted(FILE *to, const char *word)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,@%+-";
-    fputc(' ', to);
     if (*word && !word[strspn(word, safe)]) {
         fputs(word, to);
         return;
@@ -20,9 +19,15 @@ void write_word(FILE *to, const char *word)
     fputc('\'', to);
 }
 
+void write_word(FILE *to, const char *word)
+{
+    fputc(' ', to);
+    write_quoted(to, word);
+}
+
 void write_option(FILE *to, const char *name, const char *value)
 {
     if (!value) return;
-    fprintf(to, " --%s", name);
-    write_word(to, value);
+    fprintf(to, " --%s%c", name, strncmp(value, "--", 2) ? ' ' : '='); /* what looks like an option is no value behind a blank */
+    write_quoted(to, value);
 }

@@ -121,6 +121,16 @@ static void note_best(train_journal *journal, const seqrec_epoch_stats *stats)
     journal->best_epoch = stats->epoch;
 }
 
+void journal_name_metric(train_journal *journal, const char *name)
+{
+    for (int64_t i = 0; i < journal->count && strcmp(journal->metric, name); i++) {
+        journal->epochs[i].metric = NAN;
+        journal->epochs[i].improved = 0;
+        journal->best_epoch = 0;
+    }
+    snprintf(journal->metric, sizeof journal->metric, "%s", name);
+}
+
 static int take_line(void *context, const json_t *line, int64_t number)
 {
     train_journal *journal = context;
@@ -135,7 +145,7 @@ static int take_line(void *context, const json_t *line, int64_t number)
     stats.metric = member_real(line, "metric");
     stats.improved = json_is_true(json_object_get(line, "improved"));
     if (stats.epoch < 1 || isnan(stats.loss)) return 0;
-    if (metric) snprintf(journal->metric, sizeof journal->metric, "%s", metric);
+    if (metric) journal_name_metric(journal, metric);
     keep(journal, &stats);
     note_best(journal, &stats);
     return journal->broken ? EXIT_WORK : 0;

@@ -25,6 +25,8 @@ typedef struct train_journal {
 int32_t journal_epoch(void *context, const seqrec_epoch_stats *stats);
 /* A seqrec_progress_fn whose context is a train_journal. */
 int32_t journal_tick(void *context, const char *stage, int64_t done, int64_t total);
+/* The metric from here on. Figures so far of another one are none of it: they leave curve and best. */
+void journal_name_metric(train_journal *journal, const char *name);
 /* The bar's label before epoch `next`. */
 void journal_label(train_journal *journal, int64_t next);
 /* Names the log. Of a training that is resumed the epochs it has are kept, where it is a file. The log is touched when the

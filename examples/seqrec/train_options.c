@@ -188,25 +188,34 @@ int check_resumed_options(const char *command, train_options *options)
     return outcome;
 }
 
-/* What an option of its own sets is not set by --set as well: neither could be meant to lose. */
-static int check_set_once(const char *command, const train_options *options)
+/* What an option of its own sets is not set by --set as well: neither could be meant to lose. One that is no setting is told when it is
+ * applied. */
+static int check_set(const char *command, const train_options *options, const char *text)
 {
     const struct {
         const char *flag, *value, *name;
     } own[] = {{"--epochs", options->epochs, "epochs"}, {"--seed", options->seed, "seed"}, {"--valid-every", options->valid_every, "valid_every"},
                {"--metric", options->metric, "metric_kind"}, {"--metric", options->metric, "metric_cutoff"}};
-    for (int64_t i = 0; i < options->sets.count; i++)
-        for (size_t f = 0; f < sizeof own / sizeof *own; f++) {
-            const size_t bytes = strlen(own[f].name);
-            if (own[f].value && !strncmp(options->sets.at[i], own[f].name, bytes) && options->sets.at[i][bytes] == '=')
-                return usage_error(command, "%s %s and --set %s: one of them", own[f].flag, own[f].value, options->sets.at[i]);
-        }
-    return 0;
+    option_setting setting;
+    const int split = split_setting(text, &setting);
+    int outcome = split == EXIT_USAGE ? 0 : split;
+    for (size_t f = 0; f < sizeof own / sizeof *own && !split && !outcome; f++)
+        if (own[f].value && !strcmp(setting.name, own[f].name))
+            outcome = usage_error(command, "%s %s and --set %s: one of them", own[f].flag, own[f].value, text);
+    free(setting.name);
+    return outcome;
+}
+
+static int check_sets(const char *command, const train_options *options)
+{
+    int outcome = 0;
+    for (int64_t i = 0; i < options->sets.count && !outcome; i++) outcome = check_set(command, options, options->sets.at[i]);
+    return outcome;
 }
 
 int apply_options(const char *command, train_options *options, option_sink sink, void *target)
 {
-    int outcome = check_set_once(command, options);
+    int outcome = check_sets(command, options);
     if (!outcome) outcome = read_file(command, options);
     if (!outcome) outcome = apply_epochs(command, options, sink, target);
     if (!outcome) outcome = apply_file(command, options, sink, target);

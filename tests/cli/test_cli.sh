@@ -75,6 +75,8 @@ for given in "--seed 1 --set seed=2" "--epochs 1 --set epochs=2" "--valid-every 
     exits 2 "an option and --set of the same ($given)"
     says "one of them" "an option and --set of the same is told ($given)"
 done
+run train --data x --out m --epochs 1 --set "epochs = 3"
+exits 2 "an option and --set of the same, with blanks"
 run train --data x --out m --seed 9007199254740993
 exits 2 "a seed beyond its bound"
 says "outside 0 .. 9007199254740992" "a seed beyond its bound is told"

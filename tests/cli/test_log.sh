@@ -134,4 +134,13 @@ says "ndcg|hr|mrr|coverage|gini|loss|ece|ece_mass|novelty|diversity|apart_popula
 run train --data events.csv --metric ndcg@0 --out x.st
 exits 2 "cut-off 0"
 
+run train --data events.csv $small --epochs 3 --valid-every 1 --metric ndcg@10 --log two.jsonl --checkpoint two.ckpt --out two.st --quiet
+run train --data events.csv --resume two.ckpt --epochs 6 --metric loss --log two.jsonl --curve two.svg --out two.st --quiet
+exits 0 "resumed by another metric"
+run curve --log two.jsonl --out again.svg
+sed 's/^<text[^>]*bold.*//' two.svg > a
+sed 's/^<text[^>]*bold.*//' again.svg > b
+[ -s a ] && cmp -s a b && [ "$(grep -c '"metric_name":"ndcg@10"' two.jsonl)" -eq 3 ] && [ "$(grep -c '<circle' two.svg)" -le 3 ]
+verdict $? "resumed by another metric: the curve has the figures of one"
+
 finish

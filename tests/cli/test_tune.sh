@@ -260,4 +260,12 @@ kill -s INT $job
 wait $job || true
 says "trial-1.ckpt: is of no use" "checkpoints of other values are not taken up"
 
+run tune --data rated.csv --value rating $common --set dim=8 --choice dropout=0.1,0.5 --trials 1 --epochs 1 --split last:x --out split
+exits 2 "a split that is none"
+run tune --data rated.csv --value rating $common --set dim=8 --choice dropout=0.1,0.5 --trials 1 --epochs 1 --split last:1:3 --out split
+exits 0 "a split that is none has begun no search"
+run tune --data events.csv --separator=, --trials 1 --epochs 1 --set dim=8 --choice dropout=0.1 --out pasted --quiet
+grep -q -e '--separator ,' out
+verdict $? "the line to paste has the separator"
+
 finish
