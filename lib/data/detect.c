@@ -76,9 +76,9 @@ static void look_at(sq_survey *survey, const sq_record *record)
     }
 }
 
-/* Records by their number of fields, where that is below SQ_COLUMNS; `before`: the first field of the last one. */
+/* Records by their number of fields, those of SQ_COLUMNS and more together at 0; `before`: the first field of the last one. */
 typedef struct lengths {
-    int64_t records[SQ_COLUMNS], first_line[SQ_COLUMNS];
+    int64_t records[SQ_COLUMNS], first_line[SQ_COLUMNS], first_fields[SQ_COLUMNS];
     sq_field before;
 } lengths;
 
@@ -86,7 +86,7 @@ static void count_length(sq_survey *survey, lengths *seen, const sq_record *reco
 {
     const sq_field *first = &record->fields[0];
     const int64_t at = record->count < SQ_COLUMNS ? record->count : 0;
-    if (seen->records[at]++ == 0) seen->first_line[at] = line;
+    if (seen->records[at]++ == 0) seen->first_line[at] = line, seen->first_fields[at] = record->count;
     if (survey->records > 0 && first->bytes == seen->before.bytes && memcmp(first->text, seen->before.text, first->bytes) == 0)
         survey->together = 1;
     seen->before = *first;
@@ -94,12 +94,12 @@ static void count_length(sq_survey *survey, lengths *seen, const sq_record *reco
 
 static void find_usual(sq_survey *survey, const lengths *seen)
 {
-    for (int64_t n = 0; n < SQ_COLUMNS; n++)
+    for (int64_t n = 1; n < SQ_COLUMNS; n++)
         if (seen->records[n] > survey->usual_records) survey->usual = n, survey->usual_records = seen->records[n];
     for (int64_t n = 0; n < SQ_COLUMNS; n++) {
         if (n == survey->usual || seen->records[n] == 0) continue;
         if (survey->odd_line == 0 || seen->first_line[n] < survey->odd_line)
-            survey->odd_line = seen->first_line[n], survey->odd_fields = n;
+            survey->odd_line = seen->first_line[n], survey->odd_fields = seen->first_fields[n];
     }
 }
 

@@ -224,6 +224,22 @@ START_TEST(udata_is_told_from_sequences_by_its_numbers)
 }
 END_TEST
 
+/* However long they are; one long line among columns is a broken one. */
+START_TEST(long_lines_of_different_lengths_are_sequences)
+{
+    static char text[1 << 16];
+    size_t used = 0;
+    for (int u = 0; u < 20; u++)
+        for (int i = 0; i < 300 + u; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%d%c", i == 0 ? 1000 + u : i, i < 299 + u ? ' ' : '\n');
+    ck_assert_int_eq(read_bytes(text, used, NULL, 1 << 16), SEQREC_OK);
+    ck_assert_int_eq(dataset->users, 20);
+    used = 0;
+    for (int i = 0; i < 100; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%d 7\n", i);
+    for (int i = 0; i < 300; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%d%c", i, i < 299 ? ' ' : '\n');
+    refuse_bytes(text, used, NULL, SEQREC_E_FORMAT, "line 101: 300 fields where 100 of the first 101 lines have 2");
+}
+END_TEST
+
 START_TEST(each_column_is_of_one_kind_and_told_by_a_name_of_its_own)
 {
     static const char twice[] = "user_id,item_id,item_id,timestamp\n1,2,3,4\n1,5,6,7\n";
@@ -849,6 +865,7 @@ int main(void)
     tcase_add_test(tests, csv_quotes_follow_rfc_4180);
     tcase_add_test(tests, tsv_and_other_separators_are_read);
     tcase_add_test(tests, recbole_inter_goes_by_typed_names);
+    tcase_add_test(tests, long_lines_of_different_lengths_are_sequences);
     tcase_add_test(tests, each_column_is_of_one_kind_and_told_by_a_name_of_its_own);
     tcase_add_test(tests, a_third_column_is_what_all_of_its_numbers_can_be);
     tcase_add_test(tests, lines_that_end_in_cr_alone_are_told);
