@@ -3,6 +3,7 @@
 #include "history_source.h"
 #include "item_filter.h"
 #include "json_writer.h"
+#include "model_clock.h"
 #include "ranked_items.h"
 #include "serving_file.h"
 #include <stdlib.h>
@@ -254,9 +255,11 @@ static void print_text(const decode_run *run)
 
 static int decode(decode_run *run)
 {
+    char option[DATED_BY_BYTES];
     int outcome = open_context(run->threads, &run->context);
     if (!outcome) outcome = load_model(run->context, run->model_path, run->mapped, &run->model);
     if (!outcome) outcome = read_history(text.name, run->context, run->model, &run->history);
+    if (!outcome && run->how.interval && !*dated_by(run->model, option)) remark("--interval: not used: the model reads no times");
     if (!outcome) outcome = read_item_filter(text.name, run->model, &run->filter);
     if (!outcome) outcome = check_history(run->model, &run->history);
     if (!outcome) outcome = go_on(run);

@@ -18,6 +18,8 @@ static const command_text text = {
     "Lists the items with the highest scores after a history, oldest event first. Items of the\n"
     "history itself are left out unless --keep-seen is given. --batch does so for each line of a file."};
 
+enum { LIST = 10 }; /* items, where --k says nothing */
+
 typedef struct recommend_run {
     history_source history;
     item_filter filter;
@@ -82,6 +84,8 @@ static int check_arguments(recommend_run *run)
     if (run->index_path && run->candidate_text) return usage_error(text.name, "--candidates excludes --index: all of them are scored");
     if (run->breadth && !run->index_path) return usage_error(text.name, "--breadth goes with --index");
     if (run->pool && run->lambda < 0) return usage_error(text.name, "--mmr-pool is of --mmr");
+    if (run->pool && run->pool < (run->k ? run->k : LIST))
+        return usage_error(text.name, "--mmr-pool %lld: is below the %lld of the list", (long long)run->pool, (long long)(run->k ? run->k : LIST));
     if (run->pool && run->candidate_text) return usage_error(text.name, "--mmr-pool: --candidates are re-ranked all");
     if (run->batch_path) return check_batch(run);
     if (run->block) return usage_error(text.name, "--block N goes with --batch FILE");
@@ -180,8 +184,8 @@ static int rank_items(recommend_run *run)
     int64_t offsets[2] = {0, history->items.count}, skipped = 0;
     seqrec_batch batch = {.struct_size = sizeof batch, .sequences = 1, .offsets = offsets, .items = history->items.ids};
     const seqrec_filter filter = library_filter(&run->filter, &skipped);
-    const int64_t shown = run->k ? run->k : run->candidate_text ? run->candidates.count : 10, count = seqrec_items_count(run->model);
-    int64_t k = run->lambda < 0 ? shown : run->pool > shown ? run->pool : run->pool ? shown : 10 * shown;
+    const int64_t shown = run->k ? run->k : run->candidate_text ? run->candidates.count : LIST, count = seqrec_items_count(run->model);
+    int64_t k = run->lambda < 0 ? shown : run->pool ? run->pool : 10 * shown;
     k = run->candidate_text ? run->candidates.count : k < count ? k : count > 0 ? count : 1;
     batch.timestamps = history->times.count ? history->times.ids : NULL;
     batch.request_times = asks_at(history, run->model) ? &history->request_time : NULL;

@@ -103,6 +103,8 @@ static int check_arguments(tune_run *run)
         return usage_error(text.name, "--method %s: must be random or halving", run->method);
     if (halves(run) && !run->options.epochs)
         return usage_error(text.name, "--method halving needs --epochs N, the epochs of the last rung");
+    if (run->eta && !halves(run)) remark("--eta: not used: --method is not halving");
+    if (!run->eta) run->eta = 3;
     if (run->split && !strcmp(run->split, "none"))
         return usage_error(text.name, "--split none leaves no validation to select by");
     int outcome = check_data_source(text.name, &run->source);
@@ -141,6 +143,9 @@ static void tell_plan(const tune_run *run)
 static int plan(tune_run *run)
 {
     int outcome = fill_space(text.name, &run->space, run->space_file, &run->ranges, &run->choices);
+    for (int64_t i = 0; i < run->space.count && !outcome; i++)
+        if (is_set(&run->options, run->space.at[i].name))
+            outcome = usage_error(text.name, "%s is varied and set by --set: one of them", run->space.at[i].name);
     if (!outcome) outcome = build_config(text.name, &run->options, &run->config);
     if (outcome) return outcome;
     int64_t every = option_count(run->config, "valid_every");
@@ -598,7 +603,7 @@ static int tune(tune_run *run)
 
 int run_tune(int argc, char **argv)
 {
-    tune_run run = {.trials = 20, .eta = 3};
+    tune_run run = {.trials = 20};
     int outcome = parse(&run, argc, argv);
     if (outcome == PARSED) {
         catch_signals(); /* also to remove the files that check_arguments tries */

@@ -188,29 +188,28 @@ int check_resumed_options(const char *command, train_options *options)
     return outcome;
 }
 
-/* What an option of its own sets is not set by --set as well: neither could be meant to lose. One that is no setting is told when it is
- * applied. */
-static int check_set(const char *command, const train_options *options, const char *text)
+int is_set(const train_options *options, const char *name)
+{
+    int found = 0;
+    for (int64_t i = 0; i < options->sets.count && !found; i++) {
+        option_setting setting;
+        found = !split_setting(options->sets.at[i], &setting) && !strcmp(setting.name, name);
+        free(setting.name);
+    }
+    return found;
+}
+
+/* What an option of its own sets is not set by --set as well: neither could be meant to lose. */
+static int check_sets(const char *command, const train_options *options)
 {
     const struct {
         const char *flag, *value, *name;
     } own[] = {{"--epochs", options->epochs, "epochs"}, {"--seed", options->seed, "seed"}, {"--valid-every", options->valid_every, "valid_every"},
                {"--metric", options->metric, "metric_kind"}, {"--metric", options->metric, "metric_cutoff"}};
-    option_setting setting;
-    const int split = split_setting(text, &setting);
-    int outcome = split == EXIT_USAGE ? 0 : split;
-    for (size_t f = 0; f < sizeof own / sizeof *own && !split && !outcome; f++)
-        if (own[f].value && !strcmp(setting.name, own[f].name))
-            outcome = usage_error(command, "%s %s and --set %s: one of them", own[f].flag, own[f].value, text);
-    free(setting.name);
-    return outcome;
-}
-
-static int check_sets(const char *command, const train_options *options)
-{
-    int outcome = 0;
-    for (int64_t i = 0; i < options->sets.count && !outcome; i++) outcome = check_set(command, options, options->sets.at[i]);
-    return outcome;
+    for (size_t f = 0; f < sizeof own / sizeof *own; f++)
+        if (own[f].value && is_set(options, own[f].name))
+            return usage_error(command, "%s %s and --set %s=...: one of them", own[f].flag, own[f].value, own[f].name);
+    return 0;
 }
 
 int apply_options(const char *command, train_options *options, option_sink sink, void *target)

@@ -51,6 +51,8 @@ typedef int32_t (*option_sink)(void *target, const char *name, const char *value
 
 /* A config of preset, file and flags. Returns 0 or the exit code, with the reason told. */
 int build_config(const char *command, train_options *options, seqrec_config **out);
+/* Whether --set names the option. */
+int is_set(const train_options *options, const char *name);
 /* The file's and flags' options only, each given to `sink`; for a resumed trainer. */
 int apply_options(const char *command, train_options *options, option_sink sink, void *target);
 /* Refuses what such a trainer has from its checkpoint, preset and seed. Returns 0 or the exit code. */

@@ -260,6 +260,9 @@ kill -s INT $job
 wait $job || true
 says "trial-1.ckpt: is of no use" "checkpoints of other values are not taken up"
 
+run tune --data rated.csv --value rating $common --set "dropout = 0.2" --choice dropout=0.1,0.5 --trials 1 --epochs 1 --out both
+exits 2 "an option that is varied and set"
+says "dropout is varied and set by --set" "an option that is varied and set is told"
 run tune --data rated.csv --value rating $common --set dim=8 --choice dropout=0.1,0.5 --trials 1 --epochs 1 --split last:x --out split
 exits 2 "a split that is none"
 run tune --data rated.csv --value rating $common --set dim=8 --choice dropout=0.1,0.5 --trials 1 --epochs 1 --split last:1:3 --out split
