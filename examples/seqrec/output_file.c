@@ -27,16 +27,21 @@ static size_t folder_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
+static const char *folder_of(const output_file *file, char out[PATH_MAX])
+{
+    const size_t length = folder_length(file->path);
+    memcpy(out, file->path, length);
+    out[length] = 0;
+    return length ? out : ".";
+}
+
 /* In a folder like /tmp nobody else replaces a file. */
 static int is_kept(const output_file *file, const struct stat *there)
 {
     struct stat folder;
-    char path[sizeof file->path];
+    char path[PATH_MAX];
     const uid_t user = geteuid();
-    const size_t length = folder_length(file->path);
-    memcpy(path, file->path, length);
-    path[length] = 0;
-    if (stat(length ? path : ".", &folder)) return 0;
+    if (stat(folder_of(file, path), &folder)) return 0;
     return (folder.st_mode & S_ISVTX) && user != 0 && folder.st_uid != user && there->st_uid != user;
 }
 
@@ -110,11 +115,10 @@ int output_seal(output_file *file)
 }
 
 /* The new name outlives a crash of the machine where the folder can be synced; where not, the file is in its place all the same. */
-static void sync_folder(output_file *file)
+static void sync_folder(const output_file *file)
 {
-    size_t length = folder_length(file->path);
-    file->path[length] = 0;
-    int folder = open(length ? file->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[PATH_MAX];
+    int folder = open(folder_of(file, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) return;
     (void)fsync(folder);
     close(folder);
@@ -129,25 +133,17 @@ int output_commit(output_file *file)
     return 0;
 }
 
-/* The file that `first` is to replace, under a name that nothing else has; "" where there is none, or none of its kind can be. */
-static void keep_aside(const output_file *first, char *aside, size_t bytes)
-{
-    snprintf(aside, bytes, "%s.old", first->temporary);
-    if (link(first->path, aside)) *aside = 0;
-}
-
 int output_commit_both(output_file *first, output_file *second)
 {
-    char aside[sizeof first->temporary + 4];
-    keep_aside(first, aside, sizeof aside);
+    char aside[sizeof first->temporary + 4]; /* what the first replaces */
+    snprintf(aside, sizeof aside, "%s.old", first->temporary);
+    const int kept = !link(first->path, aside), none = !kept && errno == ENOENT;
     int outcome = output_commit(first);
     if (!outcome && output_commit(second)) {
         outcome = EXIT_WORK;
-        if (*aside ? rename(aside, first->path) : unlink(first->path))
-            fail("%s: is new, and %s is not: %s", first->name, second->name, strerror(errno));
-        *aside = 0;
+        if (kept ? rename(aside, first->path) : none ? unlink(first->path) : 1) fail("%s: is new, and %s is not", first->name, second->name);
     }
-    if (*aside) unlink(aside);
+    if (kept) unlink(aside);
     return outcome;
 }
 

@@ -214,6 +214,13 @@ static int32_t check_places(const seqrec_reader *reader, const sq_survey *survey
     return SEQREC_OK;
 }
 
+/* Whether a column was asked for: what it might have been taken for otherwise gives way. */
+static int32_t is_taken(const seqrec_reader *reader, const sq_layout *layout, int32_t column)
+{
+    return (reader->user != NULL && column == layout->user) || (reader->item != NULL && column == layout->item) ||
+           (is_given(reader->value) && column == layout->value) || (is_given(reader->timestamp) && column == layout->time);
+}
+
 static int32_t place_facts(const seqrec_reader *reader, const sq_survey *survey, sq_layout *out, seqrec_error *error)
 {
     if (goes_by_name(out)) {
@@ -227,6 +234,8 @@ static int32_t place_facts(const seqrec_reader *reader, const sq_survey *survey,
     if (reader->timestamp != NULL) out->time = -1;
     if (is_given(reader->timestamp))
         SQ_TRY(asked_column(out, survey, "timestamp", reader->timestamp, &out->time, error));
+    if (reader->value == NULL && is_taken(reader, out, out->value)) out->value = -1;
+    if (reader->timestamp == NULL && is_taken(reader, out, out->time)) out->time = -1;
     out->guessed = out->guessed && ((out->value == 2 && reader->value == NULL) || (out->time == 2 && reader->timestamp == NULL));
     return SEQREC_OK;
 }

@@ -98,7 +98,6 @@ static int32_t find_row(const seqrec_report *report, const char *row)
     return -1;
 }
 
-/* "a, b, c" of what fits. */
 /* Whole names alone; "..." where one has no room. */
 static void list_names(char *out, size_t bytes, const char *name)
 {

@@ -30,6 +30,7 @@ static double smoothed(const sq_loss_rule *rule, float weight, float *target, si
 double sq_sampled_softmax(const sq_loss_rule *rule, float weight, size_t m, float *targets, size_t n, float *negatives)
 {
     if (rule->smoothing > 0) return smoothed(rule, weight, targets, n, negatives);
+    if (m == 1 && !(*targets > -INFINITY)) return -(double)*targets; /* of several some may be none */
     const float top = fmaxf(rule->kernels->max(n, negatives), -FLT_MAX); /* all may be left out */
     float share;
     double others = 0;

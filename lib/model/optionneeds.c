@@ -16,7 +16,7 @@ static const struct {
     {"time_span", "time=intervals"},
     {"temperature", "score=cosine"},
     {"temperature_lowest", "temperature_learned=true"},
-    {"init_std", "init=normal|truncated_normal or mixer=spectral"},
+    {"init_std", "init=normal or init=truncated_normal or mixer=spectral"},
     {"gate_estimator", GATED},
     {"gate_rank", "gates=content"},
     {"gate_l0", GATED},

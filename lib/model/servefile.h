@@ -20,7 +20,7 @@ int32_t sq_serving_add_texts(sq_tensor_writer *writer, const seqrec_model *model
 
 /* ---- Reading. ---- */
 
-/* The chunks of a file's items: what sq_catalogue_restore_stored takes, and drops afterwards. */
+/* The chunks of a file's items: what sq_catalogue_restore takes, and drops afterwards. */
 typedef struct sq_serving_chunks {
     int32_t count;
     sq_rows **rows;

@@ -14,7 +14,7 @@ int32_t sq_idle_settled(const sq_schedule *s, int64_t step, size_t n, const floa
     if (i == n) return 1;
     const double units = ldexp(1, 26), least = ldexp(1, -126);
     const double rate = s->learning_rate * units / (s->uncorrected ? 1 : 1 - pow(s->beta1, (double)(step + 1)));
-    const int falls = s->beta1 * s->beta1 < s->beta2 * (1 - 1e-6);
+    const int falls = s->epsilon >= 1e-15 && s->beta1 * s->beta1 < s->beta2 * (1 - 1e-6);
     for (; i < n; i++) {
         if (m[i] == 0) continue;
         double weight = fabs((double)w[i]), mean = fabs((double)m[i]), denominator = sqrt((double)v[i]) + s->epsilon;

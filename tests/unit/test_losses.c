@@ -661,6 +661,18 @@ START_TEST(slopes_of_a_target_far_ahead_and_of_its_negatives_add_up_to_0)
 }
 END_TEST
 
+/* Of one target nothing is left out: a step on it is to be refused. */
+START_TEST(a_single_target_that_has_no_score_has_no_finite_loss)
+{
+    const sq_loss_rule rule = {.kernels = sq_kernels_best(), .beta = 1};
+    const float wrong[] = {-INFINITY, NAN};
+    for (int i = 0; i < 2; i++) {
+        float target = wrong[i], negatives[16] = {1, 2, 3};
+        ck_assert(!isfinite(sq_sampled_softmax(&rule, 1, 1, &target, 3, negatives)));
+    }
+}
+END_TEST
+
 /* The normaliser's largest logit and the target's are of two sums in two orders. */
 START_TEST(no_full_softmax_is_below_0)
 {
@@ -790,6 +802,7 @@ int main(void)
     tcase_add_test(tests, gradients_of_rows_are_added_to_what_is_there);
     tcase_add_loop_test(tests, sampled_softmax_over_all_items_is_full_softmax, 0, 3 * 2);
     tcase_add_test(tests, slopes_of_a_target_far_ahead_and_of_its_negatives_add_up_to_0);
+    tcase_add_test(tests, a_single_target_that_has_no_score_has_no_finite_loss);
     tcase_add_test(tests, no_full_softmax_is_below_0);
     tcase_add_test(tests, the_hardest_of_a_pool_are_the_largest_and_of_equals_the_first);
     tcase_add_loop_test(tests, a_pool_hides_no_score_that_is_no_number, 0, 2);

@@ -252,6 +252,17 @@ START_TEST(each_column_is_of_one_kind_and_told_by_a_name_of_its_own)
 }
 END_TEST
 
+/* What a column would have been taken for gives way to what it is asked for as. */
+START_TEST(a_column_that_is_asked_for_is_not_guessed_as_well)
+{
+    expect("1,1,2\n1,3,4\n", READER(.timestamp = "3"), "1: 1@2 3@4");
+    expect("1,1,978300760\n1,3,978300761\n", READER(.value = "3"), "1: 1*9.78301e+08 3*9.78301e+08");
+    expect("1,1,2,978300760\n1,3,4,978300761\n", READER(.timestamp = "3"), "1: 1@2 3@4");
+    expect("1::2::3\n1::3::4\n", READER(.timestamp = "3"), "1: 2@3 3@4");
+    expect("user,item,rating\n1,2,3\n", READER(.item = "rating"), "1: 3");
+}
+END_TEST
+
 /* The first 2,000 lines tell what a third column is, and all others bear it out or are refused. */
 START_TEST(a_third_column_is_what_all_of_its_numbers_can_be)
 {
@@ -868,6 +879,7 @@ int main(void)
     tcase_add_test(tests, long_lines_of_different_lengths_are_sequences);
     tcase_add_test(tests, each_column_is_of_one_kind_and_told_by_a_name_of_its_own);
     tcase_add_test(tests, a_third_column_is_what_all_of_its_numbers_can_be);
+    tcase_add_test(tests, a_column_that_is_asked_for_is_not_guessed_as_well);
     tcase_add_test(tests, lines_that_end_in_cr_alone_are_told);
     tcase_add_test(tests, a_broken_line_of_columns_makes_no_sequences);
     tcase_add_test(tests, udata_is_told_from_sequences_by_its_numbers);
