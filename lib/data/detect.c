@@ -130,6 +130,7 @@ void sq_survey_sample(const sq_dialect *dialect, const char *sample, size_t byte
 {
     lengths seen = {0};
     memset(out, 0, sizeof *out);
+    out->zeros = memchr(sample, 0, bytes) != NULL;
     for (int c = 0; c < 4; c++) {
         out->column[c].rest_numbers = 1;
         out->column[c].low = INFINITY;
@@ -207,7 +208,7 @@ static int32_t choose_sequences(const sq_survey *survey, sq_layout *out, seqrec_
 {
     const int32_t even = survey->usual_records * 10 >= survey->records * 9, half = survey->usual_records * 2 > survey->records;
     const int32_t timed = survey->column[1].high < 1e8 && (is_seconds(survey, 2) || is_seconds(survey, 3));
-    SQ_CHECK(!even && !(half && (timed || survey->together)), error, SEQREC_E_FORMAT,
+    SQ_CHECK(survey->zeros || (!even && !(half && (timed || survey->together))), error, SEQREC_E_FORMAT,
              "line %lld: %lld fields where %lld of the first %lld lines have %lld: a broken line of columns, or \"sequences\" (a user and items); "
              "mend the line or name the format",
              (long long)survey->odd_line, (long long)survey->odd_fields, (long long)survey->usual_records, (long long)survey->records,

@@ -30,6 +30,7 @@ typedef struct sq_survey {
     int64_t fewest, most; /* fields of one */
     int64_t usual, usual_records; /* as many fields as most often, and how many have them */
     int64_t odd_line, odd_fields; /* the first record with another number of them */
+    int32_t zeros;                /* 1: the sample holds a NUL byte: it is no text, and whoever reads a field with one says where */
     int32_t together;             /* 1: somewhere one record begins with the field that the one before it begins with */
     int64_t first_line;   /* of the first, from 1; without any, where `split` stopped */
     int32_t split;        /* SQ_SPLIT_DONE, or why the survey ended before the sample did */

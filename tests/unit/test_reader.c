@@ -641,6 +641,11 @@ START_TEST(files_that_are_not_text_are_named)
                  6, NULL, SEQREC_E_FORMAT, "UTF-16");
     refuse_bytes("\x1f\x8b\x08\x00\x00", 5, NULL, SEQREC_E_FORMAT, "gzip");
     refuse_bytes("PK\x03\x04zip", 7, NULL, SEQREC_E_FORMAT, "zip");
+    /* as a program is: nearly all lines of one field */
+    char program[100] = "\x7f" "ELF\0 \1 \2\n\3 \4 \5\n";
+    memset(program + 16, 6, sizeof program - 16);
+    for (size_t i = 17; i < sizeof program; i += 2) program[i] = '\n';
+    refuse_bytes(program, sizeof program, NULL, SEQREC_E_FORMAT, "line 1: the user holds a NUL byte");
 }
 END_TEST
 
