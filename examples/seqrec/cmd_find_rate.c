@@ -255,9 +255,7 @@ int run_find_rate(int argc, char **argv)
         catch_signals(); /* also to remove the files that check_arguments tries */
         outcome = check_arguments(&run);
     }
-    if (outcome == PARSED) {
-        outcome = find_rate(&run);
-    }
+    if (outcome == PARSED) outcome = find_rate(&run);
     free(run.rates);
     free(run.losses);
     free(run.smoothed);

@@ -30,7 +30,7 @@ static void bar(const sq_decoding *c, const sq_ban *ban, int32_t chunk, uint8_t 
         if (allowed[i]) allowed[i] = (uint8_t)sq_marks_have(ban->bits, ban->bits_first, ban->bits_count, sq_decoding_id(c, first + i));
 }
 
-/* Scores of a chunk: divided by the temperature, not a number where the item may not follow. allowed [SQ_CHUNK_ROWS]: scratch. */
+/* Scores of a chunk: divided by the temperature, -Inf where the item may not follow, which allowed [SQ_CHUNK_ROWS] says then. */
 static void mask(const sq_decoding *c, int64_t index, int32_t chunk, uint8_t *allowed, float *scores)
 {
     const int32_t *slots = c->now[index].slots;
@@ -42,10 +42,8 @@ static void mask(const sq_decoding *c, int64_t index, int32_t chunk, uint8_t *al
         for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++) c->prospects[index].open += allowed[i] != 0;
     }
     c->request.scoring.kernels->scale(SQ_CHUNK_ROWS, (float)(1 / c->how->temperature), scores, scores);
-    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++) {
-        c->prospects[index].unfit |= allowed[i] && isnan(scores[i]);
-        if (!allowed[i]) scores[i] = NAN;
-    }
+    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
+        if (!allowed[i]) scores[i] = -INFINITY;
 }
 
 /* ---- the softmax, and what is best or drawn ----------------------------------------------------------------------- */
@@ -78,27 +76,29 @@ static void draw(const sq_decoding *c, int64_t rollout, int32_t chunk, const flo
     o->drawn_score = o->largest + log((double)weights[i]);
 }
 
-/* The largest score of a chunk; what is not a number becomes -Inf. */
-static double settle(const sq_decoding *c, float *scores)
+/* The largest score of a chunk that is a number. */
+static double largest_of(const sq_decoding *c, const float *scores) { return (double)c->request.scoring.kernels->max(SQ_CHUNK_ROWS, scores); }
+
+/* Scores of a chunk become weights, exp(score - largest), or 0 where that is -Inf; returns their sum. Of a score that is not a number
+ * neither its weight nor the sum is one. */
+static double make_weights(const sq_decoding *c, double largest, float *scores, sq_prospect *o)
 {
-    for (int32_t i = 0; i < SQ_CHUNK_ROWS; i++)
-        if (isnan(scores[i])) scores[i] = -INFINITY;
-    return (double)c->request.scoring.kernels->max(SQ_CHUNK_ROWS, scores);
+    const double sum = (double)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, largest > -INFINITY ? (float)largest : 0, scores);
+    o->unfit |= isnan(sum);
+    return sum;
 }
 
 /* The best so far, and the running sum; scores become weights. */
-static void weigh(const sq_decoding *c, int64_t index, int32_t chunk, float *scores)
+static void weigh(const sq_decoding *c, int64_t index, int32_t chunk, const uint8_t *allowed, float *scores)
 {
     sq_prospect *o = &c->prospects[index];
-    sq_topk_push_block(&o->best, scores, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, NULL);
+    sq_topk_push_block(&o->best, scores, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, allowed);
     if (c->given != NULL && c->followed[c->step] / SQ_CHUNK_ROWS == chunk) {
         o->drawn = c->followed[c->step];
         o->drawn_score = (double)scores[o->drawn % SQ_CHUNK_ROWS];
     }
-    const double most = settle(c, scores);
-    if (most == -INFINITY) return;
-    const double largest = most > o->largest ? most : o->largest;
-    const double sum = (double)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, (float)largest, scores);
+    const double largest = fmax(largest_of(c, scores), o->largest), sum = make_weights(c, largest, scores, o);
+    if (!(sum > 0)) return;
     o->sum = (o->sum > 0 ? o->sum * exp(o->largest - largest) : 0) + sum;
     o->largest = largest;
     if (sq_decoding_draws(c) && c->kept == 0) draw(c, index, chunk, scores, sum, o);
@@ -122,10 +122,9 @@ static void draw_of_nucleus(const sq_decoding *c, int64_t index, float *scores)
 {
     const int32_t n = (int32_t)sq_decoding_slots(c);
     sq_prospect *o = &c->prospects[index];
-    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS) o->largest = fmax(o->largest, settle(c, scores + at));
-    if (o->largest == -INFINITY) return;
-    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS)
-        (void)c->request.scoring.kernels->exp_shift(SQ_CHUNK_ROWS, (float)o->largest, scores + at);
+    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS) o->largest = fmax(o->largest, largest_of(c, scores + at));
+    for (int32_t at = 0; at < n; at += SQ_CHUNK_ROWS) (void)make_weights(c, o->largest, scores + at, o);
+    if (o->unfit || o->largest == -INFINITY) return;
     o->sum = sq_nucleus_keep(scores, n, c->how->top_p);
     o->drawn = sq_decoding_pick(scores, n, o->sum, sq_random_unit(sq_decoding_key(c, index), 0));
     o->drawn_score = o->largest + log((double)scores[o->drawn]);
@@ -148,7 +147,7 @@ static void look_out(void *arg, int64_t task, sq_seat *seat)
         sq_score_run(scoring, c->now[from].user, (size_t)some, chunk * SQ_CHUNK_ROWS, SQ_CHUNK_ROWS, &seat->scoring, scores, s.row);
         for (int64_t i = 0; i < some; i++) {
             mask(c, from + i, chunk, seat->allowed, scores + (size_t)i * s.row);
-            if (s.chunk == 0) weigh(c, from + i, chunk, scores + (size_t)i * s.row);
+            if (s.chunk == 0) weigh(c, from + i, chunk, seat->allowed, scores + (size_t)i * s.row);
         }
     }
     for (int64_t i = from; i < from + some; i++) {
